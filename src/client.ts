@@ -1,0 +1,13 @@
+/** `clawster/client`: everything a program needs that talks to a gateway. */
+export { ClawsterClient, type ClientCallOptions, type ClientOptions, type ClientShape } from "./rpc/Client.ts"
+export { ClientRpcs } from "./rpc/ClientRpcs.ts"
+export * as Requests from "./rpc/Requests.ts"
+export * as Access from "./schema/Access.ts"
+export * as Errors from "./schema/Errors.ts"
+export { PublicEvent, type PublicEventType } from "./schema/events/Events.ts"
+export { Cursor, FeedEvent } from "./schema/Feed.ts"
+export * as Ids from "./schema/Ids.ts"
+export * as Instance from "./schema/Instance.ts"
+export * as Lane from "./schema/Lane.ts"
+export * as Session from "./schema/Session.ts"
+export * as Task from "./schema/Task.ts"

@@ -1,0 +1,12 @@
+/** What an Effect program needs to run actors of its own beside Clawster's: the kit, the cluster's layers, and a database. */
+export * as Actor from "./actor/Actor.ts"
+export * as ActorClient from "./actor/ActorClient.ts"
+export { layer as actorLayer, type Self, type ShellOptions } from "./actor/ActorShell.ts"
+export { send } from "./actor/Send.ts"
+export { command, protocol } from "./rpc/ActorProtocol.ts"
+export { ActorUnavailable, IdempotencyConflict } from "./schema/Errors.ts"
+export { defaultPlacement, hostPlacement, type Placement, regionPlacement } from "./schema/Ids.ts"
+export * as Cluster from "./shards/Cluster.ts"
+export * as Database from "./shards/Database.ts"
+export * as EmbeddedPostgres from "./shards/EmbeddedPostgres.ts"
+export { migrate } from "./shards/Migrations.ts"
