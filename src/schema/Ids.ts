@@ -1,0 +1,95 @@
+/** Identifiers. Every entity id is built here and nowhere else, since it is stored for ever. */
+import { Schema } from "effect"
+
+const nameLength = 128
+
+/** Letters, digits, dot, underscore and hyphen, 1 to 128 characters: safe in a path, a shell word and a log line (R119). */
+const Name = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9._-]*$/u, {
+    expected: "letters, digits, dot, underscore and hyphen, beginning with a letter or digit"
+  }),
+  Schema.isMaxLength(nameLength)
+)
+
+export const TenantId = Name.pipe(Schema.brand("TenantId"))
+export type TenantId = typeof TenantId.Type
+
+export const TaskId = Name.pipe(Schema.brand("TaskId"))
+export type TaskId = typeof TaskId.Type
+
+export const InstanceId = Name.pipe(Schema.brand("InstanceId"))
+export type InstanceId = typeof InstanceId.Type
+
+/** Lower case only: the gateway folds its session keys. */
+export const SessionId = Schema.String.check(
+  Schema.isPattern(/^[a-z0-9][a-z0-9._-]*$/u, {
+    expected: "lower-case letters, digits, dot, underscore and hyphen, beginning with a letter or digit"
+  }),
+  Schema.isMaxLength(nameLength)
+).pipe(Schema.brand("SessionId"))
+export type SessionId = typeof SessionId.Type
+
+export const LaneName = Name.pipe(Schema.brand("LaneName"))
+export type LaneName = typeof LaneName.Type
+
+export const WorkspaceId = Name.pipe(Schema.brand("WorkspaceId"))
+export type WorkspaceId = typeof WorkspaceId.Type
+
+/** Where an actor may live: `default`, `region-<name>` or `host-<name>`. It is the name of a shard group. */
+export const Placement = Name.pipe(Schema.brand("Placement"))
+export type Placement = typeof Placement.Type
+
+export const defaultPlacement = Placement.make("default")
+export const hostPlacement = (host: string): Placement =>
+  Placement.make(`host-${host.toLowerCase().replace(/[^a-z0-9._-]/g, "-")}`)
+export const regionPlacement = (region: string): Placement => Placement.make(`region-${region}`)
+
+/** The caller's key for a mutation: the same key and payload give the same answer (I3). 1 to 255 printable characters. */
+export const IdempotencyKey = Schema.String.check(
+  Schema.isPattern(/^[\x21-\x7e]+$/u, { expected: "1 to 255 visible ASCII characters" }),
+  Schema.isMaxLength(255)
+).pipe(Schema.brand("IdempotencyKey"))
+export type IdempotencyKey = typeof IdempotencyKey.Type
+
+const separator = "/"
+
+/** An instance's actor carries its placement, so that its shard group can be read off the id. */
+export const instanceEntityId = (placement: Placement, instanceId: InstanceId): string =>
+  `${placement}${separator}${instanceId}`
+
+export const parseInstanceEntityId = (
+  entityId: string
+): { readonly placement: Placement; readonly instanceId: InstanceId } => {
+  const at = entityId.indexOf(separator)
+  return {
+    placement: Placement.make(at < 0 ? defaultPlacement : entityId.slice(0, at)),
+    instanceId: InstanceId.make(entityId.slice(at + 1))
+  }
+}
+
+export const laneEntityId = (tenantId: TenantId, lane: LaneName): string => `${tenantId}${separator}${lane}`
+
+export const parseLaneEntityId = (entityId: string): { readonly tenantId: TenantId; readonly lane: LaneName } => {
+  const at = entityId.indexOf(separator)
+  return { tenantId: TenantId.make(entityId.slice(0, at)), lane: LaneName.make(entityId.slice(at + 1)) }
+}
+
+export const sessionEntityId = (tenantId: TenantId, sessionId: SessionId): string =>
+  `${tenantId}${separator}${sessionId}`
+
+export const parseSessionEntityId = (
+  entityId: string
+): { readonly tenantId: TenantId; readonly sessionId: SessionId } => {
+  const at = entityId.indexOf(separator)
+  return { tenantId: TenantId.make(entityId.slice(0, at)), sessionId: SessionId.make(entityId.slice(at + 1)) }
+}
+
+/**
+ * The gateway's session key for a session, or for a task without one. The gateway folds its keys to lower case, so an upper-case
+ * letter is written `_` and the letter, `_` is doubled, and so is a `-` of the tenant: no two pairs share a key.
+ */
+export const gatewaySessionKey = (tenantId: TenantId, id: SessionId | TaskId): string =>
+  `agent:main:${fold(tenantId).replaceAll("-", "--")}-${fold(id)}`
+
+const fold = (name: string): string =>
+  name.replaceAll("_", "__").replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)

@@ -1,0 +1,48 @@
+/** A lane: the durable, ordered backlog of one tenant's work of one kind. */
+import { Schema } from "effect"
+import { LaneName, TenantId } from "./Ids.ts"
+
+/** What a full lane does with a submit: refuse with a retry time, drop it, or pass it on to another lane (R414-R416). */
+export const Backpressure = Schema.Union([
+  Schema.TaggedStruct("Block", {}),
+  Schema.TaggedStruct("Drop", {}),
+  Schema.TaggedStruct("Redirect", { lane: LaneName })
+])
+export type Backpressure = typeof Backpressure.Type
+
+export const LaneConfig = Schema.Struct({
+  /** Tasks of this lane that may run at once. */
+  concurrency: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 })),
+  /** Starts per second, with a burst of as many; absent: no limit. */
+  ratePerSecond: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))),
+  /** Tasks that may wait. */
+  capacity: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000_000 })),
+  backpressure: Backpressure,
+  /** How long a task must wait to overtake the next higher priority. 0 would be plain arrival order. */
+  ageingMillis: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 86_400_000 })),
+  paused: Schema.Boolean
+})
+export type LaneConfig = typeof LaneConfig.Type
+
+export const defaultLaneConfig: LaneConfig = {
+  concurrency: 64,
+  capacity: 1_000_000,
+  backpressure: { _tag: "Block" },
+  ageingMillis: 30_000,
+  paused: false
+}
+
+export const LaneStatus = Schema.Struct({
+  tenantId: TenantId,
+  lane: LaneName,
+  config: LaneConfig,
+  state: Schema.Literals(["open", "saturated", "closed"]),
+  pending: Schema.Int,
+  scheduled: Schema.Int,
+  running: Schema.Int,
+  completed: Schema.Int,
+  failed: Schema.Int,
+  cancelled: Schema.Int,
+  deadLettered: Schema.Int
+})
+export type LaneStatus = typeof LaneStatus.Type

@@ -1,0 +1,24 @@
+/** How every list answers. */
+import { Schema } from "effect"
+import { Cursor } from "./Feed.ts"
+
+/**
+ * `next` is the `after` of the following page; absent on the last. `position` is where to join the event feed so that nothing between list and feed
+ * is missed.
+ */
+export const pageOf = <S extends Schema.Top>(item: S) =>
+  Schema.Struct({ items: Schema.Array(item), next: Schema.optionalKey(Schema.String), position: Cursor })
+
+export const pageSize = { fallback: 100, most: 1_000 } as const
+
+/** What every list takes. */
+export const pageQuery = {
+  after: Schema.optionalKey(
+    Schema.String.check(Schema.isMaxLength(1_024)).annotate({ description: "`next` of the page before." })
+  ),
+  limit: Schema.optionalKey(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: pageSize.most })).annotate({
+      description: `Items on the page; ${pageSize.fallback} when absent.`
+    })
+  )
+}

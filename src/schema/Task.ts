@@ -1,0 +1,158 @@
+/** A task: one unit of work for some OpenClaw gateway. Tasks are rows owned by their lane, never resident actors. */
+import { Schema } from "effect"
+import { InstanceId, LaneName, SessionId, TaskId, TenantId, WorkspaceId } from "./Ids.ts"
+
+export const Priority = Schema.Literals(["low", "normal", "high", "critical"])
+export type Priority = typeof Priority.Type
+
+/** `medium` is an alias of `normal` on input (C16). */
+export const PriorityInput = Schema.Literals(["low", "normal", "medium", "high", "critical"])
+
+export const TaskPhase = Schema.Literals([
+  "pending",
+  "scheduled",
+  "running",
+  "retrying",
+  "completed",
+  "failed",
+  "cancelled",
+  "dead_lettered"
+])
+export type TaskPhase = typeof TaskPhase.Type
+
+/** Phases from which a task never moves by itself; `dead_lettered` may be replayed. */
+export const terminalPhases: ReadonlySet<TaskPhase> = new Set(["completed", "failed", "cancelled", "dead_lettered"])
+
+const label = Schema.NonEmptyString.check(Schema.isMaxLength(128))
+const millis = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+
+export const RoutingPolicy = Schema.Literals([
+  "LeastLoaded",
+  "CapabilityAware",
+  "GeoAware",
+  "TenantAffinity",
+  "Fallback"
+])
+export type RoutingPolicy = typeof RoutingPolicy.Type
+
+/** Wishes and demands on the instance. `region` is a hard constraint when `regionRequired`. */
+export const RoutingHints = Schema.Struct({
+  policy: Schema.optionalKey(RoutingPolicy),
+  preferredRegion: Schema.optionalKey(label),
+  regionRequired: Schema.optionalKey(Schema.Boolean),
+  requiredCapabilities: Schema.optionalKey(Schema.Array(label).check(Schema.isMaxLength(32))),
+  maxLatencyMillis: Schema.optionalKey(millis),
+  model: Schema.optionalKey(label),
+  instanceId: Schema.optionalKey(InstanceId)
+})
+export type RoutingHints = typeof RoutingHints.Type
+
+export const RetryPolicy = Schema.Struct({
+  /** Attempts in all, the first one included. */
+  maxAttempts: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 20 })),
+  /** First delay; doubles each time with jitter, at most `maxBackoffMillis`. */
+  backoffMillis: millis,
+  maxBackoffMillis: millis
+})
+export type RetryPolicy = typeof RetryPolicy.Type
+
+export const defaultRetryPolicy: RetryPolicy = { maxAttempts: 3, backoffMillis: 1_000, maxBackoffMillis: 60_000 }
+
+/** What the gateway is to do. */
+export const TaskPayload = Schema.Struct({
+  message: Schema.NonEmptyString.check(Schema.isMaxLength(200_000)),
+  model: Schema.optionalKey(label),
+  thinking: Schema.optionalKey(label),
+  extraSystemPrompt: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(50_000)))
+})
+export type TaskPayload = typeof TaskPayload.Type
+
+/** A task as its lane accepts it: complete, with every default filled in by the edge. */
+export const TaskSpec = Schema.Struct({
+  taskId: TaskId,
+  tenantId: TenantId,
+  lane: LaneName,
+  workspaceId: Schema.optionalKey(WorkspaceId),
+  sessionId: Schema.optionalKey(SessionId),
+  payload: TaskPayload,
+  priority: Priority,
+  hints: RoutingHints,
+  retry: RetryPolicy,
+  /** Unix milliseconds; a task not started by then fails with `DeadlineExceeded`. */
+  deadlineAt: Schema.optionalKey(millis),
+  /** Unix milliseconds; the task is `scheduled` until then. */
+  notBefore: Schema.optionalKey(millis),
+  /** Limit of one attempt. */
+  timeoutMillis: Schema.Int.check(Schema.isBetween({ minimum: 1_000, maximum: 86_400_000 })),
+  /**
+   * The edge made the id itself, so no other task can have it. Without it the lane reads the task's row back before it starts the
+   * task, so that an id that was used before does not run again; that costs one more read and commit.
+   */
+  idIsNew: Schema.optionalKey(Schema.Boolean),
+  traceparent: Schema.optionalKey(Schema.String)
+})
+export type TaskSpec = typeof TaskSpec.Type
+
+/** What a client may say when it submits. */
+export const TaskSubmission = Schema.Struct({
+  taskId: Schema.optionalKey(TaskId),
+  tenantId: Schema.optionalKey(TenantId),
+  lane: Schema.optionalKey(LaneName),
+  workspaceId: Schema.optionalKey(WorkspaceId),
+  sessionId: Schema.optionalKey(SessionId),
+  payload: TaskPayload,
+  priority: Schema.optionalKey(PriorityInput),
+  hints: Schema.optionalKey(RoutingHints),
+  maxRetries: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 19 }))),
+  backoffMillis: Schema.optionalKey(millis),
+  deadlineAt: Schema.optionalKey(millis),
+  notBefore: Schema.optionalKey(millis),
+  timeoutMillis: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1_000, maximum: 86_400_000 })))
+})
+export type TaskSubmission = typeof TaskSubmission.Type
+
+export const TaskError = Schema.Struct({
+  code: Schema.String,
+  message: Schema.String,
+  retryable: Schema.Boolean
+})
+export type TaskError = typeof TaskError.Type
+
+export const Usage = Schema.Struct({
+  inputTokens: Schema.optionalKey(Schema.Finite),
+  outputTokens: Schema.optionalKey(Schema.Finite),
+  totalTokens: Schema.optionalKey(Schema.Finite)
+})
+export type Usage = typeof Usage.Type
+
+export const TaskResult = Schema.Struct({
+  text: Schema.String,
+  durationMillis: Schema.Finite,
+  usage: Schema.optionalKey(Usage)
+})
+export type TaskResult = typeof TaskResult.Type
+
+/** The public face of a task. */
+export const TaskStatus = Schema.Struct({
+  taskId: TaskId,
+  tenantId: TenantId,
+  lane: LaneName,
+  workspaceId: Schema.optionalKey(WorkspaceId),
+  phase: TaskPhase,
+  priority: Priority,
+  attempt: Schema.Int,
+  maxAttempts: Schema.Int,
+  instanceId: Schema.optionalKey(InstanceId),
+  submittedAt: Schema.Finite,
+  startedAt: Schema.optionalKey(Schema.Finite),
+  endedAt: Schema.optionalKey(Schema.Finite),
+  notBefore: Schema.optionalKey(Schema.Finite),
+  deadlineAt: Schema.optionalKey(Schema.Finite),
+  result: Schema.optionalKey(TaskResult),
+  error: Schema.optionalKey(TaskError),
+  /** What a waiting task waits for, in words (R097, G20). */
+  waitingFor: Schema.optionalKey(Schema.String),
+  /** Why this instance was chosen. */
+  routedBecause: Schema.optionalKey(Schema.String)
+})
+export type TaskStatus = typeof TaskStatus.Type

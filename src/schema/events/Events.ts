@@ -1,0 +1,51 @@
+/**
+ * The public events: what actors store, without what is internal and without secrets. The feed's envelope (`FeedEvent`) says the same with an
+ * open payload, so that a client of an older version reads a newer feed.
+ */
+import { Schema } from "effect"
+import { FeedEvent } from "../Feed.ts"
+import { InstanceEvent } from "./InstanceEvents.ts"
+import { LaneEvent } from "./LaneEvents.ts"
+import { SessionEvent } from "./SessionEvents.ts"
+
+type Stored = LaneEvent | InstanceEvent | SessionEvent
+
+type Envelope = Omit<FeedEvent, "type" | "payload">
+
+type Public<Event> = Event extends { readonly _tag: infer Tag extends string }
+  ? Tag extends `${string}.internal_${string}`
+    ? never
+    : Envelope & { readonly type: Tag; readonly payload: Omit<Event, "_tag" | "secret"> }
+  : never
+
+export type PublicEvent = Public<Stored>
+export type PublicEventType = PublicEvent["type"]
+
+const isPublic = (tag: string): boolean => !tag.includes(".internal_")
+
+const { payload: _, type: __, ...envelope } = FeedEvent.fields
+
+const publicOf = ({ fields }: { readonly fields: Schema.Struct.Fields & { readonly _tag: Schema.Top } }) => {
+  const {
+    _tag,
+    secret: _secret,
+    ...payload
+  } = fields as unknown as Schema.Struct.Fields & {
+    readonly _tag: { readonly schema: { readonly literal: string } }
+  }
+  const type = _tag.schema.literal
+  return { type, schema: Schema.Struct({ ...envelope, type: Schema.Literal(type), payload: Schema.Struct(payload) }) }
+}
+
+const members = [...LaneEvent.members, ...InstanceEvent.members, ...SessionEvent.members]
+  .map(publicOf)
+  .filter(({ type }) => isPublic(type))
+  .map(({ schema, type }) => schema.annotate({ identifier: `Event.${type}` }))
+
+/** Every public event type there is. */
+export const publicEventTypes: ReadonlyArray<string> = members.map(({ fields }) => fields.type.literal)
+
+export const PublicEvent = Schema.Union(members).annotate({
+  identifier: "Event",
+  description: "What `/events` sends and a task's events list: one envelope, and a payload by type."
+}) as unknown as Schema.Codec<PublicEvent, unknown>

@@ -1,0 +1,121 @@
+/**
+ * What an Instance actor stores and the feed shows. `tenantId` is set where one tenant may see the event: on an
+ * instance of its own, and on every run. `secret` never leaves the store; `internal_` events are not shown.
+ */
+import { Schema } from "effect"
+import { Attempt, AttemptOrigin } from "../Attempt.ts"
+import { InstanceId, Placement, SessionId, TaskId, TenantId } from "../Ids.ts"
+import { DriverKind, InstanceLoad, InstanceSpec } from "../Instance.ts"
+import { QueueMode } from "../Session.ts"
+import { TaskError, Usage } from "../Task.ts"
+
+const about = { instanceId: InstanceId, tenantId: Schema.optionalKey(TenantId) }
+const runOf = {
+  instanceId: InstanceId,
+  tenantId: TenantId,
+  taskId: Schema.optionalKey(TaskId),
+  sessionId: Schema.optionalKey(SessionId),
+  turnId: Schema.optionalKey(Schema.String),
+  runKey: Schema.String
+}
+const at = Schema.Finite
+
+/** Where a drain leads: both stop the gateway, `deregister` also forgets the instance. */
+export const StopGoal = Schema.Literals(["drain", "stop", "deregister"])
+export type StopGoal = typeof StopGoal.Type
+
+/** How a finished run counts for the circuit breaker. `neutral`: the fault was not the gateway's or its provider's. */
+export const Verdict = Schema.Literals(["success", "failure", "neutral"])
+export type Verdict = typeof Verdict.Type
+
+/**
+ * `asked`: its owner cancelled it. `stopping`: the instance stops, and the work may go elsewhere. `timeout`: its time
+ * was over and the gateway had not ended it.
+ */
+export const AbortCause = Schema.Literals(["asked", "stopping", "timeout"])
+export type AbortCause = typeof AbortCause.Type
+
+/** A message on its way into a running turn. */
+export const Steering = Schema.Struct({
+  steerKey: Schema.String,
+  message: Schema.String,
+  queueMode: QueueMode,
+  origin: Schema.optionalKey(AttemptOrigin),
+  epoch: Schema.Int
+})
+export type Steering = typeof Steering.Type
+
+const progress = { ...runOf, text: Schema.optionalKey(Schema.String), tool: Schema.optionalKey(Schema.String) }
+const ProgressKind = Schema.Literals(["text", "tool_started", "tool_ended", "tool_failed"])
+
+export const InstanceEvent = Schema.Union([
+  Schema.TaggedStruct("instance.registered", {
+    ...about,
+    driver: DriverKind,
+    placement: Placement,
+    region: Schema.optionalKey(Schema.String),
+    capabilities: Schema.Array(Schema.String),
+    at,
+    secret: Schema.Struct({ spec: InstanceSpec })
+  }),
+  Schema.TaggedStruct("instance.starting", {
+    ...about,
+    start: Schema.Int,
+    /** What still runs is stopped first. */
+    fresh: Schema.Boolean,
+    /** The operator asked: earlier failures are forgiven. */
+    reset: Schema.Boolean,
+    deadlineAt: at
+  }),
+  Schema.TaggedStruct("instance.internal_started", {
+    ...about,
+    url: Schema.String,
+    incarnation: Schema.String,
+    adopted: Schema.Boolean,
+    deadlineAt: at
+  }),
+  Schema.TaggedStruct("instance.ready", { ...about, version: Schema.String, bootId: Schema.String, at }),
+  Schema.TaggedStruct("instance.healthy", about),
+  Schema.TaggedStruct("instance.degraded", { ...about, reason: Schema.String }),
+  Schema.TaggedStruct("instance.unhealthy", { ...about, reason: Schema.String }),
+  Schema.TaggedStruct("instance.internal_restart_planned", {
+    ...about,
+    restartAt: at,
+    fresh: Schema.Boolean,
+    recent: Schema.Array(at)
+  }),
+  Schema.TaggedStruct("instance.draining", { ...about, goal: StopGoal, aborting: Schema.Boolean, deadlineAt: at }),
+  Schema.TaggedStruct("instance.stopping", { ...about, goal: StopGoal, deadlineAt: at }),
+  Schema.TaggedStruct("instance.stopped", { ...about, reason: Schema.String }),
+  Schema.TaggedStruct("instance.failed", { ...about, reason: Schema.String }),
+  Schema.TaggedStruct("instance.deregistered", about),
+  Schema.TaggedStruct("instance.internal_heartbeat", { ...about, load: InstanceLoad, at }),
+  Schema.TaggedStruct("instance.breaker_opened", { ...about, until: at }),
+  Schema.TaggedStruct("instance.breaker_half_open", about),
+  Schema.TaggedStruct("instance.breaker_closed", about),
+  Schema.TaggedStruct("run.accepted", {
+    ...runOf,
+    /** The epoch that accepted it: only its holder knows that nothing was sent yet. */
+    epoch: Schema.Int,
+    at,
+    deadlineAt: at,
+    secret: Schema.Struct({ attempt: Attempt })
+  }),
+  Schema.TaggedStruct("run.internal_aborting", { runId: Schema.String, cause: AbortCause, deadlineAt: at }),
+  Schema.TaggedStruct("run.internal_steered", { runId: Schema.String, secret: Schema.Struct({ steering: Steering }) }),
+  Schema.TaggedStruct("run.internal_steer_ended", { runId: Schema.String, steerKey: Schema.String }),
+  Schema.TaggedStruct("run.ended", {
+    ...runOf,
+    runId: Schema.String,
+    status: Schema.Literals(["completed", "failed", "aborted", "refused"]),
+    durationMillis: Schema.Finite,
+    error: Schema.optionalKey(TaskError),
+    usage: Schema.optionalKey(Usage),
+    verdict: Verdict,
+    at
+  }),
+  Schema.TaggedStruct("task.progress", { ...progress, kind: ProgressKind }),
+  Schema.TaggedStruct("session.turn_progress", { ...progress, kind: ProgressKind })
+])
+export type InstanceEvent = typeof InstanceEvent.Type
+export type ProgressKind = typeof ProgressKind.Type

@@ -1,0 +1,174 @@
+/**
+ * What happens in a lane. `task.*` and `lane.configured` are public; `lane.internal_*` keep the actor's state the fold of its events and nobody else
+ * needs them. Times are Unix milliseconds.
+ */
+import { Schema } from "effect"
+import { InstanceId, LaneName, Placement, TaskId, TenantId } from "../Ids.ts"
+import { LaneConfig } from "../Lane.ts"
+import { Priority, TaskError, TaskResult, TaskSpec } from "../Task.ts"
+
+const lane = { tenantId: TenantId, lane: LaneName, at: Schema.Finite }
+const task = { ...lane, taskId: TaskId }
+const attempt = { ...task, attempt: Schema.Int, instanceId: InstanceId }
+
+/** A waiting task with all that a start needs. `attempt` counts the attempts so far. */
+export const WaitingTask = Schema.Struct({
+  task: TaskSpec,
+  rank: Schema.Finite,
+  submittedAt: Schema.Finite,
+  attempt: Schema.Int,
+  maxAttempts: Schema.Int,
+  /** Only while it is `scheduled` or `retrying`. */
+  notBefore: Schema.optionalKey(Schema.Finite)
+})
+export type WaitingTask = typeof WaitingTask.Type
+
+/** What a replay needs of a dead-lettered task. */
+export const DeadTask = Schema.Struct({
+  taskId: TaskId,
+  priority: Priority,
+  attempt: Schema.Int,
+  budget: Schema.Int,
+  endedAt: Schema.Finite
+})
+export type DeadTask = typeof DeadTask.Type
+
+/** Set when the task was in no window: its row says where it waited, and `order` is its rank, or its `notBefore`. */
+const unheld = Schema.optionalKey(
+  Schema.Struct({ window: Schema.Literals(["pending", "scheduled"]), order: Schema.Finite })
+)
+
+export const TaskSubmitted = Schema.TaggedStruct("task.submitted", {
+  ...task,
+  phase: Schema.Literals(["pending", "scheduled"]),
+  rank: Schema.Finite,
+  task: TaskSpec
+})
+export const TaskStarted = Schema.TaggedStruct("task.started", {
+  ...attempt,
+  placement: Placement,
+  because: Schema.String,
+  /** When the lane gives the attempt up for lost. */
+  until: Schema.Finite
+})
+export const TaskRetrying = Schema.TaggedStruct("task.retrying", {
+  ...attempt,
+  notBefore: Schema.Finite,
+  error: TaskError
+})
+/** The instance did not take it. The attempt does not count. */
+export const TaskRequeued = Schema.TaggedStruct("task.requeued", {
+  ...attempt,
+  reason: Schema.String,
+  busyUntil: Schema.Finite
+})
+export const TaskCompleted = Schema.TaggedStruct("task.completed", { ...attempt, result: TaskResult })
+export const TaskFailed = Schema.TaggedStruct("task.failed", {
+  ...task,
+  error: TaskError,
+  unheld,
+  /** Set when the lane never took it in: its row is written with its end. */
+  refused: Schema.optionalKey(Schema.Struct({ task: TaskSpec, rank: Schema.Finite }))
+})
+export const TaskCancelled = Schema.TaggedStruct("task.cancelled", {
+  ...task,
+  reason: Schema.optionalKey(Schema.String),
+  unheld
+})
+export const TaskDeadLettered = Schema.TaggedStruct("task.dead_lettered", {
+  ...attempt,
+  error: TaskError,
+  priority: Priority,
+  budget: Schema.Int
+})
+export const TaskReplayed = Schema.TaggedStruct("task.replayed", {
+  ...task,
+  rank: Schema.Finite,
+  attempt: Schema.Int,
+  maxAttempts: Schema.Int,
+  /** When it was dead-lettered. */
+  endedAt: Schema.Finite
+})
+/** Refused for good by the lane's backpressure; there is no row of it. */
+export const TaskDropped = Schema.TaggedStruct("task.dropped", { ...task, reason: Schema.String })
+export const TaskRedirected = Schema.TaggedStruct("task.redirected", { ...task, to: LaneName })
+export const LaneConfigured = Schema.TaggedStruct("lane.configured", { ...lane, config: LaneConfig })
+
+/** A cancel of a running task is under way; until `until` the instance may confirm it. */
+export const CancelAsked = Schema.TaggedStruct("lane.internal_cancel_asked", {
+  ...task,
+  reason: Schema.optionalKey(Schema.String),
+  until: Schema.Finite
+})
+export const Lookup = Schema.Struct({
+  taskId: TaskId,
+  want: Schema.Literals(["cancel", "replay"]),
+  reason: Schema.optionalKey(Schema.String)
+})
+export type Lookup = typeof Lookup.Type
+/** Tasks that the lane does not hold are to be read from their rows. */
+export const LookupAsked = Schema.TaggedStruct("lane.internal_lookup_asked", {
+  ...lane,
+  lookups: Schema.Array(Lookup)
+})
+export const LookupDone = Schema.TaggedStruct("lane.internal_lookup_done", { ...lane, taskIds: Schema.Array(TaskId) })
+
+const page = { ...lane, seq: Schema.Int, end: Schema.Boolean }
+export const Refilled = Schema.TaggedStruct("lane.internal_refilled", {
+  ...page,
+  window: Schema.Literals(["pending", "scheduled"]),
+  entries: Schema.Array(WaitingTask)
+})
+export const DeadRefilled = Schema.TaggedStruct("lane.internal_dead_refilled", {
+  ...page,
+  entries: Schema.Array(DeadTask)
+})
+export const Promoted = Schema.TaggedStruct("lane.internal_promoted", { ...lane, taskIds: Schema.Array(TaskId) })
+
+/** Why tasks wait for an instance: the reason, and the first of those it holds for. */
+export const Wait = Schema.Struct({ reason: Schema.String, taskIds: Schema.Array(TaskId) })
+export type Wait = typeof Wait.Type
+/** No waiting task that was looked at can be placed now. `skip`: look at those further back. */
+export const Parked = Schema.TaggedStruct("lane.internal_parked", {
+  ...lane,
+  waits: Schema.Array(Wait),
+  skip: Schema.Boolean
+})
+export const Rewound = Schema.TaggedStruct("lane.internal_rewound", lane)
+/** No running attempt is due before `until`. */
+export const WatchMoved = Schema.TaggedStruct("lane.internal_watch_moved", { ...lane, until: Schema.Finite })
+/** No task held has a deadline before `next`. `sweep`: those not held are to be read. */
+export const DeadlineMoved = Schema.TaggedStruct("lane.internal_deadline_moved", {
+  ...lane,
+  next: Schema.NullOr(Schema.Finite),
+  sweep: Schema.Boolean
+})
+export const Swept = Schema.TaggedStruct("lane.internal_swept", { ...lane, next: Schema.NullOr(Schema.Finite) })
+
+export const LaneEvent = Schema.Union([
+  TaskSubmitted,
+  TaskStarted,
+  TaskRetrying,
+  TaskRequeued,
+  TaskCompleted,
+  TaskFailed,
+  TaskCancelled,
+  TaskDeadLettered,
+  TaskReplayed,
+  TaskDropped,
+  TaskRedirected,
+  LaneConfigured,
+  CancelAsked,
+  LookupAsked,
+  LookupDone,
+  Refilled,
+  DeadRefilled,
+  Promoted,
+  Parked,
+  Rewound,
+  WatchMoved,
+  DeadlineMoved,
+  Swept
+])
+export type LaneEvent = typeof LaneEvent.Type
+export type LaneEventOf<Tag extends LaneEvent["_tag"]> = Extract<LaneEvent, { readonly _tag: Tag }>

@@ -1,0 +1,71 @@
+/** What a Session actor stores and the feed shows to its tenant. `internal_` events are not shown. */
+import { Schema } from "effect"
+import { InstanceId, Placement, SessionId, TenantId } from "../Ids.ts"
+import { RoutingHints, TaskError, Usage } from "../Task.ts"
+
+const about = { tenantId: TenantId, sessionId: SessionId }
+const ofTurn = { ...about, turnId: Schema.String }
+const at = Schema.Finite
+
+/**
+ * `tail`: behind all; `front`: next; `ordered`: where it was accepted, since it could not be put into a running turn.
+ */
+export const QueuePosition = Schema.Literals(["tail", "front", "ordered"])
+export type QueuePosition = typeof QueuePosition.Type
+
+export const SessionEvent = Schema.Union([
+  Schema.TaggedStruct("session.created", {
+    ...about,
+    hints: RoutingHints,
+    label: Schema.optionalKey(Schema.String),
+    at
+  }),
+  Schema.TaggedStruct("session.turn_queued", {
+    ...ofTurn,
+    message: Schema.String,
+    position: QueuePosition,
+    timeoutMillis: Schema.Int,
+    traceparent: Schema.optionalKey(Schema.String),
+    /** When it was accepted. */
+    at
+  }),
+  Schema.TaggedStruct("session.internal_placing", { ...ofTurn, at }),
+  Schema.TaggedStruct("session.internal_waiting", { ...ofTurn, reason: Schema.String }),
+  Schema.TaggedStruct("session.internal_put_off", {
+    ...ofTurn,
+    attempt: Schema.Int,
+    reason: Schema.String,
+    retryAt: at
+  }),
+  Schema.TaggedStruct("session.assigned", {
+    ...about,
+    instanceId: InstanceId,
+    placement: Placement,
+    because: Schema.String,
+    /** The instance it had, whose gateway keeps the history so far. */
+    movedFrom: Schema.optionalKey(InstanceId)
+  }),
+  Schema.TaggedStruct("session.turn_started", {
+    ...ofTurn,
+    instanceId: InstanceId,
+    attempt: Schema.Int,
+    runKey: Schema.String,
+    at
+  }),
+  Schema.TaggedStruct("session.steered", { ...ofTurn, into: Schema.String, message: Schema.String, at }),
+  Schema.TaggedStruct("session.internal_aborting", { ...ofTurn, deadlineAt: at }),
+  Schema.TaggedStruct("session.turn_completed", {
+    ...ofTurn,
+    text: Schema.String,
+    usage: Schema.optionalKey(Usage),
+    durationMillis: Schema.Finite,
+    /** The turn it was put into, whose text has the answer. */
+    joined: Schema.optionalKey(Schema.String),
+    at
+  }),
+  Schema.TaggedStruct("session.turn_failed", { ...ofTurn, error: TaskError, at }),
+  Schema.TaggedStruct("session.turn_aborted", { ...ofTurn, at }),
+  Schema.TaggedStruct("session.closing", { ...about, at }),
+  Schema.TaggedStruct("session.closed", { ...about, at })
+])
+export type SessionEvent = typeof SessionEvent.Type
