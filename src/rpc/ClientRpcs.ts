@@ -1,0 +1,158 @@
+/**
+ * The public RPC group, served over HTTP and WebSocket at `/rpc`. It says what REST says; use the typed client (`Client.ts`), which repeats what
+ * failed on the way under the same idempotency key. Tags are stored in clients: they never change.
+ */
+import { Context, Schema } from "effect"
+import { Rpc, RpcGroup } from "effect/rpc"
+import { ApiKeyInfo, CreatedKey, CreateKey, KeyId } from "../schema/Access.ts"
+import {
+  ActorUnavailable,
+  Conflict,
+  IdempotencyConflict,
+  InvalidInput,
+  NotFound,
+  Overloaded,
+  Unauthenticated
+} from "../schema/Errors.ts"
+import { Cursor, FeedEvent } from "../schema/Feed.ts"
+import { InstanceId, LaneName, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
+import { InstanceStatus } from "../schema/Instance.ts"
+import { LaneStatus } from "../schema/Lane.ts"
+import { pageOf, pageQuery } from "../schema/Page.ts"
+import { Principal } from "../schema/Principal.ts"
+import { SessionStatus, TurnStatus } from "../schema/Session.ts"
+import { TaskPhase, TaskStatus } from "../schema/Task.ts"
+import { type Action, Authentication, RequiredAction } from "./Authentication.ts"
+import {
+  AbortSession,
+  CancelledTask,
+  CancelledTasks,
+  CancelTask,
+  CancelTasks,
+  ConfigureLane,
+  CreateSession,
+  DrainInstance,
+  InstanceHealthReport,
+  InstanceLoadReport,
+  InstanceLogs,
+  InstanceMetrics,
+  InstanceRegistration,
+  ReplayedTasks,
+  ReplayTasks,
+  SendTurn,
+  SteerSession,
+  StopInstance,
+  SubmitReceipts,
+  SubmitTasks,
+  TurnId,
+  WaitMillis
+} from "./Requests.ts"
+
+/** Whether a call changes something, and so carries an idempotency key. */
+export const IsChange = Context.Reference<boolean>("clawster/rpc/IsChange", { defaultValue: () => false })
+
+const ReadError = Schema.Union([InvalidInput, NotFound, ActorUnavailable])
+const AskError = Schema.Union([InvalidInput, NotFound, Conflict, ActorUnavailable])
+const ChangeError = Schema.Union([InvalidInput, NotFound, Conflict, IdempotencyConflict, Overloaded, ActorUnavailable])
+
+const call =
+  <E extends Schema.Top>(error: E, isChange: boolean) =>
+  <const Tag extends string, Payload extends Schema.Top | Schema.Struct.Fields, Success extends Schema.Top>(
+    tag: Tag,
+    action: Action,
+    payload: Payload,
+    success: Success
+  ) =>
+    Rpc.make(tag, { payload, success, error }).annotate(RequiredAction, action).annotate(IsChange, isChange)
+
+const read = call(ReadError, false)
+const ask = call(AskError, false)
+const change = call(ChangeError, true)
+
+const tenant = { tenantId: Schema.optionalKey(TenantId) }
+const list = { ...tenant, ...pageQuery }
+const task = { taskId: TaskId, ...tenant }
+const instance = { instanceId: InstanceId }
+const session = { sessionId: SessionId, ...tenant }
+const turn = { ...session, turnId: TurnId }
+const lane = { lane: LaneName, ...tenant }
+
+export class ClientRpcs extends RpcGroup.make(
+  read("Me", "self:read", {}, Principal),
+
+  change("SubmitTasks", "task:write", SubmitTasks.fields, SubmitReceipts),
+  read("GetTask", "task:read", task, TaskStatus),
+  read(
+    "ListTasks",
+    "task:read",
+    { ...list, lane: Schema.optionalKey(LaneName), phases: Schema.optionalKey(Schema.Array(TaskPhase)) },
+    pageOf(TaskStatus)
+  ),
+  change("CancelTask", "task:write", { ...CancelTask.fields, taskId: TaskId }, CancelledTask),
+  change("CancelTasks", "task:write", CancelTasks.fields, CancelledTasks),
+  change("ReplayTasks", "task:write", ReplayTasks.fields, ReplayedTasks),
+  read(
+    "TaskEvents",
+    "event:read",
+    { ...task, after: Schema.optionalKey(Cursor), limit: pageQuery.limit },
+    pageOf(FeedEvent)
+  ),
+  /** Answered when the task has ended, or as it is after `millis`. */
+  read("WaitTask", "task:read", { ...task, millis: WaitMillis }, TaskStatus),
+
+  change("RegisterInstance", "instance:write", InstanceRegistration.fields, InstanceStatus),
+  read("ListInstances", "instance:read", list, pageOf(InstanceStatus)),
+  read("GetInstance", "instance:read", instance, InstanceStatus),
+  read("InstanceHealth", "instance:read", instance, InstanceHealthReport),
+  read("InstanceLoad", "instance:read", instance, InstanceLoadReport),
+  ask(
+    "InstanceLogs",
+    "instance:read",
+    { ...instance, limit: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 })) },
+    InstanceLogs
+  ),
+  ask("InstanceMetrics", "instance:read", instance, InstanceMetrics),
+  change("StartInstance", "instance:write", instance, InstanceStatus),
+  change("StopInstance", "instance:write", { ...instance, ...StopInstance.fields }, InstanceStatus),
+  change("DrainInstance", "instance:write", { ...instance, ...DrainInstance.fields }, InstanceStatus),
+  change(
+    "DeregisterInstance",
+    "instance:write",
+    { ...instance, force: Schema.optionalKey(Schema.Boolean) },
+    InstanceStatus
+  ),
+
+  change("CreateSession", "session:write", CreateSession.fields, SessionStatus),
+  read("ListSessions", "session:read", list, pageOf(SessionStatus)),
+  read("GetSession", "session:read", session, SessionStatus),
+  change("SendTurn", "session:write", { ...session, ...SendTurn.fields }, TurnStatus),
+  read("GetTurn", "session:read", turn, TurnStatus),
+  /** Answered when the turn has ended, or as it is after `millis`. */
+  read("WaitTurn", "session:read", { ...turn, millis: WaitMillis }, TurnStatus),
+  change("SteerSession", "session:write", { ...session, ...SteerSession.fields }, TurnStatus),
+  change("AbortSession", "session:write", { ...session, ...AbortSession.fields }, SessionStatus),
+  change("TerminateSession", "session:write", session, SessionStatus),
+
+  change("ConfigureLane", "lane:write", { ...lane, config: ConfigureLane }, LaneStatus),
+  read("GetLane", "lane:read", lane, LaneStatus),
+  read("ListLanes", "lane:read", list, pageOf(LaneStatus)),
+
+  change("CreateKey", "key:write", CreateKey.fields, CreatedKey),
+  read("ListKeys", "key:read", pageQuery, pageOf(ApiKeyInfo)),
+  change("RevokeKey", "key:write", { keyId: KeyId }, ApiKeyInfo),
+
+  read("FeedPosition", "event:read", {}, Schema.Struct({ position: Cursor })),
+  /** Events from `cursor` on (absent: from now on), without gap or repeat, for ever. `types`: such as `task.*`. */
+  Rpc.make("FollowEvents", {
+    payload: {
+      ...tenant,
+      cursor: Schema.optionalKey(Cursor),
+      types: Schema.optionalKey(
+        Schema.Array(Schema.String.check(Schema.isMaxLength(128))).check(Schema.isMaxLength(64))
+      )
+    },
+    success: FeedEvent,
+    error: Schema.Union([NotFound, ActorUnavailable, Unauthenticated]),
+    stream: true
+  }).annotate(RequiredAction, "event:read")
+).middleware(Authentication) {}

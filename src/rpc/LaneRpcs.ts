@@ -1,0 +1,65 @@
+/** The Lane actor: backlog, order, concurrency, rate, retries and dead letters of one tenant's lane. */
+import { Schema } from "effect"
+import { Conflict, NotFound, Overloaded } from "../schema/Errors.ts"
+import { InstanceId, LaneName, TaskId } from "../schema/Ids.ts"
+import { LaneConfig, LaneStatus } from "../schema/Lane.ts"
+import { TaskPhase, TaskSpec } from "../schema/Task.ts"
+import { command, protocol } from "./ActorProtocol.ts"
+import { AttemptEnded, AttemptRefused } from "./AttemptRpcs.ts"
+
+/** What became of one submitted task. `dropped` and `redirected` are the lane's backpressure policy at work. */
+export const SubmitOutcome = Schema.Struct({
+  taskId: TaskId,
+  outcome: Schema.Literals(["accepted", "duplicate", "dropped", "redirected"]),
+  phase: TaskPhase,
+  lane: LaneName,
+  submittedAt: Schema.Finite
+})
+export type SubmitOutcome = typeof SubmitOutcome.Type
+
+/** All tasks of one call are accepted in one commit, or none is. At most 1,000. */
+export const Submit = command("Submit", {
+  payload: { tasks: Schema.NonEmptyArray(TaskSpec).check(Schema.isMaxLength(1_000)) },
+  success: Schema.Array(SubmitOutcome),
+  error: Overloaded
+})
+
+export const Cancel = command("Cancel", {
+  payload: { taskId: TaskId, reason: Schema.optionalKey(Schema.String) },
+  success: Schema.Struct({ taskId: TaskId, phase: TaskPhase }),
+  error: Schema.Union([NotFound, Conflict])
+})
+
+/** Cancels up to `limit` waiting and running tasks of the lane in one command. */
+export const CancelWhere = command("CancelWhere", {
+  payload: { phases: Schema.Array(TaskPhase), limit: Schema.Int },
+  success: Schema.Struct({ cancelled: Schema.Int, remaining: Schema.Int })
+})
+
+/** Puts dead-lettered tasks back with a fresh budget; all of the lane's when none is named. */
+export const Replay = command("Replay", {
+  payload: { taskIds: Schema.Array(TaskId).check(Schema.isMaxLength(1_000)) },
+  success: Schema.Struct({ replayed: Schema.Array(TaskId) }),
+  error: NotFound
+})
+
+export const Configure = command("Configure", { payload: { config: LaneConfig }, success: LaneStatus })
+export const LaneGet = command("LaneGet", { success: LaneStatus })
+
+/** Why a task waits, or where it runs. */
+export const Explain = command("Explain", {
+  payload: { taskId: TaskId },
+  success: Schema.Struct({ waitingFor: Schema.optionalKey(Schema.String), instanceId: Schema.optionalKey(InstanceId) })
+})
+
+export const LaneRpcs = protocol(
+  Submit,
+  Cancel,
+  CancelWhere,
+  Replay,
+  Configure,
+  LaneGet,
+  Explain,
+  AttemptEnded,
+  AttemptRefused
+)

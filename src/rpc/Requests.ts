@@ -1,0 +1,196 @@
+/** What clients may ask for, the same over REST and RPC. The edge fills in what is left out. */
+import { Schema } from "effect"
+import { SubmitOutcome } from "./LaneRpcs.ts"
+import { InstanceId, LaneName, Placement, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
+import {
+  BreakerState,
+  DriverKind,
+  InstanceHealth,
+  InstanceLoad,
+  InstancePhase,
+  RemoteEndpoint,
+  ResourceLimits,
+  Tenancy
+} from "../schema/Instance.ts"
+import { Backpressure, LaneConfig } from "../schema/Lane.ts"
+import { QueueMode } from "../schema/Session.ts"
+import { RoutingHints, TaskPhase, TaskStatus, TaskSubmission } from "../schema/Task.ts"
+
+const label = Schema.NonEmptyString.check(Schema.isMaxLength(128))
+const labels = Schema.Array(label).check(Schema.isMaxLength(256))
+const reason = Schema.String.check(Schema.isMaxLength(1_000))
+
+/** Tasks of one call. */
+export const bulkMost = 1_000
+/** Longest time a call may wait for something to end. */
+export const waitMost = 60_000
+
+export const WaitMillis = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: waitMost })).annotate({
+  description: "How long the call may wait, in milliseconds. When it is over, the answer is the status as it is then."
+})
+
+export const TurnId = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9._-]*$/u, { expected: "letters, digits, dot, underscore and hyphen" }),
+  Schema.isMaxLength(128)
+)
+
+/** All of one tenant and one lane: they are accepted in one commit, or none is. */
+export const SubmitTasks = Schema.Struct({
+  tasks: Schema.Array(TaskSubmission).check(Schema.isMinLength(1), Schema.isMaxLength(bulkMost))
+}).annotate({ identifier: "SubmitTasks" })
+export type SubmitTasks = typeof SubmitTasks.Type
+
+/** `task` is there when the call waited for it. */
+export const SubmitReceipt = Schema.Struct({
+  ...SubmitOutcome.fields,
+  task: Schema.optionalKey(TaskStatus)
+}).annotate({ identifier: "SubmitReceipt" })
+export type SubmitReceipt = typeof SubmitReceipt.Type
+
+export const SubmitReceipts = Schema.Struct({ tasks: Schema.Array(SubmitOutcome) }).annotate({
+  identifier: "SubmitReceipts"
+})
+export type SubmitReceipts = typeof SubmitReceipts.Type
+
+export const CancelTask = Schema.Struct({
+  tenantId: Schema.optionalKey(TenantId),
+  reason: Schema.optionalKey(reason)
+}).annotate({ identifier: "CancelTask" })
+export type CancelTask = typeof CancelTask.Type
+
+/** `running`: its instance has been told to stop it. `pending`: it is being looked up and cancelled. */
+export const CancelledTask = Schema.Struct({ taskId: TaskId, phase: TaskPhase }).annotate({
+  identifier: "CancelledTask"
+})
+export type CancelledTask = typeof CancelledTask.Type
+
+/** One command a lane; without `lane`, one to each lane of the tenant. */
+export const CancelTasks = Schema.Struct({
+  tenantId: Schema.optionalKey(TenantId),
+  lane: Schema.optionalKey(LaneName),
+  phases: Schema.Array(Schema.Literals(["pending", "scheduled", "retrying", "running"])).check(Schema.isMinLength(1)),
+  limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000 })))
+}).annotate({ identifier: "CancelTasks" })
+export type CancelTasks = typeof CancelTasks.Type
+
+/** Call again until `remaining` is 0. */
+export const CancelledTasks = Schema.Struct({ cancelled: Schema.Int, remaining: Schema.Int }).annotate({
+  identifier: "CancelledTasks"
+})
+export type CancelledTasks = typeof CancelledTasks.Type
+
+/** Without `taskIds`, the oldest 1,000 dead letters of the lane, or of each lane of the tenant. */
+export const ReplayTasks = Schema.Struct({
+  tenantId: Schema.optionalKey(TenantId),
+  lane: Schema.optionalKey(LaneName),
+  taskIds: Schema.optionalKey(Schema.Array(TaskId).check(Schema.isMinLength(1), Schema.isMaxLength(bulkMost)))
+}).annotate({ identifier: "ReplayTasks" })
+export type ReplayTasks = typeof ReplayTasks.Type
+
+export const ReplayedTasks = Schema.Struct({ replayed: Schema.Array(TaskId) }).annotate({ identifier: "ReplayedTasks" })
+export type ReplayedTasks = typeof ReplayedTasks.Type
+
+const count = (most: number) => Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: most }))
+
+export const InstanceRegistration = Schema.Struct({
+  instanceId: Schema.optionalKey(InstanceId),
+  driver: DriverKind,
+  /** Where it lives. Absent: the host of a `process` instance, the region when runners serve it, else `default`. */
+  placement: Schema.optionalKey(Placement),
+  region: Schema.optionalKey(label),
+  tenancy: Schema.optionalKey(Tenancy),
+  capabilities: Schema.optionalKey(labels),
+  allowedModels: Schema.optionalKey(labels),
+  enabledChannels: Schema.optionalKey(labels),
+  maxConcurrentTasks: Schema.optionalKey(count(10_000)),
+  maxConcurrentSessions: Schema.optionalKey(count(100_000)),
+  maxAgents: Schema.optionalKey(count(10_000)),
+  resourceLimits: Schema.optionalKey(ResourceLimits),
+  endpoint: Schema.optionalKey(RemoteEndpoint),
+  gatewayConfig: Schema.optionalKey(Schema.Json)
+}).annotate({ identifier: "InstanceRegistration" })
+export type InstanceRegistration = typeof InstanceRegistration.Type
+
+/** `unknown` also when its runner does not answer. */
+export const InstanceHealthReport = Schema.Struct({
+  instanceId: InstanceId,
+  health: InstanceHealth,
+  phase: InstancePhase,
+  breaker: BreakerState,
+  reason: Schema.optionalKey(Schema.String),
+  lastHeartbeatAt: Schema.optionalKey(Schema.Finite)
+}).annotate({ identifier: "InstanceHealth" })
+export type InstanceHealthReport = typeof InstanceHealthReport.Type
+
+export const InstanceLoadReport = Schema.Struct({
+  instanceId: InstanceId,
+  load: InstanceLoad,
+  maxConcurrentTasks: Schema.Int,
+  maxConcurrentSessions: Schema.Int
+}).annotate({ identifier: "InstanceLoad" })
+export type InstanceLoadReport = typeof InstanceLoadReport.Type
+
+/** The last lines, oldest first. */
+export const InstanceLogs = Schema.Struct({ instanceId: InstanceId, lines: Schema.Array(Schema.String) }).annotate({
+  identifier: "InstanceLogs"
+})
+export type InstanceLogs = typeof InstanceLogs.Type
+
+export const InstanceMetrics = Schema.Struct({
+  instanceId: InstanceId,
+  rssBytes: Schema.optionalKey(Schema.Finite),
+  /** 0 to 1 of one core. */
+  cpu: Schema.optionalKey(Schema.Finite),
+  uptimeMillis: Schema.optionalKey(Schema.Finite)
+}).annotate({ identifier: "InstanceMetrics" })
+export type InstanceMetrics = typeof InstanceMetrics.Type
+
+const grace = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 86_400_000 }))
+
+export const StopInstance = Schema.Struct({ graceMillis: Schema.optionalKey(grace) }).annotate({
+  identifier: "StopInstance"
+})
+export const DrainInstance = Schema.Struct({ deadlineMillis: Schema.optionalKey(grace) }).annotate({
+  identifier: "DrainInstance"
+})
+
+export const CreateSession = Schema.Struct({
+  sessionId: Schema.optionalKey(SessionId),
+  tenantId: Schema.optionalKey(TenantId),
+  hints: Schema.optionalKey(RoutingHints),
+  label: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(200)))
+}).annotate({ identifier: "CreateSession" })
+export type CreateSession = typeof CreateSession.Type
+
+const message = Schema.NonEmptyString.check(Schema.isMaxLength(200_000))
+
+export const SendTurn = Schema.Struct({
+  turnId: Schema.optionalKey(TurnId),
+  message,
+  timeoutMillis: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1_000, maximum: 86_400_000 })))
+}).annotate({ identifier: "SendTurn" })
+export type SendTurn = typeof SendTurn.Type
+
+export const SteerSession = Schema.Struct({
+  turnId: Schema.optionalKey(TurnId),
+  message,
+  queueMode: Schema.optionalKey(QueueMode)
+}).annotate({ identifier: "SteerSession" })
+export type SteerSession = typeof SteerSession.Type
+
+/** `queued`: also the turns that wait. */
+export const AbortSession = Schema.Struct({ queued: Schema.optionalKey(Schema.Boolean) }).annotate({
+  identifier: "AbortSession"
+})
+export type AbortSession = typeof AbortSession.Type
+
+/** What is left out takes its default, not its present value. */
+export const ConfigureLane = Schema.Struct({
+  concurrency: Schema.optionalKey(LaneConfig.fields.concurrency),
+  ratePerSecond: LaneConfig.fields.ratePerSecond,
+  capacity: Schema.optionalKey(LaneConfig.fields.capacity),
+  backpressure: Schema.optionalKey(Backpressure),
+  ageingMillis: Schema.optionalKey(LaneConfig.fields.ageingMillis),
+  paused: Schema.optionalKey(Schema.Boolean)
+}).annotate({ identifier: "ConfigureLane" })
+export type ConfigureLane = typeof ConfigureLane.Type
