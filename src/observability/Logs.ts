@@ -1,0 +1,94 @@
+/**
+ * Log lines: JSON with the fields of `Names.logFields` and no other, or a short form for a terminal. Annotations fill the fields, in snake or camel
+ * case; any other annotation, and the cause, go into the message, so that nothing is lost and nothing breaks a parser.
+ */
+import { Cause, Config, Context, Layer, Logger, type LogLevel, Option, References, Schema, Tracer } from "effect"
+import { type LogField, logFields } from "./Names.ts"
+import * as Traceparent from "./Traceparent.ts"
+
+type Fields = Partial<Record<LogField, string | number>>
+
+const snake = (key: string): string => key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+const isField = (key: string): key is LogField => (logFields as ReadonlyArray<string>).includes(key)
+/** What a caller may not set by an annotation. */
+const own: ReadonlySet<LogField> = new Set(["timestamp", "level", "message"])
+
+const text = (value: unknown): string => {
+  if (typeof value === "string") return value
+  if (value instanceof Error) return value.message
+  if (Cause.isCause(value)) return Cause.pretty(value)
+  if (typeof value !== "object" || value === null) return String(value)
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return String(value)
+  }
+}
+
+const scalar = (value: unknown): string | number => (typeof value === "number" ? value : text(value))
+
+/** The fields of one line, and what has no field. */
+const fieldsOf = (
+  service: string,
+  { cause, date, fiber, logLevel, message }: Logger.Options<unknown>
+): { readonly fields: Fields; readonly rest: ReadonlyArray<string> } => {
+  const fields: Fields = { service, event: "log" }
+  const rest: Array<string> = []
+  for (const [key, value] of Object.entries(fiber.getRef(References.CurrentLogAnnotations))) {
+    const field = snake(key)
+    if (isField(field) && !own.has(field)) fields[field] = scalar(value)
+    else rest.push(`${key}=${text(value)}`)
+  }
+  const traceparent = Traceparent.ofSpan(Option.getOrUndefined(Context.getOption(fiber.context, Tracer.ParentSpan)))
+  if (fields.correlation_id === undefined && traceparent !== undefined) {
+    fields.correlation_id = Traceparent.correlationId(traceparent)!
+  }
+  const parts = (Array.isArray(message) ? message : [message]).map(text)
+  fields.timestamp = date.toISOString()
+  fields.level = logLevel.toUpperCase()
+  fields.message = parts.join(" ")
+  if (cause.reasons.length > 0) rest.push(Cause.pretty(cause))
+  return { fields, rest }
+}
+
+const inOrder = (fields: Fields): Fields =>
+  Object.fromEntries(logFields.flatMap((field) => (fields[field] === undefined ? [] : [[field, fields[field]]])))
+
+/** One line, whatever is in it. */
+export const json = (service: string): Logger.Logger<unknown, string> =>
+  Logger.make((options) => {
+    const { fields, rest } = fieldsOf(service, options)
+    return JSON.stringify(inOrder({ ...fields, message: [fields.message, ...rest].join(" | ") }))
+  })
+
+/** `12:00:01.234 WARN  runner: what happened (task_id=t1)`, and the cause below. */
+export const pretty = (service: string): Logger.Logger<unknown, string> =>
+  Logger.make((options) => {
+    const { fields, rest } = fieldsOf(service, options)
+    const { correlation_id: _, event: __, level, message, service: ___, timestamp, ...ids } = fields
+    const more = [
+      ...Object.entries(ids).map(([key, value]) => `${key}=${value}`),
+      ...rest.filter((part) => !part.includes("\n"))
+    ]
+    const below = rest.filter((part) => part.includes("\n")).map((part) => `\n  ${part.replaceAll("\n", "\n  ")}`)
+    const time = String(timestamp).slice(11, 23)
+    return `${time} ${String(level).padEnd(5)} ${service}: ${message}${more.length > 0 ? ` (${more.join(", ")})` : ""}${below.join("")}`
+  })
+
+const Level = Schema.Literals(["All", "Trace", "Debug", "Info", "Warn", "Error", "Fatal", "None"])
+
+const settings = Config.all({
+  form: Config.Literals(["json", "pretty"], "CLAWSTER_LOG").pipe(Config.withDefault<"json" | "pretty">("json")),
+  level: Config.schema(Level, "CLAWSTER_LOG_LEVEL").pipe(Config.withDefault<LogLevel.LogLevel>("Info"))
+})
+
+/** To standard output, and in the form, that `CLAWSTER_LOG` says. */
+export const layer = (service: string): Layer.Layer<never, Config.ConfigError> =>
+  Layer.unwrap(
+    Config.map(settings, ({ form, level }) =>
+      Layer.merge(
+        Logger.layer([Logger.withConsoleLog(form === "json" ? json(service) : pretty(service))]),
+        Layer.succeed(References.MinimumLogLevel, level)
+      )
+    )
+  )

@@ -1,0 +1,204 @@
+/**
+ * Every name that leaves the process: metrics, spans, log fields. Dashboards and alerts are written against this list, and a test holds it
+ * against what is exported. Times are in seconds, sizes in units of what is counted; a label has few values, or one for each instance.
+ */
+
+export interface MetricName {
+  readonly kind: "counter" | "gauge" | "histogram"
+  readonly unit:
+    | "seconds"
+    | "tasks"
+    | "commands"
+    | "commits"
+    | "messages"
+    | "calls"
+    | "actors"
+    | "runners"
+    | "ratio"
+    | "shards"
+    | "state"
+  readonly help: string
+  readonly labels: ReadonlyArray<string>
+  /** Upper bounds of a histogram's buckets, in its unit. */
+  readonly boundaries?: ReadonlyArray<number>
+}
+
+const quick = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
+const slow = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600]
+const sizes = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024]
+
+export const metrics = {
+  task_queue_depth: {
+    kind: "gauge",
+    unit: "tasks",
+    help: "Tasks that wait, by phase: pending, scheduled, retrying",
+    labels: ["phase"]
+  },
+  task_execution_time: {
+    kind: "histogram",
+    unit: "seconds",
+    help: "Time of one run at a gateway, from its acceptance by the instance to its end",
+    labels: ["status"],
+    boundaries: slow
+  },
+  instance_health: {
+    kind: "gauge",
+    unit: "ratio",
+    help: "1 healthy, 0.5 degraded, 0 unhealthy or unknown",
+    labels: ["instance_id"]
+  },
+  cross_instance_latency: {
+    kind: "histogram",
+    unit: "seconds",
+    help: "Time of one delivery from actor to actor, until the receiver has committed it",
+    labels: ["entity_type"],
+    boundaries: quick
+  },
+  tasks_total: {
+    kind: "counter",
+    unit: "tasks",
+    help: "Tasks that ended, by outcome: completed, failed, cancelled, dead_lettered, dropped",
+    labels: ["outcome"]
+  },
+  lane_wait_duration: {
+    kind: "histogram",
+    unit: "seconds",
+    help: "Time that a task was ready to run and waited for a slot",
+    labels: [],
+    boundaries: slow
+  },
+  clawster_actor_commit_seconds: {
+    kind: "histogram",
+    unit: "seconds",
+    help: "Time from a batch decided to its commit acknowledged",
+    labels: ["entity_type"],
+    boundaries: quick
+  },
+  clawster_actor_batch_size: {
+    kind: "histogram",
+    unit: "commands",
+    help: "Commands that shared one commit of one actor",
+    labels: ["entity_type"],
+    boundaries: sizes
+  },
+  clawster_actor_mailbox_size: {
+    kind: "histogram",
+    unit: "messages",
+    help: "Mail that an actor found waiting at the start of a round",
+    labels: ["entity_type"],
+    boundaries: sizes
+  },
+  clawster_actor_in_flight: {
+    kind: "gauge",
+    unit: "commands",
+    help: "Commands that this process has taken in and not yet answered",
+    labels: ["entity_type"]
+  },
+  clawster_actor_resident: {
+    kind: "gauge",
+    unit: "actors",
+    help: "Actors loaded in this process",
+    labels: ["entity_type"]
+  },
+  clawster_outbox_backlog: {
+    kind: "gauge",
+    unit: "messages",
+    help: "Messages of this process's actors that are committed and not yet taken by their receivers",
+    labels: []
+  },
+  clawster_journal_flush_commits: {
+    kind: "histogram",
+    unit: "commits",
+    help: "Commits of actors that shared one transaction",
+    labels: [],
+    boundaries: sizes
+  },
+  clawster_journal_flush_seconds: {
+    kind: "histogram",
+    unit: "seconds",
+    help: "Time of one journal transaction",
+    labels: [],
+    boundaries: quick
+  },
+  clawster_failover_seconds: {
+    kind: "histogram",
+    unit: "seconds",
+    help: "Time that a lost runner's shards were without an owner, seen by the runner that took them",
+    labels: [],
+    boundaries: [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60]
+  },
+  clawster_runners_lost_total: {
+    kind: "counter",
+    unit: "runners",
+    help: "Runners that this one found gone: refused (its port), expired (its lease)",
+    labels: ["cause"]
+  },
+  clawster_breaker_state: {
+    kind: "gauge",
+    unit: "state",
+    help: "Circuit breaker of an instance: 0 closed, 1 half open, 2 open",
+    labels: ["instance_id"]
+  },
+  clawster_instance_running_tasks: {
+    kind: "gauge",
+    unit: "tasks",
+    help: "Runs under way at an instance",
+    labels: ["instance_id"]
+  }
+} as const satisfies Record<string, MetricName>
+
+/** What the cluster of `effect` exports by itself. */
+export const clusterMetrics = {
+  effect_cluster_entities: { kind: "gauge", labels: ["type"] },
+  effect_cluster_entity_mailbox_size: { kind: "gauge", labels: ["type"] },
+  effect_cluster_entity_mailbox_size_max: { kind: "gauge", labels: ["type"] },
+  effect_cluster_singletons: { kind: "gauge", labels: [] },
+  effect_cluster_runners: { kind: "gauge", labels: [] },
+  effect_cluster_runners_healthy: { kind: "gauge", labels: [] },
+  effect_cluster_shards: { kind: "gauge", labels: [] },
+  effect_cluster_shards_releasing: { kind: "gauge", labels: [] },
+  effect_cluster_shard_release: { kind: "histogram", labels: [] }
+} as const satisfies Record<string, Pick<MetricName, "kind" | "labels">>
+
+export const spans = {
+  /** One task, or one turn, at its instance: from the first try to its end. */
+  taskRun: "task.run",
+  turnRun: "turn.run"
+} as const
+
+/** What happens inside a run. */
+export const spanEvents = {
+  started: "task_started",
+  agentInvoked: "agent_invoked",
+  toolCalled: "tool_called",
+  completed: "task_completed"
+} as const
+
+export const spanAttributes = {
+  tenantId: "tenant.id",
+  taskId: "task.id",
+  sessionId: "session.id",
+  turnId: "turn.id",
+  workflowId: "workflow.id",
+  instanceId: "instance.id",
+  attempt: "attempt",
+  agent: "agent",
+  tool: "tool",
+  totalDurationMillis: "total_duration_ms"
+} as const
+
+/** The fields of a log line, in their order. A line has the first three, `event` and `message`; of the others those it knows. */
+export const logFields = [
+  "timestamp",
+  "level",
+  "service",
+  "instance_id",
+  "tenant_id",
+  "correlation_id",
+  "event",
+  "task_id",
+  "target_instance",
+  "latency_ms",
+  "message"
+] as const
+export type LogField = (typeof logFields)[number]

@@ -1,0 +1,173 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Metric } from "effect"
+import { PrometheusMetrics } from "effect/observability"
+import { ClusterMetrics } from "effect/cluster"
+import * as ActorMetrics from "../../src/observability/ActorMetrics.ts"
+import * as DomainMetrics from "../../src/observability/DomainMetrics.ts"
+import * as FleetMetrics from "../../src/observability/FleetMetrics.ts"
+import * as JournalMetrics from "../../src/observability/JournalMetrics.ts"
+import { clusterMetrics, type MetricName, metrics } from "../../src/observability/Names.ts"
+import * as OwnershipMetrics from "../../src/observability/OwnershipMetrics.ts"
+import { InstanceId, defaultPlacement } from "../../src/schema/Ids.ts"
+import type { InstanceStatus } from "../../src/schema/Instance.ts"
+import { readdirSync, readFileSync } from "node:fs"
+import { TestClock } from "effect/testing"
+
+const instance = (id: string, more: Partial<InstanceStatus> = {}): InstanceStatus => ({
+  instanceId: InstanceId.make(id),
+  driver: "simulated",
+  placement: defaultPlacement,
+  tenancy: { _tag: "shared" },
+  capabilities: [],
+  allowedModels: [],
+  maxConcurrentTasks: 4,
+  maxConcurrentSessions: 4,
+  phase: "warm",
+  health: "healthy",
+  occupancy: "warm",
+  breaker: "closed",
+  load: { runningTasks: 2, activeSessions: 0, queuedTasks: 0 },
+  restarts: 0,
+  registeredAt: 0,
+  ...more
+})
+
+/** Runs every recorder there is, once. */
+const everything = Effect.gen(function* () {
+  yield* ActorMetrics.timeCommit("Lane", 3, Effect.void)
+  yield* ActorMetrics.mailFound("Lane", 2)
+  yield* ActorMetrics.inFlight("Lane", Effect.void)
+  yield* ActorMetrics.loaded("Lane")
+  yield* ActorMetrics.timeDelivery("Instance", Effect.void)
+  yield* ActorMetrics.outboxChanged(2)
+  yield* JournalMetrics.timeFlush(5, Effect.void)
+  yield* OwnershipMetrics.runnerLost("refused")
+  yield* OwnershipMetrics.failedOver(1.5)
+  yield* DomainMetrics.committed([{ _tag: "task.completed" }, { _tag: "task.failed" }, { _tag: "session.created" }])
+  yield* DomainMetrics.committed([{ _tag: "run.ended", durationMillis: 1_500, status: "completed" } as never])
+  yield* DomainMetrics.laneWaited(20)
+})
+
+const sources = (instances: () => ReadonlyArray<InstanceStatus>) => ({
+  counts: Effect.succeed({ pending: 7, retrying: 1 }),
+  instances: Effect.sync(instances)
+})
+
+const fleet = Effect.gen(function* () {
+  yield* Effect.forkScoped(Effect.never.pipe(Effect.provide(FleetMetrics.layer(sources(() => [instance("i1")])))))
+  yield* TestClock.adjust("1 millis")
+})
+
+/** Families of the text: their kind, and the labels of their samples. */
+const families = (text: string) => {
+  const found: Record<string, { kind: string; help: boolean; labels: ReadonlyArray<string> }> = {}
+  for (const line of text.split("\n")) {
+    const type = /^# TYPE (\S+) (\S+)$/.exec(line)
+    const help = /^# HELP (\S+) /.exec(line)
+    if (help !== null) found[help[1]!] = { kind: "", help: true, labels: [] }
+    if (type !== null) found[type[1]!] = { help: false, labels: [], ...found[type[1]!], kind: type[2]! }
+    const sample = /^(\w+?)(?:_bucket|_sum|_count)?\{(.*)\} /.exec(line)
+    const family = sample === null ? undefined : found[sample[1]!]
+    if (family !== undefined) {
+      family.labels = [...sample![2]!.matchAll(/(\w+)="/g)].map(([, label]) => label!).filter((label) => label !== "le")
+    }
+  }
+  return found
+}
+
+/** A registry of its own, so that tests do not see each other's counts. */
+const alone = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.provideService(effect, Metric.MetricRegistry, new Map())
+
+describe("Metrics", () => {
+  it.effect("exports what is in the list, with its kind and labels, and nothing else", () =>
+    alone(
+      Effect.gen(function* () {
+        yield* everything
+        yield* fleet
+        const exported = families(yield* PrometheusMetrics.format())
+        const listed = Object.entries<MetricName>(metrics).map(
+          ([name, { kind, labels }]) => [name, { kind, help: true, labels: [...labels] }] as const
+        )
+        assert.deepStrictEqual(exported, Object.fromEntries(listed))
+      })
+    )
+  )
+
+  it.effect("lists what the cluster exports by itself", () =>
+    alone(
+      Effect.gen(function* () {
+        for (const metric of Object.values(ClusterMetrics)) yield* Metric.value(metric as Metric.Metric<never, unknown>)
+        const exported = families(yield* PrometheusMetrics.format())
+        assert.deepStrictEqual(
+          Object.fromEntries(Object.entries(exported).map(([name, { kind }]) => [name, kind])),
+          Object.fromEntries(Object.entries(clusterMetrics).map(([name, { kind }]) => [name, kind]))
+        )
+      })
+    )
+  )
+
+  it("names follow the rules: letters and underscores, counters end in _total, what is ours and not asked for has a prefix", () => {
+    const asked = [
+      "task_queue_depth",
+      "task_execution_time",
+      "instance_health",
+      "cross_instance_latency",
+      "tasks_total",
+      "lane_wait_duration"
+    ]
+    for (const [name, { boundaries, kind }] of Object.entries<MetricName>(metrics)) {
+      assert.match(name, /^[a-z][a-z_]*$/)
+      assert.strictEqual(kind === "counter", name.endsWith("_total"), name)
+      assert.isTrue(asked.includes(name) || name.startsWith("clawster_"), name)
+      assert.strictEqual(kind === "histogram", boundaries !== undefined, name)
+    }
+    for (const name of asked) assert.property(metrics, name)
+  })
+
+  it("no other file makes a metric", () => {
+    const src = new URL("../../src/", import.meta.url)
+    const makers = readdirSync(src, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts"))
+      .filter((file) =>
+        /\bMetric\.(counter|gauge|histogram|summary|frequency|timer)\(/.test(readFileSync(new URL(file, src), "utf8"))
+      )
+    assert.deepStrictEqual(makers, ["observability/Metrics.ts"])
+  })
+
+  it.effect("a failed commit is not timed; a command counts as in flight until it is answered", () =>
+    alone(
+      Effect.gen(function* () {
+        yield* Effect.exit(ActorMetrics.timeCommit("Lane", 3, Effect.fail("no")))
+        assert.notInclude(yield* PrometheusMetrics.format(), "clawster_actor_commit_seconds")
+        const during = yield* ActorMetrics.inFlight("Lane", PrometheusMetrics.format())
+        assert.include(during, `clawster_actor_in_flight{entity_type="Lane"} 1`)
+        yield* Effect.exit(ActorMetrics.inFlight("Lane", Effect.fail("no")))
+        assert.include(yield* PrometheusMetrics.format(), `clawster_actor_in_flight{entity_type="Lane"} 0`)
+      })
+    )
+  )
+})
+
+describe("FleetMetrics", () => {
+  it.effect("follows health and breaker of each instance, and forgets those that are gone", () =>
+    alone(
+      Effect.gen(function* () {
+        let instances = [instance("i1"), instance("i2", { health: "unhealthy", breaker: "open" })]
+        yield* Effect.forkScoped(Effect.never.pipe(Effect.provide(FleetMetrics.layer(sources(() => instances)))))
+        yield* TestClock.adjust("1 millis")
+        const before = yield* PrometheusMetrics.format()
+        assert.include(before, `instance_health{instance_id="i1"} 1`)
+        assert.include(before, `instance_health{instance_id="i2"} 0`)
+        assert.include(before, `clawster_breaker_state{instance_id="i2"} 2`)
+        assert.include(before, `task_queue_depth{phase="pending"} 7`)
+        assert.include(before, `task_queue_depth{phase="scheduled"} 0`)
+        instances = [instance("i1", { health: "degraded" }), instance("i2", { phase: "destroyed" })]
+        yield* TestClock.adjust("5 seconds")
+        const after = yield* PrometheusMetrics.format()
+        assert.include(after, `instance_health{instance_id="i1"} 0.5`)
+        assert.notInclude(after, "i2")
+      })
+    )
+  )
+})
