@@ -1,0 +1,116 @@
+/**
+ * Folds a batch of commands over an actor's state: what to write in one commit, and what to answer after it. Pure: the
+ * shell commits and answers.
+ */
+import type { ActorDefinition, Answer, DecideContext, Decision, RowWrite } from "./Actor.ts"
+import type { ActorCodec } from "./Codec.ts"
+import type { EncodedAnswer, Entry, OutboxMessage } from "./Journal.ts"
+
+export type Definition = ActorDefinition<string, any, any, any, any, any>
+
+/** One thing to decide. A `Command` has a name to be answered by; signals and timers have none. */
+export type Item =
+  | {
+    readonly _tag: "Command"
+    readonly tag: string
+    readonly payload: unknown
+    readonly requestId: string
+    readonly payloadHash: string | null
+  }
+  | { readonly _tag: "Signal"; readonly signal: { readonly _tag: string } }
+  | { readonly _tag: "Timer"; readonly key: string }
+
+export interface Step {
+  readonly answer: Answer<unknown, unknown>
+  /** Present when the answer was written. */
+  readonly recorded?: EncodedAnswer
+}
+
+/** A batch under way. Mutable, and dropped whole when its commit fails. */
+export class Batch {
+  state: unknown
+  seq: number
+  readonly entries: Array<Entry> = []
+  readonly outbox: Array<OutboxMessage> = []
+  readonly rows: Array<RowWrite> = []
+  readonly #definition: Definition
+  readonly #codec: ActorCodec<any, any>
+  readonly #context: Omit<DecideContext, "requestId">
+
+  constructor(
+    definition: Definition,
+    codec: ActorCodec<any, any>,
+    context: Omit<DecideContext, "requestId">,
+    state: unknown,
+    seq: number
+  ) {
+    this.#definition = definition
+    this.#codec = codec
+    this.#context = context
+    this.state = state
+    this.seq = seq
+  }
+
+  /** Throws only what the actor's own code throws; then nothing of the item is in the batch. */
+  apply(item: Item): Step {
+    const decision = this.#decide(item)
+    if (decision.events.length === 0 && decision.send.length === 0) return { answer: decision.answer }
+    const seq = this.seq + 1
+    const recorded = item._tag === "Command"
+      ? this.#codec.command(item.tag)!.encodeAnswer(decision.answer)
+      : null
+    const events = decision.events.map(this.#codec.encodeEvent)
+    const outbox = this.#outgoing(decision, seq)
+    const rows: Array<RowWrite> = []
+    const state = this.#evolve(decision.events, rows)
+    this.seq = seq
+    this.state = state
+    this.rows.push(...rows)
+    this.outbox.push(...outbox)
+    this.entries.push({
+      seq,
+      requestId: item._tag === "Command" ? item.requestId : null,
+      command: item._tag === "Command" ? item.tag : item._tag === "Signal" ? item.signal._tag : item.key,
+      payloadHash: item._tag === "Command" ? item.payloadHash : null,
+      events,
+      answer: recorded,
+      at: this.#context.now
+    })
+    return recorded === null ? { answer: decision.answer } : { answer: decision.answer, recorded }
+  }
+
+  #decide(item: Item): Decision<any, unknown, unknown> {
+    const { commands, onTimer, signal } = this.#definition
+    switch (item._tag) {
+      case "Command":
+        return (commands as any)[item.tag](this.state, item.payload, { ...this.#context, requestId: item.requestId })
+      case "Signal":
+        return signal!(this.state, item.signal, { ...this.#context, requestId: `signal-${this.seq + 1}` })
+      case "Timer":
+        return onTimer!(this.state, item.key, { ...this.#context, requestId: `timer-${this.seq + 1}` })
+    }
+  }
+
+  #evolve(events: ReadonlyArray<any>, rows: Array<RowWrite>): unknown {
+    let state = this.state
+    for (const event of events) {
+      const next = this.#definition.evolve(state, event)
+      if (this.#definition.rows !== undefined) rows.push(...this.#definition.rows(event, state, next))
+      state = next
+    }
+    return state
+  }
+
+  #outgoing(decision: Decision<any, unknown, unknown>, seq: number): Array<OutboxMessage> {
+    const { entity } = this.#definition
+    return decision.send.map((message, ordinal) => ({
+      id: `${entity.type}/${this.#context.entityId}/${seq}/${ordinal}`,
+      seq,
+      ordinal,
+      targetType: message.entityType,
+      targetId: message.entityId,
+      tag: message.tag,
+      payload: message.encode(message.payload)
+    }))
+  }
+}

@@ -1,0 +1,60 @@
+/** What an actor has been sent and not yet decided. Bounded by the entity's mailbox capacity, which counts unanswered calls. */
+import { Effect } from "effect"
+
+export interface DeliveredMessage {
+  readonly id: string
+  readonly tag: string
+  readonly payload: unknown
+}
+
+type Resume = (answer: Effect.Effect<unknown, unknown>) => void
+
+export type Mail =
+  | {
+    readonly _tag: "Request"
+    readonly tag: string
+    readonly payload: unknown
+    readonly requestId: string
+    /** Fingerprint of the payload, when the request id is an idempotency key. */
+    readonly fingerprint: string | null
+    /** The journal may hold the answer already. */
+    readonly again: boolean
+    readonly resume: Resume
+  }
+  | {
+    readonly _tag: "Delivery"
+    readonly messages: ReadonlyArray<DeliveredMessage>
+    readonly again: boolean
+    readonly resume: Resume
+  }
+  | { readonly _tag: "Signal"; readonly signal: { readonly _tag: string }; readonly resume: Resume }
+  | { readonly _tag: "Due"; readonly resume: Resume }
+
+export class Mailbox {
+  #mails: Array<Mail> = []
+  #wake: (() => void) | undefined
+
+  get isEmpty(): boolean {
+    return this.#mails.length === 0
+  }
+
+  offer(mail: Mail): void {
+    this.#mails.push(mail)
+    const wake = this.#wake
+    this.#wake = undefined
+    wake?.()
+  }
+
+  /** Completes when there is mail. One waiter at a time. */
+  readonly ready: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    if (this.#mails.length > 0) return resume(Effect.void)
+    this.#wake = () => resume(Effect.void)
+  })
+
+  take(limit: number): Array<Mail> {
+    if (this.#mails.length > limit) return this.#mails.splice(0, limit)
+    const taken = this.#mails
+    this.#mails = []
+    return taken
+  }
+}

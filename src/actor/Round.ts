@@ -1,0 +1,151 @@
+/**
+ * One round of an actor: the mail taken from its box, decided in order into one batch. `answers` are given after the commit, or when it
+ * failed, never before.
+ */
+import { Effect } from "effect"
+import { ActorUnavailable, IdempotencyConflict } from "../schema/Errors.ts"
+import type { Answer } from "./Actor.ts"
+import type { Batch, Definition } from "./Batch.ts"
+import type { ActorCodec } from "./Codec.ts"
+import type { EncodedAnswer, RecordedAnswer } from "./Journal.ts"
+import type { Mail } from "./Mailbox.ts"
+import type { Memory } from "./Memory.ts"
+
+const timersARound = 256
+
+export const unavailable = (message: string) => new ActorUnavailable({ message, retryAfterMillis: 100 })
+
+export const refuseAll = (mails: ReadonlyArray<Mail>, message: string): void => {
+  const failure = Effect.fail(unavailable(message))
+  for (const mail of mails) mail.resume(failure)
+}
+
+/** Request ids that may have been answered in a past that memory has forgotten. */
+export const forgotten = (mails: ReadonlyArray<Mail>, memory: Memory): ReadonlyArray<string> => {
+  if (!memory.answered.mayHaveForgotten) return []
+  return mails.flatMap((mail) => {
+    if (mail._tag === "Request" && (mail.again || mail.fingerprint !== null)) return [mail.requestId]
+    if (mail._tag === "Delivery" && mail.again) return mail.messages.map((message) => message.id)
+    return []
+  }).filter((requestId) => memory.answered.get(requestId) === undefined)
+}
+
+export class Round {
+  readonly #definition: Definition
+  readonly #codec: ActorCodec<any, any>
+  readonly #memory: Memory
+  readonly #batch: Batch
+  readonly #now: number
+  readonly #found: Map<string, RecordedAnswer>
+  readonly #quiet: Set<string>
+  readonly #answers: Array<() => void> = []
+  readonly fresh: Array<RecordedAnswer> = []
+
+  constructor(
+    definition: Definition,
+    codec: ActorCodec<any, any>,
+    memory: Memory,
+    batch: Batch,
+    now: number,
+    found: ReadonlyArray<RecordedAnswer>,
+    quiet: Set<string>
+  ) {
+    this.#definition = definition
+    this.#codec = codec
+    this.#memory = memory
+    this.#batch = batch
+    this.#now = now
+    this.#quiet = quiet
+    this.#found = new Map(found.map((answer) => [answer.requestId, answer]))
+  }
+
+  decide(mail: Mail): void {
+    try {
+      this.#take(mail)
+    } catch (defect) {
+      this.#answers.push(() => mail.resume(Effect.die(defect)))
+    }
+  }
+
+  answer(): void {
+    for (const answer of this.#answers) answer()
+  }
+
+  #take(mail: Mail): void {
+    switch (mail._tag) {
+      case "Request":
+        return this.#request(mail)
+      case "Delivery": {
+        for (const { id, payload, tag } of mail.messages) this.#message(id, tag, payload)
+        return this.#later(mail, Effect.void)
+      }
+      case "Signal": {
+        this.#batch.apply({ _tag: "Signal", signal: mail.signal })
+        return this.#later(mail, Effect.void)
+      }
+      case "Due": {
+        this.#due()
+        return this.#later(mail, Effect.void)
+      }
+    }
+  }
+
+  #later(mail: Mail, answer: Effect.Effect<unknown, unknown>): void {
+    this.#answers.push(() => mail.resume(answer))
+  }
+
+  #known(requestId: string): RecordedAnswer | undefined {
+    return this.#memory.answered.get(requestId) ?? this.#found.get(requestId)
+  }
+
+  #remember(requestId: string, payloadHash: string | null, answer: EncodedAnswer): void {
+    const recorded = { requestId, payloadHash, answer }
+    this.#found.set(requestId, recorded)
+    this.fresh.push(recorded)
+  }
+
+  #request(mail: Extract<Mail, { _tag: "Request" }>): void {
+    const { fingerprint, payload, requestId, tag } = mail
+    const known = this.#known(requestId)
+    if (known !== undefined) {
+      const conflict = fingerprint !== null && known.payloadHash !== fingerprint
+      return this.#later(mail, conflict ? Effect.fail(conflictOf(requestId)) : this.#replay(tag, known.answer))
+    }
+    const step = this.#batch.apply({ _tag: "Command", tag, payload, requestId, payloadHash: fingerprint })
+    if (step.recorded === undefined) this.#quiet.add(tag)
+    else this.#remember(requestId, fingerprint, step.recorded)
+    this.#later(mail, effectOf(step.answer))
+  }
+
+  #replay(tag: string, answer: EncodedAnswer): Effect.Effect<unknown, unknown> {
+    return effectOf(this.#codec.command(tag)!.decodeAnswer(answer))
+  }
+
+  #message(requestId: string, tag: string, encoded: unknown): void {
+    if (this.#known(requestId) !== undefined) return
+    const payload = this.#codec.command(tag)!.decodePayload(encoded)
+    const step = this.#batch.apply({ _tag: "Command", tag, payload, requestId, payloadHash: null })
+    if (step.recorded !== undefined) this.#remember(requestId, null, step.recorded)
+  }
+
+  /** Each key once a round, and only while it is still due. */
+  #due(): void {
+    const seen = new Set<string>()
+    while (seen.size < timersARound) {
+      const timers = this.#definition.timers?.(this.#batch.state) ?? []
+      const timer = timers.find(({ at, key }) => at <= this.#now && !seen.has(key))
+      if (timer === undefined) return
+      seen.add(timer.key)
+      this.#batch.apply({ _tag: "Timer", key: timer.key })
+    }
+  }
+}
+
+export const effectOf = (answer: Answer<unknown, unknown>): Effect.Effect<unknown, unknown> =>
+  answer._tag === "Success" ? Effect.succeed(answer.value) : Effect.fail(answer.error)
+
+const conflictOf = (key: string) =>
+  new IdempotencyConflict({
+    key,
+    message: "this idempotency key was used before with another payload; use a new key for a new request"
+  })

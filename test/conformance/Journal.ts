@@ -1,0 +1,166 @@
+/** What every journal must do, whatever it is stored in. */
+import { assert, it } from "@effect/vitest"
+import { Effect, type Layer } from "effect"
+import { type ActorAddress, type Commit, type Entry, Journal } from "../../src/actor/Journal.ts"
+
+/** `grant` makes the shard's epoch one higher, as an acquiring runner would, and answers it. */
+export interface JournalCase {
+  readonly name: string
+  readonly layer: Layer.Layer<Journal, unknown>
+  readonly grant: (shardId: string) => Effect.Effect<number, unknown, any>
+}
+
+let actors = 0
+const newActor = (): ActorAddress => ({ entityType: "Case", entityId: `actor-${++actors}`, shardId: `default:${actors}` })
+
+const entry = (seq: number, requestId: string | null = null): Entry => ({
+  seq,
+  requestId,
+  command: "Do",
+  payloadHash: null,
+  events: [{ _tag: "case.done", seq }],
+  answer: requestId === null ? null : { _tag: "Success", value: seq },
+  at: seq
+})
+
+const commit = (address: ActorAddress, epoch: number, entries: ReadonlyArray<Entry>, more: Partial<Commit> = {}): Commit => ({
+  address,
+  epoch,
+  entries,
+  outbox: [],
+  rows: [],
+  ...more
+})
+
+const message = (address: ActorAddress, seq: number, ordinal: number) => ({
+  id: `${address.entityType}/${address.entityId}/${seq}/${ordinal}`,
+  seq,
+  ordinal,
+  targetType: "Case",
+  targetId: "other",
+  tag: "Do",
+  payload: { n: ordinal }
+})
+
+export const conformance = (subject: JournalCase) => {
+  it.layer(subject.layer, { timeout: 120_000, excludeTestServices: true })(`${subject.name} journal`, (it) => {
+    it.effect("returns entries in order with their answers", () =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        const address = newActor()
+        const epoch = yield* subject.grant(address.shardId)
+        yield* journal.append(commit(address, epoch, [entry(1, "a"), entry(2)]))
+        yield* journal.append(commit(address, epoch, [entry(3, "b")]))
+        const loaded = yield* journal.load(address, 1)
+        assert.deepStrictEqual(loaded.entries.map(({ requestId, seq }) => [seq, requestId]), [[1, "a"], [2, null], [3, "b"]])
+        assert.isTrue(loaded.complete)
+        const found = yield* journal.findAnswers(address, ["b", "unknown"])
+        assert.deepStrictEqual(found, [{ requestId: "b", payloadHash: null, answer: { _tag: "Success", value: 3 } }])
+      }))
+
+    it.effect("refuses a second writer of one sequence and keeps the first", () =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        const address = newActor()
+        const epoch = yield* subject.grant(address.shardId)
+        yield* journal.append(commit(address, epoch, [entry(1, "a")]))
+        const failure = yield* Effect.flip(journal.append(commit(address, epoch, [entry(1, "b")])))
+        assert.strictEqual(failure.reason, "SequenceTaken")
+        const loaded = yield* journal.load(address, 1)
+        assert.deepStrictEqual(loaded.entries.map(({ requestId }) => requestId), ["a"])
+      }))
+
+    it.effect("refuses a request id that was recorded before", () =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        const address = newActor()
+        const epoch = yield* subject.grant(address.shardId)
+        yield* journal.append(commit(address, epoch, [entry(1, "same")]))
+        const failure = yield* Effect.flip(journal.append(commit(address, epoch, [entry(2, "same")])))
+        assert.strictEqual(failure.reason, "SequenceTaken")
+      }))
+
+    it.effect("lands nothing of a commit under an epoch that was passed", () =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        const address = newActor()
+        const old = yield* subject.grant(address.shardId)
+        const current = yield* subject.grant(address.shardId)
+        const failure = yield* Effect.flip(journal.append(commit(address, old, [entry(1)], {
+          outbox: [message(address, 1, 0)],
+          wake: { dueAt: 5, resident: false }
+        })))
+        assert.strictEqual(failure.reason, "Fenced")
+        const loaded = yield* journal.load(address, 1)
+        assert.deepStrictEqual([loaded.entries.length, loaded.outbox.length, loaded.wake], [0, 0, undefined])
+        yield* journal.append(commit(address, current, [entry(1)]))
+      }))
+
+    it.effect("keeps what is sound when commits of one moment include a stale and a conflicting one", () =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        const [sound, stale, conflicting] = [newActor(), newActor(), newActor()]
+        const epoch = yield* subject.grant(sound.shardId)
+        const old = yield* subject.grant(stale.shardId)
+        yield* subject.grant(stale.shardId)
+        const other = yield* subject.grant(conflicting.shardId)
+        yield* journal.append(commit(conflicting, other, [entry(1)]))
+        const outcomes = yield* Effect.all([
+          Effect.exit(journal.append(commit(sound, epoch, [entry(1)]))),
+          Effect.exit(journal.append(commit(stale, old, [entry(1)]))),
+          Effect.exit(journal.append(commit(conflicting, other, [entry(1)])))
+        ], { concurrency: "unbounded" })
+        assert.deepStrictEqual(outcomes.map((exit) => exit._tag), ["Success", "Failure", "Failure"])
+        assert.strictEqual((yield* journal.load(sound, 1)).entries.length, 1)
+        assert.strictEqual((yield* journal.load(stale, 1)).entries.length, 0)
+        assert.strictEqual((yield* journal.load(conflicting, 1)).entries.length, 1)
+      }))
+
+    it.effect("keeps messages in order until they are acknowledged", () =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        const address = newActor()
+        const epoch = yield* subject.grant(address.shardId)
+        const sent = [message(address, 1, 0), message(address, 1, 1)]
+        yield* journal.append(commit(address, epoch, [entry(1)], { outbox: sent }))
+        assert.deepStrictEqual((yield* journal.load(address, 1)).outbox, sent)
+        yield* journal.acknowledge(address, [sent[0]!])
+        const left = journal.load(address, 1).pipe(
+          Effect.map(({ outbox }) => outbox),
+          Effect.repeat({ until: (outbox) => outbox.length === 1 }),
+          Effect.timeout("10 seconds")
+        )
+        assert.deepStrictEqual(yield* left, [sent[1]!])
+      }))
+
+    it.effect("loads from a snapshot of the asked version, and passes over one of another", () =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        const address = newActor()
+        const epoch = yield* subject.grant(address.shardId)
+        yield* journal.append(commit(address, epoch, [entry(1), entry(2), entry(3)]))
+        yield* journal.saveSnapshot(address, epoch, { seq: 2, version: 7, state: { sum: 3 } })
+        const loaded = yield* journal.load(address, 7)
+        assert.deepStrictEqual(loaded.snapshot, { seq: 2, version: 7, state: { sum: 3 } })
+        assert.deepStrictEqual(loaded.entries.map(({ seq }) => seq), [3])
+        assert.isFalse(loaded.complete)
+        const folded = yield* journal.load(address, 8)
+        assert.deepStrictEqual([folded.snapshot, folded.entries.length], [undefined, 3])
+      }))
+
+    it.effect("tells which actors of a shard are to be woken", () =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        const [due, later, busy, sender] = [newActor(), newActor(), newActor(), newActor()]
+        const write = (address: ActorAddress, more: Partial<Commit>) =>
+          Effect.flatMap(subject.grant(address.shardId), (epoch) => journal.append(commit(address, epoch, [entry(1)], more)))
+        yield* write(due, { wake: { dueAt: 100, resident: false } })
+        yield* write(later, { wake: { dueAt: 900, resident: false } })
+        yield* write(busy, { wake: { dueAt: null, resident: true } })
+        yield* write(sender, { outbox: [message(sender, 1, 0)] })
+        const shards = [due, later, busy, sender].map(({ shardId }) => shardId)
+        const woken = yield* journal.wakes(shards, 500)
+        assert.sameMembers(woken.map(({ address }) => address.entityId), [due, busy, sender].map(({ entityId }) => entityId))
+      }))
+  })
+}
