@@ -1,0 +1,61 @@
+/** The actor runtime, assembled: on many runners with PostgreSQL, as a client of them, or in one process with PostgreSQL. */
+import { Layer } from "effect"
+import { MessageStorage, RunnerHealth, Runners, RunnerServer, Sharding } from "effect/cluster"
+import { RpcSerialization, RpcServer } from "effect/rpc"
+import { ActorDirectory } from "../actor/ActorDirectory.ts"
+import * as Wakes from "../actor/Wakes.ts"
+import type { Placement } from "../schema/Ids.ts"
+import * as BoundedClose from "./BoundedClose.ts"
+import * as ClusterConfig from "./ClusterConfig.ts"
+import * as FailureDetector from "./FailureDetector.ts"
+import * as Held from "./Held.ts"
+import * as LeaseHealth from "./LeaseHealth.ts"
+import * as PgJournal from "./PgJournal.ts"
+import * as RunnerPort from "./RunnerPort.ts"
+import * as RunnerSockets from "./RunnerSockets.ts"
+import * as PgRunnerStorage from "./RunnerStorage.ts"
+
+const storage = PgRunnerStorage.layer.pipe(Layer.provideMerge(Held.layer))
+const kit = ActorDirectory.layer.pipe(
+  Layer.provideMerge(Wakes.layer()),
+  Layer.provideMerge(PgJournal.layer)
+)
+
+/** A runner: serves actors of its placements on `host:port`. Stopping it hands every shard over. */
+export const layerRunner = (options: ClusterConfig.ClusterOptions) =>
+  kit.pipe(
+    Layer.provideMerge(FailureDetector.layer()),
+    Layer.provideMerge(
+      RunnerServer.layer.pipe(
+        BoundedClose.within("2 seconds"),
+        Layer.provideMerge(Sharding.layer),
+        Layer.provideMerge(RunnerSockets.layer),
+        Layer.provide(RpcServer.layerProtocolSocketServer),
+        Layer.provide([RunnerPort.layer, LeaseHealth.layer])
+      )
+    ),
+    Layer.provideMerge(storage),
+    Layer.provide(MessageStorage.layerNoop),
+    Layer.provide(RpcSerialization.layerSchemaBinary()),
+    Layer.provideMerge(ClusterConfig.runner(options))
+  )
+
+/** Calls actors from a process that serves none. */
+export const layerClient = (placements: ReadonlyArray<Placement>) =>
+  Sharding.layer.pipe(
+    Layer.provideMerge(RunnerSockets.layer),
+    Layer.provide(RunnerHealth.layerNoop),
+    Layer.provide(storage),
+    Layer.provide(MessageStorage.layerNoop),
+    Layer.provide(RpcSerialization.layerSchemaBinary()),
+    Layer.provide(ClusterConfig.client(placements))
+  )
+
+/** One process, no port: for a laptop and for embedding. The same storage, so a cluster may take over later. */
+export const layerSingle = (options: Omit<ClusterConfig.ClusterOptions, "host" | "port">) =>
+  kit.pipe(
+    Layer.provideMerge(Sharding.layer.pipe(Layer.provide([Runners.layerNoop, LeaseHealth.layer]))),
+    Layer.provideMerge(storage),
+    Layer.provide(MessageStorage.layerNoop),
+    Layer.provideMerge(ClusterConfig.runner({ ...options, host: "embedded", port: 1 }))
+  )

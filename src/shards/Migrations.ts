@@ -1,0 +1,18 @@
+/** The one ordered list of migrations. They only go forward, and one that has been released is never edited. */
+import { Effect } from "effect"
+import { Migrator } from "effect/sql"
+import { actors } from "./migrations/0001_actors.ts"
+import { tasks } from "./migrations/0002_tasks.ts"
+import { access } from "./migrations/0003_access.ts"
+
+const loader = Migrator.fromRecord({
+  "0001_actors": actors,
+  "0002_tasks": tasks,
+  "0003_access": access
+})
+
+/** Brings the database up to date; safe to run from several processes at once. Answers what it applied. */
+export const migrate = Migrator.make({})({ loader, table: "clawster_migrations" }).pipe(
+  Effect.map((applied) => applied.map(([id, name]) => `${String(id).padStart(4, "0")}_${name}`)),
+  Effect.retry({ times: 20, while: (error) => error._tag === "MigrationError" && error.kind === "Locked" })
+)

@@ -1,0 +1,70 @@
+/** The actor kit's journal over whatever keeps the rows: gathers commits and acknowledgements, and reads an actor in several statements. */
+import { Effect } from "effect"
+import {
+  type ActorAddress,
+  CommitFailed,
+  type Entry,
+  Journal,
+  type OutboxMessage,
+  type RecordedAnswer,
+  type Snapshot,
+  StoreUnavailable,
+  type WakeRow
+} from "../actor/Journal.ts"
+import * as Acknowledgements from "./Acknowledgements.ts"
+import * as GroupCommit from "./GroupCommit.ts"
+
+/** Each is one statement, atomic by itself and by no means together. */
+export interface JournalStatements {
+  readonly write: GroupCommit.WriteGroup
+  readonly removeOutbox: (messages: ReadonlyArray<Acknowledgements.Delivered>) => Effect.Effect<void, unknown>
+  /** Of that version only. */
+  readonly snapshot: (address: ActorAddress, version: number) => Effect.Effect<Snapshot | undefined, unknown>
+  readonly entriesAfter: (address: ActorAddress, seq: number) => Effect.Effect<ReadonlyArray<Entry>, unknown>
+  readonly outbox: (address: ActorAddress) => Effect.Effect<ReadonlyArray<OutboxMessage>, unknown>
+  readonly wake: (address: ActorAddress) => Effect.Effect<WakeRow | undefined, unknown>
+  readonly findAnswers: (
+    address: ActorAddress,
+    requestIds: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyArray<RecordedAnswer>, unknown>
+  /** Nothing under a lower epoch, and nothing over a later snapshot. */
+  readonly saveSnapshot: (address: ActorAddress, epoch: number, snapshot: Snapshot) => Effect.Effect<void, unknown>
+  readonly wakes: (
+    shardIds: ReadonlyArray<string>,
+    until: number
+  ) => Effect.Effect<ReadonlyArray<{ readonly address: ActorAddress; readonly dueAt: number }>, unknown>
+}
+
+/** A store that went away without a word never answers. */
+const answerTimeout = "10 seconds"
+
+const unavailable = <A, R>(effect: Effect.Effect<A, unknown, R>) =>
+  Effect.mapError(Effect.timeout(effect, answerTimeout), (error) => new StoreUnavailable({ message: String(error) }))
+
+export const make = Effect.fnUntraced(function*(statements: JournalStatements) {
+  const append = yield* GroupCommit.make(statements.write)
+  const acknowledge = yield* Acknowledgements.make((messages) =>
+    Effect.timeout(statements.removeOutbox(messages), answerTimeout)
+  )
+  return Journal.of({
+    append,
+    acknowledge,
+    load: (address, stateVersion) =>
+      Effect.gen(function*() {
+        const snapshot = yield* statements.snapshot(address, stateVersion)
+        const [entries, outbox, wake] = yield* Effect.all([
+          statements.entriesAfter(address, snapshot?.seq ?? 0),
+          statements.outbox(address),
+          statements.wake(address)
+        ], { concurrency: "unbounded" })
+        return { snapshot, entries, outbox, wake, complete: snapshot === undefined }
+      }).pipe(unavailable),
+    findAnswers: (address, requestIds) => unavailable(statements.findAnswers(address, requestIds)),
+    saveSnapshot: (address, epoch, snapshot) =>
+      Effect.mapError(
+        Effect.timeout(statements.saveSnapshot(address, epoch, snapshot), answerTimeout),
+        (error) => new CommitFailed({ reason: "InDoubt", message: String(error) })
+      ),
+    wakes: (shardIds, until) => unavailable(statements.wakes(shardIds, until))
+  })
+})

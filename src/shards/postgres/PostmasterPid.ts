@@ -1,0 +1,26 @@
+/** What a server says of itself in `postmaster.pid` (PostgreSQL, src/include/utils/pidfile.h). */
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+
+export interface PostmasterPid {
+  readonly pid: number
+  readonly port: number
+  readonly ready: boolean
+}
+
+export const read = (data: string): PostmasterPid | undefined => {
+  const file = join(data, "postmaster.pid")
+  if (!existsSync(file)) return undefined
+  const lines = readFileSync(file, "utf8").split("\n")
+  return { pid: Number(lines[0]), port: Number(lines[3]), ready: lines[7]?.trim() === "ready" }
+}
+
+/** Whether that process is a PostgreSQL server of this data folder, and not one that was given the same number since. */
+export const isAlive = ({ pid }: PostmasterPid, data: string): boolean => {
+  try {
+    const command = readFileSync(`/proc/${pid}/cmdline`, "utf8")
+    return command.includes("postgres") && command.includes(data)
+  } catch {
+    return false
+  }
+}

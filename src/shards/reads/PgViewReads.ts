@@ -1,0 +1,62 @@
+/** The views that actors write with their commits. */
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Layer, Schema } from "effect"
+import { type Page, type PageOptions, ViewReads } from "../../entities/Reads.ts"
+import type { Cursor } from "../../schema/Feed.ts"
+import { InstanceStatus } from "../../schema/Instance.ts"
+import { LaneStatus } from "../../schema/Lane.ts"
+import { SessionStatus } from "../../schema/Session.ts"
+import { settled } from "./Position.ts"
+import { unavailable } from "./Unavailable.ts"
+
+interface Row {
+  readonly entityId: string
+  readonly doc: unknown
+  readonly at: Cursor
+}
+
+const decoder = <A>(schema: Schema.Codec<A, any>) =>
+  Schema.decodeUnknownSync(Schema.toCodecJson(schema) as unknown as Schema.Codec<A, unknown>)
+
+const make = Effect.gen(function*() {
+  const sql = yield* PgClient.PgClient
+
+  const list = <A>(entityType: string, decode: (doc: unknown) => A) =>
+    Effect.fnUntraced(
+      function*({ after, limit, tenantId }: PageOptions) {
+        const rows = yield* sql.unsafe<Row>(
+          `SELECT v.entity_id AS "entityId", v.doc, p.at
+           FROM (SELECT ${settled} AS at) p
+           LEFT JOIN LATERAL (
+             SELECT entity_id, doc FROM clawster_views
+             WHERE entity_type = $1::text AND ($2::text IS NULL OR tenant_id = $2::text) AND entity_id > $3::text
+             ORDER BY entity_id LIMIT $4::int
+           ) v ON true`,
+          [entityType, tenantId ?? null, after ?? "", limit + 1]
+        )
+        const found = rows.filter(({ entityId }) => entityId !== null)
+        const shown = found.slice(0, limit)
+        return {
+          items: shown.map(({ doc }) => decode(doc)),
+          position: rows[0]!.at,
+          ...(found.length > limit ? { next: shown.at(-1)!.entityId } : {})
+        } satisfies Page<A>
+      },
+      unavailable
+    )
+
+  const instance = decoder(InstanceStatus)
+  return ViewReads.of({
+    instances: list("Instance", instance),
+    instance: (instanceId) =>
+      sql.unsafe<{ doc: unknown }>(
+        `SELECT doc FROM clawster_views
+         WHERE entity_type = 'Instance' AND split_part(entity_id, '/', 2) = $1::text LIMIT 1`,
+        [instanceId]
+      ).pipe(Effect.map((rows) => rows[0] === undefined ? undefined : instance(rows[0].doc)), unavailable),
+    sessions: list("Session", decoder(SessionStatus)),
+    lanes: list("Lane", decoder(LaneStatus))
+  })
+})
+
+export const layer = Layer.effect(ViewReads, make)

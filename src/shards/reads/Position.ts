@@ -1,0 +1,21 @@
+/**
+ * Positions of the feed. Journal rows are ordered by the transaction that wrote them and their number within it. A transaction that is still
+ * open may have a lower id than one that has committed, so a reader stops at the lowest open one (`pg_snapshot_xmin`), and
+ * nothing that commits late is ever skipped. An actor's own rows keep their order, since each commit follows the one before it.
+ */
+import { Cursor } from "../../schema/Feed.ts"
+
+export interface Position {
+  readonly tx: string
+  readonly position: string
+}
+
+export const toCursor = ({ position, tx }: Position): Cursor => Cursor.make(`${tx}-${position}`)
+
+export const fromCursor = (cursor: Cursor): Position => {
+  const at = cursor.indexOf("-")
+  return { tx: cursor.slice(0, at), position: cursor.slice(at + 1) }
+}
+
+/** Everything below this transaction is settled; beside rows read in the same statement it is the position at which they are true. */
+export const settled = "(pg_snapshot_xmin(pg_current_snapshot())::text || '-0')"

@@ -1,0 +1,44 @@
+import { PgClient } from "@effect/sql-pg"
+import { assert, it } from "@effect/vitest"
+import { Clock, Duration, Effect, Layer } from "effect"
+import { Journal } from "../../src/actor/Journal.ts"
+import * as PgJournal from "../../src/shards/PgJournal.ts"
+import * as Retention from "../../src/shards/Retention.ts"
+import * as Postgres from "../fixtures/Postgres.ts"
+
+const address = { entityType: "Case", entityId: "old", shardId: "default:1" }
+const options: Retention.RetentionOptions = {
+  history: Duration.days(1),
+  tasks: Duration.days(1),
+  idempotencyKeys: Duration.days(7),
+  every: Duration.minutes(1)
+}
+
+it.layer(PgJournal.layer.pipe(Layer.provideMerge(Postgres.layer)), { timeout: 120_000, excludeTestServices: true })(
+  "Retention",
+  (it) => {
+    it.effect("removes what a snapshot has passed and is old, keeps the rest, and the actor still loads", () =>
+      Effect.gen(function*() {
+        const sql = yield* PgClient.PgClient
+        const journal = yield* Journal
+        const now = yield* Clock.currentTimeMillis
+        const old = now - Duration.toMillis(Duration.days(2))
+        yield* sql.unsafe(`INSERT INTO clawster_shards VALUES ('default:1', 'me', 1, now())`)
+        const entries = [old, old, now, now].map((at, index) => ({
+          seq: index + 1,
+          requestId: null,
+          command: "Do",
+          payloadHash: null,
+          events: [],
+          answer: null,
+          at
+        }))
+        yield* journal.append({ address, epoch: 1, entries, outbox: [], rows: [] })
+        assert.strictEqual((yield* Retention.sweep(options))?.journal, 0)
+        yield* journal.saveSnapshot(address, 1, { seq: 3, version: 1, state: {} })
+        assert.strictEqual((yield* Retention.sweep(options))?.journal, 2)
+        const loaded = yield* journal.load(address, 1)
+        assert.deepStrictEqual(loaded.entries.map(({ seq }) => seq), [4])
+      }))
+  }
+)
