@@ -1,0 +1,121 @@
+/**
+ * One WebSocket to a gateway, from open to close. Frames are handed on in the order in which they came, without a buffer:
+ * `onFrame` must be quick and must not throw. Nothing is retried here.
+ */
+import { Clock, Deferred, Effect } from "effect"
+import type { Scope } from "effect"
+import { WebSocket } from "ws"
+import { deadlineExceeded, fromClose, fromConnectFailure } from "./GatewayErrors.ts"
+import { type InboundFrame, parseFrame } from "./GatewayFrames.ts"
+import { GatewayError } from "./GatewayLink.ts"
+
+export interface GatewaySocket {
+  /** Hands a frame to the kernel; fails without sending when too much is already waiting there. */
+  readonly send: (text: string) => Effect.Effect<void, GatewayError>
+  /** Fails when the socket has closed, and says why; never succeeds. */
+  readonly lost: Effect.Effect<never, GatewayError>
+  /** When the last frame of any kind came, in milliseconds of the clock. */
+  readonly lastFrameAt: Effect.Effect<number>
+}
+
+export interface SocketOptions {
+  readonly url: string
+  readonly openMillis: number
+  readonly onFrame: (frame: InboundFrame) => void
+  /** Whether the handshake was done and when a restart was announced, for the wording of a close. */
+  readonly closing: () => { readonly greeted: boolean; readonly restartExpectedMillis: number | undefined }
+}
+
+const maxFrameBytes = 32 * 1024 * 1024
+const maxWaitingBytes = 64 * 1024 * 1024
+
+/** Opens the socket; it closes with the scope. Fails with `Unreachable` and the like, at latest after `openMillis`. */
+export const open = Effect.fnUntraced(function* (
+  options: SocketOptions
+): Effect.fn.Return<GatewaySocket, GatewayError, Scope.Scope> {
+  const clock = yield* Clock.Clock
+  const lost = yield* Deferred.make<never, GatewayError>()
+  let lastFrameAt = clock.currentTimeMillisUnsafe()
+  const socket = yield* create(options)
+  const heard = () => {
+    lastFrameAt = clock.currentTimeMillisUnsafe()
+  }
+  socket.on("ping", heard)
+  socket.on("message", (data, isBinary) => {
+    heard()
+    const frame = isBinary ? undefined : parseFrame(String(data))
+    if (frame !== undefined) options.onFrame(frame)
+  })
+  socket.on("close", (code, reason) => {
+    const { greeted, restartExpectedMillis } = options.closing()
+    const error = fromClose(options.url, { code, reason: String(reason), restartExpectedMillis }, greeted)
+    Deferred.doneUnsafe(lost, Effect.fail(error))
+  })
+  yield* opened(socket, options)
+  return {
+    send: (text) =>
+      Effect.suspend(() => {
+        if (socket.readyState !== WebSocket.OPEN) return Deferred.await(lost)
+        if (socket.bufferedAmount > maxWaitingBytes) return Effect.fail(congested(options.url))
+        socket.send(text)
+        return Effect.void
+      }),
+    lost: Deferred.await(lost),
+    lastFrameAt: Effect.sync(() => lastFrameAt)
+  }
+})
+
+const create = (options: SocketOptions) =>
+  Effect.acquireRelease(
+    Effect.try({
+      try: () => {
+        const socket = new WebSocket(options.url, {
+          handshakeTimeout: options.openMillis,
+          maxPayload: maxFrameBytes,
+          perMessageDeflate: false
+        })
+        socket.on("error", () => {})
+        return socket
+      },
+      catch: (cause) =>
+        new GatewayError({
+          reason: "InvalidRequest",
+          message: `${options.url} is not a WebSocket address (ws://host:port/): ${String(cause)}`,
+          retryable: false
+        })
+    }),
+    (socket) =>
+      Effect.sync(() => {
+        socket.close(1000)
+        setTimeout(() => socket.terminate(), closeMillis).unref()
+      })
+  )
+
+const closeMillis = 1000
+
+const opened = (socket: WebSocket, options: SocketOptions) =>
+  Effect.callback<void, GatewayError>((resume) => {
+    socket.once("open", () => resume(Effect.void))
+    socket.once("unexpected-response", (request, response) => {
+      request.destroy()
+      const message = `HTTP ${response.statusCode ?? 0}`
+      resume(Effect.fail(fromConnectFailure(options.url, { message, httpStatus: response.statusCode })))
+    })
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      const { code } = error
+      resume(Effect.fail(fromConnectFailure(options.url, { code, message: error.message || (code ?? "no route") })))
+    })
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: options.openMillis,
+      orElse: () => Effect.fail(deadlineExceeded(`Opening a connection to ${options.url}`, options.openMillis))
+    })
+  )
+
+const congested = (url: string): GatewayError =>
+  new GatewayError({
+    reason: "Unavailable",
+    message: `The gateway at ${url} takes no more for now: ${maxWaitingBytes} bytes wait to be sent`,
+    retryable: true,
+    retryAfterMillis: 1000
+  })
