@@ -1,0 +1,95 @@
+/**
+ * Gateways as processes of this host. A gateway outlives its runner: a guardian process is its parent, and the next runner
+ * adopts it by its pid file. It does not outlive its owners: without a runner that renews the lease, the guardian ends it.
+ */
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { Effect, Redacted, type Scope } from "effect"
+import { GatewayConnector } from "../openclaw/GatewayLink.ts"
+import type { InstanceId } from "../schema/Ids.ts"
+import type { InstanceSpec } from "../schema/Instance.ts"
+import type { InstanceDriver, InstanceRef } from "./InstanceDriver.ts"
+import { exec } from "./process/Exec.ts"
+import { environmentOf } from "./process/GatewayEnvironment.ts"
+import { driverError, makeLifecycle } from "./process/GatewayLifecycle.ts"
+import * as Guardianship from "./process/Guardianship.ts"
+import { isLive, isStarted } from "./process/HttpProbe.ts"
+import { tailLines } from "./process/LogTail.ts"
+import { InstanceFiles } from "./process/PidFile.ts"
+import type { ProcessDriverOptions } from "./process/ProcessDriverOptions.ts"
+import { cpuShare, type ProcessSample, sample } from "./process/ProcessStats.ts"
+
+const exitPollMillis = 250
+const logLinesMax = 10_000
+
+/** The driver of one runner; its lease on the gateways, and what `onShutdown` says, end with the scope. */
+export const make = Effect.fn("ProcessDriver.make")(function* (
+  options: ProcessDriverOptions
+): Effect.fn.Return<InstanceDriver, never, GatewayConnector | Scope.Scope> {
+  const connector = yield* GatewayConnector
+  const samples = new Map<string, ProcessSample>()
+  const filesOf = (instanceId: InstanceId) => new InstanceFiles(join(options.directory, "instances", instanceId))
+  const { start, stop } = yield* makeLifecycle(options, filesOf)
+
+  const running = Effect.fnUntraced(function* (instanceId: InstanceId, incarnation?: string) {
+    const found = Guardianship.runningGateway(filesOf(instanceId))
+    if (found !== undefined && (incarnation === undefined || found.incarnation === incarnation)) return found
+    return yield* driverError(instanceId, {
+      reason: "NotRunning",
+      message: "the gateway does not run on this host",
+      retryable: true
+    })
+  })
+
+  return {
+    kind: "process",
+    start,
+    stop: (spec, epoch, { graceMillis }) => stop(spec.instanceId, epoch, graceMillis),
+    awaitExit: Effect.fnUntraced(function* ({ instanceId, incarnation }: InstanceRef) {
+      const files = filesOf(instanceId)
+      while (Guardianship.isGuarded(files, incarnation)) yield* Effect.sleep(exitPollMillis)
+      return driverError(instanceId, Guardianship.meaningOfExit(files, incarnation, true))
+    }),
+    probe: ({ instanceId, incarnation }) =>
+      running(instanceId, incarnation).pipe(
+        Effect.flatMap(({ port }) => Effect.all([isLive(port), isStarted(port)], { concurrency: 2 })),
+        Effect.map(([live, started]) => ({ live, started, ...probeDetail(live, started) })),
+        Effect.catch((error) => Effect.succeed({ live: false, started: false, detail: error.message }))
+      ),
+    connect: Effect.fnUntraced(function* (spec: InstanceSpec, ref: InstanceRef) {
+      const token = filesOf(spec.instanceId).readToken()
+      if (token !== undefined) return yield* connector.connect({ url: ref.url, token: Redacted.make(token) })
+      return yield* driverError(spec.instanceId, {
+        reason: "NotRunning",
+        message: "this instance was never started on this host",
+        retryable: false
+      })
+    }),
+    logs: (spec, limit) =>
+      Effect.sync(() => {
+        const files = filesOf(spec.instanceId)
+        const path = existsSync(files.gatewayLog) ? files.gatewayLog : files.consoleLog
+        return tailLines(path, Math.min(limit, logLinesMax))
+      }),
+    metrics: Effect.fnUntraced(function* ({ instanceId, incarnation }: InstanceRef) {
+      const { gateway } = yield* running(instanceId, incarnation)
+      const now = sample(gateway)
+      if (now === undefined) return {}
+      const cpu = cpuShare(now, samples.get(instanceId))
+      samples.set(instanceId, now)
+      return { rssBytes: now.rssBytes, uptimeMillis: now.uptimeMillis, cpu }
+    }),
+    exec: Effect.fnUntraced(function* (spec: InstanceSpec, command: ReadonlyArray<string>, { timeoutMillis }) {
+      const files = filesOf(spec.instanceId)
+      yield* running(spec.instanceId)
+      return yield* exec(command, {
+        cwd: files.workspace,
+        env: environmentOf(files, spec.resourceLimits, process.env, options.environment ?? {}),
+        timeoutMillis
+      })
+    })
+  }
+})
+
+const probeDetail = (live: boolean, started: boolean): { readonly detail?: string } =>
+  started ? {} : { detail: live ? "starting or draining" : "no answer" }

@@ -1,0 +1,63 @@
+/** What the end of a gateway process means, from its exit code and its last lines. Pure. */
+import type { DriverError } from "../InstanceDriver.ts"
+
+export interface ProcessExit {
+  /** 128 + n for signal n, as a shell has it; undefined when nobody saw the process end. */
+  readonly exitCode: number | undefined
+}
+
+export interface ExitMeaning {
+  readonly reason: DriverError["reason"]
+  readonly message: string
+  readonly retryable: boolean
+}
+
+const stateInUse = /another openclaw process|owns gateway-lifecycle|state (dir|directory|database) is (in use|locked)/i
+const portInUse = /EADDRINUSE|port \d+ is already in use|already listening on/i
+const linesTold = 12
+const charactersTold = 2_000
+
+/** `started`: the gateway had answered its startup probe, so that its end is no failure to launch. */
+export const exitMeaning = (
+  { exitCode }: ProcessExit,
+  lastLines: ReadonlyArray<string>,
+  started: boolean
+): ExitMeaning => {
+  const text = lastLines.join("\n")
+  const told = tell(lastLines)
+  if (exitCode === 78) {
+    return stateInUse.test(text)
+      ? meaning("StateInUse", `another gateway owns this instance's state directory${told}`, true)
+      : meaning("ConfigurationRefused", `the gateway refused its configuration${told}`, false)
+  }
+  if (exitCode === 1 && portInUse.test(text)) {
+    return meaning("PortInUse", `the gateway's port is taken by another process${told}`, true)
+  }
+  if (started) return meaning("NotRunning", ended(exitCode), true)
+  return meaning("LaunchFailed", `the gateway ended before it had started, ${ended(exitCode)}${told}`, true)
+}
+
+const ended = (exitCode: number | undefined): string => {
+  if (exitCode === undefined) return "the gateway or its guardian process is gone, and nobody saw an exit code"
+  if (exitCode === 0) return "the gateway stopped (exit code 0)"
+  return exitCode > 128
+    ? `the gateway was ended by signal ${exitCode - 128} (exit code ${exitCode})`
+    : `the gateway exited with code ${exitCode}`
+}
+
+const meaning = (reason: ExitMeaning["reason"], message: string, retryable: boolean): ExitMeaning => ({
+  reason,
+  message,
+  retryable
+})
+
+/** Colours are for a terminal, and a long log line would drown the reason. */
+const tell = (lines: ReadonlyArray<string>): string => {
+  const plain = lines
+    // oxlint-disable-next-line no-control-regex
+    .map((line) => line.replaceAll(/\u001b\[[0-9;]*m/g, "").trim())
+    .filter((line) => line !== "")
+    .slice(-linesTold)
+    .join("\n")
+  return plain === "" ? "" : `. Its last lines:\n${plain.slice(-charactersTold)}`
+}

@@ -1,0 +1,44 @@
+/** The environment of gateway processes and of commands run beside them. Pure. */
+import { gatewayEnvironment } from "../../openclaw/GatewayConfig.ts"
+import type { ResourceLimits } from "../../schema/Instance.ts"
+import type { InstanceFiles } from "./PidFile.ts"
+
+/** What of the runner's own is passed on: a gateway's tools run shell commands, which must not see the runner's secrets. */
+const passedOn = [
+  "PATH",
+  "LANG",
+  "LC_ALL",
+  "TZ",
+  "TMPDIR",
+  "HTTP_PROXY",
+  "HTTPS_PROXY",
+  "NO_PROXY",
+  "http_proxy",
+  "https_proxy",
+  "no_proxy",
+  "NODE_EXTRA_CA_CERTS",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR"
+]
+
+/** What a gateway process takes beside its heap. */
+const besideHeapMB = 320
+const heapMinMB = 192
+
+/** A gateway without a heap limit of its own takes what Node allows; with one it stays near `maxMemoryMB`, softly. */
+const heapLimit = ({ maxMemoryMB }: ResourceLimits): Record<string, string> =>
+  maxMemoryMB === undefined
+    ? {}
+    : { NODE_OPTIONS: `--max-old-space-size=${Math.max(heapMinMB, maxMemoryMB - besideHeapMB)}` }
+
+export const environmentOf = (
+  files: InstanceFiles,
+  limits: ResourceLimits,
+  runner: Readonly<Record<string, string | undefined>>,
+  extra: Readonly<Record<string, string>>
+): Record<string, string> => ({
+  ...Object.fromEntries(passedOn.flatMap((name) => (runner[name] === undefined ? [] : [[name, runner[name]]]))),
+  ...heapLimit(limits),
+  ...extra,
+  ...gatewayEnvironment({ config: files.config, state: files.state, home: files.home })
+})

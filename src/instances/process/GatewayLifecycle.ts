@@ -1,0 +1,239 @@
+/**
+ * Start and stop of gateway processes, as owners with an epoch. Locks are held for moments only, never while a gateway
+ * starts or drains: a later owner comes in between, and the earlier one is refused at its next step and leaves things be.
+ */
+import { randomBytes, randomUUID } from "node:crypto"
+import { join } from "node:path"
+import { Effect, Result, type Scope, Semaphore } from "effect"
+import { type ConfigObject, gatewayConfig } from "../../openclaw/GatewayConfig.ts"
+import type { InstanceId } from "../../schema/Ids.ts"
+import type { InstanceSpec } from "../../schema/Instance.ts"
+import { DriverError, type InstanceRef } from "../InstanceDriver.ts"
+import type { ExitMeaning } from "./ExitCodes.ts"
+import { environmentOf } from "./GatewayEnvironment.ts"
+import * as Guardianship from "./Guardianship.ts"
+import { type Command, launchCommands } from "./Launcher.ts"
+import * as Ownership from "./Ownership.ts"
+import type { InstanceFiles, Launch, PidFile } from "./PidFile.ts"
+import { defaultPortRange, makePorts } from "./PortRange.ts"
+import { defaultProcessOptions, type ProcessDriverOptions } from "./ProcessDriverOptions.ts"
+import { isAlive } from "./ProcessIdentity.ts"
+
+export interface GatewayLifecycle {
+  readonly start: (spec: InstanceSpec, epoch: number) => Effect.Effect<InstanceRef, DriverError>
+  readonly stop: (instanceId: InstanceId, epoch: number, graceMillis: number) => Effect.Effect<void, DriverError>
+}
+
+const orphanKillMillis = 10_000
+
+export const makeLifecycle = Effect.fnUntraced(function* (
+  given: ProcessDriverOptions,
+  filesOf: (instanceId: InstanceId) => InstanceFiles
+): Effect.fn.Return<GatewayLifecycle, never, Scope.Scope> {
+  const options = { ...defaultProcessOptions, ...given }
+  const ownership = yield* Ownership.make(options.orphanAfterMillis)
+  const ports = makePorts(join(options.directory, "ports"), options.ports ?? defaultPortRange)
+  const starting = yield* Semaphore.make(options.startConcurrency)
+
+  const claim = Effect.fnUntraced(function* (instanceId: InstanceId, epoch: number) {
+    const files = filesOf(instanceId)
+    yield* writing({ instanceId, files, epoch }, () => files.makeDirectories())
+    return { instanceId, files, epoch }
+  })
+
+  const end = Effect.fnUntraced(function* (claim: Ownership.Claim, running: PidFile, graceMillis: number) {
+    const asOwner = <A>(use: Effect.Effect<A>) => ownership.as(claim, use)
+    if (!(yield* Guardianship.end(claim.files, running, graceMillis, asOwner))) {
+      return yield* driverError(claim.instanceId, {
+        reason: "LaunchFailed",
+        message: `process ${running.gateway.pid} did not end on SIGKILL`,
+        retryable: true
+      })
+    }
+    yield* asOwner(Effect.sync(() => claim.files.removePidFile(running.incarnation)))
+    yield* ports.release(claim.instanceId, running.port)
+  })
+
+  const awaitStarted = Effect.fnUntraced(function* (claim: Ownership.Claim, running: PidFile, timeoutMillis: number) {
+    const started = yield* Guardianship.awaitStarted(claim.files, running, timeoutMillis)
+    if (Result.isFailure(started)) return yield* driverError(claim.instanceId, started.failure)
+    yield* ownership.as(claim, Effect.void)
+  })
+
+  const reservePort = Effect.fnUntraced(function* ({ files, instanceId }: Ownership.Claim) {
+    const port = yield* ports.reserve(instanceId, files.launch?.port)
+    if (port !== undefined) return port
+    return yield* driverError(instanceId, {
+      reason: "PortInUse",
+      message: "every port of the range is taken; widen the range or stop an instance",
+      retryable: true
+    })
+  })
+
+  const launchOf = (spec: InstanceSpec, files: InstanceFiles, port: number, command: Command): Launch => ({
+    incarnation: randomUUID(),
+    command: [...command],
+    cwd: files.workspace,
+    env: environmentOf(files, spec.resourceLimits, process.env, options.environment),
+    consoleLog: files.consoleLog,
+    port,
+    orphanAfterMillis: options.orphanAfterMillis,
+    killAfterMillis: orphanKillMillis
+  })
+
+  const launchOn = Effect.fnUntraced(function* (
+    spec: InstanceSpec,
+    claim: Ownership.Claim,
+    port: number,
+    command: Command
+  ) {
+    yield* writing(claim, () => writeConfig(spec, claim.files, port, given))
+    yield* ownership.take(claim)
+    const launched = yield* Guardianship.launch(claim.files, launchOf(spec, claim.files, port, command))
+    if (Result.isFailure(launched)) return yield* driverError(claim.instanceId, launched.failure)
+    return launched.success
+  })
+
+  const launch = Effect.fnUntraced(function* (spec: InstanceSpec, claim: Ownership.Claim, command: Command) {
+    const port = yield* reservePort(claim)
+    const running = yield* ownership
+      .as(claim, launchOn(spec, claim, port, command))
+      .pipe(Effect.onError(() => ports.release(claim.instanceId, port)))
+    yield* ports.handOver(claim.instanceId, port, running.guardian)
+    return running
+  })
+
+  /** A start that fails or is interrupted leaves nothing running. */
+  const launchAndAwait = (
+    spec: InstanceSpec,
+    claim: Ownership.Claim,
+    command: Command,
+    timeoutMillis: number
+  ): Effect.Effect<InstanceRef, DriverError> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(launch(spec, claim, command), (running) =>
+        restore(awaitStarted(claim, running, timeoutMillis)).pipe(
+          Effect.onError(() => Effect.ignore(end(claim, running, 0))),
+          Effect.as(refOf(claim.instanceId, running, false))
+        )
+      )
+    )
+
+  /** The first command that starts a gateway. One that refused its configuration, or a taken port, ends the search. */
+  const launchFirst = Effect.fnUntraced(function* (spec: InstanceSpec, claim: Ownership.Claim) {
+    const commands = launchCommands({ path: process.env.PATH ?? "", ...options.launcher })
+    let failure = driverError(spec.instanceId, {
+      reason: "LaunchFailed",
+      message: "no launcher was found: install OpenClaw, or configure the command that starts a gateway",
+      retryable: false
+    })
+    for (const [index, command] of commands.entries()) {
+      const last = index === commands.length - 1
+      const timeoutMillis = last ? options.startupTimeoutMillis : options.variantWindowMillis
+      const result = yield* Effect.result(launchAndAwait(spec, claim, command, timeoutMillis))
+      if (Result.isSuccess(result)) return result.success
+      failure = result.failure
+      if (failure.reason !== "LaunchFailed" && failure.reason !== "StartupTimeout") break
+    }
+    return yield* failure
+  })
+
+  /** Adopts what runs; what is stopping, or has lost its guardian, is ended first. */
+  const adopt = Effect.fnUntraced(function* (claim: Ownership.Claim) {
+    const { files, instanceId } = claim
+    const found = files.pidFile
+    if (found === undefined || !isAlive(found.gateway)) return undefined
+    if (Guardianship.runningGateway(files) === undefined || files.stopping) {
+      yield* end(claim, found, options.shutdownGraceMillis)
+      return undefined
+    }
+    yield* ownership.as(claim, ownership.take(claim))
+    yield* awaitStarted(claim, found, options.startupTimeoutMillis).pipe(
+      Effect.tapError(() => Effect.ignore(end(claim, found, 0)))
+    )
+    return refOf(instanceId, found, true)
+  })
+
+  const start = Effect.fn("ProcessDriver.start")(function* (spec: InstanceSpec, epoch: number) {
+    const claimed = yield* claim(spec.instanceId, epoch)
+    yield* ownership.as(claimed, Effect.void)
+    const adopted = yield* adopt(claimed)
+    return adopted ?? (yield* starting.withPermit(launchFirst(spec, claimed)))
+  })
+
+  const stop = Effect.fn("ProcessDriver.stop")(function* (instanceId: InstanceId, epoch: number, graceMillis: number) {
+    const claimed = yield* claim(instanceId, epoch)
+    const { files } = claimed
+    const running = yield* ownership.as(
+      claimed,
+      Effect.sync(() => {
+        const found = files.pidFile
+        if (found === undefined || !isAlive(found.gateway)) return undefined
+        files.markStopping()
+        return found
+      })
+    )
+    if (running !== undefined) yield* end(claimed, running, graceMillis)
+    yield* ownership.drop(instanceId)
+  })
+
+  if (options.onShutdown === "stop") {
+    yield* Effect.addFinalizer(() =>
+      Effect.flatMap(ownership.owned, (owned) =>
+        Effect.forEach(
+          owned,
+          ({ epoch, instanceId }) => Effect.ignore(stop(instanceId, epoch, options.shutdownGraceMillis)),
+          { concurrency: "unbounded", discard: true }
+        )
+      )
+    )
+  }
+  return { start, stop }
+})
+
+export const driverError = (
+  instanceId: InstanceId,
+  meaning: ExitMeaning & { readonly exitCode?: number }
+): DriverError => new DriverError({ instanceId, ...meaning })
+
+const refOf = (instanceId: InstanceId, running: PidFile, adopted: boolean): InstanceRef => ({
+  instanceId,
+  url: `ws://127.0.0.1:${running.port}/`,
+  incarnation: running.incarnation,
+  adopted,
+  pid: running.gateway.pid
+})
+
+const writing = <A>({ files, instanceId }: Ownership.Claim, write: () => A): Effect.Effect<A, DriverError> =>
+  Effect.try({
+    try: write,
+    catch: (cause) =>
+      driverError(instanceId, {
+        reason: "LaunchFailed",
+        message: `cannot write to ${files.directory}: ${cause instanceof Error ? cause.message : "unknown"}`,
+        retryable: true
+      })
+  })
+
+const writeConfig = (
+  spec: InstanceSpec,
+  files: InstanceFiles,
+  port: number,
+  { config, model }: ProcessDriverOptions
+): void => {
+  const base = isObject(spec.gatewayConfig) ? spec.gatewayConfig : config
+  files.writeConfig(
+    gatewayConfig({
+      port,
+      token: files.token(() => randomBytes(32).toString("hex")),
+      workspace: files.workspace,
+      logFile: files.gatewayLog,
+      maxConcurrent: spec.maxConcurrentTasks,
+      ...(model === undefined ? {} : { model }),
+      ...(base === undefined ? {} : { base })
+    })
+  )
+}
+
+const isObject = (value: unknown): value is ConfigObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value)

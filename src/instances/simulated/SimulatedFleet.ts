@@ -1,0 +1,134 @@
+/**
+ * The gateways of the simulated driver, and what a test may do to them. One fleet serves all drivers and runners of a
+ * process: build it once and give every runner the same value, so that a gateway outlives its runner.
+ */
+import { Context, Effect, Layer, Redacted, type Scope } from "effect"
+import type { TurnEnd } from "../../openclaw/GatewayLink.ts"
+import { GatewayConnector, GatewayError, type GatewayLink } from "../../openclaw/GatewayLink.ts"
+import { InstanceId } from "../../schema/Ids.ts"
+import { Executions } from "./Executions.ts"
+import type { Fault } from "./Faults.ts"
+import { defaultOptions, Gateway, type GatewayOptions } from "./Gateway.ts"
+import * as Link from "./Link.ts"
+import * as Timers from "./Timers.ts"
+
+export interface FleetOptions extends Partial<GatewayOptions> {
+  /** Keep counts by run key and message (about 200 bytes a turn). On when not given; turn it off for long benches. */
+  readonly countExecutions?: boolean
+}
+
+export interface GatewaySnapshot {
+  readonly instanceId: string
+  readonly running: boolean
+  readonly bootId: string | undefined
+  readonly incarnation: string | undefined
+  readonly boots: number
+  readonly epoch: number
+  readonly active: number
+  readonly queued: number
+  readonly links: number
+  /** How often each kind of fault took effect. */
+  readonly faultsSeen: ReadonlyMap<Fault["_tag"], number>
+}
+
+export class SimulatedFleet extends Context.Service<
+  SimulatedFleet,
+  {
+    /** How often each turn reached the model, over the whole fleet. */
+    readonly executions: Executions
+    readonly order: (instanceId: string, fault: Fault) => Effect.Effect<void>
+    /** Takes back every fault that was ordered and is not used up. */
+    readonly heal: (instanceId: string) => Effect.Effect<void>
+    /** SIGKILL. */
+    readonly crash: (instanceId: string) => Effect.Effect<void>
+    readonly dropSockets: (instanceId: string) => Effect.Effect<void>
+    /** Ends a running turn, for example a hanging one. `false` when no gateway runs it. */
+    readonly finish: (runKey: string, end?: TurnEnd) => Effect.Effect<boolean>
+    readonly snapshot: (instanceId: string) => Effect.Effect<GatewaySnapshot>
+    readonly instanceIds: Effect.Effect<ReadonlyArray<string>>
+    /** For the driver. The gateway is made on first use and does not run by itself. */
+    readonly gateway: (instanceId: string) => Gateway
+  }
+>()("clawster/instances/simulated/SimulatedFleet") {
+  static readonly make = (options: FleetOptions = {}): Effect.Effect<SimulatedFleet["Service"], never, Scope.Scope> =>
+    Effect.map(Timers.make, (timers) => make(options, timers))
+
+  static readonly layer = (options: FleetOptions = {}): Layer.Layer<SimulatedFleet> =>
+    Layer.effect(SimulatedFleet, SimulatedFleet.make(options))
+
+  /** Answers `ws://simulated/<instanceId>` with the fleet's gateways, so that the remote driver can be tried without a socket. */
+  static readonly connector: Layer.Layer<GatewayConnector, never, SimulatedFleet> = Layer.effect(
+    GatewayConnector,
+    Effect.map(SimulatedFleet, (fleet) => ({
+      connect: (endpoint) => connect(fleet, endpoint.url, Redacted.value(endpoint.token))
+    }))
+  )
+}
+
+const make = (options: FleetOptions, timers: Timers.Timers): SimulatedFleet["Service"] => {
+  const executions = new Executions(options.countExecutions ?? true)
+  const gateways = new Map<string, Gateway>()
+  const gateway = (instanceId: string): Gateway => {
+    const found = gateways.get(instanceId)
+    if (found !== undefined) return found
+    const made = new Gateway(InstanceId.make(instanceId), { ...defaultOptions, ...options }, executions, timers)
+    gateways.set(instanceId, made)
+    return made
+  }
+  return {
+    executions,
+    gateway,
+    instanceIds: Effect.sync(() => Array.from(gateways.keys())),
+    order: (instanceId, fault) => Effect.sync(() => gateway(instanceId).order(fault)),
+    heal: (instanceId) => Effect.sync(() => gateway(instanceId).heal()),
+    crash: (instanceId) => Effect.sync(() => gateway(instanceId).kill()),
+    dropSockets: (instanceId) => Effect.sync(() => gateway(instanceId).dropSockets("the socket was lost (1006)")),
+    finish: (runKey, end) =>
+      Effect.sync(() => Array.from(gateways.values()).some((candidate) => candidate.finish(runKey, end))),
+    snapshot: (instanceId) => Effect.sync(() => snapshot(gateway(instanceId)))
+  }
+}
+
+const snapshot = (gateway: Gateway): GatewaySnapshot => ({
+  instanceId: gateway.instanceId,
+  running: gateway.process !== undefined,
+  bootId: gateway.process?.bootId,
+  incarnation: gateway.process?.incarnation,
+  boots: gateway.boots,
+  epoch: gateway.epoch,
+  active: gateway.process?.active ?? 0,
+  queued: gateway.process?.queued ?? 0,
+  links: gateway.sockets.size,
+  faultsSeen: new Map(gateway.faults.seen)
+})
+
+const connect = (
+  fleet: SimulatedFleet["Service"],
+  url: string,
+  token: string
+): Effect.Effect<GatewayLink, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const gateway = fleet.gateway(new URL(url).pathname.slice(1))
+    if (gateway.faults.standing("otherProtocol") !== undefined) {
+      return Link.open(
+        gateway,
+        new GatewayError({
+          reason: "ProtocolMismatch",
+          message: "the gateway speaks protocol 5, this client 4",
+          retryable: false
+        })
+      )
+    }
+    return Link.open(
+      gateway,
+      token === gateway.options.token
+        ? undefined
+        : new GatewayError({
+            reason: "AuthenticationFailed",
+            code: "INVALID_REQUEST",
+            message: "the gateway refused the token",
+            details: { code: "AUTH_TOKEN_MISMATCH" },
+            retryable: false
+          })
+    )
+  })
