@@ -1,0 +1,71 @@
+/**
+ * The Instance actor: one OpenClaw gateway, its life, health, slots and breaker. Pure; what it wants done outside is
+ * named by its activities and done in InstanceLayer.
+ */
+import { HashMap } from "effect"
+import * as Actor from "../../actor/Actor.ts"
+import { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
+import { Instance } from "../Instance.ts"
+import * as Life from "./InstanceCommands.ts"
+import { evolve } from "./InstanceEvolve.ts"
+import { decideSignal, type InstanceSignal, isSupervised } from "./InstanceSignals.ts"
+import { initial, type InstanceRecord, InstanceState } from "./InstanceState.ts"
+import { viewOf } from "./InstanceStatusView.ts"
+import { onTimer, timers } from "./InstanceTimers.ts"
+import * as Runs from "./RunCommands.ts"
+
+export type InstanceActivity =
+  | { readonly _tag: "Supervise" | "Stop" | "CleanUp"; readonly key: string; readonly start: number }
+  | { readonly _tag: "Run" | "Abort"; readonly key: string; readonly runId: string }
+  | { readonly _tag: "Steer"; readonly key: string; readonly runId: string; readonly steerKey: string }
+
+const ofLife = (record: InstanceRecord): InstanceActivity | undefined => {
+  const { start } = record
+  if (isSupervised(record)) return { _tag: "Supervise", key: `supervise:${start}`, start }
+  if (record.drain === "stopping") return { _tag: "Stop", key: `stop:${start}`, start }
+  return record.phase === "failed" ? { _tag: "CleanUp", key: `cleanup:${start}`, start } : undefined
+}
+
+const known = new WeakMap<InstanceState, ReadonlyArray<InstanceActivity>>()
+
+const activities = (state: InstanceState): ReadonlyArray<InstanceActivity> => {
+  const before = known.get(state)
+  if (before !== undefined) return before
+  const life = state.record === undefined ? undefined : ofLife(state.record)
+  const wanted: Array<InstanceActivity> = life === undefined ? [] : [life]
+  for (const { abort, runId, steerings } of HashMap.values(state.runs)) {
+    if (abort === undefined) wanted.push({ _tag: "Run", key: `run:${runId}`, runId })
+    else wanted.push({ _tag: "Abort", key: `abort:${runId}`, runId })
+    for (const { steerKey } of steerings) {
+      wanted.push({ _tag: "Steer", key: `steer:${runId}+${steerKey}`, runId, steerKey })
+    }
+  }
+  known.set(state, wanted)
+  return wanted
+}
+
+export const InstanceActor = Actor.define<InstanceState, InstanceEvent, InstanceSignal, InstanceActivity>()({
+  entity: Instance,
+  state: InstanceState,
+  event: InstanceEvent,
+  stateVersion: 1,
+  initial: () => initial,
+  evolve,
+  commands: {
+    Register: Life.register,
+    Start: Life.start,
+    Stop: Life.stop,
+    Drain: Life.drain,
+    Deregister: Life.deregister,
+    InstanceGet: Life.get,
+    Execute: Runs.execute,
+    AbortAttempt: Runs.abortAttempt,
+    Steer: Runs.steer
+  },
+  signal: decideSignal,
+  timers,
+  onTimer,
+  activities,
+  view: viewOf,
+  snapshotEvery: 1_024
+})

@@ -1,0 +1,167 @@
+/** Folds one event into the state of an Instance actor. */
+import { HashMap, Option } from "effect"
+import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
+import * as Breaker from "./Breaker.ts"
+import { latencyWeight } from "./InstancePolicy.ts"
+import { type InstanceRecord, type InstanceState, type Run, runIdOf } from "./InstanceState.ts"
+
+type Of<Tag extends InstanceEvent["_tag"]> = Extract<InstanceEvent, { readonly _tag: Tag }>
+
+const registered = (event: Of<"instance.registered">): InstanceRecord => ({
+  spec: event.secret.spec,
+  registeredAt: event.at,
+  phase: "stopped",
+  health: "unknown",
+  start: 0,
+  fresh: false,
+  restarts: 0,
+  recentRestarts: [],
+  load: { runningTasks: 0, activeSessions: 0, queuedTasks: 0 }
+})
+
+const onRecord = (record: InstanceRecord, event: InstanceEvent): InstanceRecord => {
+  const { deadlineAt: _, drain: _drain, goal: _goal, restartAt: _restart, ...settled } = record
+  const { reason: _reason, ...calm } = settled
+  switch (event._tag) {
+    case "instance.starting":
+      return {
+        ...(event.reset ? calm : settled),
+        phase: "provisioning",
+        health: event.reset ? "unknown" : record.health,
+        start: event.start,
+        fresh: event.fresh,
+        recentRestarts: event.reset ? [] : record.recentRestarts,
+        deadlineAt: event.deadlineAt
+      }
+    case "instance.internal_started": {
+      const seen = { url: event.url, incarnation: event.incarnation }
+      return record.phase === "draining"
+        ? { ...record, ...seen }
+        : { ...settled, ...seen, phase: "warming", deadlineAt: event.deadlineAt }
+    }
+    case "instance.ready": {
+      const seen = { version: event.version, bootId: event.bootId, health: "healthy" as const }
+      if (record.phase === "draining") return { ...record, ...seen }
+      return { ...calm, ...seen, phase: "warm", lastHeartbeatAt: event.at }
+    }
+    case "instance.healthy": {
+      const { reason: _, ...rest } = record
+      return { ...rest, health: "healthy" }
+    }
+    case "instance.degraded":
+      return { ...record, health: "degraded", reason: event.reason }
+    case "instance.unhealthy":
+      return { ...record, health: "unhealthy", reason: event.reason }
+    case "instance.internal_restart_planned":
+      return {
+        ...settled,
+        phase: "provisioning",
+        fresh: event.fresh,
+        restartAt: event.restartAt,
+        restarts: record.restarts + 1,
+        recentRestarts: event.recent
+      }
+    case "instance.draining":
+      return {
+        ...record,
+        phase: "draining",
+        goal: event.goal,
+        drain: event.aborting ? "aborting" : "waiting",
+        deadlineAt: event.deadlineAt
+      }
+    case "instance.stopping":
+      return {
+        ...settled,
+        phase: "draining",
+        goal: event.goal,
+        drain: "stopping",
+        deadlineAt: event.deadlineAt
+      }
+    case "instance.stopped":
+      return { ...settled, phase: "stopped", health: "unknown", reason: event.reason }
+    case "instance.failed":
+      return { ...settled, phase: "failed", health: "unhealthy", reason: event.reason }
+    case "instance.deregistered":
+      return { ...calm, phase: "destroyed", health: "unknown" }
+    case "instance.internal_heartbeat":
+      return { ...record, load: event.load, lastHeartbeatAt: event.at }
+    default:
+      return record
+  }
+}
+
+const onRun = (state: InstanceState, runId: string, change: (run: Run) => Run): InstanceState => {
+  const run = HashMap.get(state.runs, runId)
+  return Option.isNone(run) ? state : { ...state, runs: HashMap.set(state.runs, runId, change(run.value)) }
+}
+
+const runEnded = (state: InstanceState, event: Of<"run.ended">): InstanceState => {
+  const breaker =
+    event.verdict === "success"
+      ? Breaker.onSuccess(Breaker.profiles.openClawInstance, state.breaker)
+      : event.verdict === "failure"
+        ? Breaker.onFailure(Breaker.profiles.openClawInstance, state.breaker, event.at)
+        : state.breaker
+  const mean = state.latencyMillis
+  return {
+    ...state,
+    breaker,
+    runs: HashMap.remove(state.runs, event.runId),
+    ...(event.status === "completed"
+      ? {
+          latencyMillis:
+            mean === undefined
+              ? event.durationMillis
+              : Math.round((mean + latencyWeight * (event.durationMillis - mean)) * 10) / 10
+        }
+      : {})
+  }
+}
+
+export const evolve = (state: InstanceState, event: InstanceEvent): InstanceState => {
+  switch (event._tag) {
+    case "instance.registered":
+      return { record: registered(event), breaker: Breaker.closed, runs: HashMap.empty() }
+    case "run.accepted": {
+      const { attempt } = event.secret
+      const runId = runIdOf(attempt.origin, attempt.runKey)
+      const run: Run = {
+        runId,
+        attempt,
+        epoch: event.epoch,
+        acceptedAt: event.at,
+        deadlineAt: event.deadlineAt,
+        steerings: []
+      }
+      return { ...state, runs: HashMap.set(state.runs, runId, run) }
+    }
+    case "run.internal_aborting":
+      return onRun(state, event.runId, (run) => ({
+        ...run,
+        abort: { cause: event.cause, deadlineAt: event.deadlineAt }
+      }))
+    case "run.internal_steered":
+      return onRun(state, event.runId, (run) => ({ ...run, steerings: [...run.steerings, event.secret.steering] }))
+    case "run.internal_steer_ended":
+      return onRun(state, event.runId, (run) => ({
+        ...run,
+        steerings: run.steerings.filter(({ steerKey }) => steerKey !== event.steerKey)
+      }))
+    case "run.ended":
+      return runEnded(state, event)
+    case "task.progress":
+    case "session.turn_progress":
+    case "instance.breaker_opened":
+    case "instance.breaker_closed":
+      return state
+    case "instance.breaker_half_open":
+      return { ...state, breaker: Breaker.halfOpen }
+    default: {
+      if (state.record === undefined) return state
+      const record = onRecord(state.record, event)
+      return event._tag === "instance.starting" && event.reset
+        ? { ...state, record, breaker: Breaker.closed }
+        : { ...state, record }
+    }
+  }
+}

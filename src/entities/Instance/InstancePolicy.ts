@@ -1,0 +1,80 @@
+/** The deadlines and bounds of an Instance actor, in milliseconds unless named otherwise, and its restart plan. */
+import type { DriverKind } from "../../schema/Instance.ts"
+
+/** The driver start: its own startup probe, and the wait for its turn where a host starts many. */
+export const startLimit = 600_000
+/** From a started gateway to its first `hello`. */
+export const warmLimit = 60_000
+/** A graceful stop, the driver's force included. */
+export const stopLimit = 90_000
+/** What the driver is given for a graceful stop; runs are over by then. */
+export const stopGrace = 10_000
+/** How long an abort may take at the gateway before the run is ended without it. */
+export const abortLimit = 15_000
+/** How long the abort activity waits for a link. */
+export const abortLinkWait = 8_000
+/** How long an attempt of which nothing was sent waits for a link before it is handed back. */
+export const linkWait = 30_000
+/** How long after its limit a run that the gateway did not end is aborted. */
+export const guardSlack = 5_000
+/** The wake-up for it is rounded up to this, so that it seldom changes while runs come and go. */
+export const guardStep = 5_000
+/** Messages under way into one running turn. */
+export const steeringsPerRun = 16
+
+/** Health checks; the load is reported when it changed, and at least every `heartbeatEvery`. */
+export const checkEvery = 2_000
+export const heartbeatEvery = 5_000
+/** Failed probes in a row: unhealthy, and given up as hung. */
+export const probesUnhealthy = 3
+export const probesHung = 15
+/** How long the link may be down: unhealthy, and (own gateways) restarted. */
+export const linkUnhealthy = 5_000
+export const linkHung = 60_000
+
+const window = 600_000
+const restartsInWindow = 5
+const timesKept = 10
+
+export type RestartPlan =
+  | { readonly _tag: "Restart"; readonly restartAt: number; readonly recent: ReadonlyArray<number> }
+  | { readonly _tag: "GiveUp"; readonly because: string }
+
+/**
+ * When to start again. Own gateways: 1 s doubling to 60 s, at most five times in ten minutes or without being ready in
+ * between, and not at all when trying again cannot help. Remote ones are somebody else's to mend, so they are tried for
+ * ever: up to every 60 s, or every 5 minutes when they refused us (token, protocol).
+ */
+export const planRestart = (
+  driver: DriverKind,
+  recentStarts: ReadonlyArray<number>,
+  now: number,
+  { retryable, wasReady }: { readonly retryable: boolean; readonly wasReady: boolean }
+): RestartPlan => {
+  const recent = recentStarts.filter((at) => !wasReady || at > now - window).slice(-timesKept)
+  const own = driver !== "remote"
+  if (own && !retryable) return { _tag: "GiveUp", because: "trying again cannot help" }
+  if (own && recent.length >= restartsInWindow) {
+    return { _tag: "GiveUp", because: `it was restarted ${restartsInWindow} times` }
+  }
+  const [first, most] = retryable ? [1_000, 60_000] : [30_000, 300_000]
+  return {
+    _tag: "Restart",
+    restartAt: now + Math.min(most, first * 2 ** recent.length),
+    recent: [...recent, now].slice(-timesKept)
+  }
+}
+
+/** Least time between two reports of a run's text. */
+export const textEvery = 500
+/** A report carries the end of the text, at most this many characters. */
+export const textTail = 2_048
+/** Tool reports of one run; later ones are left out. */
+export const toolReports = 500
+/** Between two tries to reach a run: the first wait, doubling to the last. */
+export const retryWait = { first: 100, last: 5_000 }
+/** Requests that the gateway answers with "not now" before the attempt is given up. */
+export const unavailableLimit = 10
+
+/** Weight of the newest turn in the mean latency. */
+export const latencyWeight = 0.2

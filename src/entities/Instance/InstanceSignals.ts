@@ -1,0 +1,207 @@
+/**
+ * What the activities of an Instance report, and what follows. `start` names the supervision that reports: an older
+ * one's word is not taken.
+ */
+import { HashMap, Option } from "effect"
+import type { DecideContext, Decision } from "../../actor/Actor.ts"
+import { note } from "../../actor/Actor.ts"
+import type { InstanceEvent, ProgressKind, Verdict } from "../../schema/events/InstanceEvents.ts"
+import type { InstanceRef } from "../../instances/InstanceDriver.ts"
+import { linkHung, linkUnhealthy, probesHung, probesUnhealthy, warmLimit } from "./InstancePolicy.ts"
+import { currentLoad, type InstanceRecord, type InstanceState } from "./InstanceState.ts"
+import { finishStop, loseGateway, stopWhenDrained } from "./LifeTransitions.ts"
+import {
+  about,
+  draft,
+  endRun,
+  type InstanceDraft,
+  refuseAttempt,
+  runFields,
+  type RunOutcome,
+  tell
+} from "./RunTransitions.ts"
+
+export type LifeSignal =
+  | { readonly _tag: "Started"; readonly start: number; readonly ref: InstanceRef }
+  | { readonly _tag: "Ready"; readonly start: number; readonly version: string; readonly bootId: string }
+  | { readonly _tag: "StartFailed"; readonly start: number; readonly reason: string; readonly retryable: boolean }
+  | { readonly _tag: "Exited"; readonly start: number; readonly reason: string }
+  | { readonly _tag: "ProbeFailed"; readonly start: number; readonly times: number; readonly detail: string }
+  | {
+      readonly _tag: "LinkDown"
+      readonly start: number
+      readonly millis: number
+      readonly reason: string
+      readonly retrying: boolean
+    }
+  /** The probe answers and the link is up. */
+  | { readonly _tag: "Sound"; readonly start: number }
+  | {
+      readonly _tag: "Heartbeat"
+      readonly start: number
+      readonly queuedTasks: number
+      readonly cpu?: number
+      readonly memoryBytes?: number
+    }
+  | { readonly _tag: "Stopped"; readonly start: number }
+  | { readonly _tag: "StopFailed"; readonly start: number; readonly reason: string }
+
+export type RunSignal =
+  | {
+      readonly _tag: "RunProgress"
+      readonly runId: string
+      readonly kind: ProgressKind
+      readonly text?: string
+      readonly tool?: string
+    }
+  | { readonly _tag: "RunEnded"; readonly runId: string; readonly outcome: RunOutcome; readonly verdict: Verdict }
+  | { readonly _tag: "SteerEnded"; readonly runId: string; readonly steerKey: string; readonly refused?: string }
+
+export type InstanceSignal = LifeSignal | RunSignal
+
+type InstanceDecision = Decision<InstanceEvent, void, never>
+
+export const decideSignal = (
+  state: InstanceState,
+  signal: InstanceSignal,
+  { now }: DecideContext
+): InstanceDecision => {
+  const { record } = state
+  if (record === undefined) return note([])
+  if ("runId" in signal) return onRunSignal(state, record, signal, now)
+  if (signal.start !== record.start) return note([])
+  const change = draft(state)
+  if (record.drain === "stopping") onStopSignal(change, signal)
+  else if (isSupervised(record)) onLifeSignal(change, record, signal, now)
+  return change.accept(undefined)
+}
+
+/** A supervision is under way in these. */
+export const isSupervised = ({ drain, phase, restartAt }: InstanceRecord): boolean =>
+  restartAt === undefined &&
+  drain !== "stopping" &&
+  (phase === "provisioning" || phase === "warming" || phase === "warm" || phase === "claimed" || phase === "draining")
+
+const onStopSignal = (change: InstanceDraft, signal: LifeSignal): void => {
+  if (signal._tag === "Stopped") finishStop(change)
+  else if (signal._tag === "StopFailed") {
+    change.emit({
+      _tag: "instance.failed",
+      ...about(change.state.record!),
+      reason: `could not be stopped: ${signal.reason}`
+    })
+  }
+}
+
+const onLifeSignal = (change: InstanceDraft, record: InstanceRecord, signal: LifeSignal, now: number): void => {
+  switch (signal._tag) {
+    case "Started": {
+      const { adopted, incarnation, url } = signal.ref
+      const known = record.incarnation === incarnation && record.url === url && record.phase !== "provisioning"
+      if (known) return
+      return change.emit({
+        _tag: "instance.internal_started",
+        ...about(record),
+        url,
+        incarnation,
+        adopted,
+        deadlineAt: now + warmLimit
+      })
+    }
+    case "Ready": {
+      if (record.phase === "provisioning") return
+      const { bootId, version } = signal
+      const known = record.phase !== "warming" && record.bootId === bootId && record.version === version
+      if (known) return setHealth(change, "healthy")
+      return change.emit({ _tag: "instance.ready", ...about(record), version, bootId, at: now })
+    }
+    case "StartFailed":
+      return loseGateway(change, { reason: signal.reason, retryable: signal.retryable, fresh: false }, now)
+    case "Exited":
+      return loseGateway(change, { reason: signal.reason, retryable: true, fresh: false }, now)
+    case "ProbeFailed": {
+      const reason = `the gateway does not answer its health probe (${signal.detail})`
+      if (signal.times >= probesHung && record.spec.driver !== "remote") {
+        return loseGateway(change, { reason, retryable: true, fresh: true }, now)
+      }
+      return setHealth(change, signal.times >= probesUnhealthy ? "unhealthy" : "degraded", reason)
+    }
+    case "LinkDown": {
+      const reason = `the link to the gateway is down: ${signal.reason}`
+      if (!signal.retrying || (signal.millis >= linkHung && record.spec.driver !== "remote")) {
+        return loseGateway(change, { reason, retryable: signal.retrying, fresh: signal.retrying }, now)
+      }
+      return setHealth(change, signal.millis >= linkUnhealthy ? "unhealthy" : "degraded", reason)
+    }
+    case "Sound":
+      return setHealth(change, "healthy")
+    case "Heartbeat": {
+      const { cpu, memoryBytes, queuedTasks } = signal
+      const { cpu: _cpu, memoryBytes: _memory, ...load } = currentLoad(change.state, record.load)
+      return change.emit({
+        _tag: "instance.internal_heartbeat",
+        ...about(record),
+        load: {
+          ...load,
+          queuedTasks,
+          ...(cpu === undefined ? {} : { cpu }),
+          ...(memoryBytes === undefined ? {} : { memoryBytes })
+        },
+        at: now
+      })
+    }
+    case "Stopped":
+    case "StopFailed":
+      return
+  }
+}
+
+/** Health is only judged while the gateway should be up. */
+const setHealth = (change: InstanceDraft, health: "healthy" | "degraded" | "unhealthy", reason = ""): void => {
+  const record = change.state.record!
+  if (record.phase !== "warm" && record.phase !== "claimed" && record.phase !== "draining") return
+  if (record.health === health) return
+  if (health === "healthy") change.emit({ _tag: "instance.healthy", ...about(record) })
+  else change.emit({ _tag: `instance.${health}`, ...about(record), reason })
+}
+
+const onRunSignal = (
+  state: InstanceState,
+  { spec: { instanceId } }: InstanceRecord,
+  signal: RunSignal,
+  now: number
+): InstanceDecision => {
+  const run = Option.getOrUndefined(HashMap.get(state.runs, signal.runId))
+  if (run === undefined) return note([])
+  switch (signal._tag) {
+    case "RunProgress":
+      return note([
+        {
+          _tag: run.attempt.origin.entityType === "Lane" ? "task.progress" : "session.turn_progress",
+          ...runFields(instanceId, run.attempt),
+          kind: signal.kind,
+          ...(signal.text === undefined ? {} : { text: signal.text }),
+          ...(signal.tool === undefined ? {} : { tool: signal.tool })
+        }
+      ])
+    case "RunEnded": {
+      const change = draft(state)
+      endRun(change, run, signal.outcome, signal.verdict, now)
+      stopWhenDrained(change, now)
+      return change.accept(undefined)
+    }
+    case "SteerEnded": {
+      const steering = run.steerings.find(({ steerKey }) => steerKey === signal.steerKey)
+      if (steering === undefined) return note([])
+      const change = draft(state)
+      change.emit({ _tag: "run.internal_steer_ended", runId: run.runId, steerKey: steering.steerKey })
+      const { origin, steerKey: runKey } = steering
+      if (origin === undefined) return change.accept(undefined)
+      if (signal.refused === undefined) {
+        const outcome = { _tag: "completed" as const, result: { text: "", durationMillis: 0 } }
+        tell(change, origin, "AttemptEnded", { runKey, instanceId, outcome })
+      } else refuseAttempt(change, instanceId, { origin, runKey }, { reason: signal.refused, retryAfterMillis: 0 })
+      return change.accept(undefined)
+    }
+  }
+}

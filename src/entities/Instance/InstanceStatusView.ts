@@ -1,0 +1,68 @@
+/** The public face of an instance, made from its state. Carries no token. */
+import { Schema } from "effect"
+import type { View } from "../../actor/Actor.ts"
+import { type InstanceLoad, type InstancePhase, InstanceStatus, type Occupancy } from "../../schema/Instance.ts"
+import { currentLoad, type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
+
+const occupancies: Record<InstancePhase, Occupancy> = {
+  provisioning: "warming",
+  warming: "warming",
+  warm: "warm",
+  claimed: "claimed",
+  draining: "releasing",
+  hibernated: "destroyed",
+  stopped: "destroyed",
+  destroyed: "destroyed",
+  failed: "destroyed"
+}
+
+const statusWith = (record: InstanceRecord, breaker: InstanceStatus["breaker"], load: InstanceLoad): InstanceStatus => {
+  const { spec } = record
+  return {
+    instanceId: spec.instanceId,
+    driver: spec.driver,
+    placement: spec.placement,
+    ...(spec.region === undefined ? {} : { region: spec.region }),
+    tenancy: spec.tenancy,
+    capabilities: spec.capabilities,
+    allowedModels: spec.allowedModels,
+    maxConcurrentTasks: spec.maxConcurrentTasks,
+    maxConcurrentSessions: spec.maxConcurrentSessions,
+    phase: record.phase,
+    health: record.health,
+    occupancy: occupancies[record.phase],
+    breaker,
+    load,
+    ...(record.reason === undefined ? {} : { reason: record.reason }),
+    ...(record.url === undefined ? {} : { url: record.url }),
+    ...(record.version === undefined ? {} : { version: record.version }),
+    ...(record.bootId === undefined ? {} : { bootId: record.bootId }),
+    restarts: record.restarts,
+    registeredAt: record.registeredAt,
+    ...(record.lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt: record.lastHeartbeatAt })
+  }
+}
+
+/** As it is this moment. */
+export const statusOf = (state: InstanceState, record: InstanceRecord): InstanceStatus =>
+  statusWith(record, state.breaker.state, currentLoad(state, record.load))
+
+const encode = Schema.encodeSync(Schema.toCodecJson(InstanceStatus))
+const views = new WeakMap<InstanceRecord, { readonly breaker: InstanceStatus["breaker"]; readonly view: View }>()
+
+/**
+ * None once it is deregistered. With the load as last reported: the same object until the record or the breaker
+ * changes, so that a run costs no view.
+ */
+export const viewOf = ({ breaker, record }: InstanceState): View | undefined => {
+  if (!isRegistered(record)) return undefined
+  const known = views.get(record)
+  if (known?.breaker === breaker.state) return known.view
+  const { tenancy } = record.spec
+  const view: View = {
+    tenantId: tenancy._tag === "dedicated" ? tenancy.tenantId : undefined,
+    doc: encode(statusWith(record, breaker.state, record.load))
+  }
+  views.set(record, { breaker: breaker.state, view })
+  return view
+}

@@ -1,0 +1,79 @@
+/**
+ * Where the activities of one Instance on one runner meet: the supervision posts the link, the runs take it. In memory,
+ * and only for the epoch under which it was made.
+ */
+import { Effect, type Scope } from "effect"
+import type { GatewayLink } from "../../openclaw/GatewayLink.ts"
+import { retryWait } from "./InstancePolicy.ts"
+
+export class LinkPost {
+  readonly epoch: number
+  /** Runs that may have been sent from here. Not among them and accepted under this epoch: certainly not sent. */
+  readonly begun = new Set<string>()
+  #link: GatewayLink | undefined
+  #waiting: Array<() => void> = []
+
+  constructor(epoch: number) {
+    this.epoch = epoch
+  }
+
+  /** Shown until the scope closes. */
+  show(link: GatewayLink): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.acquireRelease(
+      Effect.sync(() => {
+        this.#link = link
+        for (const wake of this.#waiting.splice(0)) wake()
+      }),
+      () =>
+        Effect.sync(() => {
+          if (this.#link === link) this.#link = undefined
+        })
+    )
+  }
+
+  /** Forgets what is no longer under way. */
+  keep(underWay: ReadonlySet<string>): void {
+    for (const key of this.begun) if (!underWay.has(key)) this.begun.delete(key)
+  }
+
+  /** A link that is connected. Waits for one as long as its caller lets it. */
+  readonly connected: Effect.Effect<GatewayLink> = Effect.suspend(() => {
+    const link = this.#link
+    if (link === undefined) return Effect.andThen(this.#changed, this.connected)
+    return Effect.flatMap(link.status, (status) =>
+      status._tag === "connected" ? Effect.succeed(link) : this.#reconnected(link)
+    )
+  })
+
+  #reconnected(link: GatewayLink): Effect.Effect<GatewayLink> {
+    return Effect.matchEffect(link.ready, {
+      onSuccess: () => Effect.succeed(link),
+      onFailure: () => Effect.andThen(Effect.sleep(retryWait.first), this.connected)
+    })
+  }
+
+  get #changed(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      /** Another fiber may have run since it was looked at. */
+      if (this.#link !== undefined) return resume(Effect.void)
+      const wake = () => resume(Effect.void)
+      this.#waiting.push(wake)
+      return Effect.sync(() => {
+        this.#waiting = this.#waiting.filter((other) => other !== wake)
+      })
+    })
+  }
+}
+
+export class LinkBoard {
+  /** One an instance that has lived on this runner. */
+  readonly #posts = new Map<string, LinkPost>()
+
+  post(entityId: string, epoch: number): LinkPost {
+    const known = this.#posts.get(entityId)
+    if (known !== undefined && known.epoch === epoch) return known
+    const post = new LinkPost(epoch)
+    this.#posts.set(entityId, post)
+    return post
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * Runs one attempt at the gateway to its end, and tells the end once. What may have been sent before, by this owner or
+ * an earlier one, is reconciled first and sent again only when the gateway does not know it; what certainly was not is
+ * sent at once.
+ */
+import { Clock, Effect, HashMap, Option, Result, type Scope, Stream } from "effect"
+import type { Self } from "../../actor/ActorShell.ts"
+import {
+  GatewayError,
+  type GatewayLink,
+  type Turn,
+  type TurnEnd,
+  type TurnProgress
+} from "../../openclaw/GatewayLink.ts"
+import * as TaskSpan from "../../observability/TaskSpan.ts"
+import * as Traceparent from "../../observability/Traceparent.ts"
+import { linkWait, retryWait, unavailableLimit } from "./InstancePolicy.ts"
+import type { InstanceSignal } from "./InstanceSignals.ts"
+import type { InstanceState, Run } from "./InstanceState.ts"
+import type { LinkPost } from "./LinkBoard.ts"
+import { neverSent, ofEnd, ofError, unavailable, type Verdicted } from "./Outcomes.ts"
+import { TurnReporter } from "./TurnReporter.ts"
+
+export type InstanceSelf = Self<InstanceState, InstanceSignal>
+
+/** Told and committed. When the actor is being dropped, waits to be interrupted with it. */
+export const tell = (self: InstanceSelf, signal: InstanceSignal): Effect.Effect<void> =>
+  Effect.catch(self.tell(signal), () => Effect.never)
+
+export const runOf = (self: InstanceSelf, runId: string): Effect.Effect<Run | undefined> =>
+  Effect.map(self.state, ({ runs }) => Option.getOrUndefined(HashMap.get(runs, runId)))
+
+export const runAttempt = Effect.fnUntraced(function* (runId: string, self: InstanceSelf, post: LinkPost) {
+  const run = yield* runOf(self, runId)
+  if (run === undefined) return
+  const maybeSent = run.epoch !== self.epoch || post.begun.has(runId)
+  const reporter = new TurnReporter((progress) => tell(self, { _tag: "RunProgress", runId, ...progress }))
+  const { outcome, verdict } = yield* traced(run, pursue(run, post, reporter, maybeSent))
+  yield* tell(self, { _tag: "RunEnded", runId, outcome, verdict })
+  post.begun.delete(runId)
+})
+
+/** In the trace of whoever submitted it, when there is one. */
+const traced = <A, E, R>({ attempt }: Run, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  attempt.traceparent === undefined
+    ? effect
+    : TaskSpan.run({
+      traceparent: attempt.traceparent,
+      tenantId: attempt.tenantId,
+      taskId: attempt.taskId,
+      turnId: attempt.turnId
+    })(effect)
+
+const pursue = Effect.fnUntraced(function* (
+  run: Run,
+  post: LinkPost,
+  reporter: TurnReporter,
+  sentBefore: boolean
+): Effect.fn.Return<Verdicted, never, Scope.Scope> {
+  let maybeSent = sentBefore
+  let wait = retryWait.first
+  let unavailables = 0
+  while (true) {
+    const link = maybeSent ? yield* post.connected : yield* firstLink(post)
+    if (link === undefined) return neverSent("the gateway could not be reached")
+    post.begun.add(run.runId)
+    const traceparent = run.attempt.traceparent === undefined ? undefined : yield* Traceparent.current
+    const turn = turnOf(run, yield* Clock.currentTimeMillis, traceparent)
+    if (traceparent !== undefined) yield* TaskSpan.agentInvoked(turn.sessionKey)
+    const step = yield* Effect.result(maybeSent ? resume(link, turn, reporter) : follow(link.run(turn), reporter))
+    maybeSent = true
+    if (Result.isSuccess(step)) return ofEnd(step.success, (yield* Clock.currentTimeMillis) - run.acceptedAt)
+    const error = step.failure
+    const final = ofError(error)
+    if (final !== undefined) return final
+    unavailables = error.reason === "Unavailable" ? unavailables + 1 : 0
+    if (unavailables >= unavailableLimit) return unavailable(error)
+    yield* Effect.sleep(Math.min(retryWait.last, Math.max(wait, error.retryAfterMillis ?? 0)))
+    wait = Math.min(retryWait.last, wait * 2)
+  }
+})
+
+/** Undefined when there is none in time: nothing was sent, so the attempt can go elsewhere. */
+const firstLink = (post: LinkPost): Effect.Effect<GatewayLink | undefined> =>
+  Effect.map(Effect.timeoutOption(post.connected, linkWait), Option.getOrUndefined)
+
+const turnOf = ({ attempt, deadlineAt, runId }: Run, now: number, traceparent: string | undefined): Turn => ({
+  sessionKey: attempt.sessionKey,
+  message: attempt.message,
+  runKey: runId,
+  timeoutSeconds: Math.max(1, Math.ceil((deadlineAt - now) / 1_000)),
+  ...(attempt.model === undefined ? {} : { model: attempt.model }),
+  ...(attempt.thinking === undefined ? {} : { thinking: attempt.thinking }),
+  ...(attempt.extraSystemPrompt === undefined ? {} : { extraSystemPrompt: attempt.extraSystemPrompt }),
+  ...(traceparent === undefined ? {} : { traceparent })
+})
+
+const resume = Effect.fnUntraced(function* (
+  link: GatewayLink,
+  turn: Turn,
+  reporter: TurnReporter
+): Effect.fn.Return<TurnEnd, GatewayError, Scope.Scope> {
+  const found = yield* link.reconcile(turn)
+  switch (found._tag) {
+    case "done":
+      return found.end
+    case "absent":
+      return yield* follow(link.run(turn), reporter)
+    case "running":
+    case "resuming":
+      return yield* Effect.mapError(follow(link.attach(turn), reporter), notYet)
+  }
+})
+
+/** Between the gateway's restart and its resumption of a turn there is nothing to attach to. */
+const notYet = (error: GatewayError): GatewayError =>
+  error.reason === "InvalidRequest"
+    ? new GatewayError({ reason: "ConnectionLost", message: error.message, retryable: true })
+    : error
+
+const cut = new GatewayError({
+  reason: "ConnectionLost",
+  message: "the turn's stream ended before the turn",
+  retryable: true
+})
+
+const follow = (
+  progress: Stream.Stream<TurnProgress, GatewayError>,
+  reporter: TurnReporter
+): Effect.Effect<TurnEnd, GatewayError, Scope.Scope> => {
+  let end: TurnEnd | undefined
+  const arrived = (chunk: ReadonlyArray<TurnProgress>) => {
+    const last = chunk[chunk.length - 1]
+    if (last?._tag !== "Ended") return reporter.report(chunk)
+    end ??= last.end
+    return Effect.void
+  }
+  return Effect.flatMap(Stream.runForEachArray(progress, arrived), () =>
+    end === undefined ? Effect.fail(cut) : Effect.succeed(end)
+  )
+}

@@ -1,0 +1,112 @@
+/**
+ * Watches a gateway that is linked: link status as it changes, probe and load at a steady pace. Never ends by itself.
+ */
+import { Clock, Effect, HashMap, Option, type Scope, Stream } from "effect"
+import type { InstanceDriver, InstanceRef } from "../../instances/InstanceDriver.ts"
+import type { GatewayLink, LinkStatus } from "../../openclaw/GatewayLink.ts"
+import { checkEvery, heartbeatEvery } from "./InstancePolicy.ts"
+import { type InstanceSelf, tell } from "./RunAttempt.ts"
+
+interface Watched {
+  readonly driver: InstanceDriver
+  readonly link: GatewayLink
+  readonly ref: InstanceRef
+  readonly start: number
+  readonly self: InstanceSelf
+  /** Unix milliseconds at which it was ready. */
+  readonly since: number
+}
+
+const probeLimit = "5 seconds"
+/** Checks between two looks at cpu, memory and queues. */
+const metricsEvery = 3
+
+export const watchHealth = (watched: Watched): Effect.Effect<never, never, Scope.Scope> => {
+  const watch = new Watch(watched)
+  return Effect.andThen(
+    Effect.forkScoped(Stream.runForEach(watched.link.statusChanges, (status) => watch.onStatus(status))),
+    Effect.forever(Effect.andThen(Effect.sleep(checkEvery), watch.check))
+  )
+}
+
+class Watch {
+  readonly #watched: Watched
+  #downSince: number | undefined
+  #failedProbes = 0
+  #checks = 0
+  #beatAt: number
+  #runsTold = -1
+  #metrics: { readonly cpu?: number; readonly memoryBytes?: number; readonly queuedTasks: number } = { queuedTasks: 0 }
+
+  constructor(watched: Watched) {
+    this.#watched = watched
+    this.#beatAt = watched.since - heartbeatEvery
+  }
+
+  onStatus(status: LinkStatus): Effect.Effect<void> {
+    const { self, start } = this.#watched
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      if (status._tag === "down") {
+        this.#downSince ??= now
+        const { error, retrying } = status
+        const reason = `${error.reason}: ${error.message}`
+        return tell(self, { _tag: "LinkDown", start, millis: now - this.#downSince, reason, retrying })
+      }
+      if (status._tag !== "connected" || this.#downSince === undefined) return Effect.void
+      this.#downSince = undefined
+      const { bootId, version } = status.hello
+      return tell(self, { _tag: "Ready", start, bootId, version })
+    })
+  }
+
+  readonly check: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
+    const { driver, link, ref, self, start } = this.#watched
+    const status = yield* link.status
+    if (this.#downSince !== undefined || status._tag === "down") yield* this.onStatus(status)
+    const probe = yield* Effect.timeoutOption(driver.probe(ref), probeLimit)
+    const { detail, live, started } = Option.getOrElse(probe, () => ({
+      live: false,
+      started: false,
+      detail: "no answer in time"
+    }))
+    if (live) this.#failedProbes = 0
+    else this.#failedProbes += 1
+    if (!live || !started) {
+      const times = Math.max(1, this.#failedProbes)
+      yield* tell(self, { _tag: "ProbeFailed", start, times, detail: detail ?? "not started" })
+    } else if (this.#downSince === undefined) yield* tell(self, { _tag: "Sound", start })
+    yield* this.#beat
+  })
+
+  get #beat(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { self, start } = this.#watched
+      const now = yield* Clock.currentTimeMillis
+      const running = HashMap.size((yield* self.state).runs)
+      if (running === this.#runsTold && now - this.#beatAt < heartbeatEvery) return
+      if (this.#checks++ % metricsEvery === 0) yield* this.#measure
+      this.#runsTold = running
+      this.#beatAt = now
+      yield* tell(self, { _tag: "Heartbeat", start, ...this.#metrics })
+    })
+  }
+
+  get #measure(): Effect.Effect<void> {
+    const { driver, link, ref } = this.#watched
+    return Effect.gen({ self: this }, function* () {
+      const system = yield* Effect.option(Effect.timeout(link.system, probeLimit))
+      const lanes = yield* Effect.option(Effect.timeout(link.lanes, probeLimit))
+      const process = yield* Effect.option(Effect.timeout(driver.metrics(ref), probeLimit))
+      const cpu = Option.getOrUndefined(system)?.cpu ?? Option.getOrUndefined(process)?.cpu
+      const memoryBytes = Option.getOrUndefined(system)?.rssBytes ?? Option.getOrUndefined(process)?.rssBytes
+      this.#metrics = {
+        queuedTasks: Option.match(lanes, {
+          onNone: () => 0,
+          onSome: (all) => all.reduce((sum, { queued }) => sum + queued, 0)
+        }),
+        ...(cpu === undefined ? {} : { cpu }),
+        ...(memoryBytes === undefined ? {} : { memoryBytes })
+      }
+    })
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * The Lane actor: the order, concurrency, rate, retries and dead letters of one tenant's tasks of one kind. Pure; LaneLayer.ts runs it.
+ *
+ * An acknowledged task ends completed, failed, cancelled or dead-lettered, exactly one of them (I2); at most `concurrency` run (I6); of those that
+ * an instance can take, the first by rank starts first, by what the round of dispatch saw (I7).
+ */
+import { HashMap } from "effect"
+import { accept, answer, type Decision, define, note } from "../../actor/Actor.ts"
+import { LaneEvent } from "../../schema/events/LaneEvents.ts"
+import { Lane } from "../Lane.ts"
+import { assign } from "./Assign.ts"
+import { attemptEnded, attemptRefused } from "./Attempts.ts"
+import { cancel, cancelWhere } from "./Cancel.ts"
+import { evolve } from "./Evolve.ts"
+import { explain } from "./Explain.ts"
+import type { LaneSignal } from "./LaneSignal.ts"
+import { initial, LaneState, statusOf } from "./LaneState.ts"
+import { replay } from "./Replay.ts"
+import { deadPage, found, overdue, page } from "./Reports.ts"
+import { submit } from "./Submit.ts"
+import { rows } from "./TaskRow.ts"
+import { onTimer, timers } from "./Timers.ts"
+
+export interface LaneActivity {
+  readonly key: string
+  readonly kind: "dispatch" | "pending" | "scheduled" | "dead" | "lookups" | "deadlines"
+}
+
+/** What should be under way. A key that changes is a new reading, or a new round for a lane at rest. */
+export const activities = (state: LaneState): ReadonlyArray<LaneActivity> => {
+  const { config, dead, lookups, pending, round, running, scheduled, sweep } = state
+  const wanted: Array<LaneActivity> = []
+  if (!config.paused && pending.entries.length > 0 && HashMap.size(running) < config.concurrency) {
+    wanted.push({ key: `dispatch:${round}`, kind: "dispatch" })
+  }
+  if (pending.refill !== null) wanted.push({ key: `pending:${pending.refill.seq}`, kind: "pending" })
+  if (scheduled.refill !== null) wanted.push({ key: `scheduled:${scheduled.refill.seq}`, kind: "scheduled" })
+  if (dead.refill !== null) wanted.push({ key: `dead:${dead.refill.seq}`, kind: "dead" })
+  if (lookups.length > 0) wanted.push({ key: "lookups", kind: "lookups" })
+  if (sweep % 2 === 1) wanted.push({ key: `deadlines:${sweep}`, kind: "deadlines" })
+  return wanted
+}
+
+const signal = (
+  state: LaneState,
+  report: LaneSignal,
+  context: Parameters<typeof assign>[2]
+): Decision<LaneEvent, void, never> => {
+  switch (report._tag) {
+    case "Assign":
+      return assign(state, report, context)
+    case "Page":
+      return page(state, report, context)
+    case "DeadPage":
+      return deadPage(state, report, context)
+    case "Found":
+      return found(state, report, context)
+    case "Overdue":
+      return overdue(state, report, context)
+    case "Rewind":
+      return note(
+        state.pending.gap === null
+          ? []
+          : [{ _tag: "lane.internal_rewound", tenantId: state.tenantId, lane: state.lane, at: context.now }]
+      )
+  }
+}
+
+export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>()({
+  entity: Lane,
+  state: LaneState,
+  event: LaneEvent,
+  stateVersion: 1,
+  initial,
+  evolve,
+  commands: {
+    Submit: submit,
+    Cancel: cancel,
+    CancelWhere: cancelWhere,
+    Replay: replay,
+    /** Tasks that wait keep the rank they were given. */
+    Configure: (state, { config }, { now }) => {
+      const { lane, tenantId } = state
+      const event = { _tag: "lane.configured" as const, tenantId, lane, at: now, config }
+      return accept([event], statusOf(evolve(state, event)))
+    },
+    LaneGet: (state) => answer(statusOf(state)),
+    Explain: explain,
+    AttemptEnded: attemptEnded,
+    AttemptRefused: attemptRefused
+  },
+  signal,
+  timers,
+  onTimer,
+  activities,
+  view: (state) => ({ tenantId: state.tenantId, doc: statusOf(state) }),
+  rows,
+  snapshotEvery: 1_000
+})

@@ -1,0 +1,35 @@
+/** Lanes on this runner. */
+import { Effect, Layer, type Scope } from "effect"
+import * as ActorShell from "../../actor/ActorShell.ts"
+import * as DomainMetrics from "../../observability/DomainMetrics.ts"
+import type { Fleet } from "../Fleet.ts"
+import type { TaskRows } from "../TaskRows.ts"
+import { dispatch } from "./Dispatcher.ts"
+import { type LaneActivity, LaneActor } from "./LaneActor.ts"
+import type { LaneSignal } from "./LaneSignal.ts"
+import type { LaneState } from "./LaneState.ts"
+import { lookUp, refillDead, refillPending, refillScheduled, sweepDeadlines } from "./Readers.ts"
+import { Sightings } from "./Sightings.ts"
+
+type Perform = (
+  self: ActorShell.Self<LaneState, LaneSignal>
+) => Effect.Effect<void, never, Fleet | TaskRows | Scope.Scope>
+
+const performers = (sightings: Sightings): Readonly<Record<LaneActivity["kind"], Perform>> => ({
+  dispatch: (self) => dispatch(self, sightings),
+  pending: refillPending,
+  scheduled: refillScheduled,
+  dead: refillDead,
+  lookups: lookUp,
+  deadlines: sweepDeadlines
+})
+
+export const LaneLayer = Layer.unwrap(
+  Effect.sync(() => {
+    const perform = performers(new Sightings())
+    return ActorShell.layer(LaneActor, {
+      perform: ({ kind }, self) => perform[kind](self),
+      onCommitted: DomainMetrics.committed
+    })
+  })
+)

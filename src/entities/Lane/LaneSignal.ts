@@ -1,0 +1,5 @@
+import type { Assign } from "./Assign.ts"
+import type { Report } from "./Reports.ts"
+
+/** What the lane's activities report. */
+export type LaneSignal = Assign | Report | { readonly _tag: "Rewind" }

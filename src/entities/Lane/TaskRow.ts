@@ -1,0 +1,167 @@
+/**
+ * The rows of the task table, as the lane's commits write them. An `insert` whose (tenant_id, task_id) exists does nothing; an `update` carries the key
+ * and what changes, null to clear a column. Writes of one commit to one row are applied in order. The names are stored for ever.
+ */
+import type { RowWrite } from "../../actor/Actor.ts"
+import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
+import type { TaskError, TaskPhase, TaskResult, TaskSpec } from "../../schema/Task.ts"
+import type { LaneState } from "./LaneState.ts"
+
+export const taskTable = "tasks"
+
+/** `spec`, `result` and `error` are JSON; times are Unix milliseconds. */
+export interface TaskRow {
+  readonly tenant_id: string
+  readonly task_id: string
+  readonly lane: string
+  readonly phase: TaskPhase
+  readonly priority: string
+  /** Not a whole number when `ageingMillis` is not; store it as double precision. */
+  readonly rank: number
+  /** Attempts started; the one that runs included. */
+  readonly attempt: number
+  readonly max_attempts: number
+  /** Set while `scheduled` or `retrying`. */
+  readonly not_before: number | null
+  readonly deadline_at: number | null
+  readonly submitted_at: number
+  /** Of the latest attempt. */
+  readonly started_at: number | null
+  readonly ended_at: number | null
+  readonly instance_id: string | null
+  readonly spec: TaskSpec
+  readonly result: TaskResult | null
+  readonly error: TaskError | null
+  /** Why this instance; why it was put back; why it was cancelled. */
+  readonly because: string | null
+  readonly updated_at: number
+}
+
+export const taskColumns = [
+  "tenant_id",
+  "task_id",
+  "lane",
+  "phase",
+  "priority",
+  "rank",
+  "attempt",
+  "max_attempts",
+  "not_before",
+  "deadline_at",
+  "submitted_at",
+  "started_at",
+  "ended_at",
+  "instance_id",
+  "spec",
+  "result",
+  "error",
+  "because",
+  "updated_at"
+] as const satisfies ReadonlyArray<keyof TaskRow>
+
+type Key = "tenant_id" | "task_id" | "updated_at"
+export type TaskRowUpdate = Pick<TaskRow, Key> & Partial<Omit<TaskRow, Key>>
+
+interface Intake {
+  readonly at: number
+  readonly phase: TaskPhase
+  readonly rank: number
+  readonly task: TaskSpec
+}
+
+const insert = ({ at, phase, rank, task }: Intake, end: Partial<TaskRow> = {}): RowWrite => {
+  const row: TaskRow = {
+    tenant_id: task.tenantId,
+    task_id: task.taskId,
+    lane: task.lane,
+    phase,
+    priority: task.priority,
+    rank,
+    attempt: 0,
+    max_attempts: task.retry.maxAttempts,
+    not_before: phase === "scheduled" ? (task.notBefore ?? null) : null,
+    deadline_at: task.deadlineAt ?? null,
+    submitted_at: at,
+    started_at: null,
+    ended_at: null,
+    instance_id: null,
+    spec: task,
+    result: null,
+    error: null,
+    because: null,
+    updated_at: at,
+    ...end
+  }
+  return { table: taskTable, op: "insert", row: { ...row } }
+}
+
+interface About {
+  readonly tenantId: string
+  readonly at: number
+}
+
+const update = ({ at, tenantId }: About, taskId: string, columns: Omit<TaskRowUpdate, Key>): RowWrite => {
+  const row: TaskRowUpdate = { tenant_id: tenantId, task_id: taskId, updated_at: at, ...columns }
+  return { table: taskTable, op: "update", row: { ...row } }
+}
+
+export const rows = (event: LaneEvent, _before: LaneState, _after: LaneState): ReadonlyArray<RowWrite> => {
+  switch (event._tag) {
+    case "task.submitted":
+      return [insert(event)]
+    case "task.started":
+      return [
+        update(event, event.taskId, {
+          phase: "running",
+          attempt: event.attempt,
+          instance_id: event.instanceId,
+          because: event.because,
+          started_at: event.at
+        })
+      ]
+    case "task.retrying":
+      return [update(event, event.taskId, { phase: "retrying", not_before: event.notBefore, error: event.error })]
+    case "task.requeued":
+      return [
+        update(event, event.taskId, {
+          phase: "pending",
+          attempt: event.attempt - 1,
+          instance_id: null,
+          started_at: null,
+          because: event.reason
+        })
+      ]
+    case "task.completed":
+      return [
+        update(event, event.taskId, {
+          phase: "completed",
+          result: event.result,
+          error: null,
+          ended_at: event.at
+        })
+      ]
+    case "task.failed":
+      return event.refused === undefined
+        ? [update(event, event.taskId, { phase: "failed", error: event.error, ended_at: event.at })]
+        : [insert({ at: event.at, phase: "failed", ...event.refused }, { error: event.error, ended_at: event.at })]
+    case "task.cancelled":
+      return [update(event, event.taskId, { phase: "cancelled", because: event.reason ?? null, ended_at: event.at })]
+    case "task.dead_lettered":
+      return [update(event, event.taskId, { phase: "dead_lettered", error: event.error, ended_at: event.at })]
+    case "task.replayed":
+      return [
+        update(event, event.taskId, {
+          phase: "pending",
+          rank: event.rank,
+          max_attempts: event.maxAttempts,
+          instance_id: null,
+          ended_at: null,
+          error: null
+        })
+      ]
+    case "lane.internal_promoted":
+      return event.taskIds.map((taskId) => update(event, taskId, { phase: "pending", not_before: null }))
+    default:
+      return []
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * The read side: lists, single rows and the feed. Every list tells the feed position at which it is true, so that who joins
+ * list and feed misses nothing and sees nothing twice.
+ */
+import { Context, type Effect, type Stream } from "effect"
+import type { ActorUnavailable } from "../schema/Errors.ts"
+import type { Cursor, FeedEvent } from "../schema/Feed.ts"
+import type { InstanceId, LaneName, TaskId, TenantId } from "../schema/Ids.ts"
+import type { InstanceStatus } from "../schema/Instance.ts"
+import type { LaneStatus } from "../schema/Lane.ts"
+import type { SessionStatus } from "../schema/Session.ts"
+import type { TaskPhase, TaskStatus } from "../schema/Task.ts"
+
+/** `next` is what to pass as `after` for the following page; absent on the last. */
+export interface Page<A> {
+  readonly items: ReadonlyArray<A>
+  readonly next?: string
+  readonly position: Cursor
+}
+
+export interface PageOptions {
+  /** Absent: all tenants. */
+  readonly tenantId?: TenantId | undefined
+  readonly after?: string | undefined
+  /** At most 1,000. */
+  readonly limit: number
+}
+
+export class TaskReads extends Context.Service<TaskReads, {
+  readonly get: (tenantId: TenantId | undefined, taskId: TaskId) => Effect.Effect<TaskStatus | undefined, ActorUnavailable>
+  /** Newest first. */
+  readonly list: (
+    options: PageOptions & { readonly phases?: ReadonlyArray<TaskPhase> | undefined; readonly lane?: LaneName | undefined }
+  ) => Effect.Effect<Page<TaskStatus>, ActorUnavailable>
+  readonly counts: (tenantId: TenantId | undefined) => Effect.Effect<Partial<Record<TaskPhase, number>>, ActorUnavailable>
+}>()("clawster/entities/TaskReads") {}
+
+/** The views that actors write with their commits. Items are ordered by id. */
+export class ViewReads extends Context.Service<ViewReads, {
+  readonly instances: (options: PageOptions) => Effect.Effect<Page<InstanceStatus>, ActorUnavailable>
+  readonly instance: (instanceId: InstanceId) => Effect.Effect<InstanceStatus | undefined, ActorUnavailable>
+  readonly sessions: (options: PageOptions) => Effect.Effect<Page<SessionStatus>, ActorUnavailable>
+  readonly lanes: (options: PageOptions) => Effect.Effect<Page<LaneStatus>, ActorUnavailable>
+}>()("clawster/entities/ViewReads") {}
+
+export class Feed extends Context.Service<Feed, {
+  /** After everything committed so far. */
+  readonly position: Effect.Effect<Cursor, ActorUnavailable>
+  /** Events after `after`, oldest first; `cursor` is where to go on, also when nothing is returned. Internal events and secrets are left out. */
+  readonly read: (
+    after: Cursor,
+    options: { readonly tenantId?: TenantId | undefined; readonly limit: number }
+  ) => Effect.Effect<{ readonly events: ReadonlyArray<FeedEvent>; readonly cursor: Cursor }, ActorUnavailable>
+  /** Everything from `after` on, as it is committed. Follows through store outages. */
+  readonly follow: (after: Cursor, tenantId?: TenantId) => Stream.Stream<FeedEvent>
+}>()("clawster/entities/Feed") {}

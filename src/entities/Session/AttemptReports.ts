@@ -1,0 +1,59 @@
+/**
+ * What the instance says of an attempt or of a steered message. What is said of anything else is old, and changes
+ * nothing.
+ */
+import type { DecideContext, Decision } from "../../actor/Actor.ts"
+import { answer } from "../../actor/Actor.ts"
+import type { AttemptOutcome } from "../../schema/Attempt.ts"
+import type { SessionEvent } from "../../schema/events/SessionEvents.ts"
+import { runKeyOf, type SessionState, type Steered, steerKeyOf } from "./SessionState.ts"
+import { abortTurn, advance, draft, enqueue, failTurn, joined, onEnded, onRefused } from "./TurnTransitions.ts"
+
+type Quiet = Decision<SessionEvent, void, never>
+
+const isSent = ({ head }: SessionState, runKey: string): boolean =>
+  head !== undefined && (head.step === "sent" || head.step === "aborting") && runKeyOf(head) === runKey
+
+const steeredBy = ({ steered }: SessionState, runKey: string): Steered | undefined =>
+  steered.find(({ turn }) => steerKeyOf(turn.turnId) === runKey)
+
+export const attemptEnded = (
+  state: SessionState,
+  { outcome, runKey }: { readonly runKey: string; readonly outcome: AttemptOutcome },
+  { now }: DecideContext
+): Quiet => {
+  const change = draft(state)
+  const steered = steeredBy(state, runKey)
+  if (isSent(state, runKey)) onEnded(change, state.head!, outcome, now)
+  else if (steered === undefined) return answer(undefined)
+  else if (outcome._tag === "failed") failTurn(change, steered.turn.turnId, outcome.error, now)
+  else if (outcome._tag === "aborted") abortTurn(change, steered.turn.turnId, now)
+  else joined(change, steered.turn.turnId, steered.into, now)
+  return change.accept(undefined)
+}
+
+/** A refused attempt waits and is tried again; a message that missed its turn becomes a turn of its own. */
+export const attemptRefused = (
+  state: SessionState,
+  {
+    reason,
+    retryAfterMillis,
+    runKey
+  }: {
+    readonly runKey: string
+    readonly reason: string
+    readonly retryAfterMillis: number
+  },
+  { now }: DecideContext
+): Quiet => {
+  const change = draft(state)
+  const steered = steeredBy(state, runKey)
+  if (isSent(state, runKey)) onRefused(change, state.head!, reason, retryAfterMillis, now)
+  else if (steered === undefined) return answer(undefined)
+  else if (state.phase === "closing" || state.phase === "closed") abortTurn(change, steered.turn.turnId, now)
+  else {
+    enqueue(change, steered.turn, "ordered")
+    advance(change, now)
+  }
+  return change.accept(undefined)
+}

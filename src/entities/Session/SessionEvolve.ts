@@ -1,0 +1,172 @@
+/** Folds one event into the state of a Session actor. */
+import type { QueuePosition, SessionEvent } from "../../schema/events/SessionEvents.ts"
+import type { TurnStatus } from "../../schema/Session.ts"
+import { lostAfter, messageKept, steerLimit, steerTimeout, textKept, turnsKept } from "./SessionPolicy.ts"
+import type { Assignment, Head, SessionState, WaitingTurn } from "./SessionState.ts"
+
+type Of<Tag extends SessionEvent["_tag"]> = Extract<SessionEvent, { readonly _tag: Tag }>
+
+const insert = (
+  queue: ReadonlyArray<WaitingTurn>,
+  turn: WaitingTurn,
+  position: QueuePosition
+): ReadonlyArray<WaitingTurn> => {
+  if (position === "tail") return [...queue, turn]
+  const later = position === "front" ? 0 : queue.findIndex(({ acceptedAt }) => acceptedAt > turn.acceptedAt)
+  return later < 0 ? [...queue, turn] : [...queue.slice(0, later), turn, ...queue.slice(later)]
+}
+
+const queued = (state: SessionState, event: Of<"session.turn_queued">): SessionState => {
+  const turn: WaitingTurn = {
+    turnId: event.turnId,
+    message: event.message,
+    timeoutMillis: event.timeoutMillis,
+    ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
+    acceptedAt: event.at
+  }
+  return {
+    ...state,
+    queue: insert(state.queue, turn, event.position),
+    steered: state.steered.filter((steered) => steered.turn.turnId !== event.turnId),
+    lastActivityAt: Math.max(state.lastActivityAt, event.at)
+  }
+}
+
+/** The turn as head: the head it is already, or taken from the front of the queue. */
+const begun = (state: SessionState, turnId: string, at: number): SessionState => {
+  if (state.head?.turn.turnId === turnId) return state
+  const [turn, ...queue] = state.queue
+  if (turn?.turnId !== turnId) return state
+  const head: Head = {
+    turn,
+    step: "placing",
+    attempt: 1,
+    tries: 0,
+    waitsSince: at,
+    deadlineAt: at + turn.timeoutMillis
+  }
+  return { ...state, phase: "active", queue, head }
+}
+
+const onHead = (state: SessionState, turnId: string, change: (head: Head) => Head): SessionState =>
+  state.head?.turn.turnId === turnId ? { ...state, head: change(state.head) } : state
+
+const started = (state: SessionState, event: Of<"session.turn_started">): SessionState => {
+  const next = onHead(
+    begun(state, event.turnId, event.at),
+    event.turnId,
+    ({ reason: _reason, retryAt: _retryAt, ...head }) => ({
+      ...head,
+      step: "sent",
+      attempt: event.attempt,
+      startedAt: head.startedAt ?? event.at,
+      deadlineAt: event.at + head.turn.timeoutMillis + lostAfter
+    })
+  )
+  return { ...next, lastActivityAt: event.at }
+}
+
+type Ending = Pick<TurnStatus, "phase" | "text" | "error" | "usage">
+
+/** What an end says about the instance: `AttemptLost` that it does not answer, the deadline nothing at all. */
+const afterEnd = (assignment: Assignment, { error, phase }: Ending): Assignment => {
+  if (error?.code === "AttemptLost") return { ...assignment, answers: false }
+  const ran = phase === "completed" || (phase === "failed" && error?.code !== "DeadlineExceeded")
+  return ran ? { ...assignment, settled: true, answers: true } : assignment
+}
+
+/** Ends a turn, wherever it stands. */
+const ended = (state: SessionState, turnId: string, at: number, ending: Ending): SessionState => {
+  const isHead = state.head?.turn.turnId === turnId
+  const turn = isHead
+    ? state.head!.turn
+    : (state.steered.find((steered) => steered.turn.turnId === turnId)?.turn ??
+      state.queue.find((waiting) => waiting.turnId === turnId))
+  if (turn === undefined) return state
+  const startedAt = isHead ? state.head!.startedAt : undefined
+  const status: TurnStatus = {
+    turnId,
+    message: turn.message.slice(0, messageKept),
+    ...ending,
+    acceptedAt: turn.acceptedAt,
+    ...(startedAt === undefined ? {} : { startedAt }),
+    endedAt: at
+  }
+  const { head, ...rest } = state
+  return {
+    ...rest,
+    ...(isHead || head === undefined ? {} : { head }),
+    phase: isHead && state.phase === "active" ? "idle" : state.phase,
+    queue: state.queue.filter((waiting) => waiting.turnId !== turnId),
+    steered: state.steered.filter((steered) => steered.turn.turnId !== turnId),
+    ended: [...state.ended, status].slice(-turnsKept),
+    turnsCompleted: state.turnsCompleted + (ending.phase === "completed" ? 1 : 0),
+    ...(isHead && startedAt !== undefined && state.assignment !== undefined
+      ? { assignment: afterEnd(state.assignment, ending) }
+      : {}),
+    lastActivityAt: Math.max(state.lastActivityAt, at)
+  }
+}
+
+export const evolve = (state: SessionState, event: SessionEvent): SessionState => {
+  switch (event._tag) {
+    case "session.created": {
+      const { at, hints, label } = event
+      return { ...state, created: { hints, ...(label === undefined ? {} : { label }), at }, lastActivityAt: at }
+    }
+    case "session.turn_queued":
+      return queued(state, event)
+    case "session.internal_placing":
+      return onHead(begun(state, event.turnId, event.at), event.turnId, ({ retryAt: _retryAt, ...head }) => ({
+        ...head,
+        step: "placing"
+      }))
+    case "session.internal_waiting":
+      return onHead(state, event.turnId, (head) => ({ ...head, reason: event.reason }))
+    case "session.internal_put_off":
+      return onHead(state, event.turnId, (head) => {
+        const waitsSince = event.attempt === head.attempt ? head.waitsSince : event.retryAt
+        return {
+          ...head,
+          step: "waiting",
+          attempt: event.attempt,
+          tries: head.tries + 1,
+          reason: event.reason,
+          retryAt: event.retryAt,
+          waitsSince,
+          deadlineAt: waitsSince + head.turn.timeoutMillis
+        }
+      })
+    case "session.assigned": {
+      const { instanceId, placement } = event
+      return { ...state, assignment: { instanceId, placement, settled: false, answers: true } }
+    }
+    case "session.turn_started":
+      return started(state, event)
+    case "session.steered": {
+      const { at, into, message, turnId } = event
+      const turn = { turnId, message, timeoutMillis: steerTimeout, acceptedAt: at }
+      return {
+        ...state,
+        steered: [...state.steered, { turn, into, deadlineAt: at + steerLimit }],
+        lastActivityAt: at
+      }
+    }
+    case "session.internal_aborting":
+      return onHead(state, event.turnId, (head) => ({ ...head, step: "aborting", deadlineAt: event.deadlineAt }))
+    case "session.turn_completed":
+      return ended(state, event.turnId, event.at, {
+        phase: "completed",
+        text: event.text.slice(0, textKept),
+        ...(event.usage === undefined ? {} : { usage: event.usage })
+      })
+    case "session.turn_failed":
+      return ended(state, event.turnId, event.at, { phase: "failed", error: event.error })
+    case "session.turn_aborted":
+      return ended(state, event.turnId, event.at, { phase: "aborted" })
+    case "session.closing":
+      return { ...state, phase: "closing", lastActivityAt: event.at }
+    case "session.closed":
+      return { ...state, phase: "closed", lastActivityAt: event.at }
+  }
+}

@@ -1,0 +1,228 @@
+/** The way of a turn: accepted, placed, sent, tried again, ended. After each end the next one begins. */
+import { send } from "../../actor/Send.ts"
+import type { Attempt, AttemptOutcome } from "../../schema/Attempt.ts"
+import type { QueuePosition, SessionEvent } from "../../schema/events/SessionEvents.ts"
+import {
+  gatewaySessionKey,
+  instanceEntityId,
+  type Placement,
+  sessionEntityId,
+  type InstanceId
+} from "../../schema/Ids.ts"
+import type { QueueMode } from "../../schema/Session.ts"
+import type { TaskError } from "../../schema/Task.ts"
+import { Draft } from "../../actor/Draft.ts"
+import { Instance } from "../Instance.ts"
+import { evolve } from "./SessionEvolve.ts"
+import { abortLimit, attempts, refusedWait, retryWait, textKept } from "./SessionPolicy.ts"
+import { type Head, runKeyOf, type SessionState, steerKeyOf, type WaitingTurn } from "./SessionState.ts"
+
+export type SessionDraft = Draft<SessionState, SessionEvent>
+export const draft = (state: SessionState): SessionDraft => new Draft(evolve, state)
+
+export const about = ({ sessionId, tenantId }: SessionState) => ({ tenantId, sessionId })
+const ofTurn = (state: SessionState, turnId: string) => ({ ...about(state), turnId })
+
+const origin = ({ sessionId, tenantId }: SessionState) => ({
+  entityType: "Session" as const,
+  entityId: sessionEntityId(tenantId, sessionId)
+})
+
+const sessionKey = ({ sessionId, tenantId }: SessionState) => gatewaySessionKey(tenantId, sessionId)
+
+const instanceOf = ({ assignment }: SessionState): string =>
+  instanceEntityId(assignment!.placement, assignment!.instanceId)
+
+export const enqueue = (draft: SessionDraft, turn: WaitingTurn, position: QueuePosition): void =>
+  draft.emit({
+    _tag: "session.turn_queued",
+    ...ofTurn(draft.state, turn.turnId),
+    message: turn.message,
+    position,
+    timeoutMillis: turn.timeoutMillis,
+    ...(turn.traceparent === undefined ? {} : { traceparent: turn.traceparent }),
+    at: turn.acceptedAt
+  })
+
+/** Begins the next turn when none is under way; closes a closing session when nothing is left. */
+export const advance = (draft: SessionDraft, now: number): void => {
+  const { assignment, head, phase, queue } = draft.state
+  if (head !== undefined) return
+  if (phase === "closing") return draft.emit({ _tag: "session.closed", ...about(draft.state), at: now })
+  const next = queue[0]
+  if (next === undefined) return
+  if (assignment?.settled === true && assignment.answers) return start(draft, next.turnId, 1, now)
+  place(draft, next.turnId, now)
+}
+
+/** Looks for an instance, for as long as one attempt may take. */
+export const place = (draft: SessionDraft, turnId: string, now: number): void =>
+  draft.emit({ _tag: "session.internal_placing", ...ofTurn(draft.state, turnId), at: now })
+
+export interface Place {
+  readonly instanceId: InstanceId
+  readonly placement: Placement
+  readonly because: string
+}
+
+export const assign = (draft: SessionDraft, { because, instanceId, placement }: Place): void => {
+  const before = draft.state.assignment
+  if (before?.instanceId === instanceId && before.placement === placement) return
+  draft.emit({
+    _tag: "session.assigned",
+    ...about(draft.state),
+    instanceId,
+    placement,
+    because,
+    ...(before === undefined ? {} : { movedFrom: before.instanceId })
+  })
+}
+
+/** Sends the attempt to the session's instance. */
+export const start = (draft: SessionDraft, turnId: string, attempt: number, now: number): void => {
+  const { instanceId } = draft.state.assignment!
+  draft.emit({
+    _tag: "session.turn_started",
+    ...ofTurn(draft.state, turnId),
+    instanceId,
+    attempt,
+    runKey: `${turnId}.${attempt}`,
+    at: now
+  })
+  draft.send(send(Instance, instanceOf(draft.state), "Execute", { attempt: attemptOf(draft.state) }))
+}
+
+const attemptOf = (state: SessionState): Attempt => {
+  const { hints } = state.created!
+  const { turn } = state.head!
+  return {
+    runKey: runKeyOf(state.head!),
+    origin: origin(state),
+    tenantId: state.tenantId,
+    turnId: turn.turnId,
+    sessionKey: sessionKey(state),
+    message: turn.message,
+    ...(hints.model === undefined ? {} : { model: hints.model }),
+    timeoutMillis: turn.timeoutMillis,
+    ...(turn.traceparent === undefined ? {} : { traceparent: turn.traceparent })
+  }
+}
+
+export const failTurn = (draft: SessionDraft, turnId: string, error: TaskError, now: number): void => {
+  draft.emit({ _tag: "session.turn_failed", ...ofTurn(draft.state, turnId), error, at: now })
+  advance(draft, now)
+}
+
+export const abortTurn = (draft: SessionDraft, turnId: string, now: number): void =>
+  draft.emit({ _tag: "session.turn_aborted", ...ofTurn(draft.state, turnId), at: now })
+
+/** Ends the head at once when nothing was sent, else asks its instance to. */
+export const abortHead = (draft: SessionDraft, now: number): void => {
+  const { head } = draft.state
+  if (head === undefined || head.step === "aborting") return
+  if (head.step !== "sent") return abortTurn(draft, head.turn.turnId, now)
+  draft.emit({
+    _tag: "session.internal_aborting",
+    ...ofTurn(draft.state, head.turn.turnId),
+    deadlineAt: now + abortLimit
+  })
+  askAbort(draft, head)
+}
+
+export const askAbort = (draft: SessionDraft, head: Head): void =>
+  draft.send(
+    send(Instance, instanceOf(draft.state), "AbortAttempt", { runKey: runKeyOf(head), origin: origin(draft.state) })
+  )
+
+/** A run that spent its time is not run again: the limit was the caller's. */
+const maySucceedLater = ({ code, retryable }: TaskError): boolean => retryable && code !== "AttemptTimeout"
+
+export const onEnded = (draft: SessionDraft, head: Head, outcome: AttemptOutcome, now: number): void => {
+  const { turnId } = head.turn
+  switch (outcome._tag) {
+    case "completed": {
+      const { durationMillis, text, usage } = outcome.result
+      draft.emit({
+        _tag: "session.turn_completed",
+        ...ofTurn(draft.state, turnId),
+        text: text.slice(0, textKept),
+        ...(usage === undefined ? {} : { usage }),
+        durationMillis,
+        at: now
+      })
+      return advance(draft, now)
+    }
+    case "aborted":
+      abortTurn(draft, turnId, now)
+      return advance(draft, now)
+    case "failed": {
+      if (head.step === "aborting") {
+        abortTurn(draft, turnId, now)
+        return advance(draft, now)
+      }
+      if (!maySucceedLater(outcome.error) || head.attempt >= attempts || draft.state.phase === "closing") {
+        return failTurn(draft, turnId, outcome.error, now)
+      }
+      const attempt = head.attempt + 1
+      return putOff(draft, head, attempt, outcome.error.message, now + retryWait(attempt))
+    }
+  }
+}
+
+const putOff = (draft: SessionDraft, head: Head, attempt: number, reason: string, retryAt: number): void =>
+  draft.emit({
+    _tag: "session.internal_put_off",
+    ...ofTurn(draft.state, head.turn.turnId),
+    attempt,
+    reason,
+    retryAt
+  })
+
+export const onRefused = (
+  draft: SessionDraft,
+  head: Head,
+  reason: string,
+  retryAfterMillis: number,
+  now: number
+): void => {
+  if (head.step === "aborting") {
+    abortTurn(draft, head.turn.turnId, now)
+    return advance(draft, now)
+  }
+  putOff(draft, head, head.attempt, reason, now + refusedWait(runKeyOf(head), head.tries, retryAfterMillis))
+}
+
+/** Puts a message into the running turn; the instance says whether it got there. */
+export const steerInto = (
+  draft: SessionDraft,
+  head: Head,
+  message: { readonly turnId: string; readonly message: string; readonly queueMode: QueueMode },
+  now: number
+): void => {
+  draft.emit({
+    _tag: "session.steered",
+    ...ofTurn(draft.state, message.turnId),
+    into: head.turn.turnId,
+    message: message.message,
+    at: now
+  })
+  draft.send(
+    send(Instance, instanceOf(draft.state), "Steer", {
+      sessionKey: sessionKey(draft.state),
+      runKey: steerKeyOf(message.turnId),
+      message: message.message,
+      queueMode: message.queueMode,
+      origin: origin(draft.state)
+    })
+  )
+}
+
+export const joined = (draft: SessionDraft, turnId: string, into: string, now: number): void =>
+  draft.emit({
+    _tag: "session.turn_completed",
+    ...ofTurn(draft.state, turnId),
+    text: "",
+    durationMillis: 0,
+    joined: into,
+    at: now
+  })

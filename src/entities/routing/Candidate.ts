@@ -1,0 +1,69 @@
+/** An instance as one routing round sees it. */
+import type { InstanceStatus } from "../../schema/Instance.ts"
+import { hashOf } from "./Hash.ts"
+
+export interface Candidate {
+  readonly status: InstanceStatus
+  readonly capabilities: ReadonlySet<string>
+  /** Undefined: any model. */
+  readonly models: ReadonlySet<string> | undefined
+  readonly seed: number
+  /** False when no runner serves its placement. */
+  readonly alive: boolean
+  /** Attempts there, as far as the caller knows. Grows while a round assigns. */
+  running: number
+  /** Unix milliseconds; until then it asked not to be tried. */
+  readonly busyUntil: number
+}
+
+interface Fixed {
+  readonly capabilities: ReadonlySet<string>
+  readonly models: ReadonlySet<string> | undefined
+  readonly seed: number
+}
+
+const fixed = new WeakMap<InstanceStatus, Fixed>()
+
+const fixedOf = (status: InstanceStatus): Fixed => {
+  let known = fixed.get(status)
+  if (known === undefined) {
+    known = {
+      capabilities: new Set(status.capabilities),
+      models: status.allowedModels.length === 0 ? undefined : new Set(status.allowedModels),
+      seed: hashOf(status.instanceId)
+    }
+    fixed.set(status, known)
+  }
+  return known
+}
+
+export interface Knowledge {
+  readonly running?: number
+  readonly busyUntil?: number
+  readonly alive?: boolean
+}
+
+/** What the caller knows better than the snapshot goes before it. */
+export const make = (status: InstanceStatus, known: Knowledge = {}): Candidate => {
+  const { capabilities, models, seed } = fixedOf(status)
+  return {
+    status,
+    capabilities,
+    models,
+    seed,
+    alive: known.alive ?? true,
+    running: known.running ?? status.load.runningTasks,
+    busyUntil: known.busyUntil ?? 0
+  }
+}
+
+/** Attempts running and queued there. */
+export const queueDepth = (candidate: Candidate): number => candidate.running + candidate.status.load.queuedTasks
+
+const isImpaired = ({ status }: Candidate): boolean => status.health === "degraded" || status.breaker === "half_open"
+
+/** The load that policies compare: an impaired instance counts as twice as loaded, and never as idle. */
+export const loadOf = (candidate: Candidate): number => {
+  const depth = queueDepth(candidate)
+  return isImpaired(candidate) ? depth * 2 + 2 : depth
+}

@@ -1,0 +1,101 @@
+/** What an instance must be to get a task at all, in a fixed order: the first filter that rejects it gives the reason. */
+import type { InstanceId, TenantId } from "../../schema/Ids.ts"
+import type { RoutingHints } from "../../schema/Task.ts"
+import { type Candidate, queueDepth } from "./Candidate.ts"
+
+export interface RouteRequest {
+  readonly tenantId: TenantId
+  /** Spreads equals: the same key over the same fleet goes to the same instance. */
+  readonly key: string
+  readonly hints: RoutingHints
+  /** Its turns go to one instance while that is eligible. */
+  readonly sessionId?: string | undefined
+  readonly workspaceId?: string | undefined
+  /** Where the tenant's work went last. */
+  readonly lastInstanceId?: InstanceId | undefined
+  /** Unix milliseconds by which it must start. */
+  readonly deadlineAt?: number | undefined
+  /** It would open one more session there, so the session cap counts too. */
+  readonly opensSession?: boolean | undefined
+}
+
+const noCapabilities: ReadonlyArray<string> = []
+
+const isTenancyRejected = ({ tenantId }: RouteRequest, { status }: Candidate): boolean =>
+  status.tenancy._tag === "dedicated" && status.tenancy.tenantId !== tenantId
+
+const isRegionRejected = ({ hints }: RouteRequest, { status }: Candidate): boolean =>
+  hints.regionRequired === true && hints.preferredRegion !== undefined && status.region !== hints.preferredRegion
+
+const isPhaseRejected = (_: RouteRequest, { status }: Candidate): boolean =>
+  status.phase !== "warm" && status.phase !== "claimed"
+
+const isCapabilityRejected = ({ hints }: RouteRequest, { capabilities }: Candidate): boolean => {
+  for (const capability of hints.requiredCapabilities ?? noCapabilities) {
+    if (!capabilities.has(capability)) return true
+  }
+  return false
+}
+
+const isModelRejected = ({ hints }: RouteRequest, { models }: Candidate): boolean =>
+  hints.model !== undefined && models !== undefined && !models.has(hints.model)
+
+const isHealthRejected = (_: RouteRequest, { status }: Candidate): boolean =>
+  status.health !== "healthy" && status.health !== "degraded"
+
+/** A half-open breaker lets one attempt through to try the instance. */
+const isBreakerRejected = (_: RouteRequest, candidate: Candidate): boolean =>
+  candidate.status.breaker === "open" || (candidate.status.breaker === "half_open" && candidate.running > 0)
+
+const isCapacityRejected = (request: RouteRequest, candidate: Candidate, now: number): boolean => {
+  const { load, maxConcurrentSessions, maxConcurrentTasks } = candidate.status
+  if (candidate.busyUntil > now || queueDepth(candidate) >= maxConcurrentTasks) return true
+  return request.opensSession === true && load.activeSessions >= maxConcurrentSessions
+}
+
+const isDeadlineRejected = ({ deadlineAt, hints }: RouteRequest, { status }: Candidate, now: number): boolean =>
+  (deadlineAt !== undefined && deadlineAt <= now) ||
+  (hints.maxLatencyMillis !== undefined && (status.load.latencyMillis ?? 0) > hints.maxLatencyMillis)
+
+const isOtherInstance = ({ hints }: RouteRequest, { status }: Candidate): boolean =>
+  hints.instanceId !== undefined && hints.instanceId !== status.instanceId
+
+interface Filter {
+  /** Follows a count: "2 at capacity". */
+  readonly words: string
+  readonly rejects: (request: RouteRequest, candidate: Candidate, now: number) => boolean
+}
+
+export const filters: ReadonlyArray<Filter> = [
+  { words: "of another tenant", rejects: isTenancyRejected },
+  { words: "outside the region", rejects: isRegionRejected },
+  { words: "without a runner", rejects: (_, candidate) => !candidate.alive },
+  { words: "not ready", rejects: isPhaseRejected },
+  { words: "without the capabilities", rejects: isCapabilityRejected },
+  { words: "without the model", rejects: isModelRejected },
+  { words: "unhealthy", rejects: isHealthRejected },
+  { words: "with an open breaker", rejects: isBreakerRejected },
+  { words: "at capacity", rejects: isCapacityRejected },
+  { words: "too slow", rejects: isDeadlineRejected },
+  { words: "not the one asked for", rejects: isOtherInstance }
+]
+
+/** Index of the first filter that rejects; -1 when eligible. */
+export const rejectedBy = (request: RouteRequest, candidate: Candidate, now: number): number => {
+  for (let index = 0; index < filters.length; index++) {
+    if (filters[index]!.rejects(request, candidate, now)) return index
+  }
+  return -1
+}
+
+/** Why none is eligible, with counts: "3 instances: 2 at capacity, 1 unhealthy". */
+export const explainNone = (request: RouteRequest, candidates: ReadonlyArray<Candidate>, now: number): string => {
+  if (candidates.length === 0) return "no instance is registered"
+  const counts = new Array<number>(filters.length).fill(0)
+  for (const candidate of candidates) {
+    const index = rejectedBy(request, candidate, now)
+    if (index >= 0) counts[index]!++
+  }
+  const parts = counts.flatMap((count, index) => (count === 0 ? [] : [`${count} ${filters[index]!.words}`]))
+  return `${candidates.length} instance${candidates.length === 1 ? "" : "s"}: ${parts.join(", ")}`
+}

@@ -1,0 +1,200 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Equal, Schema } from "effect"
+import { SessionActor, type SessionSignal } from "../../../src/entities/Session/SessionActor.ts"
+import type { SessionState } from "../../../src/entities/Session/SessionState.ts"
+import { viewOf } from "../../../src/entities/Session/SessionStatusView.ts"
+import type { SessionEvent } from "../../../src/schema/events/SessionEvents.ts"
+import { InstanceId, Placement } from "../../../src/schema/Ids.ts"
+import { PureActor } from "../Instance/PureActor.ts"
+import { sessionEntity } from "./SessionBench.ts"
+
+const bounded = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
+
+/** What happens to a session. The likely ones several times. */
+const happenings = [
+  ...["TurnSend", "Placed", "TurnSend", "Ended", "TurnSend", "Placed", "Ended", "TurnSend", "Ended", "Refused", "Pass"],
+  ...["Steer", "Steer", "SteerEnded", "SteerRefused", "Abort", "Unplaced", "Pass", "Move", "OldReport", "Terminate"]
+] as const
+const Steps = Schema.Array(
+  Schema.Struct({ what: bounded(happenings.length - 1), choice: bounded(3), millis: bounded(20_000) })
+).check(Schema.isMinLength(40), Schema.isMaxLength(80))
+
+const instanceId = InstanceId.make("a")
+const place = { instanceId, placement: Placement.make("default"), because: "test" }
+const result = { text: "done", durationMillis: 10 }
+const outcomes = [
+  { _tag: "completed", result },
+  { _tag: "failed", error: { code: "UNAVAILABLE", message: "no", retryable: true } },
+  { _tag: "failed", error: { code: "INVALID_REQUEST", message: "no", retryable: false } },
+  { _tag: "aborted" }
+] as const
+const modes = ["steer", "interrupt", "collect", "followup"] as const
+
+class World {
+  readonly actor = new PureActor<SessionState, SessionEvent, SessionSignal>(SessionActor, sessionEntity("s"))
+  #turns = 0
+
+  constructor() {
+    this.actor.command("SessionCreate", { hints: {} })
+  }
+
+  do(what: string, choice: number, millis: number): void {
+    const { actor } = this
+    const { head, steered } = actor.state
+    const runKey = head === undefined ? "none.1" : `${head.turn.turnId}.${head.attempt}`
+    const placement = actor.activities[0]?.key ?? "none"
+    switch (what) {
+      case "TurnSend":
+        return void actor.command("TurnSend", { turnId: `t${this.#turns++}`, message: "hello", timeoutMillis: 30_000 })
+      case "Steer":
+        return void actor.command("SessionSteer", {
+          turnId: `m${this.#turns++}`,
+          message: "more",
+          queueMode: modes[choice]!
+        })
+      case "Placed":
+        return void actor.signal({ _tag: "Placed", placement, place })
+      case "Unplaced":
+        return void actor.signal({ _tag: "Unplaced", placement, reason: `reason ${choice}` })
+      case "Ended":
+        return void actor.command("AttemptEnded", { runKey, instanceId, outcome: outcomes[choice]! })
+      case "Refused":
+        return void actor.command("AttemptRefused", { runKey, instanceId, reason: "full", retryAfterMillis: millis })
+      case "OldReport":
+        return void actor.command("AttemptEnded", { runKey: `${runKey}9`, instanceId, outcome: outcomes[choice]! })
+      case "SteerEnded":
+      case "SteerRefused": {
+        const steerKey = `${steered[0]?.turn.turnId ?? "none"}.steer`
+        return void actor.command(what === "SteerEnded" ? "AttemptEnded" : "AttemptRefused", {
+          runKey: steerKey,
+          instanceId,
+          outcome: outcomes[0],
+          reason: "too late",
+          retryAfterMillis: 0
+        })
+      }
+      case "Abort":
+        return void actor.command("SessionAbort", { queued: choice === 0 })
+      case "Terminate":
+        return choice === 0 ? void actor.command("SessionTerminate", undefined) : undefined
+      case "Pass":
+        assert.isTrue(actor.pass(millis), "a timer that is due takes effect")
+        return
+      case "Move":
+        actor.epoch += 1
+        actor.state = actor.restored
+    }
+  }
+}
+
+const play = (steps: typeof Steps.Type, check: (world: World) => void = () => {}) => {
+  const world = new World()
+  for (const { choice, millis, what } of steps) {
+    world.do(happenings[what]!, choice, millis)
+    check(world)
+  }
+  return world.actor
+}
+
+const isEnd = ({ _tag }: SessionEvent) =>
+  _tag === "session.turn_completed" || _tag === "session.turn_failed" || _tag === "session.turn_aborted"
+
+describe("SessionActor", () => {
+  it.prop("ends each accepted turn exactly once", [Steps], ([steps]) => {
+    const actor = play(steps)
+    const open = new Set<string>()
+    for (const event of actor.events) {
+      if (event._tag === "session.turn_queued" || event._tag === "session.steered") open.add(event.turnId)
+      else if (isEnd(event)) assert.isTrue(open.delete((event as { turnId: string }).turnId))
+    }
+    const { head, queue, steered } = actor.state
+    const held = [...(head === undefined ? [] : [head]), ...steered].map(({ turn }) => turn.turnId)
+    assert.deepStrictEqual([...held, ...queue.map(({ turnId }) => turnId)].toSorted(), [...open].toSorted())
+  })
+
+  it.prop("runs one turn at a time, in the order accepted but for interrupts", [Steps], ([steps]) => {
+    const actor = play(steps)
+    const waiting: Array<string> = []
+    let running: string | undefined
+    let late = false
+    for (const event of actor.events) {
+      if (event._tag === "session.turn_queued") {
+        if (event.position === "tail") waiting.push(event.turnId)
+        else if (event.position === "front") waiting.unshift(event.turnId)
+        else {
+          late = true
+          break
+        }
+      } else if (event._tag === "session.turn_started" && event.turnId !== running) {
+        assert.strictEqual(running, undefined)
+        assert.strictEqual(event.turnId, waiting[0])
+        running = event.turnId
+      } else if (isEnd(event)) {
+        const { turnId } = event as { turnId: string }
+        if (turnId === running) running = undefined
+        const at = waiting.indexOf(turnId)
+        if (at >= 0) waiting.splice(at, 1)
+      }
+    }
+    if (!late) assert.strictEqual(waiting.length, actor.state.queue.length + (actor.state.head === undefined ? 0 : 1))
+  })
+
+  it.prop("never sends two attempts that could run at once", [Steps], ([steps]) => {
+    const actor = play(steps)
+    const keys = actor.sent
+      .filter(({ tag }) => tag === "Execute")
+      .map(({ payload }) => (payload as { attempt: { runKey: string } }).attempt.runKey)
+    const started = actor.events.flatMap((event) => (event._tag === "session.turn_started" ? [event.runKey] : []))
+    assert.deepStrictEqual(keys, started)
+  })
+
+  it.prop("has an end for every step, and comes to rest when nobody says anything any more", [Steps], ([steps]) => {
+    const actor = play(steps, ({ actor }) => {
+      const { head, steered } = actor.state
+      const keys = actor.timers.map(({ key }) => key)
+      if (head !== undefined) assert.include(keys, "turn")
+      if (head?.step === "waiting") assert.include(keys, "retry")
+      if (steered.length > 0) assert.include(keys, "steered")
+    })
+    assert.isTrue(actor.pass(7 * 86_400_000))
+    assert.deepStrictEqual(actor.timers, [])
+    const { head, phase, queue, steered } = actor.state
+    assert.deepStrictEqual([head, queue.length, steered.length], [undefined, 0, 0])
+    assert.include(["open", "idle", "closed"], phase)
+  })
+
+  it.prop("is what its events say, also after a snapshot, and keeps within its bounds", [Steps], ([steps]) => {
+    const actor = play(steps, ({ actor }) => {
+      assert.isAtMost(actor.state.ended.length, 20)
+      assert.isAtMost(actor.state.steered.length, 16)
+      assert.isBelow(JSON.stringify(viewOf(actor.state)!.doc).length, 20_000)
+    })
+    assert.isTrue(Equal.equals(actor.folded, actor.state))
+    assert.isTrue(Equal.equals(actor.restored, actor.state))
+  })
+
+  it("bounds what it keeps of an answer and shows of it in lists", () => {
+    const { actor } = new World()
+    actor.command("TurnSend", { turnId: "t1", message: "x".repeat(200_000), timeoutMillis: 30_000 })
+    actor.signal({ _tag: "Placed", placement: actor.activities[0]!.key, place })
+    const long = { text: "y".repeat(500_000), durationMillis: 1 }
+    actor.command("AttemptEnded", { runKey: "t1.1", instanceId, outcome: { _tag: "completed", result: long } })
+    const kept = actor.command("TurnGet", { turnId: "t1" })
+    assert.strictEqual(kept._tag === "Success" ? kept.value.text.length : 0, 65_536)
+    assert.isBelow(JSON.stringify(viewOf(actor.state)!.doc).length, 3_000)
+  })
+
+  it("gives up an attempt of which nothing is heard, and looks at the instance before the next", () => {
+    const { actor } = new World()
+    actor.command("TurnSend", { turnId: "t1", message: "hello", timeoutMillis: 30_000 })
+    actor.signal({ _tag: "Placed", placement: actor.activities[0]!.key, place })
+    actor.command("AttemptEnded", { runKey: "t1.1", instanceId, outcome: outcomes[0] })
+    actor.command("TurnSend", { turnId: "t2", message: "hello", timeoutMillis: 30_000 })
+    assert.deepStrictEqual(actor.activities, [])
+    assert.isTrue(actor.pass(90_000))
+    assert.strictEqual(actor.state.ended.at(-1)!.error!.code, "AttemptLost")
+    assert.strictEqual(actor.sent.at(-1)!.tag, "AbortAttempt")
+    actor.command("TurnSend", { turnId: "t3", message: "hello", timeoutMillis: 30_000 })
+    assert.strictEqual(actor.state.head!.step, "placing")
+  })
+})
