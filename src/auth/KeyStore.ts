@@ -1,0 +1,25 @@
+/** Where API keys are kept, hashed. */
+import { Context, type Effect } from "effect"
+import type { ActorUnavailable } from "../schema/Errors.ts"
+import type { TenantId } from "../schema/Ids.ts"
+import type { Role } from "../schema/Principal.ts"
+
+export interface StoredKey {
+  /** Public prefix by which the key is found. */
+  readonly keyId: string
+  /** SHA-256 of the secret part, hex. */
+  readonly hash: string
+  readonly name: string
+  readonly role: Role
+  readonly tenantId: TenantId | null
+  readonly createdAt: number
+  readonly revokedAt: number | null
+}
+
+export class KeyStore extends Context.Service<KeyStore, {
+  readonly add: (key: StoredKey) => Effect.Effect<void, ActorUnavailable>
+  readonly find: (keyId: string) => Effect.Effect<StoredKey | undefined, ActorUnavailable>
+  readonly list: Effect.Effect<ReadonlyArray<StoredKey>, ActorUnavailable>
+  /** Whether there was such a key. */
+  readonly revoke: (keyId: string, at: number) => Effect.Effect<boolean, ActorUnavailable>
+}>()("clawster/auth/KeyStore") {}
