@@ -1,0 +1,13 @@
+/** What the edge must know of the deployment. */
+import { Context } from "effect"
+import { defaultPlacement, type Placement, type TenantId } from "../schema/Ids.ts"
+
+export const EdgeConfig = Context.Reference<{
+  /** Those that runners of this cluster serve: a call to another would wait for nobody. */
+  readonly placements: ReadonlyArray<Placement>
+  /** Whose things admins and operators change when they name no tenant. Absent: they must name one. */
+  readonly defaultTenant?: TenantId | undefined
+}>("clawster/gateway/EdgeConfig", { defaultValue: () => ({ placements: [defaultPlacement] }) })
+
+/** Bodies beyond these are refused with 413, unread. */
+export const bodyLimits = { ordinary: 1_048_576, bulk: 8_388_608 } as const

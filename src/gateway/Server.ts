@@ -1,0 +1,138 @@
+/**
+ * The whole edge as routes: REST under `/api/v1` and `/api`, RPC, the event socket, health, metrics, documents. What serves them (a port, a test's
+ * web handler) is the caller's. Needs the cluster (`Sharding`), the reads, the key stores and the probes.
+ */
+import { Effect, Layer } from "effect"
+import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { PrometheusMetrics } from "effect/observability"
+import { RpcSerialization, RpcServer } from "effect/rpc"
+import { Authenticator } from "../auth/Authenticator.ts"
+import { KeyService } from "../auth/KeyService.ts"
+import { ClientRpcs } from "../rpc/ClientRpcs.ts"
+import { aliasPrefix, Api, apiPrefix } from "./api/Api.ts"
+import { contentSecurityPolicy, docsPage } from "./DocsPage.ts"
+import { openApiDocument } from "./Document.ts"
+import { Counts } from "./events/Counts.ts"
+import { EventHub } from "./events/EventHub.ts"
+import * as EventsSocket from "./events/EventsSocket.ts"
+import { Farewell } from "./events/Farewell.ts"
+import { InstanceHandlers } from "./handlers/InstanceHandlers.ts"
+import { KeyHandlers } from "./handlers/KeyHandlers.ts"
+import { LaneHandlers } from "./handlers/LaneHandlers.ts"
+import { RpcHandlers } from "./handlers/RpcHandlers.ts"
+import { SessionHandlers } from "./handlers/SessionHandlers.ts"
+import { SystemHandlers } from "./handlers/SystemHandlers.ts"
+import { TaskHandlers } from "./handlers/TaskHandlers.ts"
+import { Health, healthResponse } from "./Health.ts"
+import * as Authentication from "./http/Authentication.ts"
+import * as Envelope from "./http/Envelope.ts"
+import { RestCall } from "./http/RestCall.ts"
+import { Instances } from "./service/Instances.ts"
+import { Keys } from "./service/Keys.ts"
+import { Lanes } from "./service/Lanes.ts"
+import { Sessions } from "./service/Sessions.ts"
+import { Tasks } from "./service/Tasks.ts"
+
+/** An id in a path may be as long as the schema that refuses it needs to see. */
+export const routerConfig = { maxParamLength: 16_384 }
+
+const useCases = Layer.mergeAll(
+  Tasks.layer,
+  Instances.layer,
+  Sessions.layer,
+  Lanes.layer,
+  Keys.layer,
+  Health.layer
+).pipe(Layer.provideMerge(Layer.mergeAll(KeyService.layer, Authenticator.layer, EventHub.layer, Counts.layer)))
+
+const handlers = Layer.mergeAll(
+  TaskHandlers,
+  InstanceHandlers,
+  SessionHandlers,
+  LaneHandlers,
+  KeyHandlers,
+  SystemHandlers
+).pipe(Layer.provide([RestCall.layer, Authentication.layer]))
+
+/** Both prefixes serve the same routes: a request is the same request by either. */
+const rest = HttpApiBuilder.layer(Api)
+const under = (prefix: string) =>
+  Layer.fresh(rest).pipe(
+    Layer.provide(
+      Layer.effect(
+        HttpRouter.HttpRouter,
+        Effect.map(HttpRouter.HttpRouter, (router) => router.prefixed(prefix))
+      )
+    )
+  )
+const api = Layer.mergeAll(under(apiPrefix), under(aliasPrefix)).pipe(Layer.provide(handlers))
+
+const rpcOver = (protocol: "http" | "websocket") => RpcServer.layerHttp({ group: ClientRpcs, path: "/rpc", protocol })
+
+/** A socket of RPCs ends when the server is about to stop; its client sends what was under way again, elsewhere. */
+const untilFarewell = HttpRouter.middleware(
+  Effect.map(
+    Farewell,
+    ({ said }) =>
+      (socket) =>
+        Effect.raceFirst(socket, Effect.as(said, HttpServerResponse.empty()))
+  )
+).layer
+
+const rpc = Layer.mergeAll(rpcOver("http"), Layer.provide(rpcOver("websocket"), untilFarewell)).pipe(
+  Layer.provide([RpcHandlers, Authentication.layer, RpcSerialization.layerNdjson])
+)
+
+const rootHealth = HttpRouter.use((router) =>
+  Effect.flatMap(Health, ({ health, live, ready }) =>
+    Effect.all(
+      [
+        router.add("GET", "/health", Effect.map(health, healthResponse)),
+        router.add("GET", "/live", Effect.map(live, healthResponse)),
+        router.add("GET", "/ready", Effect.map(ready, healthResponse))
+      ],
+      { discard: true }
+    )
+  )
+)
+
+const documents = HttpRouter.use((router) =>
+  Effect.andThen(
+    router.add(
+      "GET",
+      "/openapi.json",
+      Effect.sync(() => HttpServerResponse.jsonUnsafe(openApiDocument()))
+    ),
+    router.add(
+      "GET",
+      "/docs",
+      Effect.sync(() =>
+        HttpServerResponse.text(docsPage(), {
+          contentType: "text/html; charset=utf-8",
+          headers: { "content-security-policy": contentSecurityPolicy }
+        })
+      )
+    )
+  )
+)
+
+/** Everything but the server that it runs on, and who says farewell. */
+export const routes = Layer.mergeAll(
+  api,
+  rpc,
+  EventsSocket.layer,
+  rootHealth,
+  documents,
+  PrometheusMetrics.layerHttp({ path: "/metrics" }),
+  Envelope.layer
+).pipe(Layer.provide(useCases), Layer.provide(HttpServer.layerServices))
+
+/** Released first of all. */
+const farewell = Layer.effectDiscard(Effect.flatMap(Farewell, ({ say }) => Effect.addFinalizer(() => say)))
+
+/** On a server that is provided: see ServerNode.ts. */
+export const layer = farewell.pipe(
+  Layer.provideMerge(HttpRouter.serve(routes, { routerConfig, disableLogger: true, disableListenLog: true })),
+  Layer.provide(Farewell.layer)
+)

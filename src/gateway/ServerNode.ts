@@ -1,0 +1,22 @@
+/** The edge on a port of this machine. */
+import { NodeHttpServer } from "@effect/platform-node"
+import { Layer } from "effect"
+import { createServer } from "node:http"
+import * as Server from "./Server.ts"
+import { bodyLimits } from "./EdgeConfig.ts"
+
+/** Open sockets are told, requests under way may end in this time. */
+const shutdownWithin = "10 seconds"
+
+/** HTTP/1.1 only, since the event socket needs it. Port 0: any free one; `HttpServer.HttpServer` says which. */
+export const layer = (options: { readonly host: string; readonly port: number }) =>
+  Server.layer.pipe(
+    Layer.provideMerge(
+      NodeHttpServer.layerServer(() => createServer({ maxHeaderSize: 32_768 }), {
+        host: options.host,
+        port: options.port,
+        gracefulShutdownTimeout: shutdownWithin,
+        websocket: { maxPayload: bodyLimits.bulk, perMessageDeflate: false }
+      })
+    )
+  )

@@ -1,0 +1,26 @@
+/** Parts that endpoints share. */
+import { Schema } from "effect"
+import { idempotencyKeyHeader } from "../../rpc/Authentication.ts"
+import { IdempotencyKey, TenantId } from "../../schema/Ids.ts"
+import { pageQuery } from "../../schema/Page.ts"
+
+/** On every change: the same key and request give the same answer, and the change happens once. */
+export const keyHeader = {
+  [idempotencyKeyHeader]: Schema.optionalKey(
+    IdempotencyKey.annotate({
+      description:
+        "1 to 255 visible characters of your choice, one for each change: repeat it when you repeat the request."
+    })
+  )
+}
+
+export const tenantQuery = {
+  tenantId: Schema.optionalKey(
+    TenantId.annotate({
+      description:
+        "Whose. A tenant's own key may leave it out; other keys change nobody's things without it, and read everybody's."
+    })
+  )
+}
+
+export const listQuery = { ...tenantQuery, ...pageQuery }

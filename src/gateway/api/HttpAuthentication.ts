@@ -1,0 +1,37 @@
+/**
+ * Two middlewares. The first only authenticates; the second asks the policy whether the principal may do what the endpoint is annotated with.
+ * One middleware for both would answer 401 to a valid key of the wrong role.
+ */
+import { Context } from "effect"
+import { HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api"
+import { type Action, type CurrentPrincipal, RequiredAction } from "../../rpc/Authentication.ts"
+import { problems } from "./Problem.ts"
+
+export class Authenticate extends HttpApiMiddleware.Service<Authenticate, { provides: CurrentPrincipal }>()(
+  "clawster/gateway/Authenticate",
+  {
+    error: problems.Unauthenticated.schema,
+    security: {
+      apiKey: HttpApiSecurity.bearer.pipe(
+        HttpApiSecurity.annotate(OpenApi.Description, "An API key: `claw_<key id>_<secret>`."),
+        HttpApiSecurity.annotate(OpenApi.Format, "claw_")
+      )
+    }
+  }
+) {}
+
+export class Authorise extends HttpApiMiddleware.Service<Authorise, { requires: CurrentPrincipal }>()(
+  "clawster/gateway/Authorise",
+  { error: problems.Forbidden.schema }
+) {}
+
+/** What an endpoint is, and what its documentation says. */
+export const endpoint = (action: Action, summary: string, description: string): Context.Context<never> =>
+  Context.merge(
+    OpenApi.annotations({ summary, description }),
+    Context.make(RequiredAction, action) as unknown as Context.Context<never>
+  )
+
+/** An endpoint for everyone, without a key. */
+export const publicEndpoint = (summary: string, description: string): Context.Context<never> =>
+  OpenApi.annotations({ summary, description })

@@ -1,0 +1,233 @@
+/**
+ * `/events` (alias `/ws`): the feed over a WebSocket, one JSON message an event. Query: `cursor` (go on after it; absent: from now on), `types`
+ * (`task.*,instance.*`), `topics` (`events` and `counts`; `events` when absent), `tenantId`. Authenticates by an `Authorization` header, or, for
+ * browsers, by a first message `{"type":"auth","token":"…"}` within 10 s.
+ *
+ * Beside events: `hello` (where the feed begins), `heartbeat` (every 15 s, where it is), `counts` (at most once a second). Closes with 1013 and the
+ * last cursor when the client is too slow, 1001 when the server stops, 4401 when its key is not or no longer valid, 1009 when it sends more than 4 KiB.
+ */
+import { Clock, Effect, Result, Schema, Stream } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Socket } from "effect/socket"
+import { Authenticator } from "../../auth/Authenticator.ts"
+import { permits, readableTenant } from "../../auth/Policy.ts"
+import { Feed } from "../../entities/Reads.ts"
+import { Forbidden, Overloaded, type Unauthenticated } from "../../schema/Errors.ts"
+import { invalidInput } from "../../schema/Faults.ts"
+import { Cursor } from "../../schema/Feed.ts"
+import { TenantId } from "../../schema/Ids.ts"
+import type { Principal } from "../../schema/Principal.ts"
+import { type EdgeError, errorResponse } from "../http/Respond.ts"
+import { backlogBytes, backlogMost } from "./Backlog.ts"
+import { countedEvery, Counts } from "./Counts.ts"
+import { EventHub } from "./EventHub.ts"
+import { Farewell } from "./Farewell.ts"
+import { typeFilter } from "./TypeFilter.ts"
+
+const heartbeatMillis = 15_000
+const authenticateWithin = "10 seconds"
+const messageMost = 4_096
+/** Sockets of one process. */
+const socketsMost = 10_000
+
+const list = Schema.String.check(Schema.isMaxLength(2_048))
+const Query = Schema.Struct({
+  cursor: Schema.optionalKey(Cursor),
+  types: Schema.optionalKey(list),
+  topics: Schema.optionalKey(list),
+  tenantId: Schema.optionalKey(TenantId)
+})
+const decodeQuery = Schema.decodeUnknownEffect(Query, { onExcessProperty: "error", errors: "all" })
+const decodeAuth = Schema.decodeUnknownResult(
+  Schema.fromJsonString(Schema.Struct({ type: Schema.Literal("auth"), token: Schema.String }))
+)
+
+const namesOf = (text: string | undefined): ReadonlyArray<string> | undefined =>
+  text
+    ?.split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "")
+
+/** Why a socket is closed from here. */
+class Closing extends Schema.TaggedError<Closing>()("Closing", { code: Schema.Int, reason: Schema.String }) {}
+
+const unauthenticated = new Closing({ code: 4401, reason: "not authenticated" })
+
+const make = Effect.gen(function* () {
+  const authenticator = yield* Authenticator
+  const hub = yield* EventHub
+  const feed = yield* Feed
+  const counts = yield* Counts
+  const farewell = yield* Farewell
+  let sockets = 0
+
+  /** The header that the principal was found by goes with it, so that its revocation can be watched. */
+  const firstMessage = (pull: Socket.Reader["pull"]) =>
+    Effect.gen(function* () {
+      const [frame] = yield* pull
+      const auth = typeof frame === "string" && frame.length <= messageMost ? decodeAuth(frame) : undefined
+      if (auth === undefined || Result.isFailure(auth)) return yield* unauthenticated
+      const header = `Bearer ${auth.success.token}`
+      const principal = yield* authenticator
+        .authenticateHeader(header)
+        .pipe(Effect.catchTag("Unauthenticated", () => Effect.fail(unauthenticated)))
+      return { header, principal }
+    }).pipe(
+      Effect.timeout(authenticateWithin),
+      Effect.catchTag("TimeoutError", () => Effect.fail(unauthenticated))
+    )
+
+  /** Answers pings, and ends with the socket. */
+  const listen = (pull: Socket.Reader["pull"], send: (type: string, payload: object) => Effect.Effect<void, Closing>) =>
+    Effect.forever(
+      Effect.flatMap(pull, (frames) =>
+        Effect.forEach(
+          frames,
+          (frame) => {
+            if (frame.length > messageMost) return Effect.fail(new Closing({ code: 1009, reason: "message too big" }))
+            return typeof frame === "string" && frame.includes('"ping"') ? send("pong", {}) : Effect.void
+          },
+          { discard: true }
+        )
+      )
+    )
+
+  const serve = Effect.fnUntraced(function* (
+    request: HttpServerRequest.HttpServerRequest,
+    query: typeof Query.Type,
+    known: { readonly header: string; readonly principal: Principal } | undefined
+  ) {
+    const socket = yield* Effect.orDie(request.upgrade)
+    const { pull } = yield* socket.reader
+    const { write } = yield* socket.writer
+    let cursor = query.cursor
+
+    const sendText = (text: string) =>
+      Effect.suspend(() =>
+        backlogBytes(request) > backlogMost
+          ? Effect.fail(new Closing({ code: 1013, reason: `too slow; go on from cursor=${cursor}` }))
+          : Effect.catch(write(text), () => Effect.fail(new Closing({ code: 1011, reason: "write failed" })))
+      )
+    const send = Effect.fnUntraced(function* (type: string, payload: object) {
+      yield* sendText(JSON.stringify({ type, timestamp: yield* Clock.currentTimeMillis, payload }))
+    })
+
+    const conversation = Effect.gen(function* () {
+      const { header, principal } = known ?? (yield* firstMessage(pull))
+      const tenant = readableTenant(principal, query.tenantId)
+      if (Result.isFailure(tenant)) return yield* new Closing({ code: 4404, reason: tenant.failure.message })
+      const tenantId = tenant.success
+      const topics = new Set(namesOf(query.topics) ?? ["events"])
+      const isWanted = typeFilter(namesOf(query.types))
+      cursor ??= yield* feed.position
+      yield* send("hello", { cursor, heartbeatMillis })
+
+      const events = Stream.runForEach(hub.follow({ after: cursor, tenantId, onLag: "fail" }), (event) => {
+        const isSent = isWanted(event.type)
+        if (isSent) cursor = event.cursor
+        return isSent ? sendText(JSON.stringify(event)) : Effect.void
+      }).pipe(
+        Effect.catch((error) =>
+          Effect.fail(
+            error._tag === "Closing" ? error : new Closing({ code: 1013, reason: `go on from cursor=${cursor}` })
+          )
+        )
+      )
+
+      const overview = Effect.scoped(
+        Effect.gen(function* () {
+          const pulse = yield* hub.pulse
+          let seen = -1
+          while (true) {
+            const now = pulse()
+            if (now !== seen) {
+              seen = now
+              yield* send("counts", yield* counts.of(tenantId))
+            }
+            yield* Effect.sleep(countedEvery)
+          }
+        })
+      ).pipe(
+        Effect.catchTag("ActorUnavailable", () =>
+          Effect.fail(new Closing({ code: 1013, reason: `go on from cursor=${cursor}` }))
+        )
+      )
+
+      const heartbeat = Effect.forever(
+        Effect.delay(
+          Effect.suspend(() => send("heartbeat", { cursor })),
+          heartbeatMillis
+        )
+      )
+
+      return yield* Effect.raceAllFirst([
+        listen(pull, send),
+        heartbeat,
+        Effect.andThen(
+          farewell.said,
+          Effect.suspend(() =>
+            Effect.fail(new Closing({ code: 1001, reason: `going away; go on from cursor=${cursor}` }))
+          )
+        ),
+        Effect.catch(authenticator.untilRevoked(header), () => Effect.fail(unauthenticated)),
+        ...(topics.has("events") ? [events] : []),
+        ...(topics.has("counts") ? [overview] : [])
+      ])
+    })
+
+    yield* conversation.pipe(
+      Effect.catchTag("Closing", ({ code, reason }) =>
+        Effect.ignore(write(new Socket.CloseEvent(code, reason.slice(0, 120))))
+      ),
+      Effect.catchTag("ActorUnavailable", () =>
+        Effect.ignore(write(new Socket.CloseEvent(1013, `go on from cursor=${cursor}`)))
+      ),
+      Effect.catchTag("SocketError", () => Effect.void)
+    )
+    return HttpServerResponse.empty()
+  })
+
+  /** What can be refused before the upgrade is, with a status that says why. */
+  const admit = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+    const parameters = yield* HttpServerRequest.ParsedSearchParams
+    const query = yield* decodeQuery(parameters).pipe(Effect.mapError((error) => invalidInput("Query", error)))
+    const header = request.headers["authorization"]
+    if (header === undefined) return { query, known: undefined }
+    const principal = yield* authenticator.authenticateHeader(header)
+    if (!permits(principal, "event:read")) return yield* new Forbidden({ message: "this key may not read events" })
+    yield* Effect.fromResult(readableTenant(principal, query.tenantId))
+    return { query, known: { header, principal } }
+  })
+
+  return (request: HttpServerRequest.HttpServerRequest) =>
+    admit(request).pipe(
+      Effect.matchEffect({
+        onFailure: (error: EdgeError | Unauthenticated) => Effect.succeed(errorResponse(error)),
+        onSuccess: ({ known, query }) =>
+          sockets >= socketsMost
+            ? Effect.succeed(full)
+            : Effect.ensuring(
+                Effect.andThen(
+                  Effect.sync(() => sockets++),
+                  serve(request, query, known)
+                ),
+                Effect.sync(() => sockets--)
+              )
+      }),
+      Effect.scoped
+    )
+})
+
+const full = errorResponse(
+  new Overloaded({
+    layer: "sockets",
+    message: `this gateway holds ${socketsMost} sockets and takes no more`,
+    retryAfterMillis: 5_000
+  })
+)
+
+export const layer = HttpRouter.use((router) =>
+  Effect.flatMap(make, (handler) =>
+    Effect.andThen(router.add("GET", "/events", handler), router.add("GET", "/ws", handler))
+  )
+)

@@ -1,0 +1,48 @@
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { Api } from "../api/Api.ts"
+import { answer } from "../http/Respond.ts"
+import { RestCall } from "../http/RestCall.ts"
+import { Instances } from "../service/Instances.ts"
+
+const linesShown = 200
+
+export const InstanceHandlers = HttpApiBuilder.group(
+  Api,
+  "instances",
+  Effect.fnUntraced(function* (handlers) {
+    const { changing, reading } = yield* RestCall
+    const instances = yield* Instances
+    return handlers.handleAll({
+      register: (request) =>
+        answer(Effect.flatMap(changing(request), (call) => instances.register(call, request.payload))),
+      list: ({ query }) => answer(Effect.flatMap(reading, (call) => instances.list(call, query))),
+      get: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.get(call, params.instanceId))),
+      health: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.health(call, params.instanceId))),
+      load: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.load(call, params.instanceId))),
+      logs: ({ params, query: { limit = linesShown } }) =>
+        answer(Effect.flatMap(reading, (call) => instances.logs(call, params.instanceId, limit))),
+      metrics: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.metrics(call, params.instanceId))),
+      start: (request) =>
+        answer(Effect.flatMap(changing(request), (call) => instances.start(call, request.params.instanceId))),
+      stop: (request) =>
+        answer(
+          Effect.flatMap(changing(request), (call) =>
+            instances.stop(call, request.params.instanceId, request.payload.graceMillis)
+          )
+        ),
+      drain: (request) =>
+        answer(
+          Effect.flatMap(changing(request), (call) =>
+            instances.drain(call, request.params.instanceId, request.payload.deadlineMillis)
+          )
+        ),
+      deregister: (request) =>
+        answer(
+          Effect.flatMap(changing(request), (call) =>
+            instances.deregister(call, request.params.instanceId, request.query.force ?? false)
+          )
+        )
+    })
+  })
+)

@@ -1,0 +1,20 @@
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { Api } from "../api/Api.ts"
+import { answer } from "../http/Respond.ts"
+import { RestCall } from "../http/RestCall.ts"
+import { Keys } from "../service/Keys.ts"
+
+export const KeyHandlers = HttpApiBuilder.group(
+  Api,
+  "keys",
+  Effect.fnUntraced(function* (handlers) {
+    const { changing } = yield* RestCall
+    const keys = yield* Keys
+    return handlers.handleAll({
+      create: (request) => answer(Effect.flatMap(changing(request), (call) => keys.create(call, request.payload))),
+      list: ({ query }) => answer(keys.list(query)),
+      revoke: (request) => answer(Effect.andThen(changing(request), keys.revoke(request.params.keyId)))
+    })
+  })
+)

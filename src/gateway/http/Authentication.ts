@@ -1,0 +1,59 @@
+/** Both edges ask the same two questions: who is it, and may they. */
+import { Context, Effect, Layer, Option, Redacted } from "effect"
+import { Authenticator } from "../../auth/Authenticator.ts"
+import { leastRole, permits } from "../../auth/Policy.ts"
+import { Authentication, CurrentPrincipal, RequiredAction } from "../../rpc/Authentication.ts"
+import { Forbidden } from "../../schema/Errors.ts"
+import type { Principal } from "../../schema/Principal.ts"
+import { Authenticate, Authorise } from "../api/HttpAuthentication.ts"
+import { errorResponse } from "./Respond.ts"
+
+/** What has no action is open to nobody. */
+export const refusal = (principal: Principal, annotations: Context.Context<never>): Forbidden | undefined => {
+  const action = Context.getOption(annotations, RequiredAction)
+  if (Option.isNone(action)) return new Forbidden({ message: "nobody may call this: it has no action" })
+  if (permits(principal, action.value)) return undefined
+  const required = leastRole(action.value)
+  return new Forbidden({
+    message: `a key of role ${principal.role} may not do this; it needs role ${required}`,
+    required
+  })
+}
+
+const authenticate = Layer.effect(
+  Authenticate,
+  Effect.map(Authenticator, (authenticator) =>
+    Authenticate.of({
+      apiKey: (handler, { credential }) =>
+        authenticator.authenticate(Redacted.value(credential)).pipe(
+          Effect.matchEffect({
+            onFailure: (error) => Effect.succeed(errorResponse(error)),
+            onSuccess: (principal) => Effect.provideService(handler, CurrentPrincipal, principal)
+          })
+        )
+    })
+  )
+)
+
+const authorise = Layer.succeed(Authorise, (handler, { endpoint }) =>
+  Effect.flatMap(CurrentPrincipal, (principal) => {
+    const refused = refusal(principal, endpoint.annotations)
+    return refused === undefined ? handler : Effect.succeed(errorResponse(refused))
+  })
+)
+
+const rpc = Layer.effect(
+  Authentication,
+  Effect.map(Authenticator, (authenticator) =>
+    Authentication.of((handler, { headers, rpc }) =>
+      Effect.flatMap(authenticator.authenticateHeader(headers["authorization"]), (principal) => {
+        const refused = refusal(principal, rpc.annotations)
+        return refused === undefined
+          ? Effect.provideService(handler, CurrentPrincipal, principal)
+          : Effect.fail(refused)
+      })
+    )
+  )
+)
+
+export const layer = Layer.mergeAll(authenticate, authorise, rpc)

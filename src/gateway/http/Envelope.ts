@@ -1,0 +1,104 @@
+/**
+ * What holds for every response: a limit on bodies before they are read, one form for all failures, and headers that keep answers out of caches. What no
+ * handler has turned into an answer is turned into one here: unknown paths, wrong methods, bodies that are no JSON, faults of our own.
+ */
+import { ByteSize, Cause, Effect } from "effect"
+import { HttpIncomingMessage, HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpApiError } from "effect/http-api"
+import { bodyLimits } from "../EdgeConfig.ts"
+import { invalidInput } from "../../schema/Faults.ts"
+import { errorResponse, problemResponse } from "./Respond.ts"
+import { methodsOf } from "./Routes.ts"
+
+type Response = HttpServerResponse.HttpServerResponse
+
+const headers = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer"
+}
+
+const pathOf = (url: string): string => {
+  const end = url.search(/[?#]/)
+  return end < 0 ? url : url.slice(0, end)
+}
+
+const isBulk = (path: string): boolean => path === "/rpc" || /^\/api(\/v1)?\/tasks\/bulk\/?$/.test(path)
+
+const tooLarge = (limit: number): Response =>
+  problemResponse(
+    "PayloadTooLarge",
+    { message: `the body is larger than ${limit} bytes; nothing was read` },
+    { connection: "close" }
+  )
+
+const noRoute = (path: string, method: string): Response => {
+  const methods = methodsOf(path)
+  if (methods.length === 0) return problemResponse("NotFound", { message: "there is no such path; see /openapi.json" })
+  const allow = [...methods, ...(methods.includes("GET") ? ["HEAD"] : [])].join(", ")
+  return problemResponse("MethodNotAllowed", { message: `${method} is not possible here; ${allow} is` }, { allow })
+}
+
+/** Paths that only a WebSocket can use by GET. */
+const socketPaths = new Set(["/rpc", "/events", "/ws"])
+
+const isPlainGet = ({ headers, method }: HttpServerRequest.HttpServerRequest, path: string): boolean =>
+  (method === "GET" || method === "HEAD") && socketPaths.has(path) && headers["upgrade"]?.toLowerCase() !== "websocket"
+
+const serverFault = (cause: Cause.Cause<unknown>): Effect.Effect<Response> =>
+  Effect.as(
+    Effect.logError("A request failed by a fault of the server", cause),
+    problemResponse("InternalError", { message: "the server failed; its log says why" })
+  )
+
+const isWrongRequest = (error: unknown): error is HttpApiError.HttpApiSchemaError =>
+  HttpApiError.HttpApiSchemaError.is(error) && error.kind !== "Body" && error.kind !== "ResponseHeaders"
+
+const responseOf = (
+  cause: Cause.Cause<unknown>,
+  path: string,
+  method: string,
+  limit: number
+): Effect.Effect<Response> => {
+  for (const reason of cause.reasons) {
+    if (reason._tag === "Interrupt") continue
+    const error = reason._tag === "Fail" ? reason.error : reason.defect
+    if (HttpServerResponse.isHttpServerResponse(error)) return Effect.succeed(error)
+    if (isWrongRequest(error)) return Effect.succeed(errorResponse(invalidInput(error.kind, error.cause)))
+    if (HttpServerError.isHttpServerError(error)) {
+      const fault = error.reason
+      if (fault._tag === "RouteNotFound") return Effect.succeed(noRoute(path, method))
+      if (fault._tag === "RequestParseError") {
+        return Effect.succeed(
+          fault.reason === "BodyTooLarge"
+            ? tooLarge(limit)
+            : problemResponse("InvalidInput", { message: "the request could not be read" })
+        )
+      }
+    }
+  }
+  return Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause as Cause.Cause<never>) : serverFault(cause)
+}
+
+/** The library answers a wrong content type in plain text. */
+const inEnvelope = (response: Response): Response =>
+  response.status === 415
+    ? problemResponse("UnsupportedMediaType", { message: "send the body as `Content-Type: application/json`" })
+    : response
+
+const envelope = (handler: Effect.Effect<Response, unknown>) =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const path = pathOf(request.url)
+    const limit = isBulk(path) ? bodyLimits.bulk : bodyLimits.ordinary
+    if (Number(request.headers["content-length"] ?? 0) > limit) return tooLarge(limit)
+    if (isPlainGet(request, path))
+      return problemResponse("InvalidInput", { message: "connect to this path with a WebSocket" })
+    return yield* handler.pipe(
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(limit)),
+      Effect.map(inEnvelope),
+      Effect.catchCause((cause) => responseOf(cause, path, request.method, limit))
+    )
+  }).pipe(Effect.map(HttpServerResponse.setHeaders(headers)))
+
+export const layer = HttpRouter.use((router) => router.addGlobalMiddleware(envelope as never) as Effect.Effect<void>)

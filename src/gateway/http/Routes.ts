@@ -1,0 +1,48 @@
+/** Every path there is, with its methods: what tells a wrong method from a wrong path, and what a test walks. */
+import { HttpApi } from "effect/http-api"
+import { aliasPrefix, Api, apiPrefix } from "../api/Api.ts"
+
+export interface Route {
+  readonly method: string
+  /** With `:name` for parameters. */
+  readonly path: string
+}
+
+/** Beside the REST contract. `/rpc` by POST and as a WebSocket, `/events` and `/ws` as WebSockets. */
+export const plainRoutes: ReadonlyArray<Route> = [
+  { method: "GET", path: "/health" },
+  { method: "GET", path: "/live" },
+  { method: "GET", path: "/ready" },
+  { method: "GET", path: "/metrics" },
+  { method: "GET", path: "/openapi.json" },
+  { method: "GET", path: "/docs" },
+  { method: "GET", path: "/events" },
+  { method: "GET", path: "/ws" },
+  { method: "GET", path: "/rpc" },
+  { method: "POST", path: "/rpc" }
+]
+
+const ofApi = (): ReadonlyArray<Route> => {
+  const routes: Array<Route> = []
+  HttpApi.reflect(Api, {
+    onGroup: () => {},
+    onEndpoint: ({ endpoint }) => {
+      for (const prefix of [apiPrefix, aliasPrefix]) {
+        routes.push({ method: endpoint.method, path: `${prefix}${endpoint.path}` })
+      }
+    }
+  })
+  return routes
+}
+
+export const routes: ReadonlyArray<Route> = [...plainRoutes, ...ofApi()]
+
+const compiled = routes.map(({ method, path }) => ({
+  method,
+  pattern: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/:[^/]+/g, "[^/]+")}/?$`)
+}))
+
+/** Empty when there is no such path. */
+export const methodsOf = (pathname: string): ReadonlyArray<string> => [
+  ...new Set(compiled.filter(({ pattern }) => pattern.test(pathname)).map(({ method }) => method))
+]

@@ -1,0 +1,202 @@
+/**
+ * The use cases of instances. A tenant sees the instances dedicated to it; only operators change any. A command is sent to where the instance lives, which
+ * its view says; an instance that has gone has no view, so a repeated command asks all placements for the answer it was given.
+ */
+import { Context, Effect, Layer } from "effect"
+import type { Sharding } from "effect/cluster"
+import * as ActorClient from "../../actor/ActorClient.ts"
+import { Instance } from "../../entities/Instance.ts"
+import { InstanceOps, type InstanceOpsError } from "../../entities/InstanceOps.ts"
+import { type Page, ViewReads } from "../../entities/Reads.ts"
+import type {
+  InstanceHealthReport,
+  InstanceLoadReport,
+  InstanceLogs,
+  InstanceMetrics,
+  InstanceRegistration
+} from "../../rpc/Requests.ts"
+import {
+  type ActorUnavailable,
+  Conflict,
+  type IdempotencyConflict,
+  type InvalidInput,
+  NotFound
+} from "../../schema/Errors.ts"
+import { type InstanceId, instanceEntityId, type Placement, type TenantId } from "../../schema/Ids.ts"
+import type { InstanceStatus } from "../../schema/Instance.ts"
+import { pageSize } from "../../schema/Page.ts"
+import { EdgeConfig } from "../EdgeConfig.ts"
+import { asRead, type Call, optionsOf } from "./Call.ts"
+import { toInstanceSpec } from "./Registration.ts"
+import { reading } from "./Tenants.ts"
+
+export const defaultGraceMillis = 30_000
+export const defaultDrainMillis = 600_000
+/** A read that its runner does not answer in this time shows what is known instead. */
+const readMillis = 2_000
+
+type Refused = NotFound | Conflict | IdempotencyConflict | ActorUnavailable
+
+const unknownInstance = (instanceId: InstanceId) =>
+  new NotFound({ kind: "instance", id: instanceId, message: `there is no instance ${instanceId}` })
+
+const isOf = ({ tenancy }: InstanceStatus, tenantId: TenantId | undefined): boolean =>
+  tenantId === undefined || (tenancy._tag === "dedicated" && tenancy.tenantId === tenantId)
+
+const make = Effect.gen(function* () {
+  const actorOf = yield* ActorClient.make(Instance)
+  const views = yield* ViewReads
+  const ops = yield* InstanceOps
+
+  const seen = Effect.fnUntraced(function* (call: Call, instanceId: InstanceId) {
+    const tenantId = yield* reading(call, undefined)
+    const status = yield* views.instance(instanceId)
+    return status !== undefined && isOf(status, tenantId) ? status : yield* unknownInstance(instanceId)
+  })
+
+  const asNow = (known: InstanceStatus) =>
+    asRead(
+      actorOf(instanceEntityId(known.placement, known.instanceId)).InstanceGet(undefined, { timeoutMillis: readMillis })
+    )
+
+  type Actor = ReturnType<typeof actorOf>
+
+  const command = Effect.fnUntraced(function* <E>(
+    call: Call,
+    instanceId: InstanceId,
+    send: (actor: Actor) => Effect.Effect<InstanceStatus, E | NotFound>
+  ) {
+    const known = yield* views.instance(instanceId)
+    if (known !== undefined) return yield* send(actorOf(instanceEntityId(known.placement, instanceId)))
+    const { placements } = yield* EdgeConfig
+    const candidates: ReadonlyArray<Placement> = call.requestId === undefined ? [] : placements
+    const absent: Effect.Effect<InstanceStatus, E | NotFound> = Effect.fail(unknownInstance(instanceId))
+    return yield* candidates.reduceRight(
+      (otherwise, placement) =>
+        Effect.catch(send(actorOf(instanceEntityId(placement, instanceId))), (error) =>
+          error instanceof NotFound ? otherwise : Effect.fail(error)
+        ),
+      absent
+    )
+  })
+
+  const register = Effect.fn("Instances.register")(function* (call: Call, registration: InstanceRegistration) {
+    const { placements } = yield* EdgeConfig
+    const spec = yield* toInstanceSpec(registration, placements)
+    const known = yield* views.instance(spec.instanceId)
+    if (known !== undefined && known.placement !== spec.placement) {
+      return yield* new Conflict({
+        message: `instance ${spec.instanceId} is registered in ${known.placement}; deregister it there first`,
+        state: known.phase
+      })
+    }
+    return yield* actorOf(instanceEntityId(spec.placement, spec.instanceId)).Register({ spec }, optionsOf(call))
+  })
+
+  const health = Effect.fn("Instances.health")(function* (call: Call, instanceId: InstanceId) {
+    const known = yield* seen(call, instanceId)
+    const silent = { ...known, health: "unknown" as const, reason: "its runner does not answer" }
+    const { breaker, health, lastHeartbeatAt, phase, reason } = yield* asNow(known).pipe(
+      Effect.catchTag("ActorUnavailable", () => Effect.succeed<InstanceStatus>(silent))
+    )
+    return {
+      instanceId,
+      health,
+      phase,
+      breaker,
+      ...(reason === undefined ? {} : { reason }),
+      ...(lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt })
+    }
+  })
+
+  const get = Effect.fn("Instances.get")(function* (call: Call, instanceId: InstanceId) {
+    const known = yield* seen(call, instanceId)
+    return yield* Effect.catchTag(asNow(known), "ActorUnavailable", () => Effect.succeed(known))
+  })
+
+  const load = Effect.fn("Instances.load")(function* (call: Call, instanceId: InstanceId) {
+    const { load, maxConcurrentSessions, maxConcurrentTasks } = yield* get(call, instanceId)
+    return { instanceId, load, maxConcurrentTasks, maxConcurrentSessions }
+  })
+
+  return Instances.of({
+    register,
+    get,
+    health,
+    load,
+    list: Effect.fn("Instances.list")(function* (call: Call, { after, limit, tenantId }) {
+      return yield* views.instances({
+        tenantId: yield* reading(call, tenantId),
+        after,
+        limit: limit ?? pageSize.fallback
+      })
+    }),
+    start: Effect.fn("Instances.start")((call: Call, instanceId: InstanceId) =>
+      command(call, instanceId, (actor) => actor.Start(undefined, optionsOf(call)))
+    ),
+    stop: Effect.fn("Instances.stop")((call: Call, instanceId: InstanceId, graceMillis = defaultGraceMillis) =>
+      command(call, instanceId, (actor) => actor.Stop({ graceMillis }, optionsOf(call)))
+    ),
+    drain: Effect.fn("Instances.drain")((call: Call, instanceId: InstanceId, deadlineMillis = defaultDrainMillis) =>
+      command(call, instanceId, (actor) => actor.Drain({ deadlineMillis }, optionsOf(call)))
+    ),
+    deregister: Effect.fn("Instances.deregister")((call: Call, instanceId: InstanceId, force: boolean) =>
+      command(call, instanceId, (actor) => actor.Deregister({ force }, optionsOf(call)))
+    ),
+    logs: Effect.fn("Instances.logs")(function* (call: Call, instanceId: InstanceId, limit: number) {
+      const { placement } = yield* seen(call, instanceId)
+      return yield* ops.logs(instanceId, placement, limit)
+    }),
+    metrics: Effect.fn("Instances.metrics")(function* (call: Call, instanceId: InstanceId) {
+      const { placement } = yield* seen(call, instanceId)
+      return yield* ops.metrics(instanceId, placement)
+    })
+  })
+})
+
+export interface InstanceFilter {
+  /** Only those dedicated to this tenant. */
+  readonly tenantId?: TenantId | undefined
+  readonly after?: string | undefined
+  readonly limit?: number | undefined
+}
+
+export class Instances extends Context.Service<
+  Instances,
+  {
+    /** Success: it will be started, and again after each failover, until it is stopped. */
+    readonly register: (
+      call: Call,
+      registration: InstanceRegistration
+    ) => Effect.Effect<InstanceStatus, InvalidInput | Conflict | IdempotencyConflict | ActorUnavailable>
+    readonly list: (
+      call: Call,
+      filter: InstanceFilter
+    ) => Effect.Effect<Page<InstanceStatus>, NotFound | ActorUnavailable>
+    /** As it is now; as last seen when its runner does not answer. */
+    readonly get: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceStatus, NotFound | ActorUnavailable>
+    readonly health: (
+      call: Call,
+      instanceId: InstanceId
+    ) => Effect.Effect<InstanceHealthReport, NotFound | ActorUnavailable>
+    readonly load: (
+      call: Call,
+      instanceId: InstanceId
+    ) => Effect.Effect<InstanceLoadReport, NotFound | ActorUnavailable>
+    readonly start: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceStatus, Refused>
+    readonly stop: (call: Call, instanceId: InstanceId, graceMillis?: number) => Effect.Effect<InstanceStatus, Refused>
+    readonly drain: (
+      call: Call,
+      instanceId: InstanceId,
+      deadlineMillis?: number
+    ) => Effect.Effect<InstanceStatus, Refused>
+    readonly deregister: (call: Call, instanceId: InstanceId, force: boolean) => Effect.Effect<InstanceStatus, Refused>
+    readonly logs: (call: Call, instanceId: InstanceId, limit: number) => Effect.Effect<InstanceLogs, InstanceOpsError>
+    readonly metrics: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceMetrics, InstanceOpsError>
+  }
+>()("clawster/gateway/Instances") {
+  static readonly layer: Layer.Layer<Instances, never, Sharding.Sharding | ViewReads | InstanceOps> = Layer.effect(
+    Instances,
+    Effect.suspend(() => make)
+  )
+}

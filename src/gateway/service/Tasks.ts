@@ -1,0 +1,276 @@
+/** The use cases of tasks, for whoever asks: REST and RPC say the same. */
+import { Array, Context, Effect, Layer } from "effect"
+import type { Sharding } from "effect/cluster"
+import * as ActorClient from "../../actor/ActorClient.ts"
+import { Lane } from "../../entities/Lane.ts"
+import { Feed, type Page, TaskReads, ViewReads } from "../../entities/Reads.ts"
+import type { SubmitOutcome } from "../../rpc/LaneRpcs.ts"
+import type {
+  CancelledTask,
+  CancelledTasks,
+  CancelTask,
+  CancelTasks,
+  ReplayedTasks,
+  ReplayTasks,
+  SubmitReceipt
+} from "../../rpc/Requests.ts"
+import {
+  type ActorUnavailable,
+  Conflict,
+  type IdempotencyConflict,
+  type InvalidInput,
+  NotFound,
+  type Overloaded
+} from "../../schema/Errors.ts"
+import { Cursor, type FeedEvent } from "../../schema/Feed.ts"
+import { type LaneName, laneEntityId, type TaskId, type TenantId } from "../../schema/Ids.ts"
+import { pageSize } from "../../schema/Page.ts"
+import { type TaskPhase, type TaskStatus, type TaskSubmission, terminalPhases } from "../../schema/Task.ts"
+import { taskKey } from "../events/Broadcast.ts"
+import { EventHub } from "../events/EventHub.ts"
+import { type Call, optionsOf } from "./Call.ts"
+import { mixedFault, toSpec } from "./Submission.ts"
+import { acting, reading } from "./Tenants.ts"
+import { untilOver } from "./Waiting.ts"
+
+/** Events that one call looks at for those of a task. */
+const eventsScanned = 5_000
+const lanesMost = 1_000
+const explainMillis = 1_000
+const beginning = Cursor.make("0-0")
+
+type Refused = InvalidInput | NotFound | IdempotencyConflict | ActorUnavailable
+
+export interface TaskFilter {
+  readonly tenantId?: TenantId | undefined
+  readonly lane?: LaneName | undefined
+  readonly phases?: ReadonlyArray<TaskPhase> | undefined
+  readonly after?: string | undefined
+  readonly limit?: number | undefined
+}
+
+const unknownTask = (taskId: TaskId) =>
+  new NotFound({ kind: "task", id: taskId, message: `there is no task ${taskId}` })
+
+const make = Effect.gen(function* () {
+  const laneOf = yield* ActorClient.make(Lane)
+  const reads = yield* TaskReads
+  const views = yield* ViewReads
+  const feed = yield* Feed
+  const hub = yield* EventHub
+
+  const find = Effect.fnUntraced(function* (tenantId: TenantId | undefined, taskId: TaskId) {
+    return (yield* reads.get(tenantId, taskId)) ?? (yield* unknownTask(taskId))
+  })
+
+  const submit = Effect.fn("Tasks.submit")(function* (call: Call, tasks: ReadonlyArray<TaskSubmission>) {
+    const fault = mixedFault(tasks)
+    if (fault !== undefined) return yield* fault
+    const tenantId = yield* acting(call, tasks[0]?.tenantId)
+    const [first, ...rest] = yield* Effect.forEach(tasks, (task) => toSpec(task, tenantId))
+    return yield* laneOf(laneEntityId(tenantId, first!.lane)).Submit({ tasks: [first!, ...rest] }, optionsOf(call))
+  })
+
+  const wait = Effect.fn("Tasks.wait")(function* (
+    call: Call,
+    {
+      millis,
+      taskId,
+      tenantId: named
+    }: {
+      readonly taskId: TaskId
+      readonly tenantId?: TenantId | undefined
+      readonly millis: number
+    }
+  ) {
+    const tenantId = yield* reading(call, named)
+    const { tenantId: owner } = yield* find(tenantId, taskId)
+    return yield* untilOver(taskKey(owner, taskId), millis, find(owner, taskId), ({ phase }) =>
+      terminalPhases.has(phase)
+    ).pipe(Effect.provideService(EventHub, hub))
+  })
+
+  /** With `waitMillis`, the receipt has the task as it is when it has ended, or when the time is over. */
+  const submitOne = Effect.fnUntraced(function* (call: Call, task: TaskSubmission, waitMillis: number) {
+    const [outcome] = yield* submit(call, [task])
+    const { lane, taskId } = outcome!
+    const isKept = outcome!.outcome === "accepted" || outcome!.outcome === "duplicate"
+    if (waitMillis <= 0 || !isKept) return outcome!
+    const tenantId = yield* acting(call, task.tenantId)
+    const waited = yield* wait(call, { taskId, tenantId, millis: waitMillis })
+    return { ...outcome!, lane, task: waited }
+  })
+
+  const get = Effect.fn("Tasks.get")(function* (call: Call, taskId: TaskId, named?: TenantId) {
+    const status = yield* find(yield* reading(call, named), taskId)
+    if (terminalPhases.has(status.phase) || status.phase === "running") return status
+    const why = yield* laneOf(laneEntityId(status.tenantId, status.lane))
+      .Explain({ taskId }, { timeoutMillis: explainMillis })
+      .pipe(Effect.orElseSucceed(() => ({ waitingFor: undefined })))
+    return why.waitingFor === undefined ? status : { ...status, waitingFor: why.waitingFor }
+  })
+
+  const list = Effect.fn("Tasks.list")(function* (call: Call, { limit, tenantId, ...filter }: TaskFilter) {
+    return yield* reads.list({
+      ...filter,
+      tenantId: yield* reading(call, tenantId),
+      limit: limit ?? pageSize.fallback
+    })
+  })
+
+  const cancel = Effect.fn("Tasks.cancel")(function* (
+    call: Call,
+    taskId: TaskId,
+    { reason, tenantId: named }: CancelTask
+  ) {
+    const tenantId = yield* acting(call, named)
+    const { lane } = yield* find(tenantId, taskId)
+    return yield* laneOf(laneEntityId(tenantId, lane))
+      .Cancel({ taskId, ...(reason === undefined ? {} : { reason }) }, optionsOf(call))
+      .pipe(
+        Effect.catchTag("NotFound", (absent) =>
+          Effect.flatMap(find(tenantId, taskId), ({ phase }) =>
+            Effect.fail(
+              terminalPhases.has(phase)
+                ? new Conflict({ message: `task ${taskId} has ended: it is ${phase}`, state: phase })
+                : absent
+            )
+          )
+        )
+      )
+  })
+
+  /** The named lane, or all of the tenant's. */
+  const lanesOf = Effect.fnUntraced(function* (tenantId: TenantId, lane: LaneName | undefined) {
+    if (lane !== undefined) return [lane]
+    const { items } = yield* views.lanes({ tenantId, limit: lanesMost })
+    return items.map((status) => status.lane)
+  })
+
+  const cancelWhere = Effect.fn("Tasks.cancelWhere")(function* (call: Call, request: CancelTasks) {
+    const tenantId = yield* acting(call, request.tenantId)
+    const lanes = yield* lanesOf(tenantId, request.lane)
+    const command = { phases: request.phases, limit: request.limit ?? 1_000 }
+    const answers = yield* Effect.forEach(
+      lanes,
+      (lane) => laneOf(laneEntityId(tenantId, lane)).CancelWhere(command, optionsOf(call)),
+      { concurrency: 8 }
+    )
+    return answers.reduce(
+      (sum, { cancelled, remaining }) => ({
+        cancelled: sum.cancelled + cancelled,
+        remaining: sum.remaining + remaining
+      }),
+      { cancelled: 0, remaining: 0 }
+    )
+  })
+
+  const replayNamed = Effect.fnUntraced(function* (
+    call: Call,
+    tenantId: TenantId,
+    lane: LaneName | undefined,
+    taskIds: ReadonlyArray<TaskId>
+  ) {
+    const found = yield* Effect.forEach(taskIds, (taskId) => find(tenantId, taskId), { concurrency: 16 })
+    const elsewhere = found.find((task) => lane !== undefined && task.lane !== lane)
+    if (elsewhere !== undefined) return yield* unknownTask(elsewhere.taskId)
+    return Object.values(Array.groupBy(found, (task) => task.lane)).map((tasks) => ({
+      name: tasks[0].lane,
+      taskIds: tasks.map((task) => task.taskId)
+    }))
+  })
+
+  const replay = Effect.fn("Tasks.replay")(function* (call: Call, request: ReplayTasks) {
+    const tenantId = yield* acting(call, request.tenantId)
+    const { lane, taskIds } = request
+    const perLane =
+      taskIds === undefined
+        ? (yield* lanesOf(tenantId, lane)).map((name) => ({ name, taskIds: [] as ReadonlyArray<TaskId> }))
+        : yield* replayNamed(call, tenantId, lane, taskIds)
+    const answers = yield* Effect.forEach(
+      perLane,
+      ({ name, taskIds }) => laneOf(laneEntityId(tenantId, name)).Replay({ taskIds }, optionsOf(call)),
+      { concurrency: 8 }
+    )
+    return { replayed: answers.flatMap(({ replayed }) => replayed) }
+  })
+
+  /** Looks at a bounded stretch of the feed: a page may be empty and still have a `next`. */
+  const events = Effect.fn("Tasks.events")(function* (
+    call: Call,
+    {
+      after,
+      limit,
+      taskId,
+      tenantId: named
+    }: {
+      readonly taskId: TaskId
+      readonly tenantId?: TenantId | undefined
+      readonly after?: Cursor | undefined
+      readonly limit?: number | undefined
+    }
+  ) {
+    const { tenantId } = yield* find(yield* reading(call, named), taskId)
+    const position = yield* feed.position
+    const read = yield* feed.read(after ?? beginning, { tenantId, limit: eventsScanned })
+    const own = read.events.filter(({ payload }) => payload["taskId"] === taskId)
+    let cut = Math.min(own.length, limit ?? pageSize.fallback)
+    while (cut < own.length && own[cut]!.cursor === own[cut - 1]!.cursor) cut++
+    const items = own.slice(0, cut)
+    const isMore = own.length > cut || read.events.length >= eventsScanned
+    const next = own.length > cut ? items.at(-1)!.cursor : read.cursor
+    return { items, position, ...(isMore ? { next } : {}) }
+  })
+
+  return Tasks.of({ submit, submitOne, get, list, cancel, cancelWhere, replay, events, wait })
+})
+
+export class Tasks extends Context.Service<
+  Tasks,
+  {
+    /** Success: all are durable. Failure other than `ActorUnavailable`: none is. */
+    readonly submit: (
+      call: Call,
+      tasks: ReadonlyArray<TaskSubmission>
+    ) => Effect.Effect<ReadonlyArray<SubmitOutcome>, Refused | Overloaded>
+    readonly submitOne: (
+      call: Call,
+      task: TaskSubmission,
+      waitMillis: number
+    ) => Effect.Effect<SubmitReceipt, Refused | Overloaded>
+    readonly get: (
+      call: Call,
+      taskId: TaskId,
+      tenantId?: TenantId
+    ) => Effect.Effect<TaskStatus, NotFound | ActorUnavailable>
+    readonly list: (call: Call, filter: TaskFilter) => Effect.Effect<Page<TaskStatus>, NotFound | ActorUnavailable>
+    /** `Conflict`: it has ended. */
+    readonly cancel: (
+      call: Call,
+      taskId: TaskId,
+      request: CancelTask
+    ) => Effect.Effect<CancelledTask, Refused | Conflict>
+    readonly cancelWhere: (call: Call, request: CancelTasks) => Effect.Effect<CancelledTasks, Refused>
+    readonly replay: (call: Call, request: ReplayTasks) => Effect.Effect<ReplayedTasks, Refused>
+    readonly events: (
+      call: Call,
+      request: {
+        readonly taskId: TaskId
+        readonly tenantId?: TenantId | undefined
+        readonly after?: Cursor | undefined
+        readonly limit?: number | undefined
+      }
+    ) => Effect.Effect<Page<FeedEvent>, NotFound | ActorUnavailable>
+    /** The task when it has ended, or as it is after `millis`. */
+    readonly wait: (
+      call: Call,
+      request: { readonly taskId: TaskId; readonly tenantId?: TenantId | undefined; readonly millis: number }
+    ) => Effect.Effect<TaskStatus, NotFound | ActorUnavailable>
+  }
+>()("clawster/gateway/Tasks") {
+  static readonly layer: Layer.Layer<Tasks, never, Sharding.Sharding | TaskReads | ViewReads | Feed | EventHub> =
+    Layer.effect(
+      Tasks,
+      Effect.suspend(() => make)
+    )
+}

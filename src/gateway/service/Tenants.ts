@@ -1,0 +1,20 @@
+/** The policy's answers as effects. */
+import { Effect } from "effect"
+import { actingTenant, readableTenant } from "../../auth/Policy.ts"
+import type { InvalidInput, NotFound } from "../../schema/Errors.ts"
+import type { TenantId } from "../../schema/Ids.ts"
+import { EdgeConfig } from "../EdgeConfig.ts"
+import type { Call } from "./Call.ts"
+
+/** Whose things a read shows; undefined: everyone's. */
+export const reading = (
+  { principal }: Call,
+  named: TenantId | undefined
+): Effect.Effect<TenantId | undefined, NotFound> => Effect.fromResult(readableTenant(principal, named))
+
+/** Whose things a change is made to. */
+export const acting = (
+  { principal }: Call,
+  named: TenantId | undefined
+): Effect.Effect<TenantId, NotFound | InvalidInput> =>
+  Effect.flatMap(EdgeConfig, ({ defaultTenant }) => Effect.fromResult(actingTenant(principal, named, defaultTenant)))

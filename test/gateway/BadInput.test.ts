@@ -1,0 +1,327 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { CommitLog } from "../fixtures/MemoryReads.ts"
+import { bodyLimits } from "../../src/gateway/EdgeConfig.ts"
+import { type Ask, layer, Tokens, Web } from "./GatewayBench.ts"
+
+const message = { payload: { message: "hi" } }
+const huge = "x".repeat(1_000_000)
+
+interface Case {
+  readonly title: string
+  readonly method?: string
+  readonly path?: string
+  readonly ask: Omit<Ask, "token">
+  readonly as?: "acme" | "operator" | "admin"
+  readonly status: number
+  readonly code: string
+  readonly fault?: string
+}
+
+const cases: ReadonlyArray<Case> = [
+  {
+    title: "an unknown field",
+    ask: { body: { ...message, prioritty: "high" } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "prioritty"
+  },
+  {
+    title: "an unknown field within",
+    ask: { body: { payload: { message: "hi", mesage: "" } } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "payload.mesage"
+  },
+  { title: "a missing field", ask: { body: {} }, status: 400, code: "InvalidInput", fault: "payload" },
+  {
+    title: "a wrong type",
+    ask: { body: { ...message, maxRetries: "3" } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "maxRetries"
+  },
+  {
+    title: "a value out of bounds",
+    ask: { body: { ...message, maxRetries: 20 } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "maxRetries"
+  },
+  {
+    title: "an unknown priority",
+    ask: { body: { ...message, priority: "urgent" } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "priority"
+  },
+  {
+    title: "an empty message",
+    ask: { body: { payload: { message: "" } } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "payload.message"
+  },
+  {
+    title: "an id of nearly 1 MB",
+    ask: { body: { ...message, taskId: huge } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "taskId"
+  },
+  {
+    title: "an id with a slash",
+    ask: { body: { ...message, taskId: "a/b" } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "taskId"
+  },
+  { title: "a null", ask: { text: "null" }, status: 400, code: "InvalidInput", fault: "" },
+  { title: "a list", ask: { text: "[]" }, status: 400, code: "InvalidInput", fault: "" },
+  { title: "malformed JSON", ask: { text: '{"payload":' }, status: 400, code: "InvalidInput", fault: "" },
+  {
+    title: "no body",
+    ask: { headers: { "content-type": "application/json" } },
+    status: 400,
+    code: "InvalidInput",
+    fault: ""
+  },
+  {
+    title: "another content type",
+    ask: { text: "payload=hi", headers: { "content-type": "application/x-www-form-urlencoded" } },
+    status: 415,
+    code: "UnsupportedMediaType"
+  },
+  {
+    title: "a body over 1 MiB",
+    ask: {
+      text: JSON.stringify({ ...message, taskId: "x".repeat(bodyLimits.ordinary) }),
+      headers: { "content-length": String(bodyLimits.ordinary + 100) }
+    },
+    status: 413,
+    code: "PayloadTooLarge"
+  },
+  {
+    title: "another tenant",
+    ask: { body: { ...message, tenantId: "globex" } },
+    status: 404,
+    code: "NotFound",
+    fault: "tenantId"
+  },
+  {
+    title: "no tenant where one must be named",
+    as: "operator",
+    ask: { body: message },
+    status: 400,
+    code: "InvalidInput",
+    fault: "tenantId"
+  },
+  {
+    title: "a tenant that is no id",
+    as: "operator",
+    ask: { body: { ...message, tenantId: "../etc" } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "tenantId"
+  },
+  {
+    title: "an idempotency key with a blank",
+    ask: { body: message, headers: { "idempotency-key": "a b" } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "idempotency-key"
+  },
+  {
+    title: "an idempotency key of 256 characters",
+    ask: { body: message, headers: { "idempotency-key": "k".repeat(256) } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "idempotency-key"
+  },
+  {
+    title: "a wait of more than a minute",
+    path: "/tasks?wait=60001",
+    ask: { body: message },
+    status: 400,
+    code: "InvalidInput",
+    fault: "wait"
+  },
+  {
+    title: "an unknown query parameter",
+    path: "/tasks?wiat=1",
+    ask: { body: message },
+    status: 400,
+    code: "InvalidInput",
+    fault: "wiat"
+  },
+  {
+    title: "no tasks at all",
+    path: "/tasks/bulk",
+    ask: { body: { tasks: [] } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "tasks"
+  },
+  {
+    title: "a fault in the fourth task",
+    path: "/tasks/bulk",
+    ask: { body: { tasks: [message, message, message, { ...message, priority: 1 }] } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "tasks[3].priority"
+  },
+  {
+    title: "tasks of two lanes",
+    path: "/tasks/bulk",
+    ask: { body: { tasks: [message, { ...message, lane: "other" }] } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "tasks[1].lane"
+  },
+  {
+    title: "1,001 tasks",
+    path: "/tasks/bulk",
+    ask: { body: { tasks: Array.from({ length: 1_001 }, () => message) } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "tasks"
+  },
+  {
+    title: "a path parameter of 10,000 characters",
+    method: "GET",
+    path: `/tasks/${"x".repeat(10_000)}`,
+    ask: {},
+    status: 400,
+    code: "InvalidInput",
+    fault: "taskId"
+  },
+  {
+    title: "an upper-case session id",
+    path: "/sessions",
+    ask: { body: { sessionId: "Talk" } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "sessionId"
+  },
+  {
+    title: "a limit of zero",
+    method: "GET",
+    path: "/tasks?limit=0",
+    ask: {},
+    status: 400,
+    code: "InvalidInput",
+    fault: "limit"
+  },
+  {
+    title: "a limit that is no number",
+    method: "GET",
+    path: "/tasks?limit=many",
+    ask: {},
+    status: 400,
+    code: "InvalidInput",
+    fault: "limit"
+  },
+  {
+    title: "a placement that nobody serves",
+    as: "operator",
+    path: "/instances",
+    ask: { body: { driver: "simulated", placement: "host-nowhere" } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "placement"
+  },
+  {
+    title: "a remote instance without an address",
+    as: "operator",
+    path: "/instances",
+    ask: { body: { driver: "remote" } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "endpoint"
+  },
+  {
+    title: "a lane with no concurrency",
+    method: "PUT",
+    path: "/lanes/default",
+    ask: { body: { concurrency: 0 } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "concurrency"
+  },
+  {
+    title: "a tenant's key without a tenant",
+    as: "admin",
+    path: "/keys",
+    ask: { body: { name: "x", role: "tenant" } },
+    status: 400,
+    code: "InvalidInput",
+    fault: "tenantId"
+  },
+  { title: "a wrong method", method: "PATCH", ask: { body: message }, status: 405, code: "MethodNotAllowed" },
+  { title: "an unknown path", path: "/taskz", ask: { body: message }, status: 404, code: "NotFound" },
+  { title: "an unknown task", method: "GET", path: "/tasks/nobody", ask: {}, status: 404, code: "NotFound" },
+  {
+    title: "a turn of an unknown session",
+    path: "/sessions/nobody/turns",
+    ask: { body: { message: "hi" } },
+    status: 404,
+    code: "NotFound"
+  }
+]
+
+describe("bad input", () => {
+  it.live.each(cases)(
+    "is refused by code and field, and nothing is stored: $title",
+    ({ as = "acme", ask, code, fault, method = "POST", path = "/tasks", status }) =>
+      Effect.gen(function* () {
+        const web = yield* Web
+        const tokens = yield* Tokens
+        const answer = yield* web.send(method, `/api/v1${path}`, { ...ask, token: tokens[as] })
+        assert.deepStrictEqual(
+          [answer.status, answer.body?.code, answer.body?.status],
+          [status, code, status],
+          answer.text.slice(0, 500)
+        )
+        assert.match(answer.headers.get("content-type") ?? "", /^application\/problem\+json/)
+        assert.isAbove(answer.body.message.length, 5)
+        assert.isBelow(answer.text.length, 4_000)
+        if (fault !== undefined) {
+          const paths = answer.body.faults.map((found: { path: string }) => found.path)
+          assert.include(paths, fault, answer.text)
+          for (const found of answer.body.faults) assert.isAbove(found.expected.length, 3, answer.text)
+        }
+        const log = yield* CommitLog
+        assert.deepStrictEqual(
+          log.map(({ entry }) => entry.command),
+          []
+        )
+      }).pipe(Effect.provide(layer))
+  )
+
+  it.live("says all that is wrong, each field once", () =>
+    Effect.gen(function* () {
+      const web = yield* Web
+      const { acme: token } = yield* Tokens
+      const { body } = yield* web.send("POST", "/api/v1/tasks", {
+        token,
+        body: { payload: { message: 1 }, priority: "x", lane: "", extra: true, hints: { regionRequired: "yes" } }
+      })
+      const paths = new Set(body.faults.map((fault: { path: string }) => fault.path))
+      assert.deepStrictEqual([...paths].sort(), [
+        "extra",
+        "hints.regionRequired",
+        "lane",
+        "payload.message",
+        "priority"
+      ])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.live("tells which methods a path has", () =>
+    Effect.gen(function* () {
+      const web = yield* Web
+      const { headers } = yield* web.send("PATCH", "/api/v1/tasks/t1")
+      assert.strictEqual(headers.get("allow"), "GET, DELETE, HEAD")
+    }).pipe(Effect.provide(layer))
+  )
+})

@@ -1,0 +1,156 @@
+/**
+ * The whole edge over real actors on the in-memory cluster with simulated gateways, and no port: a request goes to the routes and its response comes
+ * back. `ServedGateway.ts` is the same on a port.
+ */
+import { Context, Effect, Layer } from "effect"
+import { HttpRouter } from "effect/http"
+import type { MemoryStore } from "../../src/actor/MemoryJournal.ts"
+import { KeyService } from "../../src/auth/KeyService.ts"
+import * as MemoryAccess from "../../src/auth/MemoryAccess.ts"
+import { InstanceOps } from "../../src/entities/InstanceOps.ts"
+import { layer as instanceLayer } from "../../src/entities/Instance/InstanceLayer.ts"
+import { LaneLayer } from "../../src/entities/Lane/LaneLayer.ts"
+import * as MemoryTaskRows from "../../src/entities/Lane/MemoryTaskRows.ts"
+import { layer as sessionLayer } from "../../src/entities/Session/SessionLayer.ts"
+import { Farewell } from "../../src/gateway/events/Farewell.ts"
+import { Probes } from "../../src/gateway/Probes.ts"
+import * as Server from "../../src/gateway/Server.ts"
+import { layer as driversLayer } from "../../src/instances/InstanceDriverSet.ts"
+import * as SimulatedDriver from "../../src/instances/SimulatedDriver.ts"
+import { SimulatedFleet } from "../../src/instances/simulated/SimulatedFleet.ts"
+import { TenantId } from "../../src/schema/Ids.ts"
+import * as MemoryCluster from "../fixtures/MemoryCluster.ts"
+import * as MemoryReads from "../fixtures/MemoryReads.ts"
+
+const drivers = driversLayer([SimulatedDriver.make]).pipe(
+  Layer.provide(SimulatedFleet.layer({ resumeAfterMillis: 100 }))
+)
+
+const actors = Layer.mergeAll(LaneLayer, instanceLayer, sessionLayer).pipe(
+  Layer.provide([MemoryTaskRows.layer, MemoryReads.fleet, drivers])
+)
+
+/** What a test may turn off. */
+export class Switches extends Context.Service<Switches, { database: boolean; runners: number }>()("test/Switches") {
+  static readonly layer = Layer.sync(Switches, () => Switches.of({ database: true, runners: 1 }))
+}
+
+const probes = Layer.effect(
+  Probes,
+  Effect.map(Switches, (switches) =>
+    Probes.of({
+      database: Effect.suspend(() => (switches.database ? Effect.void : Effect.fail("the database is off"))),
+      runners: Effect.sync(() => ({ registered: 1, healthy: switches.runners }))
+    })
+  )
+)
+
+const ops = Layer.succeed(InstanceOps, {
+  logs: (instanceId, _, limit) => Effect.succeed({ instanceId, lines: ["one", "two", "three"].slice(-limit) }),
+  metrics: (instanceId) => Effect.succeed({ instanceId, rssBytes: 1_024, uptimeMillis: 10 })
+})
+
+/** Everything that the routes need. */
+export const world = Layer.mergeAll(actors, ops, probes).pipe(
+  Layer.provideMerge(Layer.mergeAll(MemoryReads.layer, MemoryAccess.layer, Switches.layer)),
+  Layer.provideMerge(MemoryCluster.layer)
+)
+
+/** One key of each kind. */
+export class Tokens extends Context.Service<Tokens, Record<"admin" | "operator" | "acme" | "globex", string>>()(
+  "test/Tokens"
+) {
+  static readonly layer = Layer.effect(
+    Tokens,
+    Effect.gen(function* () {
+      const keys = yield* KeyService
+      const tenant = (name: string) =>
+        Effect.map(keys.create({ name, role: "tenant", tenantId: TenantId.make(name) }), ({ token }) => token)
+      return Tokens.of({
+        admin: (yield* keys.create({ name: "admin", role: "admin" })).token,
+        operator: (yield* keys.create({ name: "operator", role: "operator" })).token,
+        acme: yield* tenant("acme"),
+        globex: yield* tenant("globex")
+      })
+    }).pipe(Effect.orDie)
+  ).pipe(Layer.provide(KeyService.layer))
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: any
+  readonly text: string
+}
+
+export interface Ask {
+  readonly token?: string | undefined
+  readonly body?: unknown
+  /** Instead of `body`, as it is. */
+  readonly text?: string
+  readonly headers?: Record<string, string>
+}
+
+export class Web extends Context.Service<
+  Web,
+  {
+    readonly send: (method: string, path: string, ask?: Ask) => Effect.Effect<Answer>
+  }
+>()("test/Web") {
+  static readonly layer = Layer.effect(
+    Web,
+    Effect.gen(function* () {
+      const context = yield* Effect.context<MemoryStore>()
+      const { dispose, handler } = HttpRouter.toWebHandler(
+        Server.routes.pipe(Layer.provide(Farewell.layer), Layer.provide(Layer.succeedContext(context))) as Layer.Layer<
+          never,
+          never,
+          HttpRouter.HttpRouter
+        >,
+        { routerConfig: Server.routerConfig, disableLogger: true }
+      )
+      yield* Effect.addFinalizer(() => Effect.promise(dispose))
+      return Web.of({
+        send: (method, path, { body, headers, text, token } = {}) =>
+          Effect.promise(async () => {
+            const content = text ?? (body === undefined ? undefined : JSON.stringify(body))
+            const response = await handler(
+              new Request(`http://gateway.test${path}`, {
+                method,
+                headers: {
+                  ...(content === undefined ? {} : { "content-type": "application/json" }),
+                  ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+                  ...headers
+                },
+                ...(content === undefined ? {} : { body: content })
+              })
+            )
+            const answered = await response.text()
+            const isJson = (response.headers.get("content-type") ?? "").includes("json")
+            return {
+              status: response.status,
+              headers: response.headers,
+              text: answered,
+              body: isJson ? JSON.parse(answered) : undefined
+            }
+          })
+      })
+    })
+  )
+}
+
+export const layer = Layer.mergeAll(Web.layer, Tokens.layer).pipe(Layer.provideMerge(world))
+
+/** Asks until the answer is as wanted, for at most 10 s. */
+export const until = Effect.fnUntraced(function* <E, R>(
+  ask: Effect.Effect<Answer, E, R>,
+  isDone: (answer: Answer) => boolean
+) {
+  let last: Answer | undefined
+  for (let turn = 0; turn < 1_000; turn++) {
+    last = yield* ask
+    if (isDone(last)) return last
+    yield* Effect.sleep(10)
+  }
+  return yield* Effect.die(new Error(`it did not come to that: ${last?.status} ${last?.text}`))
+})

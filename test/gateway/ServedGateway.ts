@@ -1,0 +1,20 @@
+/** The edge of `GatewayBench.ts` on a free port of this machine. */
+import { Context, Effect, Layer } from "effect"
+import { HttpServer } from "effect/http"
+import * as ServerNode from "../../src/gateway/ServerNode.ts"
+import { Tokens, world } from "./GatewayBench.ts"
+
+export class Url extends Context.Service<Url, string>()("test/Url") {}
+
+const url = Layer.effect(
+  Url,
+  Effect.map(HttpServer.HttpServer, ({ address }) => {
+    const { port } = address as { readonly port: number }
+    return `http://127.0.0.1:${port}`
+  })
+)
+
+export const layer = Layer.mergeAll(
+  url.pipe(Layer.provideMerge(ServerNode.layer({ host: "127.0.0.1", port: 0 }))),
+  Tokens.layer
+).pipe(Layer.provideMerge(world))
