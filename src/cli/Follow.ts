@@ -1,0 +1,91 @@
+/** Events as they happen: a line each, and waiting for the one that ends it. */
+import { Console, Effect, Option, Stream } from "effect"
+import type { Cursor, FeedEvent } from "../schema/Feed.ts"
+import { Api, type ApiError } from "./Api.ts"
+import { colourOf, time } from "./Print.ts"
+import { paint, Screen } from "./Screen.ts"
+import { Json, Tenant } from "./Settings.ts"
+
+/** Most telling first; what is longer is cut by its end. */
+const told = ["instanceId", "attempt", "reason", "because", "tool", "text", "message", "lane", "phase"] as const
+const textShown = 100
+
+const tail = (text: string) => {
+  const line = text.replaceAll(/\s+/g, " ").trim()
+  return line.length <= textShown ? line : `…${line.slice(1 - textShown)}`
+}
+
+const scalar = (value: unknown): string | undefined =>
+  typeof value === "string" ? tail(value) : typeof value === "number" ? String(value) : undefined
+
+const inner = (value: unknown, key: string): unknown =>
+  typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined
+
+const subject = ({ entityId, payload }: FeedEvent): string =>
+  scalar(payload.taskId) ??
+  scalar(payload.turnId) ??
+  scalar(payload.sessionId) ??
+  scalar(payload.instanceId) ??
+  entityId
+
+const facts = (event: FeedEvent): string => {
+  const { payload } = event
+  const parts = told.flatMap((key) => {
+    const value = scalar(payload[key])
+    return value === undefined || value === subject(event)
+      ? []
+      : [key === "text" || key === "message" ? value : `${key}=${value}`]
+  })
+  const error = scalar(inner(payload.error, "message"))
+  const text = scalar(inner(payload.result, "text"))
+  return [...parts, ...(error === undefined ? [] : [error]), ...(text === undefined ? [] : [text])].join(" ")
+}
+
+/** `12:00:01 task.started t1 instanceId=i1 because=least loaded` */
+export const eventLine = (event: FeedEvent, screen: Screen): string => {
+  const at = (time(event.timestamp) ?? "").slice(11)
+  const last = event.type.slice(event.type.lastIndexOf(".") + 1).replace(/^turn_/, "")
+  return [paint(screen, "dim", at), paint(screen, colourOf(last), event.type), subject(event), facts(event)]
+    .filter((part) => part !== "")
+    .join(" ")
+}
+
+export const printEvent = Effect.fnUntraced(function* (event: FeedEvent) {
+  yield* Console.log((yield* Json) ? JSON.stringify(event) : eventLine(event, yield* Screen))
+})
+
+/** Prints what is wanted after the position, until one ends it, or for ever. */
+export const follow = Effect.fnUntraced(function* (options: {
+  readonly after: Cursor | undefined
+  readonly wanted: (event: FeedEvent) => boolean
+  readonly isEnd?: (event: FeedEvent) => boolean
+}): Effect.fn.Return<FeedEvent | undefined, ApiError, Api | typeof Json.Identifier | typeof Tenant.Identifier> {
+  const api = yield* Api
+  const tenantId = Option.getOrUndefined(yield* Tenant)
+  const isEnd = options.isEnd ?? (() => false)
+  const last = yield* api
+    .follow({ after: options.after, tenantId })
+    .pipe(Stream.filter(options.wanted), Stream.tap(printEvent), Stream.takeUntil(isEnd), Stream.runLast)
+  return Option.getOrUndefined(last)
+})
+
+const taskEnds: ReadonlySet<string> = new Set([
+  "task.completed",
+  "task.failed",
+  "task.cancelled",
+  "task.dead_lettered",
+  "task.dropped"
+])
+const turnEnds: ReadonlySet<string> = new Set(["session.turn_completed", "session.turn_failed", "session.turn_aborted"])
+
+/** Until the task has ended. */
+export const followTask = (taskId: string, after: Cursor) => {
+  const wanted = ({ payload }: FeedEvent) => payload.taskId === taskId
+  return follow({ after, wanted, isEnd: ({ type }) => taskEnds.has(type) })
+}
+
+/** Until the turn has ended. */
+export const followTurn = (sessionId: string, turnId: string, after: Cursor) => {
+  const wanted = ({ payload }: FeedEvent) => payload.sessionId === sessionId && payload.turnId === turnId
+  return follow({ after, wanted, isEnd: ({ type }) => turnEnds.has(type) })
+}

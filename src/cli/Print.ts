@@ -1,0 +1,98 @@
+/** Results on standard output: JSON when asked for, else for people. */
+import { Clock, Console, DateTime, Effect } from "effect"
+import type { Colour, Screen as ScreenFacts } from "./Screen.ts"
+import { Screen } from "./Screen.ts"
+import { Json } from "./Settings.ts"
+import { type Column, type Field, fields, table } from "./Table.ts"
+
+export interface View {
+  readonly screen: ScreenFacts
+  /** Unix milliseconds, for ages. */
+  readonly now: number
+}
+
+/** The value as JSON, or what `human` makes of it. */
+export const show = Effect.fnUntraced(function* <A>(value: A, human: (value: A, view: View) => string) {
+  if (yield* Json) return yield* Console.log(JSON.stringify(value, null, 2))
+  yield* Console.log(human(value, { screen: yield* Screen, now: yield* Clock.currentTimeMillis }))
+})
+
+/** A page as a table, and how to go on. */
+export const showPage = Effect.fnUntraced(function* <A>(
+  page: { readonly items: ReadonlyArray<A>; readonly next?: string },
+  noun: string,
+  columns: (view: View) => ReadonlyArray<Column<A>>
+) {
+  yield* show(page, ({ items, next }, view) =>
+    items.length === 0
+      ? `no ${noun}`
+      : table(columns(view), items, view.screen) + (next === undefined ? "" : `\nmore: --after ${next}`)
+  )
+})
+
+export const showFields = <A>(value: A, entries: (value: A, view: View) => ReadonlyArray<Field>) =>
+  show(value, (shown, view) => fields(entries(shown, view), view.screen))
+
+export const time = (millis: number | undefined): string | undefined =>
+  millis === undefined ? undefined : DateTime.formatIso(DateTime.makeUnsafe(millis)).replace("T", " ").slice(0, 19)
+
+const units = [
+  [86_400_000, "d"],
+  [3_600_000, "h"],
+  [60_000, "m"],
+  [1_000, "s"]
+] as const
+
+/** `3.2s`, `4m10s`, `2d3h`: two units at most. */
+export const span = (millis: number | undefined): string | undefined => {
+  if (millis === undefined) return undefined
+  if (millis < 1_000) return `${Math.round(millis)}ms`
+  if (millis < 10_000) return `${(millis / 1_000).toFixed(1)}s`
+  const first = units.findIndex(([size]) => millis >= size)
+  const [size, name] = units[first]!
+  const [restSize, restName] = units[first + 1] ?? [1, ""]
+  const rest = Math.floor((millis % size) / restSize)
+  return `${Math.floor(millis / size)}${name}${restName === "" || rest === 0 ? "" : `${rest}${restName}`}`
+}
+
+export const age = (at: number | undefined, now: number): string | undefined =>
+  at === undefined ? undefined : span(Math.max(0, now - at))
+
+export const bytes = (count: number | undefined): string | undefined =>
+  count === undefined
+    ? undefined
+    : count < 1_048_576
+      ? `${Math.ceil(count / 1_024)} KiB`
+      : `${(count / 1_048_576).toFixed(1)} MiB`
+
+const colours: Record<string, Colour> = {
+  completed: "green",
+  healthy: "green",
+  ok: "green",
+  open: "green",
+  warm: "green",
+  running: "cyan",
+  active: "cyan",
+  claimed: "cyan",
+  pending: "yellow",
+  queued: "yellow",
+  scheduled: "yellow",
+  retrying: "yellow",
+  degraded: "yellow",
+  saturated: "yellow",
+  draining: "yellow",
+  provisioning: "yellow",
+  warming: "yellow",
+  failed: "red",
+  dead_lettered: "red",
+  unhealthy: "red",
+  down: "red",
+  aborted: "dim",
+  cancelled: "dim",
+  closed: "dim",
+  stopped: "dim",
+  destroyed: "dim"
+}
+
+/** Phases and healths have the same colour wherever they stand. */
+export const colourOf = (phase: string): Colour | undefined => colours[phase]

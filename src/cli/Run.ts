@@ -1,0 +1,40 @@
+/** One invocation of the command line, to its exit code. */
+import { Cause, Console, Effect, Exit, type Layer } from "effect"
+import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
+import type { Api } from "./Api.ts"
+import * as root from "./commands/root.ts"
+import * as Failure from "./Failure.ts"
+import * as Usage from "./Usage.ts"
+
+const cliConfig = CliConfig.make({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })
+
+const showedHelp = (cause: Cause.Cause<unknown>): CliError.ShowHelp | undefined => {
+  const error = Cause.squash(cause)
+  return CliError.isCliError(error) && error._tag === "ShowHelp" ? error : undefined
+}
+
+const exitCodeOf = (cause: Cause.Cause<unknown>, isJson: boolean): Effect.Effect<number> => {
+  const help = showedHelp(cause)
+  if (help !== undefined)
+    return Effect.succeed(help.errors.length === 0 ? Failure.exitCodes.ok : Failure.exitCodes.usage)
+  const told = Failure.tell(cause)
+  return Effect.as(
+    told.exitCode === Failure.exitCodes.interrupted
+      ? Effect.void
+      : Console.error(isJson ? Failure.json(told) : Failure.human(told)),
+    told.exitCode
+  )
+}
+
+/** Never fails; what went wrong has been told on standard error. */
+export const run =
+  <E, R>(api: Layer.Layer<Api, E, R>, version: string) =>
+  (line: ReadonlyArray<string>) =>
+    Command.runWith(root.make(api), { version })(line).pipe(
+      Effect.exit,
+      Effect.flatMap((exit) =>
+        Exit.isSuccess(exit) ? Effect.succeed(Failure.exitCodes.ok) : exitCodeOf(exit.cause, line.includes("--json"))
+      ),
+      Effect.provideService(CliOutput.Presenter, Usage.presenter),
+      Effect.provideService(CliConfig.CliConfig, cliConfig)
+    )

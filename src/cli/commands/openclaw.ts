@@ -1,0 +1,36 @@
+import { Config, Console, Effect, Option, Path, Schema } from "effect"
+import { Argument, Command } from "effect/cli"
+
+/** The install failed; the message says why and what to do. */
+export class InstallFailed extends Schema.TaggedError<InstallFailed>()("InstallFailed", { message: Schema.String }) {}
+
+const home = Config.String("CLAWSTER_HOME").pipe(Config.withDefault(".clawster"))
+
+const install = Command.make(
+  "install",
+  {
+    version: Argument.String("version").pipe(
+      Argument.withSchema(
+        Schema.String.check(
+          Schema.isPattern(/^\d+\.\d+\.\d+(-[\w.]+)?$/, { expected: "an exact version such as 2026.9.6" })
+        )
+      ),
+      Argument.optional,
+      Argument.withDescription("Exact version; the one this Clawster was made with when absent")
+    )
+  },
+  Effect.fnUntraced(function* ({ version }) {
+    const { defaultVersion, ensure } = yield* Effect.promise(() => import("../../openclaw/OpenClawInstall.ts"))
+    const directory = (yield* Path.Path).resolve(yield* home, "openclaw")
+    const wanted = Option.getOrElse(version, () => defaultVersion)
+    const openclaw = yield* ensure({ version: wanted, directory, onProgress: (line) => Console.error(line) }).pipe(
+      Effect.mapError(({ message }) => new InstallFailed({ message }))
+    )
+    yield* Console.log(`OpenClaw ${openclaw.version} is in ${directory}`)
+  })
+).pipe(Command.withDescription("Install OpenClaw for the gateways of this machine; nothing happens when it is there"))
+
+export const openclaw = Command.make("openclaw").pipe(
+  Command.withDescription("The managed OpenClaw"),
+  Command.withSubcommands([install])
+)

@@ -1,0 +1,191 @@
+/** An API that answers from a few things in memory and keeps what it was asked. Everything else is not found. */
+import { Effect, Layer, Stream } from "effect"
+import { Api, type ApiError } from "../../src/cli/Api.ts"
+import { NotFound } from "../../src/schema/Errors.ts"
+import { Cursor, type FeedEvent } from "../../src/schema/Feed.ts"
+import { defaultPlacement, InstanceId, LaneName, SessionId, TaskId, TenantId } from "../../src/schema/Ids.ts"
+import type { InstanceStatus } from "../../src/schema/Instance.ts"
+import { defaultLaneConfig, type LaneStatus } from "../../src/schema/Lane.ts"
+import type { SessionStatus, TurnStatus } from "../../src/schema/Session.ts"
+import type { TaskPhase, TaskStatus } from "../../src/schema/Task.ts"
+
+export const tenantId = TenantId.make("acme")
+const lane = LaneName.make("default")
+export const cursor = Cursor.make("1-2")
+
+export const taskOf = (id: string, phase: TaskPhase, more: Partial<TaskStatus> = {}): TaskStatus => ({
+  taskId: TaskId.make(id),
+  tenantId,
+  lane,
+  phase,
+  priority: "normal",
+  attempt: 1,
+  maxAttempts: 3,
+  submittedAt: 0,
+  ...more
+})
+
+export const instanceOf = (id: string, more: Partial<InstanceStatus> = {}): InstanceStatus => ({
+  instanceId: InstanceId.make(id),
+  driver: "process",
+  placement: defaultPlacement,
+  tenancy: { _tag: "shared" },
+  capabilities: [],
+  allowedModels: [],
+  maxConcurrentTasks: 4,
+  maxConcurrentSessions: 8,
+  phase: "warm",
+  health: "healthy",
+  occupancy: "warm",
+  breaker: "closed",
+  load: { runningTasks: 1, activeSessions: 0, queuedTasks: 0 },
+  restarts: 0,
+  registeredAt: 0,
+  ...more
+})
+
+export const turnOf = (id: string, more: Partial<TurnStatus> = {}): TurnStatus => ({
+  turnId: id,
+  phase: "completed",
+  message: "hi",
+  text: "hello",
+  acceptedAt: 0,
+  ...more
+})
+
+const session: SessionStatus = {
+  sessionId: SessionId.make("s1"),
+  tenantId,
+  phase: "open",
+  hints: {},
+  queued: 0,
+  turnsCompleted: 1,
+  turns: [turnOf("u1")],
+  createdAt: 0,
+  lastActivityAt: 0
+}
+
+const laneStatus: LaneStatus = {
+  tenantId,
+  lane,
+  config: { ...defaultLaneConfig, ratePerSecond: 5 },
+  state: "open",
+  pending: 3,
+  scheduled: 0,
+  running: 1,
+  completed: 10,
+  failed: 0,
+  cancelled: 0,
+  deadLettered: 2
+}
+
+export const eventOf = (type: string, payload: FeedEvent["payload"]): FeedEvent => ({
+  cursor,
+  type,
+  timestamp: 0,
+  tenantId,
+  entityType: "Lane",
+  entityId: "acme/default",
+  seq: 1,
+  payload
+})
+
+export interface Fake {
+  readonly tasks?: ReadonlyArray<TaskStatus>
+  readonly instances?: ReadonlyArray<InstanceStatus>
+  readonly events?: ReadonlyArray<FeedEvent>
+  /** The feed, and what comes after it for ever. */
+  readonly feed?: Stream.Stream<FeedEvent>
+  readonly fails?: ApiError
+}
+
+export interface Asked {
+  readonly call: string
+  readonly request: unknown
+}
+
+export const make = (fake: Fake = {}) => {
+  const asked: Array<Asked> = []
+  const answer = <A>(call: string, request: unknown, value: () => A | undefined): Effect.Effect<A, ApiError> =>
+    Effect.suspend(() => {
+      asked.push({ call, request })
+      if (fake.fails !== undefined) return Effect.fail(fake.fails)
+      const found = value()
+      return found === undefined
+        ? Effect.fail(new NotFound({ kind: "thing", id: "x", message: `${call}: there is no such thing` }))
+        : Effect.succeed(found)
+    })
+  const task = (id: string) => fake.tasks?.find(({ taskId }) => taskId === id)
+  const instance = (id: string) => fake.instances?.find(({ instanceId }) => instanceId === id)
+  const page = <A>(items: ReadonlyArray<A> | undefined) => ({ items: items ?? [], position: cursor })
+  const api = Api.of({
+    url: Effect.succeed("http://gateway"),
+    me: answer("me", {}, () => ({ keyId: "k", name: "ann", role: "operator" })),
+    tasks: {
+      submit: (tasks, options) =>
+        answer("submit", { tasks, ...options }, () => ({
+          tasks: tasks.map(({ taskId }) => ({
+            taskId: taskId ?? TaskId.make("t1"),
+            outcome: "accepted",
+            phase: "pending",
+            lane,
+            submittedAt: 0
+          }))
+        })),
+      get: (request) => answer("get", request, () => task(request.taskId)),
+      list: (request) => answer("list", request, () => page(fake.tasks)),
+      cancel: (request) => answer("cancel", request, () => task(request.taskId)),
+      cancelMany: (request) => answer("cancelMany", request, () => ({ cancelled: 2, remaining: 0 })),
+      replay: (request) => answer("replay", request, () => ({ replayed: request.taskIds ?? [] })),
+      events: (request) => answer("events", request, () => page(fake.events)),
+      wait: (request) => answer("wait", request, () => task(request.taskId))
+    },
+    instances: {
+      register: (request) => answer("register", request, () => instanceOf(request.instanceId ?? "i9")),
+      list: (request) => answer("instances", request, () => page(fake.instances)),
+      get: (id) => answer("instance", id, () => instance(id)),
+      health: (id) => answer("health", id, () => instance(id)),
+      start: (id) => answer("start", id, () => instance(id)),
+      stop: (id, graceMillis) => answer("stop", { id, graceMillis }, () => instance(id)),
+      drain: (id, deadlineMillis) => answer("drain", { id, deadlineMillis }, () => instance(id)),
+      deregister: (id, force) => answer("deregister", { id, force }, () => instance(id)),
+      logs: (instanceId, limit) => answer("logs", { instanceId, limit }, () => ({ instanceId, lines: ["one", "two"] })),
+      metrics: (instanceId) => answer("metrics", instanceId, () => ({ instanceId, rssBytes: 1_048_576 }))
+    },
+    sessions: {
+      create: (request) => answer("createSession", request, () => session),
+      get: (request) => answer("session", request, () => session),
+      list: (request) => answer("sessions", request, () => page([session])),
+      send: (address, turn, options) =>
+        answer("send", { ...address, ...turn, ...options }, () => turnOf("u2", { phase: "queued" })),
+      steer: (address, request) => answer("steer", { ...address, ...request }, () => turnOf("u2", { phase: "queued" })),
+      waitTurn: (request) => answer("waitTurn", request, () => turnOf(request.turnId)),
+      abort: (address, request) => answer("abort", { ...address, ...request }, () => session),
+      terminate: (request) => answer("terminate", request, () => session)
+    },
+    lanes: {
+      get: (request) => answer("lane", request, () => laneStatus),
+      list: (request) => answer("lanes", request, () => page([laneStatus])),
+      configure: (address, config) => answer("configure", { ...address, config }, () => laneStatus)
+    },
+    keys: {
+      create: (request) =>
+        answer("createKey", request, () => ({
+          key: { keyId: "abcdefgh", name: request.name, role: request.role, createdAt: 0 },
+          token: "claw_abcdefgh_secret"
+        })),
+      list: (request) => answer("keys", request, () => page([])),
+      revoke: (keyId) =>
+        answer("revoke", keyId, () => ({ keyId, name: "ann", role: "operator" as const, createdAt: 0, revokedAt: 1 }))
+    },
+    position: answer("position", {}, () => cursor),
+    follow: (request) =>
+      Stream.unwrap(
+        Effect.sync(() => {
+          asked.push({ call: "follow", request })
+          return fake.feed ?? Stream.never
+        })
+      )
+  })
+  return { asked, layer: Layer.succeed(Api, api) }
+}
