@@ -1,0 +1,70 @@
+/** The drivers that a runner has, by its settings. */
+import { NodeServices } from "@effect/platform-node"
+import { type Config, Effect, Layer, Option, type Scope } from "effect"
+import { join } from "node:path"
+import type { InstanceDriver } from "../instances/InstanceDriver.ts"
+import * as DriverSet from "../instances/InstanceDriverSet.ts"
+import type { Command } from "../instances/process/Launcher.ts"
+import * as ProcessDriver from "../instances/ProcessDriver.ts"
+import * as RemoteDriver from "../instances/RemoteDriver.ts"
+import * as SimulatedDriver from "../instances/SimulatedDriver.ts"
+import { SimulatedFleet } from "../instances/simulated/SimulatedFleet.ts"
+import * as GatewayClient from "../openclaw/GatewayClient.ts"
+import type { GatewayConnector } from "../openclaw/GatewayLink.ts"
+import * as OpenClawInstall from "../openclaw/OpenClawInstall.ts"
+import type { DriverKind } from "../schema/Instance.ts"
+import * as Settings from "./Settings.ts"
+
+/** A JSON array, for paths with blanks; else words separated by blanks. */
+const commandOf = (text: string): Command =>
+  (text.startsWith("[") ? JSON.parse(text) : text.trim().split(/\s+/)) as Command
+
+/** The managed install when it was asked for or is there already; else what is found on PATH. */
+const launcher = Effect.fnUntraced(function*() {
+  const { command, home, path, version } = yield* Settings.drivers
+  if (Option.isSome(command)) {
+    return { command: commandOf(command.value), path }
+  }
+  if (Option.isNone(version)) return { path }
+  const openclaw = yield* OpenClawInstall.ensure({
+    version: version.value,
+    directory: join(home, "openclaw"),
+    onProgress: (line) => Effect.logInfo(line)
+  })
+  return { managed: [openclaw.nodePath, openclaw.entry, "gateway", "run"] as Command, path }
+})
+
+const processDriver = Effect.gen(function*() {
+  const { config, firstPort, home, model, onShutdown, orphanAfterMillis } = yield* Settings.drivers
+  return yield* ProcessDriver.make({
+    directory: join(home, "gateways"),
+    launcher: yield* launcher(),
+    ports: { first: firstPort, last: Math.min(firstPort + 20 * 500, 65_000), step: 20 },
+    onShutdown,
+    orphanAfterMillis,
+    ...(Option.isSome(model) ? { model: model.value } : {}),
+    ...(Option.isSome(config) ? { config: config.value } : {})
+  })
+})
+
+type Maker = Effect.Effect<
+  InstanceDriver,
+  Config.ConfigError | OpenClawInstall.OpenClawInstallError,
+  Scope.Scope | GatewayConnector | SimulatedFleet | NodeServices.NodeServices
+>
+
+export const layer = Layer.unwrap(Effect.gen(function*() {
+  const { home, kinds } = yield* Settings.drivers
+  const makers: Record<DriverKind, Maker> = {
+    process: processDriver,
+    remote: RemoteDriver.make(),
+    simulated: SimulatedDriver.make
+  }
+  return DriverSet.layer(kinds.map((kind) => makers[kind])).pipe(
+    Layer.provide([
+      GatewayClient.layerWith({ deviceKeyFile: join(home, "device-key.json") }),
+      SimulatedFleet.layer(),
+      NodeServices.layer
+    ])
+  )
+}))

@@ -1,0 +1,50 @@
+/** The gateway as a layer: the edge on a port, over the cluster's client and the database. Any number may run side by side. */
+import { Context, Effect, Layer } from "effect"
+import { HttpServer } from "effect/http"
+import { KeyService } from "../auth/KeyService.ts"
+import { TaskReads, ViewReads } from "../entities/Reads.ts"
+import { EdgeConfig } from "../gateway/EdgeConfig.ts"
+import * as ServerNode from "../gateway/ServerNode.ts"
+import * as FleetMetrics from "../observability/FleetMetrics.ts"
+import { type Placement, TenantId } from "../schema/Ids.ts"
+import * as PgAccess from "../shards/reads/PgAccess.ts"
+import * as PgFeed from "../shards/reads/PgFeed.ts"
+import * as PgTasks from "../shards/reads/PgTasks.ts"
+import * as PgViewReads from "../shards/reads/PgViewReads.ts"
+import * as InstanceOps from "./InstanceOps.ts"
+import * as Probes from "./Probes.ts"
+
+export interface GatewayOptions {
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  readonly placements: ReadonlyArray<Placement>
+}
+
+const defaultTenant = TenantId.make("default")
+
+const fleetMetrics = Layer.unwrap(
+  Effect.gen(function*() {
+    const tasks = yield* TaskReads
+    const views = yield* ViewReads
+    return FleetMetrics.layer({
+      counts: tasks.counts(undefined),
+      instances: Effect.map(views.instances({ limit: 1_000 }), ({ items }) => items)
+    })
+  })
+)
+
+/** Needs `Sharding` and the database. */
+export const layer = ({ host, placements, port }: GatewayOptions) =>
+  Layer.mergeAll(ServerNode.layer({ host, port }), KeyService.layer, fleetMetrics).pipe(
+    Layer.provide([PgAccess.layer, PgFeed.layer, PgTasks.layer, PgViewReads.layer, InstanceOps.layer, Probes.layer]),
+    Layer.provide(Layer.succeed(EdgeConfig, { placements, defaultTenant }))
+  )
+
+/** Serves until the scope closes; answers where, and the service that makes API keys. */
+export const start = Effect.fnUntraced(function*(options: GatewayOptions) {
+  const services = yield* Layer.build(layer(options))
+  const { address } = Context.get(services, HttpServer.HttpServer)
+  const port = "port" in address ? address.port : options.port
+  return { url: `http://${options.host}:${port}`, keys: Context.get(services, KeyService) }
+})

@@ -1,0 +1,43 @@
+/** The edge's questions about an instance, asked of the runner that has it. */
+import { Effect, Layer } from "effect"
+import * as ActorClient from "../actor/ActorClient.ts"
+import { Instance } from "../entities/Instance.ts"
+import { InstanceHost } from "../entities/InstanceHost.ts"
+import { InstanceOps } from "../entities/InstanceOps.ts"
+import { ActorUnavailable, Conflict } from "../schema/Errors.ts"
+import { instanceEntityId } from "../schema/Ids.ts"
+
+const patience = "15 seconds"
+
+const silent = () =>
+  Effect.fail(new ActorUnavailable({ message: "the runner that has the instance does not answer", retryAfterMillis: 1_000 }))
+
+export const layer = Layer.effect(
+  InstanceOps,
+  Effect.gen(function*() {
+    const host = yield* InstanceHost.client
+    const instance = yield* ActorClient.make(Instance)
+    return InstanceOps.of({
+      logs: (instanceId, placement, limit) =>
+        host(instanceEntityId(placement, instanceId)).Logs({ limit }).pipe(
+          Effect.timeout(patience),
+          Effect.catchTags({
+            TimeoutError: silent,
+            MailboxFull: silent,
+            AlreadyProcessingMessage: silent,
+            PersistenceError: silent,
+            EntityNotAssignedToRunner: silent
+          })
+        ),
+      metrics: (instanceId, placement) =>
+        instance(instanceEntityId(placement, instanceId)).InstanceGet().pipe(
+          Effect.map(({ load }) => ({
+            instanceId,
+            ...(load.memoryBytes === undefined ? {} : { rssBytes: load.memoryBytes }),
+            ...(load.cpu === undefined ? {} : { cpu: load.cpu })
+          })),
+          Effect.catchTag("IdempotencyConflict", ({ message }) => Effect.fail(new Conflict({ message })))
+        )
+    })
+  })
+)

@@ -1,0 +1,17 @@
+/** A gateway process: REST, RPC and events over a cluster whose runners are elsewhere. Put any number behind a balancer. */
+import { Effect, Layer } from "effect"
+import * as Observability from "../observability/Observability.ts"
+import * as Cluster from "../shards/Cluster.ts"
+import * as Database from "../shards/Database.ts"
+import * as Gateway from "./GatewayLayer.ts"
+import { launch } from "./Launch.ts"
+import * as Settings from "./Settings.ts"
+
+export const layer = Layer.unwrap(
+  Effect.gen(function*() {
+    const { host, placements, port } = yield* Settings.gateway
+    return Gateway.layer({ host, port, placements }).pipe(Layer.provide(Cluster.layerClient(placements)))
+  })
+).pipe(Layer.provide(Database.layerConfig), Layer.provide(Observability.layer("gateway")))
+
+if (import.meta.main) launch(layer)

@@ -1,0 +1,28 @@
+/** Brings the database up to date, and says what it did. Where there is no key yet it makes the first one, an administrator's, and tells it once. */
+import { Effect, Layer } from "effect"
+import { KeyService } from "../auth/KeyService.ts"
+import * as Observability from "../observability/Observability.ts"
+import * as Database from "../shards/Database.ts"
+import { migrate } from "../shards/Migrations.ts"
+import * as PgAccess from "../shards/reads/PgAccess.ts"
+import { main } from "./Launch.ts"
+
+const say = (text: string) => Effect.sync(() => process.stdout.write(`${text}\n`))
+
+const firstKey = Effect.gen(function*() {
+  const keys = yield* KeyService
+  if ((yield* keys.list).length > 0) return
+  const { token } = yield* keys.create({ name: "first administrator", role: "admin" })
+  yield* say(`first API key, an administrator's, told only now: ${token}`)
+})
+
+export const run = Effect.gen(function*() {
+  const applied = yield* migrate
+  yield* say(applied.length === 0 ? "the database is up to date" : `applied ${applied.join(", ")}`)
+  yield* firstKey
+}).pipe(
+  Effect.provide(KeyService.layer.pipe(Layer.provide(PgAccess.layer), Layer.provideMerge(Database.layerConfig))),
+  Effect.provide(Observability.layer("migrate"))
+)
+
+if (import.meta.main) main(run)

@@ -1,0 +1,43 @@
+/** `clawster up`: everything on this machine, until Ctrl-C. */
+import { Effect } from "effect"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as Options from "./up/Options.ts"
+import * as Stack from "./up/Stack.ts"
+import { say } from "./up/Steps.ts"
+
+/** Where the command line looks for the gateway and a key; only its owner may read it. */
+const rememberFor = (home: string, url: string, apiKey: string) =>
+  Effect.sync(() => writeFileSync(join(home, "cli.json"), `${JSON.stringify({ url, apiKey }, null, 2)}\n`, { mode: 0o600 }))
+
+const greeting = (url: string, apiKey: string) => `
+  Clawster is up.
+
+    REST        ${url}/api/v1
+    reference   ${url}/docs
+    events      ${url.replace(/^http/, "ws")}/events
+    health      ${url}/health
+    API key     ${apiKey}
+
+  Try:
+
+    npm run clawster -- task submit "Say hello" --wait
+    npm run clawster -- status
+    curl -H "authorization: Bearer ${apiKey}" -H "content-type: application/json" \\
+      -d '{"payload":{"message":"Say hello"}}' "${url}/api/v1/tasks?wait=30000"
+
+  Ctrl-C stops everything in order.
+`
+
+export const run = (given: Partial<Options.UpOptions> = {}) =>
+  Effect.scoped(
+    Effect.gen(function*() {
+      yield* say("\n  Clawster\n")
+      yield* Effect.addFinalizer(() => say("  stopped"))
+      const { apiKey, home, url } = yield* Stack.start({ ...Options.defaults, ...given })
+      yield* rememberFor(home, url, apiKey)
+      yield* say(greeting(url, apiKey))
+      yield* Effect.addFinalizer(() => say("\n  stopping: gateways, HTTP, runners, PostgreSQL"))
+      return yield* Effect.never
+    })
+  )

@@ -1,0 +1,101 @@
+/**
+ * The runner processes of `up`: started in groups of their own, so that a Ctrl-C reaches only `up`, which then stops them in order. Each holds our end of
+ * a pipe as its life-line: it stops by itself when `up` is gone. One that dies is started again, at most five times a minute.
+ */
+import { Clock, Effect, Schedule, Schema, type Scope } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdirSync, openSync } from "node:fs"
+import { createServer } from "node:net"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+export class RunnerFailed extends Schema.TaggedError<RunnerFailed>()("RunnerFailed", { message: Schema.String }) {}
+
+export interface RunnerProcess {
+  readonly name: string
+  readonly port: number
+  readonly log: string
+  /** Of the process that runs now. */
+  readonly pid: Effect.Effect<number | undefined>
+  readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
+}
+
+export interface RunnerOptions {
+  readonly name: string
+  readonly home: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+const entry = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "../runner.ts" : "../runner.js", import.meta.url))
+const stopPatience = "20 seconds"
+const restartsAMinute = 5
+
+export const freePort = Effect.callback<number>((resume) => {
+  const server = createServer()
+  server.listen(0, "127.0.0.1", () => {
+    const { port } = server.address() as { port: number }
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+const isRunning = (child: ChildProcess) => child.exitCode === null && child.signalCode === null
+
+const exitOf = (child: ChildProcess) =>
+  Effect.callback<void>((resume) => {
+    if (!isRunning(child)) return resume(Effect.void)
+    child.once("exit", () => resume(Effect.void))
+  })
+
+const end = (child: ChildProcess) =>
+  Effect.suspend(() => {
+    if (!isRunning(child)) return Effect.void
+    child.kill("SIGTERM")
+    return exitOf(child).pipe(
+      Effect.timeoutOrElse({
+        duration: stopPatience,
+        orElse: () => Effect.andThen(Effect.sync(() => void child.kill("SIGKILL")), exitOf(child))
+      })
+    )
+  })
+
+/** Starts one runner; it is stopped, and waited for, when the scope closes. */
+export const start = Effect.fnUntraced(function*(
+  options: RunnerOptions
+): Effect.fn.Return<RunnerProcess, never, Scope.Scope> {
+  const port = yield* freePort
+  const logs = join(options.home, "logs")
+  mkdirSync(logs, { recursive: true })
+  const log = join(logs, `${options.name}.log`)
+  let current: ChildProcess | undefined
+
+  const run = Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const output = openSync(log, "a")
+      current = spawn(process.execPath, [entry], {
+        env: { ...process.env, ...options.env, CLAWSTER_RUNNER_PORT: String(port), CLAWSTER_LIFELINE: "1" },
+        stdio: ["pipe", output, output],
+        detached: true
+      })
+      return current
+    }),
+    exitOf,
+    end
+  )
+  let recent: ReadonlyArray<number> = []
+  const keep = Effect.gen(function*() {
+    yield* run
+    const now = yield* Clock.currentTimeMillis
+    recent = [...recent.filter((at) => now - at < 60_000), now]
+    yield* Effect.logWarning(`${options.name} ended; it is started again. Its log: ${log}`)
+    yield* Effect.sleep(recent.length > restartsAMinute ? "1 minute" : "1 second")
+  })
+  yield* Effect.forkScoped(Effect.repeat(keep, Schedule.forever))
+  yield* Effect.yieldNow
+  return {
+    name: options.name,
+    port,
+    log,
+    pid: Effect.sync(() => current?.pid),
+    kill: (signal) => Effect.sync(() => void current?.kill(signal))
+  }
+})
