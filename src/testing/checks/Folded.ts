@@ -1,0 +1,77 @@
+/**
+ * The states of all actors, folded from the journal alone, by the definitions and not by the actors. Others ask it what an actor's state is, or was
+ * after a given entry.
+ */
+import type { ActorDefinition, Timer, View } from "../../actor/Actor.ts"
+import * as Codec from "../../actor/Codec.ts"
+import type { StoredRow } from "../store/Database.ts"
+
+/** What the checks need of an actor's definition, whatever its types. */
+export interface AnyDefinition extends Pick<ActorDefinition<string, never, unknown, { readonly _tag: string }>, "stateVersion"> {
+  readonly entity: { readonly type: string; readonly protocol: unknown }
+  readonly state: unknown
+  readonly event: unknown
+  readonly initial: (entityId: string) => unknown
+  readonly evolve: (state: never, event: never) => unknown
+  readonly timers?: ((state: never) => ReadonlyArray<Timer>) | undefined
+  readonly activities?: ((state: never) => ReadonlyArray<unknown>) | undefined
+  readonly view?: ((state: never, entityId: string) => View | undefined) | undefined
+}
+
+export interface Fold {
+  readonly entityId: string
+  readonly definition: AnyDefinition
+  readonly codec: Codec.ActorCodec<unknown, { readonly _tag: string }>
+  state: unknown
+  seq: number
+  /** By `seq`, from the first on; only for actors that keep them. */
+  readonly states: Array<{ readonly state: unknown; readonly committedAt: number }>
+}
+
+export class Folded {
+  readonly actors = new Map<string, Fold>()
+  /** What each row of the last look found set. */
+  readonly timersBefore = new Map<StoredRow, ReadonlyArray<Timer>>()
+  readonly #definitions: ReadonlyMap<string, AnyDefinition>
+  readonly #codecs: ReadonlyMap<string, Fold["codec"]>
+  readonly #keepStates: ReadonlySet<string>
+
+  constructor(definitions: ReadonlyArray<AnyDefinition>, keepStates: ReadonlySet<string>) {
+    this.#definitions = new Map(definitions.map((definition) => [definition.entity.type, definition]))
+    this.#codecs = new Map(definitions.map((definition) => [
+      definition.entity.type,
+      Codec.make(definition as never) as unknown as Fold["codec"]
+    ]))
+    this.#keepStates = keepStates
+  }
+
+  of(entityType: string, entityId: string): Fold | undefined {
+    const definition = this.#definitions.get(entityType)
+    if (definition === undefined) return undefined
+    const key = `${entityType}/${entityId}`
+    let fold = this.actors.get(key)
+    if (fold === undefined) {
+      const state = definition.initial(entityId)
+      const codec = this.#codecs.get(entityType)!
+      fold = { entityId, definition, codec, state, seq: 0, states: [] }
+      if (this.#keepStates.has(entityType)) fold.states.push({ state, committedAt: -Infinity })
+      this.actors.set(key, fold)
+    }
+    return fold
+  }
+
+  /** Takes what was committed since the last look. */
+  take(fresh: ReadonlyArray<StoredRow>): void {
+    this.timersBefore.clear()
+    for (const row of fresh) this.#add(row)
+  }
+
+  #add(row: StoredRow): void {
+    const fold = this.of(row.entityType, row.entityId)
+    if (fold === undefined) return
+    this.timersBefore.set(row, row.requestId === null ? fold.definition.timers?.(fold.state as never) ?? [] : [])
+    for (const event of row.events) fold.state = fold.definition.evolve(fold.state as never, fold.codec.decodeEvent(event) as never)
+    fold.seq = row.seq
+    if (fold.states.length > 0) fold.states.push({ state: fold.state, committedAt: row.committedAt })
+  }
+}

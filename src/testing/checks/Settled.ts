@@ -1,0 +1,21 @@
+/**
+ * I14: once nothing is wrong any more, every shard gets one owner that is alive, and no message waits in an outbox. A watcher reports only at the end of
+ * a run; `unsettled` is also asked in between, to learn when that is.
+ */
+import type { Violation } from "./History.ts"
+import type { Observation, Watcher } from "./Observation.ts"
+
+const sample = (names: ReadonlyArray<string>) => `${names.slice(0, 5).join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""}`
+
+export const unsettled = ({ now, runners, shards, store }: Observation): ReadonlyArray<string> => {
+  const alive = new Set([...runners].filter(([, { healthy, leaseUntil }]) => healthy && leaseUntil >= now).map(([name]) => name))
+  const orphans = [...shards].filter(([, { owner }]) => owner === null || !alive.has(owner)).map(([shardId]) => shardId)
+  const waiting = [...store.actors].filter(([, { outbox }]) => outbox.size > 0).map(([actor]) => actor)
+  return [
+    ...(orphans.length === 0 ? [] : [`shards without a living owner: ${sample(orphans)}`]),
+    ...(waiting.length === 0 ? [] : [`actors with messages to relay: ${sample(waiting)}`])
+  ]
+}
+
+export const settled = (): Watcher => (observation): ReadonlyArray<Violation> =>
+  observation.end ? unsettled(observation).map((message) => ({ invariant: "I14", message })) : []

@@ -1,0 +1,73 @@
+/** What a simulated process runs: the cluster's own runner and client, over the virtual network and the virtual store. */
+import { Layer } from "effect"
+import { MessageStorage, RunnerHealth, RunnerServer, Sharding } from "effect/cluster"
+import { RpcSerialization, RpcServer } from "effect/rpc"
+import { ActorDirectory } from "../../actor/ActorDirectory.ts"
+import type { Journal } from "../../actor/Journal.ts"
+import * as Wakes from "../../actor/Wakes.ts"
+import { defaultPlacement, type Placement } from "../../schema/Ids.ts"
+import * as ClusterConfig from "../../shards/ClusterConfig.ts"
+import * as FailureDetector from "../../shards/FailureDetector.ts"
+import * as Held from "../../shards/Held.ts"
+import * as LeaseHealth from "../../shards/LeaseHealth.ts"
+import * as RunnerSockets from "../../shards/RunnerSockets.ts"
+import type { Database } from "../store/Database.ts"
+import * as JournalTable from "../store/JournalTable.ts"
+import * as LeaseTable from "../store/LeaseTable.ts"
+import type { Host } from "../world/Host.ts"
+import * as SocketLayers from "../world/SocketLayers.ts"
+import type { Sockets } from "../world/Sockets.ts"
+
+export interface RunnerOptions {
+  readonly host: Host
+  readonly database: Database
+  readonly sockets: Sockets
+  readonly placements: ReadonlyArray<Placement>
+  readonly leaseMillis: number
+  readonly granted: (grant: LeaseTable.Grant) => void
+  readonly journal?: ((journal: Journal["Service"]) => Journal["Service"]) | undefined
+}
+
+export const runnerPort = 1
+
+const storage = ({ database, granted, host }: Pick<RunnerOptions, "database" | "granted" | "host">) =>
+  LeaseTable.layer(database, host, granted).pipe(Layer.provideMerge(Held.layer))
+
+/** The counterpart of `Cluster.layerRunner`. */
+export const runner = (options: RunnerOptions) => {
+  const { database, host, journal, leaseMillis, placements, sockets } = options
+  return ActorDirectory.layer.pipe(
+    Layer.provideMerge(Wakes.layer()),
+    Layer.provideMerge(JournalTable.layer(database, host, journal)),
+    Layer.provideMerge(FailureDetector.layer(FailureDetector.defaults, SocketLayers.knockOver(sockets, host))),
+    Layer.provideMerge(
+      RunnerServer.layer.pipe(
+        Layer.provideMerge(Sharding.layer),
+        Layer.provideMerge(RunnerSockets.layerOver(SocketLayers.connections(sockets, host))),
+        Layer.provide(RpcServer.layerProtocolSocketServer),
+        Layer.provide([SocketLayers.socketServer(sockets, host), LeaseHealth.layer])
+      )
+    ),
+    Layer.provideMerge(storage(options)),
+    Layer.provide(MessageStorage.layerNoop),
+    Layer.provide(RpcSerialization.layerNdjson),
+    Layer.provideMerge(ClusterConfig.runner({
+      host: host.name,
+      port: runnerPort,
+      placements,
+      serves: [defaultPlacement, ...placements],
+      leaseMillis
+    }))
+  )
+}
+
+/** The counterpart of `Cluster.layerClient`. */
+export const client = (options: Omit<RunnerOptions, "leaseMillis" | "journal">) =>
+  Sharding.layer.pipe(
+    Layer.provideMerge(RunnerSockets.layerOver(SocketLayers.connections(options.sockets, options.host))),
+    Layer.provide(RunnerHealth.layerNoop),
+    Layer.provide(storage(options)),
+    Layer.provide(MessageStorage.layerNoop),
+    Layer.provide(RpcSerialization.layerNdjson),
+    Layer.provide(ClusterConfig.client(options.placements))
+  )

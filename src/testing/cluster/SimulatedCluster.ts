@@ -1,0 +1,218 @@
+/** Runners, a client and the world outside, each a process of its own on one virtual network with one virtual store. */
+import { type Context, Effect, Exit, Layer, Scope } from "effect"
+import { MachineId, type Sharding, Snowflake } from "effect/cluster"
+import type { ActorDirectory } from "../../actor/ActorDirectory.ts"
+import type { Journal } from "../../actor/Journal.ts"
+import type { Ownership } from "../../actor/Ownership.ts"
+import type { Wakes } from "../../actor/Wakes.ts"
+import type { Placement } from "../../schema/Ids.ts"
+import { Database, type StorePlant } from "../store/Database.ts"
+import type { Grant } from "../store/LeaseTable.ts"
+import { StoreAccess } from "../store/StoreAccess.ts"
+import { Host } from "../world/Host.ts"
+import { Network } from "../world/Network.ts"
+import { Sockets } from "../world/Sockets.ts"
+import type { World } from "../world/World.ts"
+import { OutsideProcess } from "./OutsideProcess.ts"
+import * as RunnerLayers from "./RunnerLayers.ts"
+
+/** What an actor's layer finds on every runner. */
+export type RunnerServices =
+  | Sharding.Sharding
+  | Journal
+  | Ownership
+  | Wakes
+  | ActorDirectory
+  | StoreAccess
+  | OutsideProcess
+
+export interface ClusterOptions<Outside> {
+  readonly runners: number
+  readonly actors: Layer.Layer<never, never, RunnerServices | Outside>
+  /** What lives outside of all runners and outlives them, for example gateways. Its fibers run in a process of their own. */
+  readonly outside: Layer.Layer<Outside>
+  readonly placements: ReadonlyArray<Placement>
+  readonly leaseMillis: number
+  readonly plant: Plant
+}
+
+/** Bugs planted in the system under test, so that a checker can be seen to fire. */
+export interface Plant extends StorePlant {
+  /** Changes the journal of every runner. */
+  readonly journal?: (journal: Journal["Service"]) => Journal["Service"]
+}
+
+interface Machine {
+  readonly name: string
+  incarnation: number
+  skewMillis: number
+  host: Host | undefined
+  scope: Scope.Closeable | undefined
+  /** Present once the runner has started. */
+  context: Context.Context<never> | undefined
+}
+
+export const clientNode = "client"
+export const outsideNode = "outside"
+
+export class SimulatedCluster<Outside> {
+  readonly world: World
+  readonly network: Network
+  readonly sockets: Sockets
+  readonly database: Database
+  readonly grants: Array<Grant> = []
+  readonly client: Host
+  readonly outside: Host
+  readonly machines = new Map<string, Machine>()
+  outsideContext: Context.Context<Outside> | undefined
+  clientContext: Context.Context<Sharding.Sharding> | undefined
+  readonly #options: ClusterOptions<Outside>
+
+  constructor(world: World, options: ClusterOptions<Outside>) {
+    this.#options = options
+    this.world = world
+    this.network = new Network(world)
+    this.sockets = new Sockets(world, this.network)
+    this.database = new Database(world, this.network, options.plant)
+    this.client = new Host(world, clientNode, 1)
+    this.outside = new Host(world, outsideNode, 1)
+    for (let n = 1; n <= options.runners; n++) {
+      const name = `runner-${n}`
+      this.machines.set(name, { name, incarnation: 0, skewMillis: 0, host: undefined, scope: undefined, context: undefined })
+    }
+  }
+
+  begin(): void {
+    this.#build(this.outside, this.#options.outside, (context) => {
+      this.outsideContext = context
+      for (const name of this.machines.keys()) this.start(name)
+    })
+    const { client: host, database, sockets } = this
+    const layer = RunnerLayers.client({
+      host,
+      database,
+      sockets,
+      placements: this.#options.placements,
+      granted: () => {}
+    })
+    this.#build(host, layer, (context) => {
+      this.clientContext = context
+    })
+  }
+
+  start(name: string): boolean {
+    const machine = this.machines.get(name)!
+    if (machine.host !== undefined) return false
+    const host = new Host(this.world, name, ++machine.incarnation)
+    host.skewMillis = machine.skewMillis
+    machine.host = host
+    this.sockets.dark.delete(name)
+    this.world.log(name, `starts, the ${machine.incarnation}. time`, true)
+    const { actors, leaseMillis, placements, plant } = this.#options
+    const { database, sockets } = this
+    const granted = (grant: Grant) => void this.grants.push(grant)
+    const runner = RunnerLayers.runner({ host, database, sockets, placements, leaseMillis, granted, journal: plant.journal })
+    const layer = actors.pipe(
+      Layer.provideMerge(runner),
+      Layer.provide([
+        Layer.succeed(StoreAccess, StoreAccess.of(StoreAccess.over(database, host))),
+        Layer.succeed(OutsideProcess, OutsideProcess.of(OutsideProcess.between(host, this.outside)))
+      ]),
+      Layer.provide(Layer.succeedContext(this.outsideContext!))
+    )
+    this.#build(host, layer, (context, scope) => {
+      machine.context = context
+      machine.scope = scope
+    })
+    return true
+  }
+
+  /** SIGKILL; `quietly`: the machine is gone with it, and no port refuses. */
+  crash(name: string, quietly: boolean): boolean {
+    const machine = this.machines.get(name)!
+    const { host } = machine
+    if (host === undefined) return false
+    this.world.log(name, quietly ? "loses power" : "is killed", true)
+    this.#gone(machine, host, quietly)
+    return true
+  }
+
+  /** SIGTERM; killed when it has not stopped after `patienceMillis`. */
+  stop(name: string, patienceMillis: number): boolean {
+    const machine = this.machines.get(name)!
+    const { host, scope } = machine
+    if (host === undefined || scope === undefined || host.status !== "running") return false
+    this.world.log(name, "is asked to stop", true)
+    const end = () => {
+      if (machine.host !== host) return
+      this.world.log(name, "has stopped", true)
+      this.#gone(machine, host, false)
+    }
+    const patience = this.world.after(patienceMillis, () => {
+      if (machine.host === host) this.world.log(name, "did not stop in time", true)
+      end()
+    })
+    host.run(Scope.close(scope, Exit.void)).addObserver(() => {
+      patience.cancel()
+      end()
+    })
+    machine.scope = undefined
+    return true
+  }
+
+  freeze(name: string): boolean {
+    const { host } = this.machines.get(name)!
+    if (host?.status !== "running") return false
+    this.world.log(name, "is frozen", true)
+    host.freeze()
+    return true
+  }
+
+  thaw(name: string, host: Host): void {
+    if (host.status !== "frozen") return
+    this.world.log(name, `thaws with ${host.deferred.length} events waiting`, true)
+    host.thaw()
+  }
+
+  skew(name: string, millis: number): boolean {
+    const machine = this.machines.get(name)!
+    machine.skewMillis += millis
+    if (machine.host === undefined) return false
+    machine.host.skewMillis = machine.skewMillis
+    this.world.log(name, `its clock jumps by ${millis} ms`, true)
+    return true
+  }
+
+  #gone(machine: Machine, host: Host, quietly: boolean): void {
+    machine.host = undefined
+    machine.context = undefined
+    machine.scope = undefined
+    host.kill()
+    this.sockets.crash(host, quietly)
+  }
+
+  #build<A>(
+    host: Host,
+    layer: Layer.Layer<A, unknown>,
+    built: (context: Context.Context<A>, scope: Scope.Closeable) => void
+  ): void {
+    const { world } = this
+    host.run(Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const memo = Layer.makeMemoMapUnsafe()
+      yield* memo.getOrElseMemoize(Snowflake.layerGenerator, scope, (inner, own) =>
+        Layer.buildWithMemoMap(snowflakes, inner, own))
+      built(yield* Layer.buildWithMemoMap(layer, memo, scope), scope)
+    }).pipe(
+      Effect.catchCause((cause) =>
+        Effect.sync(() => world.trace.note(world.now, host.name, `did not start: ${String(cause)}`))
+      )
+    ))
+  }
+}
+
+/** The cluster's own generator draws its first machine id from Math.random; a runner gets its id when it has registered. */
+const snowflakes = Layer.effect(
+  Snowflake.Generator,
+  Effect.tap(Snowflake.makeGenerator, (generator) => generator.setMachineId(MachineId.make(1_023)))
+)

@@ -1,0 +1,115 @@
+/** Draws a list of faults from a seed. The last of them is over before the run is, so that what heals can be seen to heal. */
+import { databaseNode } from "../store/Database.ts"
+import type { Prng } from "../world/Prng.ts"
+import { endOf, type Fault, type FaultKind } from "./Fault.ts"
+
+export interface PlanOptions {
+  /** Absent: all but `outside`. */
+  readonly kinds?: ReadonlyArray<FaultKind>
+  /** Mean time from one fault to the next; 6 s when absent. */
+  readonly everyMillis?: number
+  /** What the scenario's own world can suffer. */
+  readonly outside?: (random: Prng, at: number) => Fault
+}
+
+interface Setting {
+  readonly runners: ReadonlyArray<string>
+  readonly durationMillis: number
+  readonly leaseMillis: number
+}
+
+export type FaultSource = ReadonlyArray<Fault> | PlanOptions
+
+const ordinary: ReadonlyArray<FaultKind> = ["crash", "freeze", "stop", "partition", "network", "store", "skew"]
+/** At the start, for the first assignments; at the end, for the last fault to heal within the run. */
+const quietMillis = 5_000
+/** For a runner to be back before it is struck again. */
+const restMillis = 2_000
+const feltMillis = 2_500
+
+const draw = (kind: FaultKind, at: number, random: Prng, setting: Setting, options: PlanOptions): Fault => {
+  const runner = random.pick(setting.runners)
+  const processes = [...setting.runners, "client"]
+  const pair = (nodes: ReadonlyArray<string>) => {
+    const from = random.pick(nodes)
+    return { from, to: random.pick(nodes.filter((node) => node !== from)) }
+  }
+  switch (kind) {
+    case "crash":
+      return { kind, at, runner, forMillis: Math.round(random.between(200, 15_000)), quietly: random.chance(0.3) }
+    case "freeze":
+      return { kind, at, runner, forMillis: Math.round(random.between(100, 3 * setting.leaseMillis)) }
+    case "stop":
+      return { kind, at, runner, forMillis: Math.round(random.between(2_000, 15_000)) }
+    case "partition":
+      return { kind, at, ...pair([...processes, databaseNode]), forMillis: Math.round(random.between(5_500, 20_000)), oneWay: random.chance(0.4) }
+    case "network": {
+      const what = random.int(0, 3)
+      return {
+        kind,
+        at,
+        /** Only packets of a connection have an order and can come twice. */
+        ...pair(what >= 2 ? processes : [...processes, databaseNode]),
+        forMillis: Math.round(random.between(5_500, 20_000)),
+        ...(what === 0 ? { delayMillis: [20, Math.round(random.between(100, 2_000))] as const } : {}),
+        ...(what === 1 ? { drop: 0.3 } : {}),
+        ...(what === 2 ? { duplicate: 0.5, reorder: 0.5 } : {}),
+        ...(what === 3 ? { reorder: 0.5 } : {})
+      }
+    }
+    case "store": {
+      const trouble = random.pick(["slow", "refuse", "lose-reply", "down", "full"] as const)
+      const whole = trouble === "down" || trouble === "full"
+      return {
+        kind,
+        at,
+        trouble,
+        probability: whole ? 1 : 0.3,
+        forMillis: Math.round(random.between(whole ? 1_500 : 3_000, whole ? 8_000 : 10_000)),
+        ...(random.chance(0.5) ? { from: runner } : {})
+      }
+    }
+    case "skew":
+      return { kind, at, runner, millis: Math.round(random.between(-2_000, 2_000)) }
+    case "outside":
+      return options.outside!(random, at)
+  }
+}
+
+/** The two ends that must be there for a fault to be felt; none for those that are felt by whoever is there. */
+const linkOf = (fault: Fault): ReadonlyArray<string> => {
+  if (fault.kind === "partition" || fault.kind === "network") return [fault.from, fault.to]
+  return fault.kind === "store" && fault.from !== undefined ? [fault.from, databaseNode] : []
+}
+
+export const plan = (random: Prng, setting: Setting, options: PlanOptions): ReadonlyArray<Fault> => {
+  const kinds = options.kinds ?? (options.outside === undefined ? ordinary : [...ordinary, "outside" as const])
+  const every = options.everyMillis ?? 6_000
+  const faults: Array<Fault> = []
+  /** One thing at a time for each process. */
+  const busyUntil = new Map<string, number>()
+  /** Until when a runner is left alone, for something else to be felt by it. */
+  const neededUntil = new Map<string, number>()
+  const heldUntil = new Map<string, number>()
+  const busy = (node: string) => busyUntil.get(node) ?? 0
+  let at = quietMillis
+  while (true) {
+    at += Math.round(-Math.log(1 - random.next()) * every)
+    if (at > setting.durationMillis - quietMillis) return faults
+    const fault = draw(random.pick(kinds), at, random, setting, options)
+    if (endOf(fault) > setting.durationMillis - quietMillis) continue
+    if ("runner" in fault) {
+      if (Math.max(busy(fault.runner), neededUntil.get(fault.runner) ?? 0) > at) continue
+      busyUntil.set(fault.runner, endOf(fault) + restMillis)
+    }
+    /** What is done to a link or to a store's caller is felt only while they are there, and while nothing else holds that link. */
+    const needs = linkOf(fault)
+    const from = Math.max(at, ...needs.map(busy))
+    if (endOf(fault) < from + feltMillis && needs.some((node) => busy(node) > at)) continue
+    const link = [...needs].sort().join(" ")
+    if ((heldUntil.get(link) ?? 0) > at) continue
+    if (needs.length > 0) heldUntil.set(link, endOf(fault))
+    for (const node of needs) neededUntil.set(node, Math.max(neededUntil.get(node) ?? 0, from + feltMillis))
+    faults.push(fault)
+  }
+}

@@ -1,0 +1,13 @@
+/** A simulated cluster for actors of your own: see docs/testing.md. */
+export type { Violation } from "./checks/History.ts"
+export { type Observation, rowByRow, type Watcher } from "./checks/Observation.ts"
+export { OutsideProcess } from "./cluster/OutsideProcess.ts"
+export type { Plant, RunnerServices } from "./cluster/SimulatedCluster.ts"
+export { describe as describeFault, type Fault, type FaultKind } from "./faults/Fault.ts"
+export type { Disturb, FaultRecord } from "./faults/Inflict.ts"
+export type { FaultSource, PlanOptions } from "./faults/Plan.ts"
+export * as Simulation from "./Simulation.ts"
+export { StoreAccess } from "./store/StoreAccess.ts"
+export { type Failure, sweep, type Summary } from "./Sweep.ts"
+export { Workload } from "./Workload.ts"
+export { Prng } from "./world/Prng.ts"

@@ -1,0 +1,72 @@
+/** What lanes and sessions read of the store, from the virtual one: the fleet by polling its views, task rows when asked. */
+import { Effect, Layer, PubSub, Schedule, Schema, Stream } from "effect"
+import { MemoryStore } from "../../actor/MemoryJournal.ts"
+import { Fleet } from "../../entities/Fleet.ts"
+import * as MemoryTaskRows from "../../entities/Lane/MemoryTaskRows.ts"
+import { TaskRows } from "../../entities/TaskRows.ts"
+import { ActorUnavailable } from "../../schema/Errors.ts"
+import { InstanceStatus } from "../../schema/Instance.ts"
+import { answerTimeout } from "../../shards/reads/Unavailable.ts"
+import { StoreAccess } from "../store/StoreAccess.ts"
+
+const refreshEvery = "200 millis"
+
+const decode = Schema.decodeUnknownSync(
+  Schema.toCodecJson(InstanceStatus) as unknown as Schema.Codec<InstanceStatus, unknown>
+)
+
+const fleet = Layer.effect(
+  Fleet,
+  Effect.gen(function*() {
+    const access = yield* StoreAccess
+    const changes = yield* PubSub.sliding<void>(1)
+    const known = new Map<string, { readonly doc: unknown; readonly status: InstanceStatus }>()
+    const refresh = Effect.gen(function*() {
+      const docs = yield* access.read("read fleet", (store) =>
+        [...store.actors.values()].flatMap(({ address, view }) =>
+          address.entityType === "Instance" && view !== undefined && view.doc !== null ? [[address.entityId, view.doc] as const] : []
+        ))
+      let changed = docs.length !== known.size
+      const present = new Set(docs.map(([id]) => id))
+      for (const id of [...known.keys()]) if (!present.has(id)) known.delete(id)
+      for (const [id, doc] of docs) {
+        if (known.get(id)?.doc === doc) continue
+        known.set(id, { doc, status: decode(doc) })
+        changed = true
+      }
+      if (changed) yield* PubSub.publish(changes, undefined)
+    })
+    yield* refresh.pipe(Effect.timeout(answerTimeout), Effect.ignoreCause, Effect.repeat(Schedule.spaced(refreshEvery)), Effect.forkScoped)
+    return Fleet.of({
+      snapshot: Effect.sync(() => [...known.values()].map(({ status }) => status)),
+      changes: Stream.fromPubSub(changes)
+    })
+  })
+)
+
+const unavailable = new ActorUnavailable({ message: "the store does not answer; try again", retryAfterMillis: 1_000 })
+
+const tasks = Layer.effect(
+  TaskRows,
+  Effect.gen(function*() {
+    const access = yield* StoreAccess
+    const read = <A>(ask: (rows: TaskRows["Service"]) => Effect.Effect<A, ActorUnavailable>): Effect.Effect<A, ActorUnavailable> =>
+      access.read("read tasks", (store) =>
+        Effect.runSync(Effect.flatMap(TaskRows, ask).pipe(
+          Effect.provide(MemoryTaskRows.layer),
+          Effect.provideService(MemoryStore, store)
+        ))).pipe(
+          Effect.timeout(answerTimeout),
+          Effect.mapError(() => unavailable)
+        )
+    return TaskRows.of({
+      pending: (lane, after, limit) => read((rows) => rows.pending(lane, after, limit)),
+      scheduled: (lane, after, limit) => read((rows) => rows.scheduled(lane, after, limit)),
+      deadLettered: (lane, after, limit) => read((rows) => rows.deadLettered(lane, after, limit)),
+      deadlines: (lane, limit) => read((rows) => rows.deadlines(lane, limit)),
+      get: (lane, taskIds) => read((rows) => rows.get(lane, taskIds))
+    })
+  })
+)
+
+export const layer = Layer.mergeAll(fleet, tasks)

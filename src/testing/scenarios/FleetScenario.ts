@@ -1,0 +1,75 @@
+/** The whole of Clawster on a simulated cluster: lanes, sessions and instances over simulated gateways that fail too. */
+import { Context, Effect, Layer } from "effect"
+import { InstanceActor } from "../../entities/Instance/InstanceActor.ts"
+import * as InstanceLayer from "../../entities/Instance/InstanceLayer.ts"
+import { LaneActor } from "../../entities/Lane/LaneActor.ts"
+import { LaneLayer } from "../../entities/Lane/LaneLayer.ts"
+import { SessionActor } from "../../entities/Session/SessionActor.ts"
+import * as SessionLayer from "../../entities/Session/SessionLayer.ts"
+import { SimulatedFleet } from "../../instances/simulated/SimulatedFleet.ts"
+import { watchCaps } from "../checks/Caps.ts"
+import { eventsOf, type Violation } from "../checks/History.ts"
+import { rowByRow, type Watcher } from "../checks/Observation.ts"
+import { watchPriority, watchTurnOrder } from "../checks/Order.ts"
+import { allEnded, watchOutcomes } from "../checks/Outcomes.ts"
+import type { PlanOptions } from "../faults/Plan.ts"
+import type { Run } from "../Run.ts"
+import type { Scenario } from "../Simulation.ts"
+import * as FleetDrivers from "./FleetDrivers.ts"
+import * as FleetFaults from "./FleetFaults.ts"
+import * as FleetReads from "./FleetReads.ts"
+import { probe, workload } from "./FleetWorkload.ts"
+
+const actors = Layer.mergeAll(LaneLayer, InstanceLayer.layer, SessionLayer.layer).pipe(
+  Layer.provide([FleetReads.layer, FleetDrivers.layer])
+)
+
+const turnEnds = new Set(["session.turn_completed", "session.turn_failed", "session.turn_aborted"])
+
+/** I2 for turns. */
+const openTurns = (history: Parameters<typeof allEnded>[0]): ReadonlyArray<string> => {
+  const open = new Set<string>()
+  for (const { event, row } of eventsOf(history)) {
+    const turn = `${row.entityId} ${event["turnId"]}`
+    if (event._tag === "session.turn_queued") open.add(turn)
+    if (turnEnds.has(event._tag)) open.delete(turn)
+  }
+  return [...open]
+}
+
+/** I3 at the model: one run key is one turn there, however often it is asked for. */
+const runOnce = (fleet: () => SimulatedFleet["Service"] | undefined) => (): Watcher => () =>
+  (fleet()?.executions.all() ?? []).flatMap(({ executions, runKey }): ReadonlyArray<Violation> =>
+    executions > 1 ? [{ invariant: "I3", message: `run ${runKey} reached the model ${executions} times` }] : [])
+
+const unfinished = ({ history }: Run<SimulatedFleet>): ReadonlyArray<string> => [
+  ...allEnded(history).map(({ message }) => message),
+  ...openTurns(history).map((turn) => `${turn} was accepted and never ended`)
+].slice(0, 5)
+
+/** Each call is a scenario of its own, with a fleet of its own. */
+export const make = (): Scenario<SimulatedFleet> => {
+  let fleet: SimulatedFleet["Service"] | undefined
+  return {
+    actors: actors as Scenario<SimulatedFleet>["actors"],
+    definitions: [LaneActor, InstanceActor, SessionActor],
+    outside: SimulatedFleet.layer({ resumeAfterMillis: 1_000, startMillis: 300 }),
+    disturb: (context) => {
+      fleet = Context.get(context, SimulatedFleet)
+      return FleetFaults.disturb(context)
+    },
+    workload: Effect.tap(SimulatedFleet, (found) => Effect.sync(() => (fleet = found))).pipe(Effect.andThen(workload)),
+    checks: [
+      rowByRow(watchOutcomes),
+      rowByRow(watchCaps),
+      rowByRow(watchTurnOrder),
+      rowByRow(watchPriority),
+      runOnce(() => fleet)
+    ],
+    probe,
+    unfinished,
+    settleMillis: 180_000
+  }
+}
+
+export const faults: PlanOptions = { outside: FleetFaults.draw }

@@ -1,0 +1,81 @@
+/** The statements of StoredJournal.ts on the virtual store, by the same rules as on PostgreSQL. */
+import { Effect, Layer } from "effect"
+import { type Commit, Journal } from "../../actor/Journal.ts"
+import { answersOf, conflicts, stored, wakesOf } from "../../actor/MemoryJournal.ts"
+import { claimKey, WriteFailed } from "../../shards/GroupCommit.ts"
+import * as StoredJournal from "../../shards/StoredJournal.ts"
+import type { Host } from "../world/Host.ts"
+import { type Database, failed } from "./Database.ts"
+
+const uniqueViolation = "a row with this key is there already"
+
+/** As the one statement of CommitStatement.ts does it. */
+const writeGroup = (database: Database, commits: ReadonlyArray<Commit>): ReadonlySet<string> => {
+  const { plant, store } = database
+  const claims = commits.map(({ address, epoch }) => ({ shardId: address.shardId, epoch }))
+  const valid = new Set(
+    claims.filter(({ epoch, shardId }) => plant.withoutFence === true || store.epochs.get(shardId) === epoch).map(claimKey)
+  )
+  if (claims.some((claim) => !valid.has(claimKey(claim)))) return valid
+  const actors = new Set(commits.map(({ address }) => `${address.entityType}/${address.entityId}`))
+  const twice = actors.size < commits.length
+  if (plant.withoutUniqueness !== true && (twice || commits.some((commit) => conflicts(store, commit)))) {
+    throw failed(uniqueViolation)
+  }
+  for (const commit of commits) database.commit(commit)
+  return valid
+}
+
+const asStored = (commits: ReadonlyArray<Commit>): ReadonlyArray<Commit> => JSON.parse(JSON.stringify(commits))
+
+const statements = (database: Database, host: Host): StoredJournal.JournalStatements => {
+  const { store } = database
+  return {
+    write: (commits) => {
+      const rows = asStored(commits)
+      const label = `commit ${rows.map(({ address, entries, epoch }) =>
+        `${address.entityType}/${address.entityId} ${entries[0]?.seq}+${entries.length} under ${epoch}`).join(", ")}`
+      return database.statement(host, "write", label, () => writeGroup(database, rows)).pipe(
+        Effect.mapError(({ message }) =>
+          new WriteFailed({ reason: message === uniqueViolation ? "Conflict" : "Unknown", message })
+        )
+      )
+    },
+    removeOutbox: (messages) =>
+      database.statement(host, "write", `acknowledge ${messages.length}`, () => {
+        for (const { entityId, entityType, ordinal, seq } of messages) {
+          store.actors.get(`${entityType}/${entityId}`)?.outbox.delete(`${entityType}/${entityId}/${seq}/${ordinal}`)
+        }
+      }),
+    snapshot: (address, version) =>
+      database.statement(host, "read", `load ${address.entityType}/${address.entityId}`, () => {
+        const { snapshot } = stored(store, address)
+        return snapshot?.version === version ? snapshot : undefined
+      }),
+    entriesAfter: (address, seq) =>
+      database.statement(host, "read", "read entries", () => stored(store, address).entries.filter((entry) => entry.seq > seq)),
+    outbox: (address) =>
+      database.statement(host, "read", "read outbox", () =>
+        [...stored(store, address).outbox.values()].sort((a, b) => a.seq - b.seq || a.ordinal - b.ordinal)),
+    wake: (address) => database.statement(host, "read", "read wake", () => stored(store, address).wake),
+    findAnswers: (address, requestIds) =>
+      database.statement(host, "read", "find answers", () => answersOf(stored(store, address), requestIds)),
+    saveSnapshot: (address, epoch, snapshot) => {
+      const state = JSON.parse(JSON.stringify(snapshot.state))
+      return database.statement(host, "write", `snapshot ${address.entityType}/${address.entityId} ${snapshot.seq}`, () => {
+        const actor = stored(store, address)
+        if (store.epochs.get(address.shardId) !== epoch || (actor.snapshot?.seq ?? 0) > snapshot.seq) return
+        actor.snapshot = { ...snapshot, state }
+      })
+    },
+    wakes: (shardIds, until) =>
+      database.statement(host, "read", "read wakes", () => wakesOf(store, new Set(shardIds), until))
+  }
+}
+
+/** `change`: a deliberately broken journal in its place, for tests of checkers. */
+export const layer = (
+  database: Database,
+  host: Host,
+  change: (journal: Journal["Service"]) => Journal["Service"] = (journal) => journal
+) => Layer.effect(Journal, Effect.map(StoredJournal.make(statements(database, host)), change))

@@ -1,0 +1,126 @@
+/** The statements of Leases.ts on the virtual store, by the same rules as on PostgreSQL. */
+import { Context, Duration, Effect, Layer } from "effect"
+import { RunnerStorage, ShardingConfig } from "effect/cluster"
+import * as Leases from "../../shards/Leases.ts"
+import { type Lease, LeaseWatch } from "../../shards/LeaseWatch.ts"
+import type { Host } from "../world/Host.ts"
+import type { Database, RunnerRow } from "./Database.ts"
+
+/** A grant of a shard, in order: what the fence must hold to. */
+export interface Grant {
+  readonly at: number
+  readonly shardId: string
+  readonly epoch: number
+  readonly owner: string
+}
+
+const graceMillis = 1_500
+const afterStartMillis = 3_000
+
+const hasStarted = (database: Database) => database.startedAt + afterStartMillis < database.now
+
+const isGone = (database: Database, { leaseUntil }: RunnerRow) =>
+  leaseUntil + graceMillis < database.now && hasStarted(database)
+
+const isAlive = (database: Database, address: string): boolean => {
+  const runner = database.runners.get(address)
+  return runner !== undefined && runner.healthy && !isGone(database, runner)
+}
+
+const statements = (database: Database, host: Host, granted: (grant: Grant) => void): Leases.LeaseStatements => ({
+  runners: database.statement(host, "read", "read runners", () =>
+    [...database.runners].sort(([a], [b]) => a < b ? -1 : 1).map(([address, { runner }]) => ({
+      runner,
+      alive: isAlive(database, address)
+    }))),
+  register: (address, runner, healthy, leaseMillis) =>
+    database.statement(host, "write", "register", () => {
+      const machineId = database.runners.get(address)?.machineId ?? ++database.machines
+      database.runners.set(address, { machineId, runner, healthy, leaseUntil: database.now + leaseMillis })
+      return machineId
+    }),
+  unregister: (address) =>
+    database.statement(host, "write", "unregister", () => {
+      database.runners.delete(address)
+    }),
+  setHealth: (address, healthy) =>
+    database.statement(host, "write", `declare ${address} ${healthy ? "healthy" : "dead"}`, () => {
+      const runner = database.runners.get(address)
+      if (runner !== undefined) runner.healthy = healthy
+    }),
+  createShards: (shardIds) =>
+    database.statement(host, "write", "create shards", () => {
+      for (const shardId of shardIds) {
+        if (!database.shards.has(shardId)) database.shards.set(shardId, { owner: null, epoch: 0 })
+      }
+    }),
+  take: (address, shardIds) =>
+    database.statement(host, "write", `take ${shardIds.length} shards`, () =>
+      shardIds.flatMap((shardId) => {
+        const shard = database.shards.get(shardId)
+        if (shard === undefined) return []
+        if (shard.owner !== null && shard.owner !== address && isAlive(database, shard.owner)) return []
+        shard.owner = address
+        shard.epoch++
+        database.store.epochs.set(shardId, shard.epoch)
+        granted({ at: database.now, shardId, epoch: shard.epoch, owner: address })
+        return [{ shardId, epoch: shard.epoch }]
+      })),
+  renew: (address, leaseMillis, lease) =>
+    database.statement(host, "write", "renew the lease", () => {
+      const runner = database.runners.get(address)
+      if (runner === undefined || String(runner.leaseUntil) !== lease) return undefined
+      runner.leaseUntil = database.now + leaseMillis
+      return String(runner.leaseUntil)
+    }),
+  leaseOf: (address) =>
+    database.statement(host, "read", "read own lease", () => {
+      const runner = database.runners.get(address)
+      return runner === undefined ? undefined : String(runner.leaseUntil)
+    }),
+  shardsOf: (address) =>
+    database.statement(host, "read", "read own shards", () => {
+      const own: Array<{ shardId: string; epoch: number }> = []
+      for (const [shardId, { epoch, owner }] of database.shards) if (owner === address) own.push({ shardId, epoch })
+      return own
+    }),
+  release: (address, shardId) =>
+    database.statement(host, "write", `release ${shardId}`, () => {
+      const shard = database.shards.get(shardId)
+      if (shard?.owner === address) shard.owner = null
+    }),
+  releaseAll: (address) =>
+    database.statement(host, "write", "release all", () => {
+      for (const shard of database.shards.values()) if (shard.owner === address) shard.owner = null
+    }),
+  disclaim: (address, shards) =>
+    database.statement(host, "write", `disclaim ${shards.length} shards`, () => {
+      for (const { epoch, shardId } of shards) {
+        const shard = database.shards.get(shardId)
+        if (shard?.owner === address && shard.epoch === epoch) shard.owner = null
+      }
+    })
+})
+
+const watch = (database: Database, host: Host, leaseMillis: number): LeaseWatch["Service"] => ({
+  leases: database.statement(host, "read", "read leases", () =>
+    [...database.runners].map(([address, { healthy, leaseUntil }]): Lease => ({
+      address,
+      healthy,
+      state: leaseUntil < database.now ? "lapsed" : leaseUntil < database.now + leaseMillis / 2 ? "late" : "kept"
+    }))),
+  disown: (address) =>
+    database.statement(host, "write", `disown ${address}`, () => {
+      const runner = database.runners.get(address)
+      if (runner !== undefined && runner.leaseUntil < database.now && hasStarted(database)) runner.healthy = false
+    })
+})
+
+export const layer = (database: Database, host: Host, granted: (grant: Grant) => void) =>
+  Layer.effectContext(Effect.gen(function*() {
+    const config = yield* ShardingConfig.ShardingConfig
+    const leaseMillis = Duration.toMillis(Duration.fromInputUnsafe(config.shardLockExpiration))
+    return Context.make(RunnerStorage.RunnerStorage, yield* Leases.make(statements(database, host, granted))).pipe(
+      Context.add(LeaseWatch, watch(database, host, leaseMillis))
+    )
+  }))
