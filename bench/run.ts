@@ -1,0 +1,103 @@
+/** `npm run bench`: every case beside its baseline, in one run on one machine. See README.md. */
+import { Cause, Effect, Exit, Logger } from "effect"
+import { tmpdir } from "node:os"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { type Case, type Measured, withoutTracing } from "./case.ts"
+import { accept } from "./cases/accept.ts"
+import { alone } from "./cases/alone.ts"
+import { bulkSubmit } from "./cases/bulk-submit.ts"
+import { dequeueStart } from "./cases/dequeue-start.ts"
+import { durableTask } from "./cases/durable-task.ts"
+import { hotKey } from "./cases/hot-key.ts"
+import { keyedCallEmbedded } from "./cases/keyed-call-embedded.ts"
+import { keyedCall } from "./cases/keyed-call.ts"
+import { routing } from "./cases/routing.ts"
+import { submitDrain } from "./cases/submit-drain.ts"
+import { volatileCall } from "./cases/volatile-call.ts"
+import * as Postgres from "./postgres.ts"
+import * as Report from "./report.ts"
+
+const cases: ReadonlyArray<Case> = [
+  keyedCall,
+  keyedCallEmbedded,
+  hotKey,
+  alone,
+  volatileCall,
+  durableTask,
+  submitDrain,
+  bulkSubmit,
+  accept,
+  dequeueStart,
+  routing
+]
+const known = cases.flatMap(({ ids }) => ids)
+
+const usage = `npm run bench -- [--only ID,ID] [--rounds N] [--quick] [--directory DIR] [--output FILE]
+ids: ${known.join(", ")}`
+
+const stop = (message: string): never => {
+  process.stderr.write(`${message}\n\n${usage}\n`)
+  process.exit(2)
+}
+
+const options = (() => {
+  try {
+    return parseArgs({
+      options: {
+        only: { type: "string" },
+        rounds: { type: "string" },
+        quick: { type: "boolean", default: false },
+        directory: { type: "string", default: tmpdir() },
+        output: { type: "string", default: fileURLToPath(new URL("results/latest.json", import.meta.url)) },
+        help: { type: "boolean", default: false }
+      }
+    }).values
+  } catch (error) {
+    return stop(error instanceof Error ? error.message : String(error))
+  }
+})()
+if (options.help) {
+  process.stdout.write(`${usage}\n`)
+  process.exit(0)
+}
+
+const wanted = new Set(options.only?.split(",").map((id) => id.trim()) ?? known)
+for (const id of wanted) if (!known.includes(id)) stop(`--only: there is no case ${id}`)
+const rounds = Number(options.rounds ?? (options.quick ? 1 : 5))
+if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) stop("--rounds: a whole number from 1 to 100")
+
+const say = (text: string) => Effect.sync(() => process.stdout.write(`${text}\n`))
+
+const main = Effect.gen(function* () {
+  const began = Report.circumstances()
+  const sync = Postgres.syncMillis(options.directory)
+  yield* say(`${began.cores} × ${began.cpu}, Node ${began.node}, commit ${began.commit}, load ${began.loadavg[0]}`)
+  yield* say(`PostgreSQL 18, fsync on, ${options.directory}: one synced 8 kB write takes ${sync} ms`)
+  yield* say(`${rounds} rounds, Clawster and baseline in turn; median, with min–max\n`)
+  const postgres = yield* Postgres.start(options.directory)
+  const bench = {
+    rounds,
+    seconds: options.quick ? 1.5 : 4,
+    scale: options.quick ? 0.25 : 1,
+    postgresPid: postgres.pid,
+    database: postgres.database
+  }
+  const rows: Array<Measured> = []
+  for (const { ids, run } of cases) {
+    if (!ids.some((id) => wanted.has(id))) continue
+    yield* say(`${new Date().toISOString().slice(11, 19)} ${ids.join(", ")} …`)
+    const found = (yield* Effect.scoped(run(bench))).filter(({ id }) => wanted.has(id))
+    for (const row of found) yield* say(`         ${Report.line(row)}`)
+    rows.push(...found)
+  }
+  yield* say(`\n${Report.table(rows)}`)
+  Report.write(options.output, began, rows, { syncMillis: sync, quick: options.quick })
+  yield* say(`\nwritten to ${options.output}`)
+}).pipe(Effect.scoped, Effect.provide([Logger.layer([]), withoutTracing]))
+
+const controller = new AbortController()
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort())
+const exit = await Effect.runPromiseExit(main, { signal: controller.signal })
+if (Exit.isFailure(exit)) process.stderr.write(`${Cause.pretty(exit.cause)}\n`)
+process.exit(Exit.isSuccess(exit) ? 0 : 1)
