@@ -10,18 +10,28 @@ const noise: ReadonlyArray<Fault> = [
   { kind: "skew", at: 8_000, runner: "runner-3", millis: 300 }
 ]
 
+/** Of ten seeds: chance decides whether a refused write was one that is missed later. */
+const firstFailing = (optionsOf: (seed: number) => Simulation.Options) =>
+  Effect.gen(function*() {
+    for (let seed = 1; seed <= 10; seed++) {
+      const options = optionsOf(seed)
+      const report = yield* Simulation.run(options)
+      if (report.violations.some(({ invariant }) => invariant === "I13")) return { options, report }
+    }
+    return assert.fail("no seed of ten broke I13")
+  })
+
 it.live("a failing run is shortened to the fault that matters, and told as a timeline", () =>
   Effect.gen(function*() {
     const guilty: Fault = { kind: "store", at: 9_000, forMillis: 9_000, trouble: "refuse", probability: 0.4 }
-    const options: Simulation.Options = {
+    const optionsOf = (seed: number): Simulation.Options => ({
       ...CounterScenario.scenario,
-      seed: 3,
+      seed,
       duration: "25 seconds",
       faults: [...noise, guilty],
       plant: { journal: (journal) => ({ ...journal, append: (commit) => Effect.ignore(journal.append(commit)) }) }
-    }
-    const report = yield* Simulation.run(options)
-    assert.include(report.violations.map(({ invariant }) => invariant), "I13")
+    })
+    const { options, report } = yield* firstFailing(optionsOf)
     const { faults, report: shrunk } = yield* Simulation.shrinkFaults(options, report)
     assert.isAtMost(faults.length, 2)
     assert.isAbove(shrunk.violations.length, 0)
