@@ -3,12 +3,15 @@
  * again, so the command happens once. When time runs out the call fails with `ActorUnavailable`: it may or may not have happened, and the
  * same request id will tell.
  */
-import { Cause, Clock, Context, Effect, Random, Schedule } from "effect"
-import type { Entity, Sharding } from "effect/cluster"
+import { Cause, Clock, Context, Effect, Option, Random, References, Schedule, Tracer } from "effect"
+import { type Entity, EntityId, Sharding } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
 import { keyedHeader, requestIdHeader, retryHeader } from "../rpc/ActorProtocol.ts"
 import { ActorUnavailable } from "../schema/Errors.ts"
+import { commands } from "./Codec.ts"
 import { Deadlines } from "./Deadlines.ts"
+import { elsewhere, FastPath, type FastTarget, isElsewhere } from "./FastPath.ts"
+import type { Asked } from "./Residents.ts"
 
 export interface CallOptions {
   /** Unique for one command to one actor. A fresh one is drawn when absent. */
@@ -76,16 +79,29 @@ const timedOut = Effect.fail(
   })
 )
 
+/** How one command reaches one actor: quickly, where that may be tried, and by the cluster. */
+interface Ways {
+  readonly fast: ((asked: Asked) => boolean) | undefined
+  readonly send: Send
+}
+
+/** A span that is kept is told of by the cluster's own delivery. */
+const isTraced = (context: Context.Context<never>): boolean =>
+  Context.getOption(context, Tracer.ParentSpan).pipe(Option.exists(({ sampled }) => sampled)) &&
+  Context.get(context, References.TracerEnabled)
+
 class Call {
   readonly #deadlines: Deadlines
-  readonly #send: Send
+  readonly #ways: Ways
+  readonly #tag: string
   readonly #payload: unknown
   readonly #options: CallOptions
   readonly #requestId: string
 
-  constructor(deadlines: Deadlines, send: Send, payload: unknown, options: CallOptions, requestId: string) {
+  constructor(deadlines: Deadlines, ways: Ways, tag: string, payload: unknown, options: CallOptions, requestId: string) {
     this.#deadlines = deadlines
-    this.#send = send
+    this.#ways = ways
+    this.#tag = tag
     this.#payload = payload
     this.#options = options
     this.#requestId = requestId
@@ -93,18 +109,54 @@ class Call {
 
   /** The first try is nearly always the only one, so it carries none of what retrying needs. */
   get run(): Effect.Effect<unknown, unknown> {
-    const started = Effect.clockWith((clock) => Effect.succeed(clock.currentTimeMillisUnsafe()))
-    return Effect.flatMap(started, (at) =>
-      Effect.catchIf(this.#attempt(false), isTransient, (error) => this.#retry(error, at)))
+    return Effect.contextWith((context: Context.Context<never>) => {
+      const at = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+      const { fast } = this.#ways
+      const slowly = Effect.suspend(() => Effect.catchIf(this.#attempt(false), isTransient, (error) => this.#retry(error, at)))
+      if (fast === undefined || isTraced(context)) return slowly
+      return Effect.catchIf(
+        this.#quickly(fast, context),
+        (error) => isElsewhere(error) || isTransient(error),
+        (error) => isElsewhere(error) ? slowly : this.#retry(error, at)
+      )
+    })
+  }
+
+  get #attemptMillis(): number {
+    return Math.min(attemptTimeoutMillis, this.#options.timeoutMillis ?? attemptTimeoutMillis)
+  }
+
+  #quickly(fast: (asked: Asked) => boolean, context: Context.Context<never>): Effect.Effect<unknown, unknown> {
+    return Effect.callback((resume) => {
+      let disarm: (() => void) | undefined
+      let answered = false
+      const isTaken = fast({
+        tag: this.#tag,
+        payload: this.#payload,
+        requestId: this.#requestId,
+        fingerprint: this.#options.fingerprint ?? null,
+        again: false,
+        resume: (answer) => {
+          answered = true
+          disarm?.()
+          resume(answer)
+        }
+      })
+      if (!isTaken) return resume(elsewhere)
+      if (answered) return
+      disarm = this.#deadlines.arm(this.#attemptMillis, context, () => resume(timedOut))
+      return Effect.sync(disarm)
+    })
   }
 
   #attempt(again: boolean): Effect.Effect<unknown, unknown> {
-    const { fingerprint, timeoutMillis = attemptTimeoutMillis } = this.#options
+    const { fingerprint } = this.#options
     const headers: Record<string, string> = { [requestIdHeader]: this.#requestId }
     if (fingerprint !== undefined) headers[keyedHeader] = fingerprint
     if (again) headers[retryHeader] = "1"
-    const sent = Effect.catchCauseIf(this.#send(this.#payload, { headers }), Cause.hasInterruptsOnly, () => Effect.fail(cutOff))
-    return this.#deadlines.within(sent, Math.min(attemptTimeoutMillis, timeoutMillis), timedOut)
+    const sending = this.#ways.send(this.#payload, { headers })
+    const sent = Effect.catchCauseIf(sending, Cause.hasInterruptsOnly, () => Effect.fail(cutOff))
+    return this.#deadlines.within(sent, this.#attemptMillis, timedOut)
   }
 
   #retry(first: unknown, startedAt: number): Effect.Effect<unknown, unknown> {
@@ -122,22 +174,45 @@ class Call {
   }
 }
 
+type Slow = (entityId: string) => Record<string, Send>
+
+/** One command of a protocol, by both ways. */
+const waysTo = (entity: Entity.Entity<string, Rpc.Any>, sharding: Sharding.Sharding["Service"], path: FastPath["Service"] | undefined, slow: Slow) => {
+  const codecOf = commands(entity.protocol.requests)
+  return (entityId: string, tag: string): Ways => {
+    const rpc = entity.protocol.requests.get(tag) as unknown as Rpc.AnyWithProps
+    const target: FastTarget = {
+      entityType: entity.type,
+      entityId,
+      shardId: () => sharding.getShardId(EntityId.make(entityId), entity.getShardGroup(EntityId.make(entityId))).toString(),
+      codec: codecOf(tag)!
+    }
+    return {
+      fast: path && ((asked) => path.ask(target, { ...asked, payload: rpc.payloadSchema.make(asked.payload) })),
+      send: (payload, options) => slow(entityId)[tag]!(payload, options)
+    }
+  }
+}
+
 export const make = <Type extends string, Rpcs extends Rpc.Any>(
   entity: Entity.Entity<Type, Rpcs>
 ): Effect.Effect<ActorClient<Rpcs>, never, Sharding.Sharding> =>
-  Effect.map(entity.client, (clientOf) => {
+  Effect.gen(function*() {
+    const path = Option.getOrUndefined(yield* Effect.serviceOption(FastPath))
     const deadlines = new Deadlines()
-    return (entityId: string) => {
-      const client = clientOf(entityId) as unknown as Record<string, Send>
-      const call = (tag: string, payload: unknown, options: CallOptions) => {
-        const send = client[tag]!
-        const id = options.requestId
-        return id === undefined
-          ? Effect.flatMap(requestId, (drawn) => new Call(deadlines, send, payload, options, drawn).run)
-          : Effect.suspend(() => new Call(deadlines, send, payload, options, id).run)
-      }
-      return new Proxy({}, {
-        get: (_, tag: string) => (payload: unknown, options: CallOptions = {}) => call(tag, payload, options)
-      }) as Calls<Rpcs>
+    const waysOf = waysTo(
+      entity as unknown as Entity.Entity<string, Rpc.Any>,
+      yield* Sharding.Sharding,
+      path,
+      (yield* entity.client) as unknown as Slow
+    )
+    const call = (entityId: string, tag: string, payload: unknown, options: CallOptions) => {
+      const run = (id: string) => new Call(deadlines, waysOf(entityId, tag), tag, payload, options, id).run
+      const id = options.requestId
+      return id === undefined ? Effect.flatMap(requestId, run) : Effect.suspend(() => run(id))
     }
+    return (entityId: string) =>
+      new Proxy({}, {
+        get: (_, tag: string) => (payload: unknown, options: CallOptions = {}) => call(entityId, tag, payload, options)
+      }) as Calls<Rpcs>
   })

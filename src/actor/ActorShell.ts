@@ -2,7 +2,7 @@
  * Turns a definition into an actor of the cluster. A command travels as a volatile message with a request id; what makes it durable is the
  * journal, and what makes it happen once is the id.
  */
-import { type Duration, Effect, Layer, type Scope } from "effect"
+import { Duration, Effect, Layer, Option, type Scope } from "effect"
 import { Entity, type Sharding } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
 import { keyedHeader, requestIdHeader, retryHeader } from "../rpc/ActorProtocol.ts"
@@ -14,7 +14,7 @@ import * as Codec from "./Codec.ts"
 import { Journal } from "./Journal.ts"
 import { Ownership } from "./Ownership.ts"
 import * as Resident from "./Resident.ts"
-import { effectOf } from "./Round.ts"
+import { Residents } from "./Residents.ts"
 import { Wakes } from "./Wakes.ts"
 
 /** What an activity may do with its actor. */
@@ -57,6 +57,8 @@ export const layer = <
   const codec = Codec.make(definition as unknown as Definition)
   const entity = definition.entity as unknown as Entity.Entity<string, Rpc.Any>
   const quiet = new Set<string>()
+  const { mailboxCapacity = 8_192, maxIdleTime = "2 minutes" } = options
+  const idleMillis = Duration.toMillis(Duration.fromInputUnsafe(maxIdleTime))
 
   const activate = Effect.gen(function*() {
     const address = yield* Entity.CurrentAddress
@@ -78,10 +80,18 @@ export const layer = <
         ) as Effect.Effect<void>,
       onCommitted: options.onCommitted,
       maxBatch: options.maxBatch ?? 256,
+      mailboxCapacity,
       answersKept: options.answersKept ?? 1_024,
       quiet
     })
-    return handlers(entity, resident)
+    const residents = yield* Effect.serviceOption(Residents)
+    const delivered = Option.isNone(residents)
+      ? () => {}
+      : yield* residents.value.add(entity.type, address.entityId, idleMillis / 4, {
+        codecOf: codec.command,
+        ask: resident.askIfOpen
+      })
+    return handlers(entity, resident, delivered)
   })
 
   const registered = Layer.effectDiscard(Effect.gen(function*() {
@@ -93,8 +103,8 @@ export const layer = <
 
   const actor = entity.toLayer(activate as never, {
     concurrency: "unbounded",
-    maxIdleTime: options.maxIdleTime ?? "2 minutes",
-    mailboxCapacity: options.mailboxCapacity ?? 8_192
+    maxIdleTime,
+    mailboxCapacity
   }) as Layer.Layer<never, never, any>
   return registered.pipe(Layer.provideMerge(actor)) as unknown as Layer.Layer<
     never,
@@ -108,43 +118,32 @@ export const layer = <
   >
 }
 
-type Request = { readonly requestId: unknown; readonly headers: Record<string, string>; readonly payload: any }
-
-const handlers = (entity: Entity.Entity<string, Rpc.Any>, resident: Resident.Resident) => {
-  const table: Record<string, (request: Request) => Effect.Effect<unknown, unknown>> = {
-    Wake: () => Effect.andThen(resident.loaded, due(resident)),
-    Hold: () => resident.idle,
-    Deliver: ({ payload }) =>
-      Effect.callback((resume) => resident.offer({ _tag: "Delivery", ...payload, resume }))
-  }
-  for (const tag of entity.protocol.requests.keys()) {
-    table[tag] ??= (request) =>
-      Effect.suspend(() => {
-        const requestId = idOf(request)
-        const answer = isFirstTry(request) ? resident.peek(tag, request.payload, requestId) : undefined
-        return answer === undefined ? byMail(resident, tag, requestId, request) : effectOf(answer)
-      })
-  }
-  return table
+interface Request {
+  readonly requestId: unknown
+  readonly tag: string
+  readonly headers: Record<string, string>
+  readonly payload: any
 }
 
-const idOf = ({ headers, requestId }: Request): string => headers[requestIdHeader] ?? `call-${String(requestId)}`
-
-const isFirstTry = ({ headers }: Request): boolean =>
-  headers[retryHeader] === undefined && headers[keyedHeader] === undefined
-
-const byMail = (resident: Resident.Resident, tag: string, requestId: string, { headers, payload }: Request) =>
-  Effect.callback<unknown, unknown>((resume) =>
-    resident.offer({
-      _tag: "Request",
-      tag,
-      payload,
-      requestId,
-      fingerprint: headers[keyedHeader] ?? null,
-      again: headers[retryHeader] !== undefined,
-      resume
+const handlers = (entity: Entity.Entity<string, Rpc.Any>, resident: Resident.Resident, delivered: () => void) => {
+  const command = ({ headers, payload, requestId, tag }: Request) =>
+    Effect.callback<unknown, unknown>((resume) => {
+      delivered()
+      resident.ask({
+        tag,
+        payload,
+        requestId: headers[requestIdHeader] ?? `call-${String(requestId)}`,
+        fingerprint: headers[keyedHeader] ?? null,
+        again: headers[retryHeader] !== undefined,
+        resume
+      })
     })
-  )
+  const table: Record<string, (request: Request) => Effect.Effect<unknown, unknown>> = {}
+  for (const tag of entity.protocol.requests.keys()) table[tag] = command
+  table["Wake"] = () => Effect.andThen(resident.loaded, due(resident))
+  table["Hold"] = () => resident.idle
+  return table
+}
 
 const due = (resident: Resident.Resident) =>
   Effect.callback<unknown, unknown>((resume) => resident.offer({ _tag: "Due", resume }))

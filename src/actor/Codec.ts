@@ -4,7 +4,7 @@ import type { Rpc } from "effect/rpc"
 import type { ActorDefinition, Answer } from "./Actor.ts"
 import type { EncodedAnswer } from "./Journal.ts"
 
-interface CommandCodec {
+export interface CommandCodec {
   readonly encodePayload: (payload: unknown) => unknown
   readonly decodePayload: (payload: unknown) => unknown
   readonly encodeAnswer: (answer: Answer<unknown, unknown>) => EncodedAnswer
@@ -41,18 +41,21 @@ const commandCodec = (rpc: Rpc.AnyWithProps): CommandCodec => {
   }
 }
 
+/** Of all commands of a protocol. */
+export const commands = (requests: ReadonlyMap<string, unknown>): (tag: string) => CommandCodec | undefined => {
+  const codecs = new Map<string, CommandCodec>()
+  for (const [tag, rpc] of requests) codecs.set(tag, commandCodec(rpc as Rpc.AnyWithProps))
+  return (tag) => codecs.get(tag)
+}
+
 export const make = <State, Event extends { readonly _tag: string }>(
   definition: Pick<ActorDefinition<string, any, State, Event, any, any>, "entity" | "state" | "event">
 ): ActorCodec<State, Event> => {
-  const commands = new Map<string, CommandCodec>()
-  for (const [tag, rpc] of definition.entity.protocol.requests) {
-    commands.set(tag, commandCodec(rpc as unknown as Rpc.AnyWithProps))
-  }
   return {
     encodeEvent: encoder(definition.event) as (event: Event) => unknown,
     decodeEvent: decoder(definition.event) as (encoded: unknown) => Event,
     encodeState: encoder(definition.state) as (state: State) => unknown,
     decodeState: decoder(definition.state) as (encoded: unknown) => State,
-    command: (tag) => commands.get(tag)
+    command: commands(definition.entity.protocol.requests)
   }
 }

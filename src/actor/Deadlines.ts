@@ -23,25 +23,28 @@ export class Deadlines {
   ): Effect.Effect<A, E | E2> {
     return Effect.contextWith((context: Context.Context<never>) =>
       Effect.callback<A, E | E2>((resume) => {
-        const clock = Context.get(context, Clock.Clock)
         const fiber = Effect.runForkWith(context)(effect)
         const done = fiber.pollUnsafe()
         if (done !== undefined) return resume(done)
-        const entry: Pending = {
-          at: clock.currentTimeMillisUnsafe() + millis,
-          expire: () => {
-            resume(onTimeout)
-            fiber.interruptUnsafe()
-          }
-        }
-        this.#add(entry, clock, context)
+        const disarm = this.arm(millis, context, () => {
+          resume(onTimeout)
+          fiber.interruptUnsafe()
+        })
         fiber.addObserver((exit) => {
-          this.#remove(entry)
+          disarm()
           resume(exit)
         })
         return Fiber.interrupt(fiber)
       })
     )
+  }
+
+  /** Calls `expire` after `millis`, unless the function that it returns was called before. */
+  arm(millis: number, context: Context.Context<never>, expire: () => void): () => void {
+    const clock = Context.get(context, Clock.Clock)
+    const entry: Pending = { at: clock.currentTimeMillisUnsafe() + millis, expire }
+    this.#add(entry, clock, context)
+    return () => this.#remove(entry)
   }
 
   #add(entry: Pending, clock: Clock.Clock, context: Context.Context<never>): void {

@@ -1,5 +1,5 @@
 /** What an actor has been sent and not yet decided. Bounded by the entity's mailbox capacity, which counts unanswered calls. */
-import { Effect } from "effect"
+import { Effect, type Exit } from "effect"
 
 export interface DeliveredMessage {
   readonly id: string
@@ -7,7 +7,7 @@ export interface DeliveredMessage {
   readonly payload: unknown
 }
 
-type Resume = (answer: Effect.Effect<unknown, unknown>) => void
+type Resume = (answer: Exit.Exit<unknown, unknown>) => void
 
 export type Mail =
   | {
@@ -33,6 +33,10 @@ export type Mail =
 export class Mailbox {
   #mails: Array<Mail> = []
   #wake: (() => void) | undefined
+
+  get size(): number {
+    return this.#mails.length
+  }
 
   get isEmpty(): boolean {
     return this.#mails.length === 0

@@ -4,7 +4,6 @@
  */
 import { Effect, Latch } from "effect"
 import type { ActorUnavailable } from "../schema/Errors.ts"
-import type { Answer } from "./Actor.ts"
 import type { Definition } from "./Batch.ts"
 import type { ActorCodec } from "./Codec.ts"
 import { Hold } from "./Hold.ts"
@@ -13,7 +12,8 @@ import { Life } from "./Life.ts"
 import { type Mail, Mailbox } from "./Mailbox.ts"
 import type { DeliverTo } from "./OutboxPump.ts"
 import type { Ownership } from "./Ownership.ts"
-import { refuseAll } from "./Round.ts"
+import type { Asked } from "./Residents.ts"
+import { exitOf, refuseAll } from "./Round.ts"
 import type { Wakes } from "./Wakes.ts"
 
 export interface ResidentOptions {
@@ -30,6 +30,7 @@ export interface ResidentOptions {
   /** The events of a commit, encoded. */
   readonly onCommitted: ((events: ReadonlyArray<{ readonly _tag: string }>) => Effect.Effect<void>) | undefined
   readonly maxBatch: number
+  readonly mailboxCapacity: number
   readonly answersKept: number
   /** Commands that changed nothing when they were last decided: worth a `peek`. Shared by all actors of the type. */
   readonly quiet: Set<string>
@@ -45,8 +46,10 @@ export interface ResidentSelf {
 
 export interface Resident {
   readonly offer: (mail: Mail) => void
-  /** The answer of a command that changes nothing, when it can be given at once; see `Life.peek`. */
-  readonly peek: (tag: string, payload: unknown, requestId: string) => Answer<unknown, unknown> | undefined
+  /** Answers after the commit; at once what changes nothing, when it can (`Life.peek`). */
+  readonly ask: (asked: Asked) => void
+  /** The same, unless the shard is not ours any more, or as many wait as may: then nothing is done, and the answer is false. */
+  readonly askIfOpen: (asked: Asked) => boolean
   /** Completes when the actor is loaded and has begun what it should be doing. */
   readonly loaded: Effect.Effect<void>
   /** Completes when nothing is under way. */
@@ -84,9 +87,20 @@ export const make = Effect.fnUntraced(function*(options: ResidentOptions) {
   )
   yield* Effect.addFinalizer(() => Effect.sync(() => refuseAll(mailbox.take(Infinity), moving)))
   yield* Effect.forkScoped(Effect.forever(life))
+  const ask = ({ again, fingerprint, payload, requestId, resume, tag }: Asked): void => {
+    if (tag === "Deliver") return mailbox.offer({ _tag: "Delivery", ...payload, resume })
+    const answer = again || fingerprint !== null ? undefined : current?.peek(tag, payload, requestId)
+    if (answer !== undefined) return resume(exitOf(answer))
+    mailbox.offer({ _tag: "Request", tag, payload, requestId, fingerprint, again, resume })
+  }
   return {
     offer: (mail: Mail) => mailbox.offer(mail),
-    peek: (tag: string, payload: unknown, requestId: string) => current?.peek(tag, payload, requestId),
+    ask,
+    askIfOpen: (asked: Asked) => {
+      if (mailbox.size >= options.mailboxCapacity || ownership.epochOf(address.shardId) === undefined) return false
+      ask(asked)
+      return true
+    },
     loaded: loaded.await,
     idle: hold.released
   } satisfies Resident

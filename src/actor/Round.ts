@@ -2,7 +2,7 @@
  * One round of an actor: the mail taken from its box, decided in order into one batch. `answers` are given after the commit, or when it
  * failed, never before.
  */
-import { Effect } from "effect"
+import { Exit } from "effect"
 import { ActorUnavailable, IdempotencyConflict } from "../schema/Errors.ts"
 import type { Answer } from "./Actor.ts"
 import type { Batch, Definition } from "./Batch.ts"
@@ -16,7 +16,7 @@ const timersARound = 256
 export const unavailable = (message: string) => new ActorUnavailable({ message, retryAfterMillis: 100 })
 
 export const refuseAll = (mails: ReadonlyArray<Mail>, message: string): void => {
-  const failure = Effect.fail(unavailable(message))
+  const failure = Exit.fail(unavailable(message))
   for (const mail of mails) mail.resume(failure)
 }
 
@@ -63,7 +63,7 @@ export class Round {
     try {
       this.#take(mail)
     } catch (defect) {
-      this.#answers.push(() => mail.resume(Effect.die(defect)))
+      this.#answers.push(() => mail.resume(Exit.die(defect)))
     }
   }
 
@@ -77,20 +77,20 @@ export class Round {
         return this.#request(mail)
       case "Delivery": {
         for (const { id, payload, tag } of mail.messages) this.#message(id, tag, payload)
-        return this.#later(mail, Effect.void)
+        return this.#later(mail, Exit.void)
       }
       case "Signal": {
         this.#batch.apply({ _tag: "Signal", signal: mail.signal })
-        return this.#later(mail, Effect.void)
+        return this.#later(mail, Exit.void)
       }
       case "Due": {
         this.#due()
-        return this.#later(mail, Effect.void)
+        return this.#later(mail, Exit.void)
       }
     }
   }
 
-  #later(mail: Mail, answer: Effect.Effect<unknown, unknown>): void {
+  #later(mail: Mail, answer: Exit.Exit<unknown, unknown>): void {
     this.#answers.push(() => mail.resume(answer))
   }
 
@@ -109,16 +109,16 @@ export class Round {
     const known = this.#known(requestId)
     if (known !== undefined) {
       const conflict = fingerprint !== null && known.payloadHash !== fingerprint
-      return this.#later(mail, conflict ? Effect.fail(conflictOf(requestId)) : this.#replay(tag, known.answer))
+      return this.#later(mail, conflict ? Exit.fail(conflictOf(requestId)) : this.#replay(tag, known.answer))
     }
     const step = this.#batch.apply({ _tag: "Command", tag, payload, requestId, payloadHash: fingerprint })
     if (step.recorded === undefined) this.#quiet.add(tag)
     else this.#remember(requestId, fingerprint, step.recorded)
-    this.#later(mail, effectOf(step.answer))
+    this.#later(mail, exitOf(step.answer))
   }
 
-  #replay(tag: string, answer: EncodedAnswer): Effect.Effect<unknown, unknown> {
-    return effectOf(this.#codec.command(tag)!.decodeAnswer(answer))
+  #replay(tag: string, answer: EncodedAnswer): Exit.Exit<unknown, unknown> {
+    return exitOf(this.#codec.command(tag)!.decodeAnswer(answer))
   }
 
   #message(requestId: string, tag: string, encoded: unknown): void {
@@ -141,8 +141,8 @@ export class Round {
   }
 }
 
-export const effectOf = (answer: Answer<unknown, unknown>): Effect.Effect<unknown, unknown> =>
-  answer._tag === "Success" ? Effect.succeed(answer.value) : Effect.fail(answer.error)
+export const exitOf = (answer: Answer<unknown, unknown>): Exit.Exit<unknown, unknown> =>
+  answer._tag === "Success" ? Exit.succeed(answer.value) : Exit.fail(answer.error)
 
 const conflictOf = (key: string) =>
   new IdempotencyConflict({

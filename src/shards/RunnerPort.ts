@@ -7,6 +7,7 @@ import { Effect, Fiber, Layer, Option } from "effect"
 import { ShardingConfig } from "effect/cluster"
 import { SocketServer } from "effect/socket"
 import type { Socket as NetSocket } from "node:net"
+import * as Cork from "./Cork.ts"
 
 /** For handlers that are in the middle of something when their connection is cut. */
 const handlersEndWithin = "2 seconds"
@@ -26,8 +27,11 @@ const make = Effect.gen(function*() {
   const track = Effect.gen(function*() {
     const connection = yield* Effect.serviceOption(NodeSocket.NetSocket)
     if (Option.isNone(connection)) return
-    connections.add(connection.value as NetSocket)
-    connection.value.once("close", () => connections.delete(connection.value as NetSocket))
+    const socket = connection.value as NetSocket
+    socket.setNoDelay(true)
+    Cork.eachTurn(socket)
+    connections.add(socket)
+    socket.once("close", () => connections.delete(socket))
   })
 
   const run: SocketServer.SocketServer["Service"]["run"] = (handler) =>

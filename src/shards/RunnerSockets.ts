@@ -3,68 +3,16 @@
  * left alone, the connection to a frozen machine stays open, and each call on it waits for a timeout.
  *
  * A connection that goes silent by itself is noticed by the cluster's ping, after 5 to 10 s: sooner would also cut off runners that are only busy, and have
- * every call on the way sent again. One that broke is tried again after 100 ms, then ever later, at most each second.
+ * every call on the way sent again.
  */
-import { NodeSocket } from "@effect/platform-node"
-import { Context, Effect, Layer, Schedule, type Scope } from "effect"
+import { Effect, Layer } from "effect"
 import { type RunnerAddress, Runners, RunnerStorage, Snowflake } from "effect/cluster"
 import { RpcClient, RpcSerialization } from "effect/rpc"
 import { Socket } from "effect/socket"
-import { createConnection, type Socket as NetSocket } from "node:net"
 import { retryHeader } from "../rpc/ActorProtocol.ts"
-
-const openTimeout = "1 second"
-const reconnect = Schedule.min([Schedule.exponential("100 millis", 1.5), Schedule.spaced("1 second")])
-
-export class Connections extends Context.Service<
-  Connections,
-  {
-    /** Opens a connection each time it is read. */
-    readonly socket: (address: RunnerAddress.RunnerAddress) => Effect.Effect<Socket.Socket>
-    readonly cut: (address: RunnerAddress.RunnerAddress) => Effect.Effect<void>
-  }
->()("clawster/shards/RunnerSockets/Connections") {
-  static readonly layer = Layer.sync(Connections, () => {
-    const sockets = new Map<string, Set<NetSocket>>()
-    const keyOf = ({ host, port }: RunnerAddress.RunnerAddress) => `${host}:${port}`
-
-    const connect = (address: RunnerAddress.RunnerAddress) => {
-      const socket = createConnection({ host: address.host, port: address.port, noDelay: true })
-      const peers = sockets.get(keyOf(address)) ?? new Set()
-      sockets.set(keyOf(address), peers.add(socket))
-      socket.once("close", () => {
-        peers.delete(socket)
-        if (peers.size === 0 && sockets.get(keyOf(address)) === peers) sockets.delete(keyOf(address))
-      })
-      return socket
-    }
-
-    const open = (address: RunnerAddress.RunnerAddress): Effect.Effect<NetSocket, Socket.SocketError, Scope.Scope> =>
-      Effect.flatMap(
-        Effect.acquireRelease(
-          Effect.sync(() => connect(address)),
-          (socket) => Effect.sync(() => (socket.connecting ? socket.destroy() : socket.destroySoon()))
-        ),
-        (socket) =>
-          Effect.callback<NetSocket, Socket.SocketError>((resume) => {
-            socket.once("connect", () => resume(Effect.succeed(socket)))
-            socket.on("error", (cause) =>
-              resume(
-                Effect.fail(new Socket.SocketError({ reason: new Socket.SocketOpenError({ kind: "Unknown", cause }) }))
-              )
-            )
-          })
-      )
-
-    return {
-      socket: (address) => NodeSocket.fromDuplex(open(address), { openTimeout }),
-      cut: (address) =>
-        Effect.sync(() => {
-          for (const socket of sockets.get(keyOf(address)) ?? []) socket.destroy(new Error("the runner was found dead"))
-        })
-    }
-  })
-}
+import * as CallClient from "./calls/CallClient.ts"
+import { Routes } from "./calls/Routes.ts"
+import { Connections, reconnect } from "./Connections.ts"
 
 const protocol = Layer.effect(
   Runners.RpcClientProtocol,
@@ -118,19 +66,21 @@ const isDead = (storage: RunnerStorage.RunnerStorage["Service"], address: Runner
     Effect.orElseSucceed(() => false)
   )
 
-/** Over any connections. */
-export const layerOver = (connections: Layer.Layer<Connections>) =>
-  Layer.effect(
-    Runners.Runners,
-    Effect.gen(function* () {
-      const runners = yield* Runners.makeRpc
-      const connections = yield* Connections
-      const storage = yield* RunnerStorage.RunnerStorage
-      const pacing = new Pacing()
-      return Runners.Runners.of({
-        ...runners,
-        send: (options) =>
-          Effect.tapError(runners.send(options), () =>
+const runners = Layer.effect(
+  Runners.Runners,
+  Effect.gen(function* () {
+    const runners = yield* Runners.makeRpc
+    const connections = yield* Connections
+    const routes = yield* Routes
+    const storage = yield* RunnerStorage.RunnerStorage
+    const pacing = new Pacing()
+    return Runners.Runners.of({
+      ...runners,
+      send: (options) =>
+        Effect.tapError(
+          Effect.tap(runners.send(options), () =>
+            Effect.sync(() => routes.learn(options.message.envelope.address.shardId.toString(), options.address))),
+          () =>
             Effect.clockWith((clock) => {
               const { message } = options
               if (message._tag !== "OutgoingRequest") return Effect.void
@@ -138,13 +88,21 @@ export const layerOver = (connections: Layer.Layer<Connections>) =>
               const wait = pacing.wait(message, clock.currentTimeMillisUnsafe())
               return wait === 0 ? Effect.void : Effect.sleep(wait)
             })
-          ),
-        onRunnerUnavailable: (address) =>
-          Effect.when(connections.cut(address), isDead(storage, address)).pipe(
-            Effect.andThen(runners.onRunnerUnavailable(address))
-          )
-      })
+        ),
+      onRunnerUnavailable: (address) =>
+        Effect.sync(() => routes.forgetRunner(address)).pipe(
+          Effect.andThen(Effect.when(connections.cut(address), isDead(storage, address))),
+          Effect.andThen(runners.onRunnerUnavailable(address))
+        )
     })
-  ).pipe(Layer.provide(protocol), Layer.provide(connections), Layer.provide(Snowflake.layerGenerator))
+  })
+)
+
+/** Over any connections. With the quicker way to actors that were delivered to. */
+export const layerOver = (connections: Layer.Layer<Connections>) =>
+  Layer.mergeAll(runners, CallClient.layer).pipe(
+    Layer.provide(protocol),
+    Layer.provide([connections, Routes.layer, Snowflake.layerGenerator])
+  )
 
 export const layer = layerOver(Connections.layer)

@@ -128,7 +128,7 @@ const simulate = async <Outside>(options: Options<Outside>, faults: ReadonlyArra
   ])
   const workload = Workload.over(world, durationMillis, calls)
   cluster.begin()
-  await run.until(() => cluster.clientContext !== undefined, lookEveryMillis, 30_000)
+  await run.until(() => cluster.clientContext !== undefined && cluster.outsideContext !== undefined, lookEveryMillis, 30_000)
   let over = false
   const services = Context.merge(cluster.clientContext!, cluster.outsideContext!)
   cluster.client.run(

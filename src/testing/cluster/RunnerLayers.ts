@@ -1,11 +1,13 @@
 /** What a simulated process runs: the cluster's own runner and client, over the virtual network and the virtual store. */
 import { Layer } from "effect"
-import { MessageStorage, RunnerHealth, RunnerServer, Sharding } from "effect/cluster"
+import { MessageStorage, RunnerHealth, Sharding } from "effect/cluster"
 import { RpcSerialization, RpcServer } from "effect/rpc"
 import { ActorDirectory } from "../../actor/ActorDirectory.ts"
 import type { Journal } from "../../actor/Journal.ts"
+import { Residents } from "../../actor/Residents.ts"
 import * as Wakes from "../../actor/Wakes.ts"
 import { defaultPlacement, type Placement } from "../../schema/Ids.ts"
+import * as CallServer from "../../shards/calls/CallServer.ts"
 import * as ClusterConfig from "../../shards/ClusterConfig.ts"
 import * as FailureDetector from "../../shards/FailureDetector.ts"
 import * as Held from "../../shards/Held.ts"
@@ -41,7 +43,7 @@ export const runner = (options: RunnerOptions) => {
     Layer.provideMerge(JournalTable.layer(database, host, journal)),
     Layer.provideMerge(FailureDetector.layer(FailureDetector.defaults, SocketLayers.knockOver(sockets, host))),
     Layer.provideMerge(
-      RunnerServer.layer.pipe(
+      CallServer.layer.pipe(
         Layer.provideMerge(Sharding.layer),
         Layer.provideMerge(RunnerSockets.layerOver(SocketLayers.connections(sockets, host))),
         Layer.provide(RpcServer.layerProtocolSocketServer),
@@ -49,6 +51,7 @@ export const runner = (options: RunnerOptions) => {
       )
     ),
     Layer.provideMerge(storage(options)),
+    Layer.provideMerge(Residents.layer),
     Layer.provide(MessageStorage.layerNoop),
     Layer.provide(RpcSerialization.layerNdjson),
     Layer.provideMerge(ClusterConfig.runner({

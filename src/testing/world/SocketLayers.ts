@@ -3,7 +3,7 @@ import { Context, Effect, Exit, Fiber, Latch, Layer, Scope } from "effect"
 import { ShardingConfig } from "effect/cluster"
 import { Socket, SocketServer } from "effect/socket"
 import type { Knock } from "../../shards/FailureDetector.ts"
-import { Connections } from "../../shards/RunnerSockets.ts"
+import { Connections } from "../../shards/Connections.ts"
 import type { Host } from "./Host.ts"
 import type { End, Loss, Sockets } from "./Sockets.ts"
 

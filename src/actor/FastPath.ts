@@ -1,0 +1,38 @@
+/**
+ * A quicker way to an actor than the cluster's own, for one that is known to be in memory where it was last found. It is a hint: what it cannot do is
+ * left to the cluster, and what makes a command happen once is its request id, whichever way it went.
+ */
+import { Context, Effect, Exit, Layer } from "effect"
+import type { CommandCodec } from "./Codec.ts"
+import { type Asked, Residents } from "./Residents.ts"
+
+export interface FastTarget {
+  readonly entityType: string
+  readonly entityId: string
+  readonly shardId: () => string
+  /** Of the command. */
+  readonly codec: CommandCodec
+}
+
+/** The actor is not where it was thought to be; it has not seen the command. */
+export class Elsewhere {
+  readonly _tag = "Elsewhere"
+}
+
+export class FastPath extends Context.Service<FastPath, {
+  /**
+   * False: not taken; go by the cluster. True: `resume` will be called at most once: with the actor's answer; with a failure `Elsewhere`; or with
+   * `ActorUnavailable`, when it may have seen the command. Never, when its connection hangs: the caller needs a time limit.
+   */
+  readonly ask: (target: FastTarget, asked: Asked) => boolean
+}>()("clawster/actor/FastPath") {
+  /** To actors of this process only. */
+  static readonly layerLocal = Layer.effect(FastPath, Effect.map(Residents, (residents) => ({ ask: askHere(residents) })))
+}
+
+export const elsewhere = Exit.fail(new Elsewhere())
+
+export const isElsewhere = (error: unknown): error is Elsewhere => error instanceof Elsewhere
+
+export const askHere = (residents: Residents["Service"]): FastPath["Service"]["ask"] => ({ entityId, entityType }, asked) =>
+  residents.find(entityType, entityId)?.ask(asked) ?? false

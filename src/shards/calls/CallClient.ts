@@ -1,0 +1,141 @@
+/**
+ * The caller's side: what is asked of one runner in one turn goes in one message. A runner that has not answered anything for `doubtAfterMillis` is
+ * asked nothing more in this way until it does; the cluster decides what to make of it.
+ */
+import { Clock, Context, Effect, Exit, Layer, Queue, RcMap, type Scope } from "effect"
+import type { RunnerAddress } from "effect/cluster"
+import { RpcClient } from "effect/rpc"
+import { Socket } from "effect/socket"
+import { askHere, elsewhere, FastPath, type FastTarget } from "../../actor/FastPath.ts"
+import { type Asked, Residents } from "../../actor/Residents.ts"
+import { unavailable } from "../../actor/Round.ts"
+import { Connections, reconnect } from "../Connections.ts"
+import { callsAMessage, RunnerRpcs, type WireAnswer, type WireCall } from "./Calls.ts"
+import { Routes } from "./Routes.ts"
+
+const doubtAfterMillis = 500
+/** Unanswered calls to one runner; beyond, they go by the cluster. */
+const callsUnderWay = 32_768
+
+type Send = (calls: string) => Effect.Effect<Queue.Dequeue<string, unknown>, unknown, Scope.Scope>
+
+interface Waiting {
+  readonly target: FastTarget
+  readonly resume: Asked["resume"]
+}
+
+const lost = Exit.fail(unavailable("the connection to the actor's runner was lost; send the same request id again to learn the outcome"))
+
+/** To one runner. Calls that are waiting when its connection closes are lost, and told so. */
+class Outbound {
+  readonly #send: Effect.Effect<Send, unknown, Scope.Scope>
+  readonly #context: Context.Context<never>
+  readonly #clock: Clock.Clock
+  readonly #onElsewhere: (shardId: string) => void
+  readonly #waiting = new Map<number, Waiting>()
+  #next: Array<WireCall> = []
+  #n = 0
+  #heardAt = 0
+
+  constructor(send: Effect.Effect<Send, unknown, Scope.Scope>, context: Context.Context<never>, onElsewhere: (shardId: string) => void) {
+    this.#send = send
+    this.#context = context
+    this.#clock = Context.get(context, Clock.Clock)
+    this.#onElsewhere = onElsewhere
+  }
+
+  /** False: it is in doubt, or as many wait as may. */
+  ask(target: FastTarget, { fingerprint, payload, requestId, resume, tag }: Asked): boolean {
+    const now = this.#clock.currentTimeMillisUnsafe()
+    if (this.#waiting.size === 0) this.#heardAt = now
+    if (now - this.#heardAt > doubtAfterMillis || this.#waiting.size >= callsUnderWay) return false
+    const n = this.#n++
+    const call: WireCall = [n, target.entityType, target.entityId, tag, requestId, fingerprint, target.codec.encodePayload(payload)]
+    this.#waiting.set(n, { target, resume })
+    if (this.#next.push(call) === 1) Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.#flush))
+    return true
+  }
+
+  readonly #flush = Effect.suspend(() => {
+    const calls = this.#next
+    this.#next = []
+    const messages = Array.from({ length: Math.ceil(calls.length / callsAMessage) }, (_, n) =>
+      calls.slice(n * callsAMessage, (n + 1) * callsAMessage))
+    return Effect.forEach(messages, (message) => this.#message(message), { concurrency: "unbounded", discard: true })
+  })
+
+  #message(calls: ReadonlyArray<WireCall>): Effect.Effect<void> {
+    return this.#send.pipe(
+      Effect.flatMap((send) => send(JSON.stringify(calls))),
+      Effect.flatMap((answers) => Effect.forever(Effect.map(Queue.take(answers), (text) => this.#answer(JSON.parse(text))))),
+      Effect.scoped,
+      Effect.ignoreCause,
+      Effect.ensuring(Effect.sync(() => {
+        for (const [n] of calls) this.#resume(n, lost)
+      }))
+    )
+  }
+
+  #answer(answers: ReadonlyArray<WireAnswer>): void {
+    this.#heardAt = this.#clock.currentTimeMillisUnsafe()
+    for (const [n, kind, content] of answers) {
+      const waiting = this.#waiting.get(n)
+      if (waiting === undefined) continue
+      if (kind === "elsewhere") {
+        this.#onElsewhere(waiting.target.shardId())
+        this.#resume(n, elsewhere)
+      } else if (kind === "defect") this.#resume(n, Exit.die(content))
+      else {
+        const answer = waiting.target.codec.decodeAnswer(content)
+        this.#resume(n, answer._tag === "Success" ? Exit.succeed(answer.value) : Exit.fail(answer.error))
+      }
+    }
+  }
+
+  #resume(n: number, exit: Exit.Exit<unknown, unknown>): void {
+    const waiting = this.#waiting.get(n)
+    if (waiting === undefined) return
+    this.#waiting.delete(n)
+    waiting.resume(exit)
+  }
+}
+
+const clientOf = Effect.fnUntraced(function*(address: RunnerAddress.RunnerAddress) {
+  const socket = yield* (yield* Connections).socket(address)
+  const protocol = yield* RpcClient.makeProtocolSocket({ retryPolicy: reconnect }).pipe(Effect.provideService(Socket.Socket, socket))
+  const client = yield* RpcClient.make(RunnerRpcs, { spanPrefix: "Runners", disableTracing: true }).pipe(
+    Effect.provideService(RpcClient.Protocol, protocol)
+  )
+  return (calls: string) => client.Calls({ calls }, { asQueue: true })
+})
+
+/** To actors of this process, if it serves any, and of the runners that `Routes` knows. */
+export const layer = Layer.effect(
+  FastPath,
+  Effect.gen(function*() {
+    const routes = yield* Routes
+    const residents = yield* Effect.serviceOption(Residents)
+    const here = residents._tag === "Some" ? askHere(residents.value) : () => false
+    const context = yield* Effect.context<never>()
+    const outbounds = new Map<string, Outbound>()
+    const keyOf = ({ host, port }: RunnerAddress.RunnerAddress) => `${host}:${port}`
+    const clients = yield* RcMap.make({
+      lookup: (address: RunnerAddress.RunnerAddress) =>
+        Effect.andThen(Effect.addFinalizer(() => Effect.sync(() => outbounds.delete(keyOf(address)))), clientOf(address)),
+      idleTimeToLive: "3 minutes"
+    })
+    const outboundTo = (address: RunnerAddress.RunnerAddress) => {
+      const key = keyOf(address)
+      const known = outbounds.get(key) ?? new Outbound(RcMap.get(clients, address), context, routes.forgetShard)
+      outbounds.set(key, known)
+      return known
+    }
+    return FastPath.of({
+      ask: (target, asked) => {
+        if (here(target, asked)) return true
+        const address = routes.find(target.shardId())
+        return address !== undefined && outboundTo(address).ask(target, asked)
+      }
+    })
+  })
+)

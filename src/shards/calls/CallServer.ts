@@ -1,0 +1,62 @@
+/** The runner's side: hands each call of a message to its actor, if that is in memory here, and answers as the actors do. */
+import { type Cause, type Context, Effect, Exit, Layer, Queue } from "effect"
+import { RunnerServer } from "effect/cluster"
+import { RpcServer } from "effect/rpc"
+import { Residents } from "../../actor/Residents.ts"
+import { Calls, encodeExit, RunnerRpcs, type WireAnswer, type WireCall } from "./Calls.ts"
+
+/** Gathers the answers of one turn into one text; ends with the last. */
+class Answers {
+  readonly #queue: Queue.Queue<string, Cause.Done>
+  readonly #context: Context.Context<never>
+  #left: number
+  #ready: Array<WireAnswer> = []
+
+  constructor(queue: Queue.Queue<string, Cause.Done>, context: Context.Context<never>, calls: number) {
+    this.#queue = queue
+    this.#context = context
+    this.#left = calls
+  }
+
+  give(answer: WireAnswer): void {
+    if (this.#ready.push(answer) === 1) Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.#send))
+  }
+
+  readonly #send = Effect.sync(() => {
+    const ready = this.#ready
+    this.#ready = []
+    this.#left -= ready.length
+    Queue.offerUnsafe(this.#queue, JSON.stringify(ready))
+    if (this.#left === 0) Queue.endUnsafe(this.#queue)
+  })
+}
+
+const hand = (residents: Residents["Service"], call: WireCall, give: (answer: WireAnswer) => void): void => {
+  const [n, entityType, entityId, tag, requestId, fingerprint, encoded] = call
+  const residence = residents.find(entityType, entityId)
+  const codec = residence?.codecOf(tag)
+  if (residence === undefined || codec === undefined) return give([n, "elsewhere"])
+  const resume = (exit: Exit.Exit<unknown, unknown>) => give(encodeExit(n, exit, codec))
+  try {
+    const payload = codec.decodePayload(encoded)
+    if (!residence.ask({ tag, payload, requestId, fingerprint, again: false, resume })) give([n, "elsewhere"])
+  } catch (defect) {
+    resume(Exit.die(defect))
+  }
+}
+
+const handlers = RunnerRpcs.toLayerHandler(Calls._tag, Effect.map(Residents, (residents) => ({ calls }: { readonly calls: string }) =>
+  Effect.gen(function*() {
+    const wanted = JSON.parse(calls) as ReadonlyArray<WireCall>
+    const queue = yield* Queue.make<string, Cause.Done>()
+    const answers = new Answers(queue, yield* Effect.context<never>(), wanted.length)
+    for (const call of wanted) hand(residents, call, (answer) => answers.give(answer))
+    return queue
+  })))
+
+/** The counterpart of `RunnerServer.layer`. */
+export const layer = RpcServer.layer(RunnerRpcs, {
+  spanPrefix: "RunnerServer",
+  disableTracing: true,
+  disableFatalDefects: true
+}).pipe(Layer.provide([RunnerServer.layerHandlers, handlers]))

@@ -1,0 +1,41 @@
+/**
+ * Commands to actors, many in one message. The cluster's own delivery sends each by itself, and sets up and takes down a call for it twice on the
+ * runner; a command that goes to an actor in memory needs none of that. JSON in one text, since that is what costs least to write and to read.
+ */
+import { Exit, Schema } from "effect"
+import { Runners } from "effect/cluster"
+import { Rpc } from "effect/rpc"
+import type { CommandCodec } from "../../actor/Codec.ts"
+import type { EncodedAnswer } from "../../actor/Journal.ts"
+
+/** `calls`: JSON of `ReadonlyArray<WireCall>`, at most `callsAMessage`. Answered bit by bit by JSON of `ReadonlyArray<WireAnswer>`, each call once. */
+export const Calls = Rpc.make("Calls", { payload: { calls: Schema.String }, success: Schema.String, stream: true })
+
+/** What a runner hears from other processes. */
+export const RunnerRpcs = Runners.Rpcs.add(Calls)
+
+export const callsAMessage = 512
+
+export type WireCall = readonly [
+  n: number,
+  entityType: string,
+  entityId: string,
+  tag: string,
+  requestId: string,
+  fingerprint: string | null,
+  payload: unknown
+]
+
+/** `elsewhere`: the actor has not seen the call. `defect`: its own code threw, and this is what it said. */
+export type WireAnswer =
+  | readonly [n: number, kind: "answer", answer: EncodedAnswer]
+  | readonly [n: number, kind: "defect", message: string]
+  | readonly [n: number, kind: "elsewhere"]
+
+/** For the wire. */
+export const encodeExit = (n: number, exit: Exit.Exit<unknown, unknown>, codec: CommandCodec): WireAnswer => {
+  if (Exit.isSuccess(exit)) return [n, "answer", codec.encodeAnswer({ _tag: "Success", value: exit.value })]
+  const [reason] = exit.cause.reasons
+  if (reason?._tag === "Fail") return [n, "answer", codec.encodeAnswer({ _tag: "Failure", error: reason.error })]
+  return [n, "defect", String(reason?._tag === "Die" ? reason.defect : exit.cause)]
+}
