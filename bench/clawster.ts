@@ -15,6 +15,7 @@ import * as PgFleet from "../src/shards/reads/PgFleet.ts"
 import * as PgTasks from "../src/shards/reads/PgTasks.ts"
 import * as Processes from "../test/fixtures/Processes.ts"
 import * as Counter from "./Counter.ts"
+import * as Stock from "./stock.ts"
 import type { Watch } from "./Watch.ts"
 
 const placement = { placements: [], serves: [defaultPlacement] }
@@ -25,6 +26,14 @@ const database = (url: Redacted.Redacted) =>
 /** Counters in this process. */
 export const layerEmbedded = (url: Redacted.Redacted) =>
   Counter.layer.pipe(Layer.provideMerge(Cluster.layerSingle(placement)), Layer.provide(database(url)), Layer.orDie)
+
+/** The stock entity in this process, over the cluster's message storage. */
+export const layerStockEntity = (url: Redacted.Redacted) =>
+  Stock.handlers().pipe(
+    Layer.provideMerge(Cluster.layerSingle({ ...placement, messages: true })),
+    Layer.provide(database(url)),
+    Layer.orDie
+  )
 
 /** Counters, served on a port. */
 export const layerRunner = (url: Redacted.Redacted, port: number) =>

@@ -21,6 +21,9 @@ const bars: Readonly<Record<string, { readonly least?: number; readonly most?: n
   "accept-p99": { most: 50 }
 }
 
+/** The same, as multiples of the baseline. */
+const ratioBars: Readonly<Record<string, number>> = { "volatile-call": 1, "entity-message": 5 }
+
 export const figure = (value: number): string =>
   value >= 100 ? Math.round(value).toLocaleString("en-US") : value.toPrecision(3)
 
@@ -31,7 +34,8 @@ export const range = (values: ReadonlyArray<number>): string =>
   values.length === 0 ? "" : `${figure(Math.min(...values))}–${figure(Math.max(...values))}`
 
 const barOf = ({ baseline, id, value }: Measured): string => {
-  const bar = id === "volatile-call" && baseline !== null ? { least: baseline } : bars[id]
+  const ratio = ratioBars[id]
+  const bar = ratio !== undefined && baseline !== null ? { least: ratio * baseline } : bars[id]
   if (bar === undefined) return ""
   const { least = -Infinity, most = Infinity } = bar
   const text = bar.least === undefined ? `≤ ${figure(most)}` : `≥ ${figure(least)}`

@@ -9,6 +9,7 @@ import { alone } from "./cases/alone.ts"
 import { bulkSubmit } from "./cases/bulk-submit.ts"
 import { dequeueStart } from "./cases/dequeue-start.ts"
 import { durableTask } from "./cases/durable-task.ts"
+import { entityMessage } from "./cases/entity-message.ts"
 import { hotKey } from "./cases/hot-key.ts"
 import { keyedCallEmbedded } from "./cases/keyed-call-embedded.ts"
 import { keyedCall } from "./cases/keyed-call.ts"
@@ -24,6 +25,7 @@ const cases: ReadonlyArray<Case> = [
   hotKey,
   alone,
   volatileCall,
+  entityMessage,
   durableTask,
   submitDrain,
   bulkSubmit,

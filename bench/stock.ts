@@ -16,7 +16,7 @@ export const StockCounter = Entity.make("StockCounter", [
 ])
 
 /** Calls `onFire` each time a discarded message has been handled. */
-const handlers = (onFire: () => void = () => {}) =>
+export const handlers = (onFire: () => void = () => {}) =>
   StockCounter.toLayer(
     Effect.sync(() => {
       let total = 0

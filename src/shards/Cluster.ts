@@ -1,32 +1,44 @@
 /** The actor runtime, assembled: on many runners with PostgreSQL, as a client of them, or in one process with PostgreSQL. */
 import { Layer } from "effect"
-import { MessageStorage, RunnerHealth, Runners, RunnerServer, Sharding } from "effect/cluster"
+import { MessageStorage, RunnerHealth, Runners, Sharding } from "effect/cluster"
 import { RpcSerialization, RpcServer } from "effect/rpc"
 import { ActorDirectory } from "../actor/ActorDirectory.ts"
+import { FastPath } from "../actor/FastPath.ts"
+import { Residents } from "../actor/Residents.ts"
 import * as Wakes from "../actor/Wakes.ts"
 import type { Placement } from "../schema/Ids.ts"
 import * as BoundedClose from "./BoundedClose.ts"
+import * as CallServer from "./calls/CallServer.ts"
 import * as ClusterConfig from "./ClusterConfig.ts"
 import * as FailureDetector from "./FailureDetector.ts"
 import * as Held from "./Held.ts"
 import * as LeaseHealth from "./LeaseHealth.ts"
+import * as LeaseChecks from "./messages/LeaseChecks.ts"
+import * as PgMessageStorage from "./messages/PgMessageStorage.ts"
 import * as PgJournal from "./PgJournal.ts"
 import * as RunnerPort from "./RunnerPort.ts"
 import * as RunnerSockets from "./RunnerSockets.ts"
 import * as PgRunnerStorage from "./RunnerStorage.ts"
 
-const storage = PgRunnerStorage.layer.pipe(Layer.provideMerge(Held.layer))
 const kit = ActorDirectory.layer.pipe(
   Layer.provideMerge(Wakes.layer()),
   Layer.provideMerge(PgJournal.layer)
 )
+
+const leases = PgRunnerStorage.layer.pipe(Layer.provideMerge(Held.layer))
+
+/** Who owns which shard, and the messages of persisted entities where they are wanted: Clawster's own actors need none. */
+const storage = ({ messages = false }: Pick<ClusterConfig.ClusterOptions, "messages">) =>
+  messages
+    ? Layer.merge(LeaseChecks.layer.pipe(Layer.provideMerge(leases)), PgMessageStorage.layer)
+    : Layer.merge(leases, MessageStorage.layerNoop)
 
 /** A runner: serves actors of its placements on `host:port`. Stopping it hands every shard over. */
 export const layerRunner = (options: ClusterConfig.ClusterOptions) =>
   kit.pipe(
     Layer.provideMerge(FailureDetector.layer()),
     Layer.provideMerge(
-      RunnerServer.layer.pipe(
+      CallServer.layer.pipe(
         BoundedClose.within("2 seconds"),
         Layer.provideMerge(Sharding.layer),
         Layer.provideMerge(RunnerSockets.layer),
@@ -34,19 +46,17 @@ export const layerRunner = (options: ClusterConfig.ClusterOptions) =>
         Layer.provide([RunnerPort.layer, LeaseHealth.layer])
       )
     ),
-    Layer.provideMerge(storage),
-    Layer.provide(MessageStorage.layerNoop),
+    Layer.provideMerge([storage(options), Residents.layer]),
     Layer.provide(RpcSerialization.layerSchemaBinary()),
     Layer.provideMerge(ClusterConfig.runner(options))
   )
 
-/** Calls actors from a process that serves none. */
-export const layerClient = (placements: ReadonlyArray<Placement>) =>
+/** Calls actors from a process that serves none. `messages`: persisted entities too. */
+export const layerClient = (placements: ReadonlyArray<Placement>, options: { readonly messages?: boolean } = {}) =>
   Sharding.layer.pipe(
     Layer.provideMerge(RunnerSockets.layer),
     Layer.provide(RunnerHealth.layerNoop),
-    Layer.provide(storage),
-    Layer.provide(MessageStorage.layerNoop),
+    Layer.provide(storage(options)),
     Layer.provide(RpcSerialization.layerSchemaBinary()),
     Layer.provide(ClusterConfig.client(placements))
   )
@@ -55,7 +65,7 @@ export const layerClient = (placements: ReadonlyArray<Placement>) =>
 export const layerSingle = (options: Omit<ClusterConfig.ClusterOptions, "host" | "port">) =>
   kit.pipe(
     Layer.provideMerge(Sharding.layer.pipe(Layer.provide([Runners.layerNoop, LeaseHealth.layer]))),
-    Layer.provideMerge(storage),
-    Layer.provide(MessageStorage.layerNoop),
+    Layer.provideMerge(FastPath.layerLocal),
+    Layer.provideMerge([storage(options), Residents.layer]),
     Layer.provideMerge(ClusterConfig.runner({ ...options, host: "embedded", port: 1 }))
   )

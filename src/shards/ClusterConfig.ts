@@ -9,6 +9,8 @@
  * - termination, 1 s: how long a shard that moves waits for calls under way on it, silent for everybody else. A call that takes longer is cut off, and its
  *   client sends it again under the same id.
  * - sending again, 50 ms, for a call whose shard is moving; ever later when it goes on (RunnerSockets.ts).
+ * - the poll, 1 s, only with `messages`: how late a message with a delivery time may be, and one whose notification was lost. A small query
+ *   each time from each runner.
  * - the failure detector's round, 400 ms (FailureDetector.ts).
  */
 import { Duration, Option } from "effect"
@@ -31,10 +33,13 @@ export interface ClusterOptions {
   readonly leaseMillis?: number
   /** Actors that one runner keeps in memory. */
   readonly maxResident?: number
+  /** Stores the messages of persisted entities, for entities other than actors. Off unless said: it is the same for every process of a cluster. */
+  readonly messages?: boolean
 }
 
 export const leaseMillisDefault = 6_000
 const terminationTimeout = "1 second"
+const messagePoll = "1 second"
 
 const shared = (placements: ReadonlyArray<Placement>, leaseMillis: number) => ({
   shardsPerGroup,
@@ -56,7 +61,8 @@ export const runner = (options: ClusterOptions) => {
     runnerListenAddress: Option.some(RunnerAddress.make(host, port)),
     assignedShardGroups: options.serves,
     entityMailboxCapacity: 8_192,
-    maxResidentEntities: options.maxResident ?? 100_000
+    maxResidentEntities: options.maxResident ?? 100_000,
+    ...(options.messages === true ? { entityMessagePollInterval: messagePoll } : {})
   })
 }
 

@@ -3,75 +3,17 @@
  * shards and epochs of the group that still hold; when one is missing, nothing was written. A group may name one shard under two epochs, when its runner
  * lost the shard and took it again.
  *
- * Rows travel as one array a column, in binary, so a flush is one round trip whatever its size. (As JSON, reading the parameters was two fifths of the
- * server's time.) Its text depends only on which tables and task columns are written, so that a connection prepares few of them.
+ * Rows travel as arrays (ArrayParameters.ts), so a flush is one round trip whatever its size. Its text depends only on which tables and task columns
+ * are written, so that a connection prepares few of them.
  */
-import { PgTypes } from "@effect/sql-pg"
-import { Result } from "effect"
 import type { RowWrite } from "../actor/Actor.ts"
 import type { Commit, Entry, OutboxMessage } from "../actor/Journal.ts"
+import { ArrayParameters, type Columns, type Kind, names } from "./ArrayParameters.ts"
 
 export interface Statement {
   readonly text: string
   readonly params: ReadonlyArray<unknown>
 }
-
-/** `json`: an absent value is SQL's null. `document`: it is JSON's null. */
-type Kind = "text" | "int" | "bigint" | "double precision" | "boolean" | "json" | "document"
-
-interface Carrier {
-  readonly type: string
-  readonly oid: number
-  readonly cast: string
-  readonly write: (value: unknown) => unknown
-}
-
-const orNull = (value: unknown): unknown => value ?? null
-const text = { type: "text", oid: PgTypes.OID.text }
-const number = { type: "double precision", oid: PgTypes.OID.float8 }
-
-/** JSON goes as text and whole numbers as doubles, both cast by the server, so that no value needs a conversion here. */
-const carriers: Readonly<Record<Kind, Carrier>> = {
-  text: { ...text, cast: "", write: orNull },
-  json: {
-    ...text,
-    cast: "::json",
-    write: (value) => (value === null || value === undefined ? null : JSON.stringify(value))
-  },
-  document: { ...text, cast: "::json", write: (value) => JSON.stringify(value ?? null) },
-  int: { ...number, cast: "::int", write: orNull },
-  bigint: { ...number, cast: "::bigint", write: orNull },
-  "double precision": { ...number, cast: "", write: orNull },
-  boolean: { type: "boolean", oid: PgTypes.OID.bool, cast: "", write: orNull }
-}
-
-type Columns<Row> = ReadonlyArray<readonly [name: string, kind: Kind, value: (row: Row) => unknown]>
-
-class Parameters {
-  readonly values: Array<unknown> = []
-
-  /** The rows as a table `x`, and how to read its columns in their types. */
-  table<Row>(columns: Columns<Row>, rows: ReadonlyArray<Row>) {
-    const arrays = columns.map(([, kind, value]) => {
-      const { oid, type, write } = carriers[kind]
-      this.values.push(
-        Result.getOrThrow(
-          PgTypes.array(
-            rows.map((row) => write(value(row))),
-            oid
-          )
-        )
-      )
-      return `$${this.values.length}::${type}[]`
-    })
-    return {
-      from: `unnest(${arrays.join(", ")}) AS x(${names(columns)})`,
-      read: columns.map(([name, kind]) => `x.${name}${carriers[kind].cast}`)
-    }
-  }
-}
-
-const names = (columns: Columns<never>): string => columns.map(([name]) => name).join(", ")
 
 const claimColumns: Columns<Commit> = [
   ["shard_id", "text", ({ address }) => address.shardId],
@@ -186,7 +128,7 @@ const taskColumns = (present: (name: string) => boolean): Columns<TaskRow> =>
 
 /** One part of the statement for each kind of row there is. */
 class Parts {
-  readonly parameters = new Parameters()
+  readonly parameters = new ArrayParameters()
   readonly parts: Array<string> = []
 
   fence(claims: ReadonlyArray<Commit>): void {

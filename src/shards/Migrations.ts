@@ -4,11 +4,13 @@ import { Migrator } from "effect/sql"
 import { actors } from "./migrations/0001_actors.ts"
 import { tasks } from "./migrations/0002_tasks.ts"
 import { access } from "./migrations/0003_access.ts"
+import { messages } from "./migrations/0004_messages.ts"
 
 const loader = Migrator.fromRecord({
   "0001_actors": actors,
   "0002_tasks": tasks,
-  "0003_access": access
+  "0003_access": access,
+  "0004_messages": messages
 })
 
 /** Brings the database up to date; safe to run from several processes at once. Answers what it applied. */

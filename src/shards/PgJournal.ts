@@ -12,7 +12,8 @@ import {
   type WakeRow
 } from "../actor/Journal.ts"
 import { build } from "./CommitStatement.ts"
-import { type Claim, claimKey, WriteFailed } from "./GroupCommit.ts"
+import { WriteFailed } from "./Gatherer.ts"
+import { type Claim, claimKey } from "./GroupCommit.ts"
 import * as StoredJournal from "./StoredJournal.ts"
 
 const wakesARead = 10_000

@@ -1,15 +1,21 @@
 /**
- * Keeps the tables from growing for ever. Journal entries go when a snapshot has passed them and they are older than the history kept; ended tasks
- * and idempotency keys when they are. What is removed can no longer be read on the feed, and a request id that old is new again.
+ * Keeps the tables from growing for ever. Journal entries go when a snapshot has passed them and they are older than the history kept; ended tasks,
+ * answered messages and idempotency keys when they are. What is removed can no longer be read on the feed, and a request id or a message's primary key
+ * that old is new again.
  *
- * Every runner tries; an advisory lock lets one through at a time. Each delete is bounded, so that it never holds up commits.
+ * Every runner tries; an advisory lock lets one through at a time. Deletes are small, with a pause after each as long as it took, so that they leave commits
+ * their share of the disk. Plain deletes are enough: vacuum hands the space on to what is written next. (Time partitions cannot be had: the journal's
+ * primary key, which is what keeps two writers apart, has no time in it.)
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Config, Duration, Effect, Layer, Random } from "effect"
+import * as JournalPruning from "./JournalPruning.ts"
+import * as MessagePruning from "./messages/MessagePruning.ts"
 
 export interface RetentionOptions {
   readonly history: Duration.Duration
   readonly tasks: Duration.Duration
+  readonly messages: Duration.Duration
   readonly idempotencyKeys: Duration.Duration
   readonly every: Duration.Duration
 }
@@ -17,60 +23,64 @@ export interface RetentionOptions {
 export const settings = Config.all({
   history: Config.Duration("CLAWSTER_RETENTION_HISTORY").pipe(Config.withDefault(Duration.days(7))),
   tasks: Config.Duration("CLAWSTER_RETENTION_TASKS").pipe(Config.withDefault(Duration.days(7))),
+  messages: Config.Duration("CLAWSTER_RETENTION_MESSAGES").pipe(Config.withDefault(Duration.days(7))),
   idempotencyKeys: Config.succeed(Duration.days(7)),
   every: Config.Duration("CLAWSTER_RETENTION_EVERY").pipe(Config.withDefault(Duration.minutes(1)))
 })
 
-const rowsADelete = 5_000
+const rowsADelete = 1_000
 /** Bounds one sweep; what is left waits for the next. */
-const deletesASweep = 200
+const deletesASweep = 1_000
 const lockKey = 7_373_001
 
 export interface Removed {
   readonly journal: number
   readonly tasks: number
+  readonly messages: number
   readonly idempotencyKeys: number
 }
 
-/** One sweep. Undefined when another runner is at it. */
-export const sweep = Effect.fn("Retention.sweep")(function*(options: RetentionOptions) {
+/** One sweep. Undefined when another runner is at it. `pass`, `messagePass`: the passes over journal and messages to go on with; new ones when absent. */
+export const sweep = Effect.fn("Retention.sweep")(function*(
+  options: RetentionOptions,
+  pass?: JournalPruning.JournalPruning,
+  messagePass?: MessagePruning.MessagePruning
+) {
   const sql = yield* PgClient.PgClient
+  const overJournal = pass ?? (yield* JournalPruning.make)
+  const overMessages = messagePass ?? (yield* MessagePruning.make)
   const now = yield* Clock.currentTimeMillis
 
   const drain = Effect.fnUntraced(function*(text: string, params: ReadonlyArray<unknown>) {
     let removed = 0
     for (let n = 0; n < deletesASweep; n++) {
-      const rows = yield* sql.unsafe<{ count: number }>(
+      const [took, rows] = yield* Effect.timed(sql.unsafe<{ count: number }>(
         `WITH gone AS (${text} RETURNING 1) SELECT count(*)::float8 AS count FROM gone`,
         params
-      )
+      ))
       removed += rows[0]!.count
       if (rows[0]!.count < rowsADelete) break
+      yield* Effect.sleep(took)
     }
     return removed
   })
 
   const remove = Effect.gen(function*() {
-    const journal = yield* drain(
-      `DELETE FROM clawster_journal WHERE ctid = ANY (ARRAY(
-         SELECT j.ctid FROM clawster_journal j
-         JOIN clawster_snapshots s USING (entity_type, entity_id)
-         WHERE j.seq <= s.seq AND j.at < $1::bigint LIMIT ${rowsADelete}))`,
-      [now - Duration.toMillis(options.history)]
-    )
+    const journal = yield* overJournal.sweep(now - Duration.toMillis(options.history))
     const tasks = yield* drain(
       `DELETE FROM clawster_tasks WHERE ctid = ANY (ARRAY(
          SELECT ctid FROM clawster_tasks
          WHERE ended_at < $1::bigint AND phase IN ('completed', 'failed', 'cancelled') LIMIT ${rowsADelete}))`,
       [now - Duration.toMillis(options.tasks)]
     )
+    const messages = yield* overMessages.sweep(now - Duration.toMillis(options.messages))
     const idempotencyKeys = yield* drain(
       `DELETE FROM clawster_idempotency WHERE ctid = ANY (ARRAY(
          SELECT ctid FROM clawster_idempotency
          WHERE created_at < now() - $1::bigint * interval '1 millisecond' LIMIT ${rowsADelete}))`,
       [Duration.toMillis(options.idempotencyKeys)]
     )
-    return { journal, tasks, idempotencyKeys } satisfies Removed
+    return { journal, tasks, messages, idempotencyKeys } satisfies Removed
   })
 
   const connection = yield* sql.reserve
@@ -86,16 +96,20 @@ export const layer = (options: RetentionOptions) =>
   Layer.effectDiscard(
     Effect.gen(function*() {
       const every = Duration.toMillis(options.every)
-      yield* Effect.sleep(yield* Random.nextBetween(every / 2, every))
-      const removed = yield* sweep(options)
-      if (removed !== undefined && removed.journal + removed.tasks > 0) {
-        yield* Effect.logInfo("History was pruned").pipe(Effect.annotateLogs({ event: "retention.swept", ...removed }))
-      }
-    }).pipe(
-      Effect.catchCause((cause) => Effect.logWarning("History could not be pruned; the next sweep will try", cause)),
-      Effect.forever,
-      Effect.forkScoped
-    )
+      const pass = yield* JournalPruning.make
+      const messagePass = yield* MessagePruning.make
+      yield* Effect.gen(function*() {
+        yield* Effect.sleep(yield* Random.nextBetween(every / 2, every))
+        const removed = yield* sweep(options, pass, messagePass)
+        if (removed !== undefined && removed.journal + removed.tasks + removed.messages > 0) {
+          yield* Effect.logInfo("History was pruned").pipe(Effect.annotateLogs({ event: "retention.swept", ...removed }))
+        }
+      }).pipe(
+        Effect.catchCause((cause) => Effect.logWarning("History could not be pruned; the next sweep will try", cause)),
+        Effect.forever,
+        Effect.forkScoped
+      )
+    })
   )
 
 export const layerConfig = Layer.unwrap(Effect.map(settings, layer))

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
 import { TestClock } from "effect/testing"
 import type { Commit } from "../../src/actor/Journal.ts"
+import { WriteFailed } from "../../src/shards/Gatherer.ts"
 import * as GroupCommit from "../../src/shards/GroupCommit.ts"
 import { claimKey } from "../../src/shards/GroupCommit.ts"
 
@@ -44,7 +45,7 @@ describe("GroupCommit", () => {
       let asked = 0
       const append = yield* GroupCommit.make(() =>
         ++asked === 1
-          ? Effect.fail(new GroupCommit.WriteFailed({ reason: "Conflict", message: "taken" }))
+          ? Effect.fail(new WriteFailed({ reason: "Conflict", message: "taken" }))
           : Effect.never
       )
       const answers = yield* Effect.forkChild(

@@ -1,0 +1,136 @@
+/**
+ * The messages of persisted entities on PostgreSQL: the cluster's own SQL storage, with the saves of envelopes and replies gathered (Gatherer.ts). What is
+ * saved, and what a caller is told, is the same as there. A save within the caller's own transaction goes the stock way, as a part of it.
+ */
+import { NodeCrypto } from "@effect/platform-node"
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Exit, Layer, Option, Result } from "effect"
+import { ClusterError, MessageStorage, type Reply, Snowflake, SqlMessageStorage } from "effect/cluster"
+import type { SqlError } from "effect/sql"
+import type { Statement } from "../CommitStatement.ts"
+import * as Gatherer from "../Gatherer.ts"
+import * as Claims from "./Claims.ts"
+import { type DuplicateRow, duplicateOf, idOf, prefix, type SavedEnvelope } from "./Rows.ts"
+import { findMessages, saveEnvelopes, saveReplies } from "./SaveStatements.ts"
+
+const { PersistenceError } = ClusterError
+
+/** A longer one is stored as a digest, which is left to the stock storage. */
+const longestKey = 255
+
+/** Data that PostgreSQL cannot take, such as a text too long for its column. */
+const isBadData = (cause: unknown): boolean =>
+  typeof cause === "object" && cause !== null && "code" in cause && String(cause.code).startsWith("22")
+
+const reasonOf = ({ reason }: SqlError.SqlError): Gatherer.WriteFailed["reason"] => {
+  switch (reason._tag) {
+    case "DeadlockError":
+    case "SerializationError":
+      return "Victim"
+    case "UniqueViolation":
+    case "ConstraintError":
+      return "Conflict"
+    default:
+      return isBadData(reason.cause) ? "Conflict" : "Unknown"
+  }
+}
+
+const failed = (cause: unknown) => new PersistenceError({ cause })
+const success = Exit.succeed(MessageStorage.SaveResultEncoded.Success())
+
+const overtakenAcks = (group: ReadonlyArray<SavedEnvelope>): ReadonlyArray<SavedEnvelope> => {
+  const last = new Map(
+    group.flatMap((saved) => (saved.envelope._tag === "AckChunk" ? [[saved.envelope.requestId, saved] as const] : []))
+  )
+  return group.map((saved) =>
+    saved.envelope._tag === "AckChunk" && last.get(saved.envelope.requestId) !== saved
+      ? { ...saved, overtaken: true }
+      : saved
+  )
+}
+
+export const make = Effect.gen(function* () {
+  const sql = yield* PgClient.PgClient
+  const stock = yield* SqlMessageStorage.makeEncodedStorage({ prefix })
+  const claims = yield* Claims.make
+
+  const run = <Row extends object>({ params, text }: Statement) => sql.unsafe<Row>(text, params)
+  const write = <Row extends object>(statement: Statement) =>
+    Effect.mapError(
+      run<Row>(statement),
+      (error) => new Gatherer.WriteFailed({ reason: reasonOf(error), message: String(error.reason.cause) })
+    )
+
+  /** What holds the message ids of those that were not saved. One that is gone by now is to be saved after all. */
+  const duplicatesOf = (left: ReadonlyArray<SavedEnvelope>) =>
+    left.length === 0
+      ? Effect.succeed(() => undefined)
+      : Effect.map(Effect.result(run<DuplicateRow>(findMessages(left.map(({ messageId }) => messageId!)))), (found) => {
+          if (Result.isFailure(found)) {
+            const failure = Exit.fail(failed(found.failure))
+            return () => failure
+          }
+          const rows = new Map(found.success.map((row) => [row.message_id, row]))
+          return ({ messageId }: SavedEnvelope) => {
+            const row = rows.get(messageId!)
+            return row && Exit.succeed(duplicateOf(row))
+          }
+        })
+
+  const envelopes = yield* Gatherer.make<
+    SavedEnvelope,
+    MessageStorage.SaveResult.Encoded,
+    ClusterError.PersistenceError
+  >({
+    failed,
+    write: Effect.fnUntraced(function* (group) {
+      const saved = new Set((yield* write<{ id: string }>(saveEnvelopes(overtakenAcks(group)))).map(({ id }) => id))
+      const isNew = group.map(({ envelope }) => saved.delete(idOf(envelope)))
+      const duplicate = yield* duplicatesOf(group.filter((_, index) => !isNew[index]))
+      return group.map((one, index) => (isNew[index] ? success : duplicate(one)))
+    })
+  })
+
+  const replies = yield* Gatherer.make<Reply.Encoded, void, ClusterError.PersistenceError>({
+    failed,
+    write: (group) =>
+      Effect.as(
+        write(saveReplies(group)),
+        group.map(() => Exit.void)
+      )
+  })
+
+  const gathered = <A>(
+    save: Effect.Effect<A, ClusterError.PersistenceError>,
+    withinTransaction: Effect.Effect<A, ClusterError.PersistenceError>
+  ) =>
+    Effect.flatMap(Effect.serviceOption(sql.transactionService), (transaction) =>
+      Option.isNone(transaction) ? save : withinTransaction
+    )
+  const persistence = <A, E>(effect: Effect.Effect<A, E>) =>
+    PersistenceError.refail(Effect.withTracerEnabled(effect, false))
+
+  return {
+    ...stock,
+    saveEnvelope: (options) =>
+      options.primaryKey !== null && options.primaryKey.length > longestKey
+        ? stock.saveEnvelope(options)
+        : gathered(
+            envelopes({
+              envelope: options.envelope,
+              messageId: options.primaryKey,
+              deliverAt: options.deliverAt,
+              overtaken: false
+            }),
+            stock.saveEnvelope(options)
+          ),
+    saveReply: (reply) => gathered(replies(reply), stock.saveReply(reply)),
+    unprocessedMessages: (shardIds, now, options) => persistence(claims.take(shardIds, now, options)),
+    resetShards: (shardIds) => persistence(claims.reset(shardIds))
+  } satisfies MessageStorage.Encoded
+}).pipe(Effect.withTracerEnabled(false))
+
+/** The tables are those of `migrate`; nothing is made or checked here. */
+export const layer = Layer.effect(MessageStorage.MessageStorage, Effect.flatMap(make, MessageStorage.makeEncoded)).pipe(
+  Layer.provide([Snowflake.layerGenerator, NodeCrypto.layerDigest])
+)
