@@ -14,6 +14,7 @@ import { hotKey } from "./cases/hot-key.ts"
 import { keyedCallEmbedded } from "./cases/keyed-call-embedded.ts"
 import { keyedCall } from "./cases/keyed-call.ts"
 import { routing } from "./cases/routing.ts"
+import { runners } from "./cases/runners.ts"
 import { submitDrain } from "./cases/submit-drain.ts"
 import { volatileCall } from "./cases/volatile-call.ts"
 import * as Postgres from "./postgres.ts"
@@ -31,7 +32,8 @@ const cases: ReadonlyArray<Case> = [
   bulkSubmit,
   accept,
   dequeueStart,
-  routing
+  routing,
+  runners
 ]
 const known = cases.flatMap(({ ids }) => ids)
 

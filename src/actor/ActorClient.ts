@@ -4,13 +4,12 @@
  * same request id will tell.
  */
 import { Cause, Clock, Context, Effect, Option, Random, References, Schedule, Tracer } from "effect"
-import { type Entity, EntityId, Sharding } from "effect/cluster"
+import { type Entity, Sharding } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
 import { keyedHeader, requestIdHeader, retryHeader } from "../rpc/ActorProtocol.ts"
 import { ActorUnavailable } from "../schema/Errors.ts"
-import { commands } from "./Codec.ts"
 import { Deadlines } from "./Deadlines.ts"
-import { elsewhere, FastPath, type FastTarget, isElsewhere } from "./FastPath.ts"
+import { elsewhere, FastPath, isElsewhere, targetsOf } from "./FastPath.ts"
 import type { Asked } from "./Residents.ts"
 
 export interface CallOptions {
@@ -178,15 +177,10 @@ type Slow = (entityId: string) => Record<string, Send>
 
 /** One command of a protocol, by both ways. */
 const waysTo = (entity: Entity.Entity<string, Rpc.Any>, sharding: Sharding.Sharding["Service"], path: FastPath["Service"] | undefined, slow: Slow) => {
-  const codecOf = commands(entity.protocol.requests)
+  const targetOf = targetsOf(entity, sharding)
   return (entityId: string, tag: string): Ways => {
     const rpc = entity.protocol.requests.get(tag) as unknown as Rpc.AnyWithProps
-    const target: FastTarget = {
-      entityType: entity.type,
-      entityId,
-      shardId: () => sharding.getShardId(EntityId.make(entityId), entity.getShardGroup(EntityId.make(entityId))).toString(),
-      codec: codecOf(tag)!
-    }
+    const target = targetOf(entityId)
     return {
       fast: path && ((asked) => path.ask(target, { ...asked, payload: rpc.payloadSchema.make(asked.payload) })),
       send: (payload, options) => slow(entityId)[tag]!(payload, options)

@@ -1,10 +1,11 @@
 /** How the shell reaches any actor of this runner's cluster by type and id: for relays, wake-ups and holds. */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
 import { type Entity, Sharding } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
 import * as ActorMetrics from "../observability/ActorMetrics.ts"
 import type { ShellRpcs } from "../rpc/ActorProtocol.ts"
 import type { ActorUnavailable } from "../schema/Errors.ts"
+import { elsewhere, FastPath, type FastTarget, isElsewhere, targetsOf } from "./FastPath.ts"
 import type { OutboxMessage } from "./Journal.ts"
 import type { DeliverTo } from "./OutboxPump.ts"
 import { unavailable } from "./Round.ts"
@@ -18,6 +19,13 @@ type ShellClient = (entityId: string) => {
   }) => Effect.Effect<void, unknown>
 }
 
+/** Deliveries are known by their messages' ids: they need no id of their own. */
+const quickly = (path: FastPath["Service"], target: FastTarget, payload: unknown): Effect.Effect<unknown, unknown> =>
+  Effect.callback((resume) => {
+    const asked = { tag: "Deliver", payload, requestId: "", fingerprint: null, again: false, resume }
+    if (!path.ask(target, asked)) resume(elsewhere)
+  })
+
 export class ActorDirectory extends Context.Service<ActorDirectory, {
   readonly register: (entity: Entity.Entity<string, Rpc.Any>) => Effect.Effect<void>
   readonly deliver: DeliverTo
@@ -28,7 +36,9 @@ export class ActorDirectory extends Context.Service<ActorDirectory, {
     ActorDirectory,
     Effect.gen(function*() {
       const sharding = yield* Sharding.Sharding
+      const path = Option.getOrUndefined(yield* Effect.serviceOption(FastPath))
       const clients = new Map<string, ShellClient>()
+      const targets = new Map<string, (entityId: string) => FastTarget>()
       const clientOf = (entityType: string): Effect.Effect<ShellClient, ActorUnavailable> => {
         const client = clients.get(entityType)
         return client === undefined
@@ -38,16 +48,19 @@ export class ActorDirectory extends Context.Service<ActorDirectory, {
       return ActorDirectory.of({
         register: (entity) =>
           sharding.makeClient(entity as unknown as Entity.Entity<string, ShellRpcs>).pipe(
-            Effect.map((client) => void clients.set(entity.type, client as unknown as ShellClient))
+            Effect.map((client) => {
+              clients.set(entity.type, client as unknown as ShellClient)
+              targets.set(entity.type, targetsOf(entity, sharding))
+            })
           ),
         deliver: (target, messages, again) =>
-          ActorMetrics.timeDelivery(target.entityType, clientOf(target.entityType).pipe(
-            Effect.flatMap((client) =>
-              client(target.entityId).Deliver({
-                messages: messages.map(({ id, payload, tag }) => ({ id, tag, payload })),
-                again
-              })
-            ),
+          ActorMetrics.timeDelivery(target.entityType, Effect.suspend(() => {
+            const payload = { messages: messages.map(({ id, payload, tag }) => ({ id, tag, payload })), again }
+            const slowly = Effect.flatMap(clientOf(target.entityType), (client) => client(target.entityId).Deliver(payload))
+            const fast = targets.get(target.entityType)?.(target.entityId)
+            if (path === undefined || fast === undefined) return slowly
+            return Effect.catchIf(quickly(path, fast, payload), isElsewhere, () => slowly)
+          }).pipe(
             Effect.timeout("15 seconds"),
             Effect.catchCause((cause) => Effect.fail(unavailable(`not delivered: ${String(cause)}`)))
           )),

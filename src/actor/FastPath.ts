@@ -3,15 +3,27 @@
  * left to the cluster, and what makes a command happen once is its request id, whichever way it went.
  */
 import { Context, Effect, Exit, Layer } from "effect"
-import type { CommandCodec } from "./Codec.ts"
+import { type Entity, EntityId, type Sharding } from "effect/cluster"
+import type { Rpc } from "effect/rpc"
+import { type CommandCodec, commands } from "./Codec.ts"
 import { type Asked, Residents } from "./Residents.ts"
 
 export interface FastTarget {
   readonly entityType: string
   readonly entityId: string
   readonly shardId: () => string
-  /** Of the command. */
-  readonly codec: CommandCodec
+  readonly codecOf: (tag: string) => CommandCodec | undefined
+}
+
+/** The actors of a type. */
+export const targetsOf = (entity: Entity.Entity<string, Rpc.Any>, sharding: Sharding.Sharding["Service"]) => {
+  const codecOf = commands(entity.protocol.requests)
+  return (entityId: string): FastTarget => ({
+    entityType: entity.type,
+    entityId,
+    shardId: () => sharding.getShardId(EntityId.make(entityId), entity.getShardGroup(EntityId.make(entityId))).toString(),
+    codecOf
+  })
 }
 
 /** The actor is not where it was thought to be; it has not seen the command. */

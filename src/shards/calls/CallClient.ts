@@ -6,6 +6,7 @@ import { Clock, Context, Effect, Exit, Layer, Queue, RcMap, type Scope } from "e
 import type { RunnerAddress } from "effect/cluster"
 import { RpcClient } from "effect/rpc"
 import { Socket } from "effect/socket"
+import type { CommandCodec } from "../../actor/Codec.ts"
 import { askHere, elsewhere, FastPath, type FastTarget } from "../../actor/FastPath.ts"
 import { type Asked, Residents } from "../../actor/Residents.ts"
 import { unavailable } from "../../actor/Round.ts"
@@ -21,6 +22,7 @@ type Send = (calls: string) => Effect.Effect<Queue.Dequeue<string, unknown>, unk
 
 interface Waiting {
   readonly target: FastTarget
+  readonly codec: CommandCodec
   readonly resume: Asked["resume"]
 }
 
@@ -46,12 +48,14 @@ class Outbound {
 
   /** False: it is in doubt, or as many wait as may. */
   ask(target: FastTarget, { fingerprint, payload, requestId, resume, tag }: Asked): boolean {
+    const codec = target.codecOf(tag)
+    if (codec === undefined) return false
     const now = this.#clock.currentTimeMillisUnsafe()
     if (this.#waiting.size === 0) this.#heardAt = now
     if (now - this.#heardAt > doubtAfterMillis || this.#waiting.size >= callsUnderWay) return false
     const n = this.#n++
-    const call: WireCall = [n, target.entityType, target.entityId, tag, requestId, fingerprint, target.codec.encodePayload(payload)]
-    this.#waiting.set(n, { target, resume })
+    const call: WireCall = [n, target.entityType, target.entityId, tag, requestId, fingerprint, codec.encodePayload(payload)]
+    this.#waiting.set(n, { target, codec, resume })
     if (this.#next.push(call) === 1) Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.#flush))
     return true
   }
@@ -86,7 +90,7 @@ class Outbound {
         this.#resume(n, elsewhere)
       } else if (kind === "defect") this.#resume(n, Exit.die(content))
       else {
-        const answer = waiting.target.codec.decodeAnswer(content)
+        const answer = waiting.codec.decodeAnswer(content)
         this.#resume(n, answer._tag === "Success" ? Exit.succeed(answer.value) : Exit.fail(answer.error))
       }
     }
