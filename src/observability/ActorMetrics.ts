@@ -16,16 +16,6 @@ export const timeCommit = <A, E, R>(
 export const mailFound = (entityType: string, messages: number): Effect.Effect<void> =>
   record("clawster_actor_mailbox_size", messages, { entity_type: entityType })
 
-/** A command from its arrival to its answer, whatever that is. */
-export const inFlight = <A, E, R>(entityType: string, command: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-  const labels = { entity_type: entityType }
-  return Effect.acquireUseRelease(
-    adjust("clawster_actor_in_flight", 1, labels),
-    () => command,
-    () => adjust("clawster_actor_in_flight", -1, labels)
-  )
-}
-
 export const loaded = (entityType: string): Effect.Effect<void> =>
   adjust("clawster_actor_resident", 1, { entity_type: entityType })
 

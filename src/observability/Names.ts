@@ -88,12 +88,6 @@ export const metrics = {
     labels: ["entity_type"],
     boundaries: sizes
   },
-  clawster_actor_in_flight: {
-    kind: "gauge",
-    unit: "commands",
-    help: "Commands that this process has taken in and not yet answered",
-    labels: ["entity_type"]
-  },
   clawster_actor_resident: {
     kind: "gauge",
     unit: "actors",
@@ -119,13 +113,6 @@ export const metrics = {
     help: "Time of one journal transaction",
     labels: [],
     boundaries: quick
-  },
-  clawster_failover_seconds: {
-    kind: "histogram",
-    unit: "seconds",
-    help: "Time that a lost runner's shards were without an owner, seen by the runner that took them",
-    labels: [],
-    boundaries: [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60]
   },
   clawster_runners_lost_total: {
     kind: "counter",

@@ -36,13 +36,11 @@ const instance = (id: string, more: Partial<InstanceStatus> = {}): InstanceStatu
 const everything = Effect.gen(function* () {
   yield* ActorMetrics.timeCommit("Lane", 3, Effect.void)
   yield* ActorMetrics.mailFound("Lane", 2)
-  yield* ActorMetrics.inFlight("Lane", Effect.void)
   yield* ActorMetrics.loaded("Lane")
   yield* ActorMetrics.timeDelivery("Instance", Effect.void)
   yield* ActorMetrics.outboxChanged(2)
   yield* JournalMetrics.timeFlush(5, Effect.void)
   yield* OwnershipMetrics.runnerLost("refused")
-  yield* OwnershipMetrics.failedOver(1.5)
   yield* DomainMetrics.committed([{ _tag: "task.completed" }, { _tag: "task.failed" }, { _tag: "session.created" }])
   yield* DomainMetrics.committed([{ _tag: "run.ended", durationMillis: 1_500, status: "completed" } as never])
   yield* DomainMetrics.laneWaited(20)
@@ -135,15 +133,11 @@ describe("Metrics", () => {
     assert.deepStrictEqual(makers, ["observability/Metrics.ts"])
   })
 
-  it.effect("a failed commit is not timed; a command counts as in flight until it is answered", () =>
+  it.effect("a failed commit is not timed", () =>
     alone(
       Effect.gen(function* () {
         yield* Effect.exit(ActorMetrics.timeCommit("Lane", 3, Effect.fail("no")))
         assert.notInclude(yield* PrometheusMetrics.format(), "clawster_actor_commit_seconds")
-        const during = yield* ActorMetrics.inFlight("Lane", PrometheusMetrics.format())
-        assert.include(during, `clawster_actor_in_flight{entity_type="Lane"} 1`)
-        yield* Effect.exit(ActorMetrics.inFlight("Lane", Effect.fail("no")))
-        assert.include(yield* PrometheusMetrics.format(), `clawster_actor_in_flight{entity_type="Lane"} 0`)
       })
     )
   )
