@@ -10,8 +10,11 @@ interface Activity {
 
 const restarts = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")]).pipe(Schedule.jittered)
 
+const none = new Map<string, Fiber.Fiber<void>>()
+
 export class Activities<A extends Activity> {
-  readonly #running = new Map<string, Fiber.Fiber<void>>()
+  /** Replaced when it is first written to: most actors never have an activity. */
+  #running: Map<string, Fiber.Fiber<void>> = none
   readonly #scope: Scope.Scope
   readonly #perform: (activity: A) => Effect.Effect<void>
 
@@ -27,6 +30,7 @@ export class Activities<A extends Activity> {
   sync(wanted: ReadonlyArray<A>): Effect.Effect<void> {
     if (wanted.length === 0 && this.#running.size === 0) return Effect.void
     return Effect.gen({ self: this }, function*() {
+      if (this.#running === none) this.#running = new Map()
       const keys = new Set(wanted.map((activity) => activity.key))
       for (const [key, fiber] of this.#running) {
         if (keys.has(key)) continue
@@ -41,11 +45,13 @@ export class Activities<A extends Activity> {
   }
 
   /** Ends all, and waits until they have. */
-  readonly stop: Effect.Effect<void> = Effect.suspend(() => {
-    const fibers = [...this.#running.values()]
-    this.#running.clear()
-    return Fiber.interruptAll(fibers)
-  })
+  get stop(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const fibers = [...this.#running.values()]
+      this.#running.clear()
+      return Fiber.interruptAll(fibers)
+    })
+  }
 
   #supervise(activity: A): Effect.Effect<void> {
     return Effect.suspend(() => this.#perform(activity)).pipe(

@@ -100,7 +100,7 @@ export interface ActorDefinition<
   readonly activities?: (state: State) => ReadonlyArray<Activity>
   readonly view?: (state: State, entityId: string) => View | undefined
   readonly rows?: (event: Event, before: State, after: State) => ReadonlyArray<RowWrite>
-  /** A snapshot is taken after this many journal entries. */
+  /** A snapshot is taken after this many journal entries, or eight times as many events. */
   readonly snapshotEvery?: number
 }
 

@@ -3,24 +3,28 @@ import { Effect, Latch } from "effect"
 
 export class Hold {
   readonly #call: Effect.Effect<void>
-  #idle = Latch.makeUnsafe(true)
+  /** Undefined: nothing is under way. */
+  #idle: Latch.Latch | undefined
   #held = false
 
   constructor(call: Effect.Effect<void>) {
     this.#call = call
   }
 
-  readonly released: Effect.Effect<void> = Effect.suspend(() => this.#idle.await)
+  get released(): Effect.Effect<void> {
+    return Effect.suspend(() => this.#idle?.await ?? Effect.void)
+  }
 
   /** Undefined: nothing to do. Else the call to fork. */
   settle(busy: boolean): Effect.Effect<void> | undefined {
     if (!busy) {
-      this.#idle.openUnsafe()
+      this.#idle?.openUnsafe()
+      this.#idle = undefined
       return undefined
     }
     if (this.#held) return undefined
     this.#held = true
-    this.#idle = Latch.makeUnsafe(false)
+    this.#idle ??= Latch.makeUnsafe(false)
     return Effect.ensuring(Effect.ignoreCause(this.#call), Effect.sync(() => (this.#held = false)))
   }
 }

@@ -15,6 +15,9 @@ import { forgotten, refuseAll, Round } from "./Round.ts"
 const moving = "the actor is moving; send the same request again"
 const doubtful = "the outcome is not known yet; send the same request id again to learn it"
 
+/** Entries with more events than this on average bring the snapshot forward, so that loading stays as quick. */
+const eventsAnEntry = 8
+
 export class Life {
   readonly #options: ResidentOptions
   readonly #mailbox: Mailbox
@@ -111,6 +114,7 @@ export class Life {
       yield* ActorMetrics.timeCommit(address.entityType, batch.entries.length, journal.append(commit))
       this.#memory.state = batch.state
       this.#memory.seq = batch.seq
+      for (const { events } of batch.entries) this.#memory.unfolded += events.length
       for (const { answer, payloadHash, requestId } of round.fresh) {
         this.#memory.answered.add(requestId, payloadHash, answer)
       }
@@ -181,8 +185,10 @@ export class Life {
   #snapshot(): Effect.Effect<void> {
     const { address, codec, definition, journal } = this.#options
     const memory = this.#memory
-    if (memory.seq - memory.snapshotSeq < (definition.snapshotEvery ?? 256)) return Effect.void
+    const every = definition.snapshotEvery ?? 256
+    if (memory.seq - memory.snapshotSeq < every && memory.unfolded < every * eventsAnEntry) return Effect.void
     memory.snapshotSeq = memory.seq
+    memory.unfolded = 0
     const snapshot = { seq: memory.seq, version: definition.stateVersion, state: codec.encodeState(memory.state as never) }
     return journal.saveSnapshot(address, this.#epoch, snapshot).pipe(
       Effect.ignore,

@@ -8,6 +8,8 @@ export interface Memory {
   state: unknown
   seq: number
   snapshotSeq: number
+  /** Events since the last snapshot: what loading has to fold. */
+  unfolded: number
   readonly answered: Answered
 }
 
@@ -23,6 +25,7 @@ export const fold = (
   const snapshotSeq = loaded.snapshot?.seq ?? 0
   let state = loaded.snapshot === undefined ? definition.initial(entityId) : codec.decodeState(loaded.snapshot.state)
   let seq = snapshotSeq
+  let unfolded = 0
   for (const entry of loaded.entries) {
     if (entry.seq !== seq + 1) throw new Error(`the journal of ${entityId} has no entry ${seq + 1}`)
     for (const event of entry.events) state = definition.evolve(state, codec.decodeEvent(event))
@@ -30,6 +33,7 @@ export const fold = (
       answered.add(entry.requestId, entry.payloadHash, entry.answer)
     }
     seq = entry.seq
+    unfolded += entry.events.length
   }
-  return { state, seq, snapshotSeq, answered }
+  return { state, seq, snapshotSeq, unfolded, answered }
 }

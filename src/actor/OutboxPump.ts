@@ -17,8 +17,13 @@ const messagesADelivery = 256
 /** Tries for ever, since an undelivered message is a promise: from 50 ms between tries up to 5 s. */
 const patience = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(Schedule.jittered)
 
+interface Queue {
+  readonly messages: Array<OutboxMessage>
+  again: boolean
+}
+
 export class OutboxPump {
-  readonly #queues = new Map<string, { readonly messages: Array<OutboxMessage>; again: boolean }>()
+  #queues: Map<string, Queue> | undefined
   readonly #address: ActorAddress
   readonly #journal: Journal["Service"]
   readonly #deliver: DeliverTo
@@ -32,20 +37,22 @@ export class OutboxPump {
   }
 
   get busy(): boolean {
-    return this.#queues.size > 0
+    return this.#queues !== undefined
   }
 
   /** The relays to start; the caller forks each in the actor's scope. */
   offer(messages: ReadonlyArray<OutboxMessage>, again: boolean): Array<Effect.Effect<void>> {
     const started: Array<Effect.Effect<void>> = []
+    if (messages.length === 0) return started
+    const queues = (this.#queues ??= new Map())
     for (const message of messages) {
       const key = `${message.targetType}/${message.targetId}`
-      const queue = this.#queues.get(key)
+      const queue = queues.get(key)
       if (queue !== undefined) {
         queue.messages.push(message)
         continue
       }
-      this.#queues.set(key, { messages: [message], again })
+      queues.set(key, { messages: [message], again })
       started.push(this.#relay(key, { entityType: message.targetType, entityId: message.targetId }))
     }
     return started
@@ -53,7 +60,7 @@ export class OutboxPump {
 
   #relay(key: string, target: { readonly entityType: string; readonly entityId: string }): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      const queue = this.#queues.get(key)!
+      const queue = this.#queues!.get(key)!
       while (queue.messages.length > 0) {
         const batch = queue.messages.slice(0, messagesADelivery)
         yield* Effect.suspend(() => this.#deliver(target, batch, queue.again)).pipe(
@@ -65,7 +72,8 @@ export class OutboxPump {
         queue.messages.splice(0, batch.length)
         yield* this.#journal.acknowledge(this.#address, batch)
       }
-      this.#queues.delete(key)
+      this.#queues!.delete(key)
+      if (this.#queues!.size === 0) this.#queues = undefined
       if (!this.busy) this.#onIdle()
     })
   }

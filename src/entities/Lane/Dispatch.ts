@@ -13,6 +13,7 @@ import type { InstanceStatus } from "../../schema/Instance.ts"
 import type { TaskId } from "../../schema/Ids.ts"
 import type { TaskSpec } from "../../schema/Task.ts"
 import * as Candidate from "../routing/Candidate.ts"
+import { rejectedBy } from "../routing/Filter.ts"
 import { route } from "../routing/Router.ts"
 import type { Assign, Pick } from "./Assign.ts"
 import { type LaneState, pendingOps, startsAllowed } from "./LaneState.ts"
@@ -106,7 +107,8 @@ export const plan = (
     picks.push({ taskId: task.taskId, instanceId, placement, because })
   }
   const isThrough = looked === pending.entries.length && stuck.size > 0
-  const skip = isThrough && picks.length === 0 && pendingOps.maySkip(pending)
+  const skip =
+    isThrough && picks.length === 0 && pendingOps.maySkip(pending) && takesAny(state, candidates, now)
   const waits = [...stuck.values()].slice(0, reasonsMax)
   const parked = isThrough ? { waits, skip } : undefined
   return {
@@ -115,6 +117,10 @@ export const plan = (
     again: againAt(state, now, allowed)
   }
 }
+
+/** Whether a task that asks for nothing could start. When not, none further back can either, and looking for it would only cost. */
+const takesAny = ({ tenantId }: LaneState, candidates: ReadonlyArray<Candidate.Candidate>, now: number): boolean =>
+  candidates.some((candidate) => rejectedBy({ tenantId, key: "", hints: {} }, candidate, now) < 0)
 
 const sameWaits = (known: LaneState["parked"], waits: ReadonlyArray<{ readonly reason: string }>): boolean =>
   known !== null && known.length === waits.length && known.every(({ reason }, index) => reason === waits[index]!.reason)

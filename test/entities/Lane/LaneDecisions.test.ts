@@ -242,6 +242,19 @@ describe("starting tasks", () => {
     lane.settle()
     assert.strictEqual(lane.attempts.size, 901)
   })
+
+  it("does not look further back while no instance could take a task that asks for nothing", () => {
+    const lane = world([])
+    submit(lane, range(900))
+    lane.settle()
+    assert.isNull(lane.state.pending.gap)
+    lane.fleet = [instanceStatus("i1", { maxConcurrentTasks: 0 })]
+    lane.settle()
+    assert.isNull(lane.state.pending.gap)
+    lane.fleet = [instanceStatus("i1", { maxConcurrentTasks: 5 })]
+    lane.settle()
+    assert.strictEqual(phase(lane, "t0"), "running")
+  })
 })
 
 describe("the end of an attempt", () => {
