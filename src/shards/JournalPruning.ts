@@ -1,8 +1,8 @@
 /**
  * Removes journal entries that are old and that a snapshot of their actor has passed, in the order they were committed, which is nearly that of their times.
  *
- * Old entries that no snapshot has passed stay. Lest every sweep looks at them again, a sweep goes on where the last one ended; once an hour it begins
- * anew, for those that a snapshot has passed since.
+ * Old entries that no snapshot has passed stay. Lest every sweep looks at them again, a sweep goes on where the last one ended; once an hour, or as
+ * often as history is kept when that is less, it begins anew, for those that a snapshot has passed since.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Duration, Effect } from "effect"
@@ -10,7 +10,7 @@ import { Clock, Duration, Effect } from "effect"
 const entriesALook = 1_000
 /** Bounds one sweep; what is left waits for the next. */
 const looksASweep = 1_000
-const passEvery = Duration.toMillis(Duration.hours(1))
+const passMillis = Duration.toMillis(Duration.hours(1))
 
 const statement = `
   WITH looked AS MATERIALIZED (
@@ -59,7 +59,7 @@ export const make = Effect.map(PgClient.PgClient, (sql) => {
   /** How many went. `before`: Unix milliseconds. */
   const sweep = Effect.fnUntraced(function*(before: number) {
     const now = yield* Clock.currentTimeMillis
-    if (isThrough && now - beganAt >= passEvery) {
+    if (isThrough && now - beganAt >= Math.min(passMillis, now - before)) {
       place = first
       beganAt = now
     }
