@@ -56,11 +56,10 @@ export const layer = <
 ) => {
   const codec = Codec.make(definition as unknown as Definition)
   const entity = definition.entity as unknown as Entity.Entity<string, Rpc.Any>
-  const quiet = new Set<string>()
   const { mailboxCapacity = 8_192, maxIdleTime = "2 minutes" } = options
   const idleMillis = Duration.toMillis(Duration.fromInputUnsafe(maxIdleTime))
 
-  const activate = Effect.gen(function*() {
+  const activate = (quiet: Set<string>) => Effect.gen(function*() {
     const address = yield* Entity.CurrentAddress
     const journal = yield* Journal
     const directory = yield* ActorDirectory
@@ -101,11 +100,13 @@ export const layer = <
     yield* wakes.register(entity.type, (entityId) => directory.wake(entity.type, entityId))
   }))
 
-  const actor = entity.toLayer(activate as never, {
-    concurrency: "unbounded",
-    maxIdleTime,
-    mailboxCapacity
-  }) as Layer.Layer<never, never, any>
+  const actor = Layer.suspend(() =>
+    entity.toLayer(activate(new Set()) as never, {
+      concurrency: "unbounded",
+      maxIdleTime,
+      mailboxCapacity
+    }) as Layer.Layer<never, never, any>
+  )
   return registered.pipe(Layer.provideMerge(actor)) as unknown as Layer.Layer<
     never,
     never,
