@@ -42,7 +42,7 @@ export interface Rates {
   readonly real: number
 }
 
-export const steadyRates: Rates = { Add: 480, Get: 60, Pass: 20, Work: 10, Submit: 20, real: 1 }
+export const steadyRates: Rates = { Add: 480, Get: 60, Pass: 20, Work: 10, Submit: 20, real: 0.2 }
 
 const callTimeoutMillis = 30_000
 const giveUpMillis = 240_000

@@ -18,7 +18,8 @@ const doubtAfterMillis = 500
 /** Unanswered calls to one runner; beyond, they go by the cluster. */
 const callsUnderWay = 32_768
 
-type Send = (calls: string) => Effect.Effect<Queue.Dequeue<string, unknown>, unknown, Scope.Scope>
+/** Gives each text of answers to `take` as it comes, and ends after the last. */
+type Send = (calls: ReadonlyArray<WireCall>, take: (answers: ReadonlyArray<WireAnswer>) => void) => Effect.Effect<void, unknown, Scope.Scope>
 
 interface Waiting {
   readonly target: FastTarget
@@ -70,8 +71,7 @@ class Outbound {
 
   #message(calls: ReadonlyArray<WireCall>): Effect.Effect<void> {
     return this.#send.pipe(
-      Effect.flatMap((send) => send(JSON.stringify(calls))),
-      Effect.flatMap((answers) => Effect.forever(Effect.map(Queue.take(answers), (text) => this.#answer(JSON.parse(text))))),
+      Effect.flatMap((send) => send(calls, (answers) => this.#answer(answers))),
       Effect.scoped,
       Effect.ignoreCause,
       Effect.ensuring(Effect.sync(() => {
@@ -110,7 +110,16 @@ const clientOf = Effect.fnUntraced(function*(address: RunnerAddress.RunnerAddres
   const client = yield* RpcClient.make(RunnerRpcs, { spanPrefix: "Runners", disableTracing: true }).pipe(
     Effect.provideService(RpcClient.Protocol, protocol)
   )
-  return (calls: string) => client.Calls({ calls }, { asQueue: true })
+  const send: Send = (calls, take) => {
+    const [first] = calls
+    if (calls.length === 1) {
+      return Effect.map(client.Call({ call: JSON.stringify(first) }), (answer) => take([JSON.parse(answer)]))
+    }
+    return Effect.flatMap(client.Calls({ calls: JSON.stringify(calls) }, { asQueue: true }), (answers) =>
+      Effect.forever(Effect.map(Queue.take(answers), (text) => take(JSON.parse(text))))
+    )
+  }
+  return send
 })
 
 /** To actors of this process, if it serves any, and of the runners that `Routes` knows. */

@@ -3,7 +3,7 @@ import { type Cause, type Context, Effect, Exit, Layer, Queue } from "effect"
 import { RunnerServer } from "effect/cluster"
 import { RpcServer } from "effect/rpc"
 import { Residents } from "../../actor/Residents.ts"
-import { Calls, encodeExit, RunnerRpcs, type WireAnswer, type WireCall } from "./Calls.ts"
+import { Call, Calls, encodeExit, RunnerRpcs, type WireAnswer, type WireCall } from "./Calls.ts"
 
 /** Gathers the answers of one turn into one text; ends with the last. */
 class Answers {
@@ -45,7 +45,7 @@ const hand = (residents: Residents["Service"], call: WireCall, give: (answer: Wi
   }
 }
 
-const handlers = RunnerRpcs.toLayerHandler(Calls._tag, Effect.map(Residents, (residents) => ({ calls }: { readonly calls: string }) =>
+const many = RunnerRpcs.toLayerHandler(Calls._tag, Effect.map(Residents, (residents) => ({ calls }: { readonly calls: string }) =>
   Effect.gen(function*() {
     const wanted = JSON.parse(calls) as ReadonlyArray<WireCall>
     const queue = yield* Queue.make<string, Cause.Done>()
@@ -54,9 +54,14 @@ const handlers = RunnerRpcs.toLayerHandler(Calls._tag, Effect.map(Residents, (re
     return queue
   })))
 
+const one = RunnerRpcs.toLayerHandler(Call._tag, Effect.map(Residents, (residents) => ({ call }: { readonly call: string }) =>
+  Effect.callback<string>((resume) =>
+    hand(residents, JSON.parse(call) as WireCall, (answer) => resume(Effect.succeed(JSON.stringify(answer))))
+  )))
+
 /** The counterpart of `RunnerServer.layer`. */
 export const layer = RpcServer.layer(RunnerRpcs, {
   spanPrefix: "RunnerServer",
   disableTracing: true,
   disableFatalDefects: true
-}).pipe(Layer.provide([RunnerServer.layerHandlers, handlers]))
+}).pipe(Layer.provide([RunnerServer.layerHandlers, many, one]))

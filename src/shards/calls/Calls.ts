@@ -11,8 +11,11 @@ import type { EncodedAnswer } from "../../actor/Journal.ts"
 /** `calls`: JSON of `ReadonlyArray<WireCall>`, at most `callsAMessage`. Answered bit by bit by JSON of `ReadonlyArray<WireAnswer>`, each call once. */
 export const Calls = Rpc.make("Calls", { payload: { calls: Schema.String }, success: Schema.String, stream: true })
 
+/** One of them alone, in two messages instead of four. `call`: JSON of a `WireCall`; answered by JSON of a `WireAnswer`. */
+export const Call = Rpc.make("Call", { payload: { call: Schema.String }, success: Schema.String })
+
 /** What a runner hears from other processes. */
-export const RunnerRpcs = Runners.Rpcs.add(Calls)
+export const RunnerRpcs = Runners.Rpcs.add(Calls, Call)
 
 export const callsAMessage = 512
 
