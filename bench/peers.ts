@@ -5,11 +5,11 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { parseArgs } from "node:util"
 import * as Processes from "../test/fixtures/Processes.ts"
 import { cpuOfPostgres, cpuOfTree } from "./cpu.ts"
 import { median } from "./measure.ts"
 import * as Redis from "./peers/redis.ts"
+import * as Options from "./options.ts"
 import * as Postgres from "./postgres.ts"
 import * as Report from "./report.ts"
 
@@ -65,32 +65,14 @@ const known = peers.map(({ name }) => name)
 const usage = `npm run bench:peers -- [--only PEER,PEER] [--rounds N] [--quick] [--directory DIR] [--output FILE]
 peers: ${known.join(", ")}`
 
-const stop = (message: string): never => {
-  process.stderr.write(`${message}\n\n${usage}\n`)
-  process.exit(2)
-}
-const options = (() => {
-  try {
-    return parseArgs({
-      options: {
-        only: { type: "string" },
-        rounds: { type: "string" },
-        quick: { type: "boolean", default: false },
-        directory: { type: "string", default: tmpdir() },
-        output: { type: "string", default: fileURLToPath(new URL("results/peers.json", import.meta.url)) },
-        help: { type: "boolean", default: false }
-      }
-    }).values
-  } catch (error) {
-    return stop(error instanceof Error ? error.message : String(error))
-  }
-})()
-if (options.help) {
-  process.stdout.write(`${usage}\n`)
-  process.exit(0)
-}
-const wanted = new Set(options.only?.split(",").map((name) => name.trim()) ?? known)
-for (const name of wanted) if (!known.includes(name)) stop(`--only: there is no peer ${name}`)
+const { chosen, options, stop } = Options.make(usage, {
+  only: { type: "string" },
+  rounds: { type: "string" },
+  quick: { type: "boolean", default: false },
+  directory: { type: "string", default: tmpdir() },
+  output: { type: "string", default: fileURLToPath(new URL("results/peers.json", import.meta.url)) }
+})
+const wanted = chosen(options.only, known, "peer")
 wanted.add("clawster")
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 3))
 if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) stop("--rounds: a whole number from 1 to 100")

@@ -2,7 +2,6 @@
 import { Cause, Effect, Exit, Logger } from "effect"
 import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"
-import { parseArgs } from "node:util"
 import { type Case, type Measured, withoutTracing } from "./case.ts"
 import { accept } from "./cases/accept.ts"
 import { alone } from "./cases/alone.ts"
@@ -17,6 +16,7 @@ import { routing } from "./cases/routing.ts"
 import { runners } from "./cases/runners.ts"
 import { submitDrain } from "./cases/submit-drain.ts"
 import { volatileCall } from "./cases/volatile-call.ts"
+import * as Options from "./options.ts"
 import * as Postgres from "./postgres.ts"
 import * as Report from "./report.ts"
 
@@ -40,34 +40,14 @@ const known = cases.flatMap(({ ids }) => ids)
 const usage = `npm run bench -- [--only ID,ID] [--rounds N] [--quick] [--directory DIR] [--output FILE]
 ids: ${known.join(", ")}`
 
-const stop = (message: string): never => {
-  process.stderr.write(`${message}\n\n${usage}\n`)
-  process.exit(2)
-}
-
-const options = (() => {
-  try {
-    return parseArgs({
-      options: {
-        only: { type: "string" },
-        rounds: { type: "string" },
-        quick: { type: "boolean", default: false },
-        directory: { type: "string", default: tmpdir() },
-        output: { type: "string", default: fileURLToPath(new URL("results/latest.json", import.meta.url)) },
-        help: { type: "boolean", default: false }
-      }
-    }).values
-  } catch (error) {
-    return stop(error instanceof Error ? error.message : String(error))
-  }
-})()
-if (options.help) {
-  process.stdout.write(`${usage}\n`)
-  process.exit(0)
-}
-
-const wanted = new Set(options.only?.split(",").map((id) => id.trim()) ?? known)
-for (const id of wanted) if (!known.includes(id)) stop(`--only: there is no case ${id}`)
+const { chosen, options, stop } = Options.make(usage, {
+  only: { type: "string" },
+  rounds: { type: "string" },
+  quick: { type: "boolean", default: false },
+  directory: { type: "string", default: tmpdir() },
+  output: { type: "string", default: fileURLToPath(new URL("results/latest.json", import.meta.url)) }
+})
+const wanted = chosen(options.only, known, "case")
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 5))
 if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) stop("--rounds: a whole number from 1 to 100")
 

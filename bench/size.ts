@@ -2,8 +2,8 @@
 import { Cause, Effect, Exit, Logger } from "effect"
 import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"
-import { parseArgs } from "node:util"
 import { withoutTracing } from "./case.ts"
+import * as Options from "./options.ts"
 import * as Postgres from "./postgres.ts"
 import { circumstances } from "./report.ts"
 import type { Found, SizeCase } from "./size/case.ts"
@@ -21,33 +21,13 @@ const known = cases.map(({ id }) => id)
 const usage = `npm run bench:size -- [--only ID,ID] [--scale 0.1] [--directory DIR] [--output FILE]
 ids: ${known.join(", ")}`
 
-const stop = (message: string): never => {
-  process.stderr.write(`${message}\n\n${usage}\n`)
-  process.exit(2)
-}
-
-const options = (() => {
-  try {
-    return parseArgs({
-      options: {
-        only: { type: "string" },
-        scale: { type: "string", default: "1" },
-        directory: { type: "string", default: tmpdir() },
-        output: { type: "string", default: fileURLToPath(new URL("results/size.json", import.meta.url)) },
-        help: { type: "boolean", default: false }
-      }
-    }).values
-  } catch (error) {
-    return stop(error instanceof Error ? error.message : String(error))
-  }
-})()
-if (options.help) {
-  process.stdout.write(`${usage}\n`)
-  process.exit(0)
-}
-
-const wanted = new Set(options.only?.split(",").map((id) => id.trim()) ?? known)
-for (const id of wanted) if (!known.includes(id)) stop(`--only: there is no case ${id}`)
+const { chosen, options, stop } = Options.make(usage, {
+  only: { type: "string" },
+  scale: { type: "string", default: "1" },
+  directory: { type: "string", default: tmpdir() },
+  output: { type: "string", default: fileURLToPath(new URL("results/size.json", import.meta.url)) }
+})
+const wanted = chosen(options.only, known, "case")
 const scale = Number(options.scale)
 if (!(scale >= 0.01 && scale <= 10)) stop("--scale: from 0.01 to 10")
 

@@ -82,6 +82,7 @@ describe("a runner that lost its shards", () => {
       const counter = yield* ActorClient.make(Counter)
       yield* Effect.forEach(jobs, ({ job, key }) => counter(key).Work({ job }), { concurrency: 16, discard: true })
       victim.postgres.hold(["toTarget"])
+      // How long commits pile up behind the cut; the runner that sent them is the only one to know of them.
       yield* Effect.sleep("300 millis")
       yield* victim.signal("SIGSTOP")
       yield* until("its shards are taken", isReleased(victim.address))

@@ -97,6 +97,7 @@ describe("runners", () => {
         const postgres = yield* Postgres.TestPostgres
         yield* postgres.down
         const acknowledged = load.totalAcknowledged()
+        // The fault's own length: longer than the lease of 6 s, and nothing may happen in it that could be waited for.
         yield* Effect.sleep("8 seconds")
         assert.isAtMost(load.totalAcknowledged() - acknowledged, keys.length, "only what was committed may be answered")
         yield* postgres.up

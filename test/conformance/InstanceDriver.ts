@@ -36,6 +36,7 @@ const endOf = (last: Option.Option<TurnProgress>): TurnEnd => {
 const graceMillis = 10_000
 
 export const instanceDriverConformance = <R>(environment: InstanceDriverEnvironment<R>): void => {
+  /** Each skipped case runs in another environment of the same driver, for example against a fake gateway instead of a real one. */
   const skips = (name: InstanceDriverCase): boolean => environment.skips?.includes(name) ?? false
   const run = <A, E>(body: Effect.Effect<A, E, R | Scope.Scope>) => environment.provide(Effect.scoped(body))
   const started = Effect.gen(function* () {

@@ -85,6 +85,7 @@ describe("the launcher", () => {
       Number(spawnSync(path, ["-p", "process.versions.node.split('.')[0]"], { encoding: "utf8" }).stdout) < 22
   )
 
+  /** Skipped where the machine has no Node below 22: then there is none to refuse. */
   it.skipIf(old === undefined)("takes the checkout's own Node where the machine's is too old", () => {
     const { status, stdout } = launch(root, { node: old! })
     assert.deepStrictEqual([status, stdout], [0, `clawster ${manifest.version}\n`])
