@@ -46,6 +46,8 @@ export const steadyRates: Rates = { Add: 480, Get: 60, Pass: 20, Work: 10, Submi
 
 const callTimeoutMillis = 30_000
 const giveUpMillis = 240_000
+/** After as many failures, with a random part so that callers who failed together do not come back together. */
+const pauseMillis = (failures: number) => Math.min(1_000 * 2 ** (failures - 1), 8_000) * (0.5 + Math.random() / 2)
 const now = () => performance.now()
 
 const inboxOf = (id: string) => inboxes[Number(id.slice(id.lastIndexOf("-") + 1)) % inboxes.length]!
@@ -105,7 +107,7 @@ export const make = Effect.fnUntraced(function*() {
         Effect.suspend(() => {
           call.failures.push(String(cause).slice(0, 300))
           if (now() - call.sentAt > giveUpMillis) return Effect.void
-          return Effect.delay(attempt, "1 second")
+          return Effect.delay(attempt, pauseMillis(call.failures.length))
         })
     })
     return attempt

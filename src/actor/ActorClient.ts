@@ -32,6 +32,11 @@ export type ActorClient<Rpcs extends Rpc.Any> = (entityId: string) => Calls<Rpcs
 
 const defaultTimeoutMillis = 30_000
 const attemptTimeoutMillis = 10_000
+/**
+ * Calls of one client that wait for an actor which is not at hand: it is being loaded, moves, or its store is away. Each is tried again and again, which
+ * costs more than a call that is answered: with tens of thousands a process would have no time left to hear answers.
+ */
+export const waitingCalls = 4_096
 
 /** Routing errors of the cluster and our own refusals: the command may be sent again. */
 const transient = new Set([
@@ -89,16 +94,38 @@ const isTraced = (context: Context.Context<never>): boolean =>
   Context.getOption(context, Tracer.ParentSpan).pipe(Option.exists(({ sampled }) => sampled)) &&
   Context.get(context, References.TracerEnabled)
 
+const crowded = Effect.fail(
+  new ActorUnavailable({
+    message: `${waitingCalls} calls of this client wait for an answer already; send the same request id again later`,
+    retryAfterMillis: 1_000
+  })
+)
+
+/** What all calls of a client share. */
+class Desk {
+  readonly deadlines = new Deadlines()
+  #waiting = 0
+
+  /** Refused at once when as many wait as may. */
+  waiting<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | ActorUnavailable> {
+    return Effect.suspend((): Effect.Effect<A, E | ActorUnavailable> => {
+      if (this.#waiting >= waitingCalls) return crowded
+      this.#waiting++
+      return Effect.ensuring(effect, Effect.sync(() => this.#waiting--))
+    })
+  }
+}
+
 class Call {
-  readonly #deadlines: Deadlines
+  readonly #desk: Desk
   readonly #ways: Ways
   readonly #tag: string
   readonly #payload: unknown
   readonly #options: CallOptions
   readonly #requestId: string
 
-  constructor(deadlines: Deadlines, ways: Ways, tag: string, payload: unknown, options: CallOptions, requestId: string) {
-    this.#deadlines = deadlines
+  constructor(desk: Desk, ways: Ways, tag: string, payload: unknown, options: CallOptions, requestId: string) {
+    this.#desk = desk
     this.#ways = ways
     this.#tag = tag
     this.#payload = payload
@@ -111,12 +138,12 @@ class Call {
     return Effect.contextWith((context: Context.Context<never>) => {
       const at = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
       const { fast } = this.#ways
-      const slowly = Effect.suspend(() => Effect.catchIf(this.#attempt(false), isTransient, (error) => this.#retry(error, at)))
-      if (fast === undefined || isTraced(context)) return slowly
+      const slowly = () => this.#desk.waiting(Effect.catchIf(this.#attempt(false), isTransient, (error) => this.#retry(error, at)))
+      if (fast === undefined || isTraced(context)) return slowly()
       return Effect.catchIf(
         this.#quickly(fast, context),
         (error) => isElsewhere(error) || isTransient(error),
-        (error) => isElsewhere(error) ? slowly : this.#retry(error, at)
+        (error) => isElsewhere(error) ? slowly() : this.#desk.waiting(this.#retry(error, at))
       )
     })
   }
@@ -143,7 +170,7 @@ class Call {
       })
       if (!isTaken) return resume(elsewhere)
       if (answered) return
-      disarm = this.#deadlines.arm(this.#attemptMillis, context, () => resume(timedOut))
+      disarm = this.#desk.deadlines.arm(this.#attemptMillis, context, () => resume(timedOut))
       return Effect.sync(disarm)
     })
   }
@@ -155,7 +182,7 @@ class Call {
     if (again) headers[retryHeader] = "1"
     const sending = this.#ways.send(this.#payload, { headers })
     const sent = Effect.catchCauseIf(sending, Cause.hasInterruptsOnly, () => Effect.fail(cutOff))
-    return this.#deadlines.within(sent, this.#attemptMillis, timedOut)
+    return this.#desk.deadlines.within(sent, this.#attemptMillis, timedOut)
   }
 
   #retry(first: unknown, startedAt: number): Effect.Effect<unknown, unknown> {
@@ -193,7 +220,7 @@ export const make = <Type extends string, Rpcs extends Rpc.Any>(
 ): Effect.Effect<ActorClient<Rpcs>, never, Sharding.Sharding> =>
   Effect.gen(function*() {
     const path = Option.getOrUndefined(yield* Effect.serviceOption(FastPath))
-    const deadlines = new Deadlines()
+    const desk = new Desk()
     const waysOf = waysTo(
       entity as unknown as Entity.Entity<string, Rpc.Any>,
       yield* Sharding.Sharding,
@@ -201,7 +228,7 @@ export const make = <Type extends string, Rpcs extends Rpc.Any>(
       (yield* entity.client) as unknown as Slow
     )
     const call = (entityId: string, tag: string, payload: unknown, options: CallOptions) => {
-      const run = (id: string) => new Call(deadlines, waysOf(entityId, tag), tag, payload, options, id).run
+      const run = (id: string) => new Call(desk, waysOf(entityId, tag), tag, payload, options, id).run
       const id = options.requestId
       return id === undefined ? Effect.flatMap(requestId, run) : Effect.suspend(() => run(id))
     }
