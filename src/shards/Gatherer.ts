@@ -3,6 +3,8 @@
  * acknowledged before it is durable.
  *
  * When a group cannot be written as a whole, it is taken apart and written one by one, so that what is wrong with one hits only that one.
+ *
+ * Once the scope closes, whatever is not written and whatever comes later fails as `Unknown`: nobody waits for a write that nobody makes.
  */
 import { type Cause, Effect, type Exit, Latch, Schema } from "effect"
 
@@ -39,6 +41,7 @@ const flushTimeout = "10 seconds"
 const victimRetries = 3
 
 const unknown = (message: string) => new WriteFailed({ reason: "Unknown", message })
+const stopping = unknown("the runner is stopping")
 
 const failureOf = (cause: Cause.Cause<unknown>): WriteFailed => {
   for (const reason of cause.reasons) {
@@ -54,6 +57,7 @@ export const make = Effect.fnUntraced(function* <Item, A, E>({
   write
 }: GathererOptions<Item, A, E>) {
   let waiting: Array<Waiting<Item, A, E>> = []
+  let isOpen = true
   const wake = Latch.makeUnsafe(false)
 
   const take = (): ReadonlyArray<Waiting<Item, A, E>> => {
@@ -70,6 +74,12 @@ export const make = Effect.fnUntraced(function* <Item, A, E>({
   }
 
   const fail = ({ resume }: Waiting<Item, A, E>, failure: WriteFailed): void => resume(Effect.fail(failed(failure)))
+
+  /** Those that have their answer keep it. */
+  const failAll = (group: ReadonlyArray<Waiting<Item, A, E>>, failure: WriteFailed) =>
+    Effect.sync(() => {
+      for (const one of group) fail(one, failure)
+    })
 
   const alone = (one: Waiting<Item, A, E>): Effect.Effect<void> =>
     write([one.item]).pipe(
@@ -97,8 +107,7 @@ export const make = Effect.fnUntraced(function* <Item, A, E>({
         onFailure: (cause) => {
           const failure = failureOf(cause)
           if (failure.reason !== "Unknown") return Effect.forEach(group, alone, { discard: true })
-          for (const one of group) fail(one, failure)
-          return Effect.void
+          return failAll(group, failure)
         }
       })
     )
@@ -107,17 +116,19 @@ export const make = Effect.fnUntraced(function* <Item, A, E>({
     yield* wake.await
     yield* Effect.yieldNow
     const group = take()
-    if (group.length > 0) yield* flush(group)
+    if (group.length > 0) yield* Effect.onInterrupt(flush(group), () => failAll(group, stopping))
   })
   for (let n = 0; n < flushesAtOnce; n++) yield* Effect.forkScoped(Effect.forever(flusher))
   yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      for (const one of waiting) fail(one, unknown("the runner is stopping"))
+    Effect.suspend(() => {
+      isOpen = false
+      return failAll(waiting, stopping)
     })
   )
 
   return (item: Item): Effect.Effect<A, E> =>
     Effect.callback((resume) => {
+      if (!isOpen) return resume(Effect.fail(failed(stopping)))
       waiting.push({ item, resume })
       wake.openUnsafe()
     })

@@ -1,0 +1,48 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, type Fiber, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import * as Gatherer from "../../src/shards/Gatherer.ts"
+
+type Write = Gatherer.GathererOptions<string, void, Gatherer.WriteFailed>["write"]
+
+const gatherer = (write: Write) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const add = yield* Gatherer.make<string, void, Gatherer.WriteFailed>({ write, failed: (failure) => failure }).pipe(
+      Scope.provide(scope)
+    )
+    return { add, close: Scope.close(scope, Exit.void) }
+  })
+
+const stored: Write = (items) => Effect.succeed(items.map(() => Exit.void))
+
+/** Why the write failed; undefined when it still waits. */
+const reasonOf = (writing: Fiber.Fiber<Gatherer.WriteFailed, void>) => {
+  const exit = writing.pollUnsafe()
+  return exit?._tag === "Success" ? exit.value.reason : undefined
+}
+
+describe("a gatherer whose scope has closed", () => {
+  it.effect("refuses at once what is added afterwards", () =>
+    Effect.gen(function* () {
+      const { add, close } = yield* gatherer(stored)
+      yield* add("before")
+      yield* close
+      const after = yield* Effect.forkChild(Effect.flip(add("after")))
+      yield* TestClock.adjust(1)
+      assert.strictEqual(reasonOf(after), "Unknown")
+    })
+  )
+
+  it.effect("answers those whose write it has cut off: it may have been written", () =>
+    Effect.gen(function* () {
+      const { add, close } = yield* gatherer(() => Effect.never)
+      const cut = yield* Effect.forkChild(Effect.flip(add("under way")))
+      yield* TestClock.adjust(1)
+      assert.isUndefined(reasonOf(cut))
+      yield* close
+      yield* TestClock.adjust(1)
+      assert.strictEqual(reasonOf(cut), "Unknown")
+    })
+  )
+})
