@@ -32,6 +32,14 @@ export class TaskReads extends Context.Service<TaskReads, {
   readonly list: (
     options: PageOptions & { readonly phases?: ReadonlyArray<TaskPhase> | undefined; readonly lane?: LaneName | undefined }
   ) => Effect.Effect<Page<TaskStatus>, ActorUnavailable>
+  /**
+   * What was said of the task, oldest first: from its submission on, and until some seconds after its end. Whole journal entries, so that a page may hold
+   * a few more than `limit`; one may be empty and still have a `next`.
+   */
+  readonly events: (
+    task: TaskStatus,
+    options: { readonly after?: Cursor | undefined; readonly limit: number }
+  ) => Effect.Effect<Page<FeedEvent>, ActorUnavailable>
   readonly counts: (tenantId: TenantId | undefined) => Effect.Effect<Partial<Record<TaskPhase, number>>, ActorUnavailable>
 }>()("clawster/entities/TaskReads") {}
 

@@ -3,7 +3,7 @@ import { Array, Context, Effect, Layer } from "effect"
 import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../actor/ActorClient.ts"
 import { Lane } from "../../entities/Lane.ts"
-import { Feed, type Page, TaskReads, ViewReads } from "../../entities/Reads.ts"
+import { type Page, TaskReads, ViewReads } from "../../entities/Reads.ts"
 import type { SubmitOutcome } from "../../rpc/LaneRpcs.ts"
 import type {
   CancelledTask,
@@ -22,7 +22,7 @@ import {
   NotFound,
   type Overloaded
 } from "../../schema/Errors.ts"
-import { Cursor, type FeedEvent } from "../../schema/Feed.ts"
+import type { Cursor, FeedEvent } from "../../schema/Feed.ts"
 import { type LaneName, laneEntityId, type TaskId, type TenantId } from "../../schema/Ids.ts"
 import { pageSize } from "../../schema/Page.ts"
 import { type TaskPhase, type TaskStatus, type TaskSubmission, terminalPhases } from "../../schema/Task.ts"
@@ -33,11 +33,8 @@ import { mixedFault, toSpec } from "./Submission.ts"
 import { acting, reading } from "./Tenants.ts"
 import { untilOver } from "./Waiting.ts"
 
-/** Events that one call looks at for those of a task. */
-const eventsScanned = 5_000
 const lanesMost = 1_000
 const explainMillis = 1_000
-const beginning = Cursor.make("0-0")
 
 type Refused = InvalidInput | NotFound | IdempotencyConflict | ActorUnavailable
 
@@ -56,7 +53,6 @@ const make = Effect.gen(function* () {
   const laneOf = yield* ActorClient.make(Lane)
   const reads = yield* TaskReads
   const views = yield* ViewReads
-  const feed = yield* Feed
   const hub = yield* EventHub
 
   const find = Effect.fnUntraced(function* (tenantId: TenantId | undefined, taskId: TaskId) {
@@ -195,7 +191,6 @@ const make = Effect.gen(function* () {
     return { replayed: answers.flatMap(({ replayed }) => replayed) }
   })
 
-  /** Looks at a bounded stretch of the feed: a page may be empty and still have a `next`. */
   const events = Effect.fn("Tasks.events")(function* (
     call: Call,
     {
@@ -210,16 +205,8 @@ const make = Effect.gen(function* () {
       readonly limit?: number | undefined
     }
   ) {
-    const { tenantId } = yield* find(yield* reading(call, named), taskId)
-    const position = yield* feed.position
-    const read = yield* feed.read(after ?? beginning, { tenantId, limit: eventsScanned })
-    const own = read.events.filter(({ payload }) => payload["taskId"] === taskId)
-    let cut = Math.min(own.length, limit ?? pageSize.fallback)
-    while (cut < own.length && own[cut]!.cursor === own[cut - 1]!.cursor) cut++
-    const items = own.slice(0, cut)
-    const isMore = own.length > cut || read.events.length >= eventsScanned
-    const next = own.length > cut ? items.at(-1)!.cursor : read.cursor
-    return { items, position, ...(isMore ? { next } : {}) }
+    const task = yield* find(yield* reading(call, named), taskId)
+    return yield* reads.events(task, { after, limit: limit ?? pageSize.fallback })
   })
 
   return Tasks.of({ submit, submitOne, get, list, cancel, cancelWhere, replay, events, wait })
@@ -268,7 +255,7 @@ export class Tasks extends Context.Service<
     ) => Effect.Effect<TaskStatus, NotFound | ActorUnavailable>
   }
 >()("clawster/gateway/Tasks") {
-  static readonly layer: Layer.Layer<Tasks, never, Sharding.Sharding | TaskReads | ViewReads | Feed | EventHub> =
+  static readonly layer: Layer.Layer<Tasks, never, Sharding.Sharding | TaskReads | ViewReads | EventHub> =
     Layer.effect(
       Tasks,
       Effect.suspend(() => make)

@@ -4,48 +4,21 @@ import { Effect, Layer, Option, Random, Schedule, Stream } from "effect"
 import { Feed } from "../../entities/Reads.ts"
 import type { Cursor, FeedEvent } from "../../schema/Feed.ts"
 import type { TenantId } from "../../schema/Ids.ts"
+import { type FeedRow, rowColumns, toEvents } from "./FeedRows.ts"
 import { fromCursor, settled, toCursor } from "./Position.ts"
 import { unavailable } from "./Unavailable.ts"
-
-interface Row {
-  readonly tx: string
-  readonly position: string
-  readonly entityType: string
-  readonly entityId: string
-  readonly seq: number
-  readonly at: number
-  readonly events: ReadonlyArray<{ readonly _tag: string; readonly [field: string]: any }>
-}
 
 const rowsARead = 1_000
 /** How long a follower that has read everything waits: the lag it adds, and the load it is. */
 const pauseMillis = { least: 15, most: 35 } as const
-
-const isPublic = (tag: string): boolean => !tag.includes(".internal_")
-
-const toEvents = (row: Row, tenantId: TenantId | undefined): Array<FeedEvent> =>
-  row.events.flatMap(({ _tag, secret: _, ...payload }) => {
-    if (!isPublic(_tag) || (tenantId !== undefined && payload["tenantId"] !== tenantId)) return []
-    return [{
-      cursor: toCursor(row),
-      type: _tag,
-      timestamp: row.at,
-      ...(typeof payload["tenantId"] === "string" ? { tenantId: payload["tenantId"] as TenantId } : {}),
-      entityType: row.entityType,
-      entityId: row.entityId,
-      seq: row.seq,
-      payload
-    }]
-  })
 
 const make = Effect.gen(function*() {
   const sql = yield* PgClient.PgClient
 
   const rowsAfter = (after: Cursor, limit: number) => {
     const { position, tx } = fromCursor(after)
-    return sql.unsafe<Row>(
-      `SELECT tx::text AS tx, position::text AS position, entity_type AS "entityType", entity_id AS "entityId",
-         seq::float8 AS seq, at::float8 AS at, events
+    return sql.unsafe<FeedRow>(
+      `SELECT ${rowColumns}, events
        FROM clawster_journal j
        WHERE (tx, position) > ($1::text::xid8, $2::bigint) AND tx < pg_snapshot_xmin(pg_current_snapshot())
        ORDER BY j.tx, j.position LIMIT $3::int`,

@@ -6,6 +6,7 @@ import { type BacklogEntry, type DeadLetter, TaskRows } from "../../entities/Tas
 import type { Cursor } from "../../schema/Feed.ts"
 import type { TaskId } from "../../schema/Ids.ts"
 import { type TaskPhase, TaskSpec, TaskStatus } from "../../schema/Task.ts"
+import * as PgTaskEvents from "./PgTaskEvents.ts"
 import { settled } from "./Position.ts"
 import { unavailable } from "./Unavailable.ts"
 
@@ -142,6 +143,7 @@ const taskReads = Effect.map(PgClient.PgClient, (sql) =>
       },
       unavailable
     ),
+    events: (task, options) => unavailable(PgTaskEvents.read(sql, task, options)),
     counts: (tenantId) =>
       sql.unsafe<{ phase: TaskStatus["phase"]; count: number }>(
         `SELECT phase, count(*)::float8 AS count FROM clawster_tasks

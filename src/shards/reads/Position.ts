@@ -12,9 +12,10 @@ export interface Position {
 
 export const toCursor = ({ position, tx }: Position): Cursor => Cursor.make(`${tx}-${position}`)
 
+/** Of a position within an entry, where the entry begins: it is read whole, and its first events again. */
 export const fromCursor = (cursor: Cursor): Position => {
-  const at = cursor.indexOf("-")
-  return { tx: cursor.slice(0, at), position: cursor.slice(at + 1) }
+  const [tx, position] = cursor.replace(/\..*/u, "").split("-") as [string, string]
+  return { tx, position }
 }
 
 /** Everything below this transaction is settled; beside rows read in the same statement it is the position at which they are true. */

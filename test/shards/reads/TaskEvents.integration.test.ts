@@ -1,0 +1,166 @@
+import { PgClient } from "@effect/sql-pg"
+import { assert, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TaskReads } from "../../../src/entities/Reads.ts"
+import * as PgTaskEvents from "../../../src/shards/reads/PgTaskEvents.ts"
+import * as PgTasks from "../../../src/shards/reads/PgTasks.ts"
+import type { Cursor } from "../../../src/schema/Feed.ts"
+import { InstanceId, LaneName, TaskId, TenantId } from "../../../src/schema/Ids.ts"
+import type { TaskStatus } from "../../../src/schema/Task.ts"
+import * as Postgres from "../../fixtures/Postgres.ts"
+
+const transactions = 400
+const rowsEach = 500
+/** A transaction of other work each second. */
+const second = 1_000
+const submittedAt = 200 * second
+const endedAt = 202 * second
+
+const task: TaskStatus = {
+  taskId: TaskId.make("mine"),
+  tenantId: TenantId.make("acme"),
+  lane: LaneName.make("main"),
+  phase: "completed",
+  priority: "normal",
+  attempt: 1,
+  maxAttempts: 1,
+  instanceId: InstanceId.make("i1"),
+  submittedAt,
+  endedAt
+}
+
+const said = [
+  { at: submittedAt, type: "task.submitted", actor: "Lane" },
+  { at: submittedAt, type: "task.started", actor: "Lane" },
+  { at: submittedAt + 500, type: "run.accepted", actor: "Instance" },
+  { at: endedAt - 500, type: "task.progress", actor: "Instance" },
+  { at: endedAt, type: "task.completed", actor: "Lane" },
+  { at: endedAt + 3 * second, type: "run.ended", actor: "Instance" }
+]
+
+const sayAt = (sql: PgClient.PgClient, at: number) =>
+  Effect.forEach(
+    said.flatMap((one, index) => (one.at >= at && one.at < at + second ? [{ ...one, seq: index + 1 }] : [])),
+    ({ actor, at, seq, type }) =>
+      sql.unsafe(
+        `INSERT INTO clawster_journal (entity_type, entity_id, seq, shard_id, epoch, command, events, at)
+         VALUES ($1::text, 'mine', $2::bigint, 'default:1', 1, 'Do', $3::text::json, $4::bigint)`,
+        [actor, seq, JSON.stringify([{ _tag: type, tenantId: "acme", taskId: "mine", at }]), at]
+      ),
+    { discard: true }
+  )
+
+/** What others did in one second, in one transaction. */
+const others = (sql: PgClient.PgClient, at: number) =>
+  sql.unsafe(
+    `INSERT INTO clawster_journal (entity_type, entity_id, seq, shard_id, epoch, command, events, at)
+     SELECT 'Lane', 'acme/' || n % 10, $1::bigint * ${rowsEach} + n, 'default:1', 1, 'Do',
+       json_build_array(json_build_object('_tag', 'task.submitted', 'tenantId', 'acme', 'taskId', 't' || n)), $1::bigint
+     FROM generate_series(1, ${rowsEach}) AS n`,
+    [at]
+  )
+
+const history = Effect.gen(function* () {
+  const sql = yield* PgClient.PgClient
+  for (let at = 0; at < transactions * second; at += second) {
+    yield* others(sql, at)
+    yield* sayAt(sql, at)
+  }
+  yield* sql.unsafe("VACUUM (ANALYZE) clawster_journal")
+})
+
+interface Plan {
+  readonly "Node Type": string
+  readonly "Index Name"?: string
+  readonly "Actual Rows": number
+  readonly "Actual Loops": number
+  readonly "Rows Removed by Filter"?: number
+  readonly Plans?: ReadonlyArray<Plan>
+}
+
+const nodesOf = (plan: Plan): ReadonlyArray<Plan> => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)]
+
+/** How the journal was read, and how many of its rows were. */
+const explain = Effect.fnUntraced(function* (statement: string, params: ReadonlyArray<unknown>) {
+  const sql = yield* PgClient.PgClient
+  const [row] = yield* sql.unsafe<{ "QUERY PLAN": ReadonlyArray<{ readonly Plan: Plan }> }>(
+    `EXPLAIN (ANALYZE, FORMAT JSON) ${statement}`,
+    params
+  )
+  const scans = nodesOf(row!["QUERY PLAN"][0]!.Plan).filter(
+    (node) => (/Scan/.test(node["Node Type"]) && node["Index Name"] !== undefined) || node["Node Type"] === "Seq Scan"
+  )
+  const looked = scans.reduce(
+    (rows, node) => rows + (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0)) * node["Actual Loops"],
+    0
+  )
+  return { indexes: [...new Set(scans.map((node) => node["Index Name"]))], looked }
+})
+
+const seek = Effect.fnUntraced(function* (at: number) {
+  const sql = yield* PgClient.PgClient
+  const [found] = yield* sql.unsafe<{ tx: string }>(PgTaskEvents.seekStatement, [at])
+  return found!.tx
+})
+
+const layer = PgTasks.layer.pipe(Layer.provideMerge(Postgres.layer))
+
+it.layer(layer, { timeout: 180_000, excludeTestServices: true })("the events of one task", (it) => {
+  it.effect(
+    `are found among ${transactions * rowsEach} other entries, whole and in order, by a look at the time it lived in`,
+    () =>
+      Effect.gen(function* () {
+        yield* history
+        const reads = yield* TaskReads
+        const page = yield* reads.events(task, { limit: 100 })
+        assert.deepStrictEqual(
+          page.items.map(({ type }) => type),
+          said.map(({ type }) => type)
+        )
+        assert.isUndefined(page.next)
+
+        const time = yield* explain(PgTaskEvents.seekStatement, [submittedAt])
+        assert.deepStrictEqual(time.indexes, ["clawster_journal_feed"])
+        assert.isBelow(time.looked, 100)
+        const from = yield* seek(submittedAt)
+        const to = yield* seek(endedAt + second)
+        const rows = yield* explain(PgTaskEvents.readStatement, [from, "0", from, to, `"taskId":"mine"`])
+        assert.deepStrictEqual(rows.indexes, ["clawster_journal_feed"])
+        assert.isAtMost(rows.looked, 4 * rowsEach)
+      })
+  )
+
+  it.effect("go on from page to page without gap or repeat", () =>
+    Effect.gen(function* () {
+      const reads = yield* TaskReads
+      const found: Array<string> = []
+      let after: Cursor | undefined
+      for (let pages = 0; pages <= said.length; pages++) {
+        const page = yield* reads.events(task, { after, limit: 2 })
+        found.push(...page.items.map(({ type }) => type))
+        if (page.next === undefined) break
+        after = page.next as Cursor
+      }
+      assert.deepStrictEqual(
+        found,
+        said.map(({ type }) => type)
+      )
+    })
+  )
+
+  it.effect("of a task that has not ended are read up to now", () =>
+    Effect.gen(function* () {
+      const { endedAt: _, ...running } = task
+      let page = yield* (yield* TaskReads).events(running, { limit: 100 })
+      const items = [...page.items]
+      while (page.next !== undefined) {
+        page = yield* (yield* TaskReads).events(running, { after: page.next as Cursor, limit: 100 })
+        items.push(...page.items)
+      }
+      assert.deepStrictEqual(
+        items.map(({ type }) => type),
+        said.map(({ type }) => type)
+      )
+    })
+  )
+})
