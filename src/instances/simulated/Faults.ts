@@ -50,8 +50,9 @@ export class Faults {
     this.#ordered.push({ fault, left: uses(fault) })
   }
 
-  heal(): void {
-    this.#ordered = []
+  /** Only this one, when it is given. */
+  heal(fault?: Fault): void {
+    this.#ordered = fault === undefined ? [] : this.#ordered.filter((order) => order.fault !== fault)
   }
 
   /** The fault of this kind that is in force, without using it up. */

@@ -177,8 +177,8 @@ export class Gateway {
     return true
   }
 
-  heal(): void {
-    this.faults.heal()
+  heal(fault?: Fault): void {
+    this.faults.heal(fault)
     this.#answerSockets()
   }
 

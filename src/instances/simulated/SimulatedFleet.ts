@@ -37,8 +37,8 @@ export class SimulatedFleet extends Context.Service<
     /** How often each turn reached the model, over the whole fleet. */
     readonly executions: Executions
     readonly order: (instanceId: string, fault: Fault) => Effect.Effect<void>
-    /** Takes back every fault that was ordered and is not used up. */
-    readonly heal: (instanceId: string) => Effect.Effect<void>
+    /** Takes back a fault that was ordered; without one, every fault that is not used up. */
+    readonly heal: (instanceId: string, fault?: Fault) => Effect.Effect<void>
     /** SIGKILL. */
     readonly crash: (instanceId: string) => Effect.Effect<void>
     readonly dropSockets: (instanceId: string) => Effect.Effect<void>
@@ -80,7 +80,7 @@ const make = (options: FleetOptions, timers: Timers.Timers): SimulatedFleet["Ser
     gateway,
     instanceIds: Effect.sync(() => Array.from(gateways.keys())),
     order: (instanceId, fault) => Effect.sync(() => gateway(instanceId).order(fault)),
-    heal: (instanceId) => Effect.sync(() => gateway(instanceId).heal()),
+    heal: (instanceId, fault) => Effect.sync(() => gateway(instanceId).heal(fault)),
     crash: (instanceId) => Effect.sync(() => gateway(instanceId).kill()),
     dropSockets: (instanceId) => Effect.sync(() => gateway(instanceId).dropSockets("the socket was lost (1006)")),
     finish: (runKey, end) =>

@@ -19,16 +19,21 @@ const orders: Record<string, (amount: number) => GatewayFault> = {
 }
 /** The others strike the next turns, wherever and whenever those come. */
 const standing = new Set(["unreachable", "unresponsive"])
+/** An idle gateway is asked something every 18 s (WatchHealth.ts): shorter than that, what stands there may not be felt. */
+const standingMillis = [20_000, 30_000] as const
 const names = [...Object.keys(orders), "kill"]
 
-export const draw = (random: Prng, at: number): Fault => ({
-  kind: "outside",
-  at,
-  name: random.pick(names),
-  target: random.pick(instances),
-  forMillis: random.int(8_000, 15_000),
-  amount: random.int(10, 2_000)
-})
+export const draw = (random: Prng, at: number): Fault => {
+  const name = random.pick(names)
+  return {
+    kind: "outside",
+    at,
+    name,
+    target: random.pick(instances),
+    forMillis: standing.has(name) ? random.int(...standingMillis) : random.int(8_000, 15_000),
+    amount: random.int(10, 2_000)
+  }
+}
 
 export const disturb = (context: Context.Context<SimulatedFleet>): Disturb => ({ amount = 100, name, target }, seen) => {
   const fleet = Context.get(context, SimulatedFleet)
@@ -45,6 +50,6 @@ export const disturb = (context: Context.Context<SimulatedFleet>): Disturb => ({
   for (const id of targets) Effect.runSync(fleet.order(id, order))
   return () => {
     if (counted() > before) seen()
-    if (standing.has(name)) Effect.runSync(fleet.heal(target))
+    if (standing.has(name)) Effect.runSync(fleet.heal(target, order))
   }
 }

@@ -42,6 +42,9 @@ const runOnce = (fleet: () => SimulatedFleet["Service"] | undefined) => (): Watc
   (fleet()?.executions.all() ?? []).flatMap(({ executions, runKey }): ReadonlyArray<Violation> =>
     executions > 1 ? [{ invariant: "I3", message: `run ${runKey} reached the model ${executions} times` }] : [])
 
+/** A message that was to steer has the longest limit as a turn of its own, 10 minutes: when it hangs at the gateway, it ends only then. */
+const hungTurnMillis = 660_000
+
 const unfinished = ({ history }: Run<SimulatedFleet>): ReadonlyArray<string> => [
   ...allEnded(history).map(({ message }) => message),
   ...openTurns(history).map((turn) => `${turn} was accepted and never ended`)
@@ -68,7 +71,7 @@ export const make = (): Scenario<SimulatedFleet> => {
     ],
     probe,
     unfinished,
-    settleMillis: 180_000
+    settleMillis: hungTurnMillis
   }
 }
 
