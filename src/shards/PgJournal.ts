@@ -25,6 +25,48 @@ const reasonOf = ({ reason }: SqlError.SqlError): WriteFailed["reason"] => {
   return reason._tag === "DeadlockError" || reason._tag === "SerializationError" ? "Victim" : "Unknown"
 }
 
+const ofActor = "entity_type = $1::text AND entity_id = $2::text"
+const loading = `
+  WITH snapshot AS MATERIALIZED (SELECT seq, version, state FROM clawster_snapshots WHERE ${ofActor} AND version = $3::int)
+  SELECT
+    (SELECT json_build_object('seq', seq, 'version', version, 'state', state) FROM snapshot) AS snapshot,
+    (SELECT json_agg(json_build_object('seq', seq, 'requestId', request_id, 'command', command, 'payloadHash', payload_hash,
+       'events', events, 'answer', answer, 'at', at) ORDER BY seq)
+     FROM clawster_journal WHERE ${ofActor} AND seq > coalesce((SELECT seq FROM snapshot), 0)) AS entries,
+    (SELECT json_agg(json_build_object('seq', seq, 'ordinal', ordinal, 'targetType', target_type, 'targetId', target_id,
+       'tag', tag, 'payload', payload) ORDER BY seq, ordinal)
+     FROM clawster_outbox WHERE ${ofActor}) AS outbox,
+    (SELECT json_build_object('dueAt', due_at, 'resident', resident) FROM clawster_wakes WHERE ${ofActor}) AS wake`
+
+const ofShards = "shard_id IN (SELECT json_array_elements_text($1::text::json))"
+const address = `entity_type AS "entityType", entity_id AS "entityId", shard_id AS "shardId"`
+
+/** The first to be due. The others are, when these have been run. */
+const due = (sql: PgClient.PgClient, shardIds: ReadonlyArray<string>, until: number) =>
+  sql.unsafe<ActorAddress & { readonly dueAt: number }>(
+    `SELECT ${address}, due_at::float8 AS "dueAt" FROM clawster_wakes
+     WHERE ${ofShards} AND NOT resident AND due_at <= $2::bigint ORDER BY due_at LIMIT ${wakesARead}`,
+    [JSON.stringify(shardIds), until]
+  )
+
+/** All of them, page by page: whoever is left out is never woken. */
+const underWay = Effect.fnUntraced(function*(sql: PgClient.PgClient, shardIds: ReadonlyArray<string>) {
+  const found: Array<ActorAddress> = []
+  while (true) {
+    const last = found.at(-1)
+    const page = yield* sql.unsafe<ActorAddress>(
+      `SELECT DISTINCT ${address} FROM (
+         SELECT entity_type, entity_id, shard_id FROM clawster_wakes WHERE ${ofShards} AND resident
+         UNION ALL
+         SELECT entity_type, entity_id, shard_id FROM clawster_outbox WHERE ${ofShards}
+       ) AS active WHERE (entity_type, entity_id) > ($2::text, $3::text) ORDER BY 1, 2 LIMIT ${wakesARead}`,
+      [JSON.stringify(shardIds), last?.entityType ?? "", last?.entityId ?? ""]
+    )
+    for (const one of page) found.push(one)
+    if (page.length < wakesARead) return found
+  }
+})
+
 const statements = (sql: PgClient.PgClient): StoredJournal.JournalStatements => ({
   write: (commits) => {
     const { params, text } = build(commits)
@@ -45,35 +87,23 @@ const statements = (sql: PgClient.PgClient): StoredJournal.JournalStatements => 
         o: ordinal
       })))]
     )),
-  snapshot: (address, version) =>
-    sql.unsafe<Snapshot>(
-      `SELECT seq::float8 AS seq, version, state FROM clawster_snapshots
-       WHERE entity_type = $1::text AND entity_id = $2::text AND version = $3::int`,
-      [...keyOf(address), version]
-    ).pipe(Effect.map((rows) => rows[0])),
-  entriesAfter: (address, seq) =>
-    sql.unsafe<Entry>(
-      `SELECT seq::float8 AS seq, request_id AS "requestId", command, payload_hash AS "payloadHash", events, answer,
-         at::float8 AS at
-       FROM clawster_journal WHERE entity_type = $1::text AND entity_id = $2::text AND seq > $3::bigint ORDER BY seq`,
-      [...keyOf(address), seq]
+  load: (address, version) =>
+    sql.unsafe<{
+      readonly snapshot: Snapshot | null
+      readonly entries: ReadonlyArray<Entry> | null
+      readonly outbox: ReadonlyArray<Omit<OutboxMessage, "id">> | null
+      readonly wake: WakeRow | null
+    }>(loading, [...keyOf(address), version]).pipe(
+      Effect.map(([row]) => ({
+        snapshot: row!.snapshot ?? undefined,
+        entries: row!.entries ?? [],
+        outbox: (row!.outbox ?? []).map((message) => ({
+          ...message,
+          id: `${address.entityType}/${address.entityId}/${message.seq}/${message.ordinal}`
+        })),
+        wake: row!.wake ?? undefined
+      }))
     ),
-  outbox: (address) =>
-    sql.unsafe<Omit<OutboxMessage, "id">>(
-      `SELECT seq::float8 AS seq, ordinal, target_type AS "targetType", target_id AS "targetId", tag, payload
-       FROM clawster_outbox WHERE entity_type = $1::text AND entity_id = $2::text ORDER BY seq, ordinal`,
-      keyOf(address)
-    ).pipe(
-      Effect.map((rows) =>
-        rows.map((row) => ({ ...row, id: `${address.entityType}/${address.entityId}/${row.seq}/${row.ordinal}` }))
-      )
-    ),
-  wake: (address) =>
-    sql.unsafe<WakeRow>(
-      `SELECT due_at::float8 AS "dueAt", resident FROM clawster_wakes
-       WHERE entity_type = $1::text AND entity_id = $2::text`,
-      keyOf(address)
-    ).pipe(Effect.map((rows) => rows[0])),
   findAnswers: (address, requestIds) =>
     sql.unsafe<RecordedAnswer>(
       `SELECT request_id AS "requestId", payload_hash AS "payloadHash", answer FROM clawster_journal
@@ -101,21 +131,10 @@ const statements = (sql: PgClient.PgClient): StoredJournal.JournalStatements => 
       ]
     )),
   wakes: (shardIds, until) =>
-    sql.unsafe<ActorAddress & { readonly dueAt: number }>(
-      `SELECT entity_type AS "entityType", entity_id AS "entityId", shard_id AS "shardId", min(due)::float8 AS "dueAt"
-       FROM (
-         SELECT entity_type, entity_id, shard_id, CASE WHEN resident THEN 0 ELSE due_at END AS due FROM clawster_wakes
-         WHERE shard_id IN (SELECT json_array_elements_text($1::text::json)) AND (resident OR due_at <= $2::bigint)
-         UNION ALL
-         SELECT DISTINCT entity_type, entity_id, shard_id, 0::bigint FROM clawster_outbox
-         WHERE shard_id IN (SELECT json_array_elements_text($1::text::json))
-       ) AS asked GROUP BY 1, 2, 3 ORDER BY 4 LIMIT ${wakesARead}`,
-      [JSON.stringify(shardIds), until]
-    ).pipe(
-      Effect.map((rows) =>
-        rows.map(({ dueAt, entityId, entityType, shardId }) => ({ address: { entityType, entityId, shardId }, dueAt }))
-      )
-    )
+    Effect.zipWith(due(sql, shardIds, until), underWay(sql, shardIds), (timers, active) => [
+      ...active.map((address) => ({ address, dueAt: 0 })),
+      ...timers.map(({ dueAt, ...address }) => ({ address, dueAt }))
+    ])
 })
 
 export const layer = Layer.effect(

@@ -1,15 +1,13 @@
-/** The actor kit's journal over whatever keeps the rows: gathers commits and acknowledgements, and reads an actor in several statements. */
+/** The actor kit's journal over whatever keeps the rows: gathers commits and acknowledgements. */
 import { Effect } from "effect"
 import {
   type ActorAddress,
   CommitFailed,
-  type Entry,
   Journal,
-  type OutboxMessage,
+  type Loaded,
   type RecordedAnswer,
   type Snapshot,
-  StoreUnavailable,
-  type WakeRow
+  StoreUnavailable
 } from "../actor/Journal.ts"
 import * as Acknowledgements from "./Acknowledgements.ts"
 import * as GroupCommit from "./GroupCommit.ts"
@@ -18,11 +16,8 @@ import * as GroupCommit from "./GroupCommit.ts"
 export interface JournalStatements {
   readonly write: GroupCommit.WriteGroup
   readonly removeOutbox: (messages: ReadonlyArray<Acknowledgements.Delivered>) => Effect.Effect<void, unknown>
-  /** Of that version only. */
-  readonly snapshot: (address: ActorAddress, version: number) => Effect.Effect<Snapshot | undefined, unknown>
-  readonly entriesAfter: (address: ActorAddress, seq: number) => Effect.Effect<ReadonlyArray<Entry>, unknown>
-  readonly outbox: (address: ActorAddress) => Effect.Effect<ReadonlyArray<OutboxMessage>, unknown>
-  readonly wake: (address: ActorAddress) => Effect.Effect<WakeRow | undefined, unknown>
+  /** All of an actor at one moment: when a shard moves, its next owner loads many at once. The snapshot only when it is of that version. */
+  readonly load: (address: ActorAddress, version: number) => Effect.Effect<Omit<Loaded, "complete">, unknown>
   readonly findAnswers: (
     address: ActorAddress,
     requestIds: ReadonlyArray<string>
@@ -50,15 +45,10 @@ export const make = Effect.fnUntraced(function*(statements: JournalStatements) {
     append,
     acknowledge,
     load: (address, stateVersion) =>
-      Effect.gen(function*() {
-        const snapshot = yield* statements.snapshot(address, stateVersion)
-        const [entries, outbox, wake] = yield* Effect.all([
-          statements.entriesAfter(address, snapshot?.seq ?? 0),
-          statements.outbox(address),
-          statements.wake(address)
-        ], { concurrency: "unbounded" })
-        return { snapshot, entries, outbox, wake, complete: snapshot === undefined }
-      }).pipe(unavailable),
+      statements.load(address, stateVersion).pipe(
+        Effect.map((loaded) => ({ ...loaded, complete: loaded.snapshot === undefined })),
+        unavailable
+      ),
     findAnswers: (address, requestIds) => unavailable(statements.findAnswers(address, requestIds)),
     saveSnapshot: (address, epoch, snapshot) =>
       Effect.mapError(

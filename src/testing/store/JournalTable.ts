@@ -48,17 +48,17 @@ const statements = (database: Database, host: Host): StoredJournal.JournalStatem
           store.actors.get(`${entityType}/${entityId}`)?.outbox.delete(`${entityType}/${entityId}/${seq}/${ordinal}`)
         }
       }),
-    snapshot: (address, version) =>
+    load: (address, version) =>
       database.statement(host, "read", `load ${address.entityType}/${address.entityId}`, () => {
-        const { snapshot } = stored(store, address)
-        return snapshot?.version === version ? snapshot : undefined
+        const { entries, outbox, snapshot, wake } = stored(store, address)
+        const current = snapshot?.version === version ? snapshot : undefined
+        return {
+          snapshot: current,
+          entries: entries.filter(({ seq }) => seq > (current?.seq ?? 0)),
+          outbox: [...outbox.values()].sort((a, b) => a.seq - b.seq || a.ordinal - b.ordinal),
+          wake
+        }
       }),
-    entriesAfter: (address, seq) =>
-      database.statement(host, "read", "read entries", () => stored(store, address).entries.filter((entry) => entry.seq > seq)),
-    outbox: (address) =>
-      database.statement(host, "read", "read outbox", () =>
-        [...stored(store, address).outbox.values()].sort((a, b) => a.seq - b.seq || a.ordinal - b.ordinal)),
-    wake: (address) => database.statement(host, "read", "read wake", () => stored(store, address).wake),
     findAnswers: (address, requestIds) =>
       database.statement(host, "read", "find answers", () => answersOf(stored(store, address), requestIds)),
     saveSnapshot: (address, epoch, snapshot) => {
