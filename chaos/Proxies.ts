@@ -11,13 +11,27 @@ type Order =
 
 export type Proxy = Pick<FaultProxy.FaultProxy, "port" | "refuse" | "accept" | "hold" | "heal">
 
-/** They run until the scope closes. */
+/** They run until the scope closes; what is asked of them after that is of no use to anybody, and ignored. */
 export const make = Effect.gen(function*() {
+  let isOver = false
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => (isOver = true))
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => fork(fileURLToPath(import.meta.url))),
-    (child) => Effect.sync(() => void child.kill("SIGKILL"))
+    (child) =>
+      Effect.sync(() => {
+        isOver = true
+        child.kill("SIGKILL")
+      })
   )
-  const tell = (order: Order) => void child.send(order)
+  const report = (problem: string) => {
+    if (!isOver) process.stderr.write(`${problem}\n`)
+  }
+  child.once("exit", (code, signal) => report(`the proxies' process ended in the middle of the campaign (${signal ?? code}): no runner is reached any more`))
+  const tell = (order: Order) => {
+    child.send(order, (error) => {
+      if (error !== null) report(`the proxies were not told to ${order._tag} port ${order.port}: ${error.message}`)
+    })
+  }
   return (port: number, target: number): Proxy => {
     tell({ _tag: "start", port, target })
     return {

@@ -1,9 +1,10 @@
 /** The actor runtime, assembled: on many runners with PostgreSQL, as a client of them, or in one process with PostgreSQL. */
 import { Layer } from "effect"
-import { MessageStorage, RunnerHealth, Runners, Sharding } from "effect/cluster"
+import { MessageStorage, RunnerHealth, Runners, RunnerStorage, Sharding, ShardingConfig } from "effect/cluster"
 import { RpcSerialization, RpcServer } from "effect/rpc"
 import { ActorDirectory } from "../actor/ActorDirectory.ts"
 import { FastPath } from "../actor/FastPath.ts"
+import * as LeanContext from "../actor/LeanContext.ts"
 import { Residents } from "../actor/Residents.ts"
 import * as Wakes from "../actor/Wakes.ts"
 import type { Placement } from "../schema/Ids.ts"
@@ -14,8 +15,10 @@ import * as FailureDetector from "./FailureDetector.ts"
 import * as Held from "./Held.ts"
 import * as LeaseHealth from "./LeaseHealth.ts"
 import * as LeaseChecks from "./messages/LeaseChecks.ts"
+import * as PatientLeases from "./PatientLeases.ts"
 import * as PgMessageStorage from "./messages/PgMessageStorage.ts"
 import * as PgJournal from "./PgJournal.ts"
+import * as PromptSharding from "./PromptSharding.ts"
 import * as RunnerPort from "./RunnerPort.ts"
 import * as RunnerSockets from "./RunnerSockets.ts"
 import * as PgRunnerStorage from "./RunnerStorage.ts"
@@ -31,7 +34,16 @@ const leases = PgRunnerStorage.layer.pipe(Layer.provideMerge(Held.layer))
 const storage = ({ messages = false }: Pick<ClusterConfig.ClusterOptions, "messages">) =>
   messages
     ? Layer.merge(LeaseChecks.layer.pipe(Layer.provideMerge(leases)), PgMessageStorage.layer)
-    : Layer.merge(leases, MessageStorage.layerNoop)
+    : Layer.merge(PatientLeases.layer.pipe(Layer.provideMerge(leases)), MessageStorage.layerNoop)
+
+const lean = (sharding: typeof Sharding.layer) =>
+  LeanContext.layer(sharding, [
+    MessageStorage.MessageStorage,
+    RunnerHealth.RunnerHealth,
+    Runners.Runners,
+    RunnerStorage.RunnerStorage,
+    ShardingConfig.ShardingConfig
+  ])
 
 /** A runner: serves actors of its placements on `host:port`. Stopping it hands every shard over. */
 export const layerRunner = (options: ClusterConfig.ClusterOptions) =>
@@ -40,7 +52,7 @@ export const layerRunner = (options: ClusterConfig.ClusterOptions) =>
     Layer.provideMerge(
       CallServer.layer.pipe(
         BoundedClose.within("2 seconds"),
-        Layer.provideMerge(Sharding.layer),
+        Layer.provideMerge(lean(PromptSharding.layer)),
         Layer.provideMerge(RunnerSockets.layer),
         Layer.provide(RpcServer.layerProtocolSocketServer),
         Layer.provide([RunnerPort.layer, LeaseHealth.layer])
@@ -64,7 +76,7 @@ export const layerClient = (placements: ReadonlyArray<Placement>, options: { rea
 /** One process, no port: for a laptop and for embedding. The same storage, so a cluster may take over later. */
 export const layerSingle = (options: Omit<ClusterConfig.ClusterOptions, "host" | "port">) =>
   kit.pipe(
-    Layer.provideMerge(Sharding.layer.pipe(Layer.provide([Runners.layerNoop, LeaseHealth.layer]))),
+    Layer.provideMerge(lean(Sharding.layer).pipe(Layer.provide([Runners.layerNoop, LeaseHealth.layer]))),
     Layer.provideMerge(FastPath.layerLocal),
     Layer.provideMerge([storage(options), Residents.layer]),
     Layer.provideMerge(ClusterConfig.runner({ ...options, host: "embedded", port: 1 }))

@@ -4,9 +4,9 @@
  *
  * - lease, 6 s: how long a frozen or cut off runner keeps its shards. Shorter, and a runner that stands still for that long (garbage, disk) loses
  *   them; each runner renews four times a lease, with two small statements.
- * - assignments, 200 ms: how late runners and clients learn of a runner that came, went or died; a part of every failover. One small query
+ * - assignments, 100 ms: how late runners and clients learn of a runner that came, went or died; a part of every failover. One small query
  *   each time from each process.
- * - termination, 1 s: how long a shard that moves waits for calls under way on it, silent for everybody else. A call that takes longer is cut off, and its
+ * - termination, 0.4 s: how long a shard that moves waits for calls under way on it, silent for everybody else. A call that takes longer is cut off, and its
  *   client sends it again under the same id.
  * - sending again, 50 ms, for a call whose shard is moving; ever later when it goes on (RunnerSockets.ts).
  * - the poll, 1 s, only with `messages`: how late a message with a delivery time may be, and one whose notification was lost. A small query
@@ -38,7 +38,7 @@ export interface ClusterOptions {
 }
 
 export const leaseMillisDefault = 6_000
-const terminationTimeout = "1 second"
+const terminationTimeout = "400 millis"
 const messagePoll = "1 second"
 
 const shared = (placements: ReadonlyArray<Placement>, leaseMillis: number) => ({
@@ -46,7 +46,7 @@ const shared = (placements: ReadonlyArray<Placement>, leaseMillis: number) => ({
   availableShardGroups: [...new Set([defaultPlacement, ...placements])],
   shardLockExpiration: Duration.millis(leaseMillis),
   shardLockRefreshInterval: Duration.millis(Math.floor(leaseMillis / 4)),
-  refreshAssignmentsInterval: Duration.millis(200),
+  refreshAssignmentsInterval: Duration.millis(100),
   runnerHealthCheckInterval: Duration.hours(1),
   entityTerminationTimeout: terminationTimeout,
   sendRetryInterval: Duration.millis(50),

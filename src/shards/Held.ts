@@ -9,6 +9,8 @@ export class Held extends Context.Service<Held, {
   readonly epochOf: (shardId: string) => number | undefined
   /** Unix milliseconds by the local clock, taken before the lease was asked for. */
   readonly leaseUntil: (at: number) => void
+  /** By the local clock: nobody takes what is held, unless a peer has found this runner dead. */
+  readonly leaseHolds: () => boolean
 }>()("clawster/shards/Held") {}
 
 /** The lease counts only while the clock says so: a runner that was frozen past its lease answers nothing until it has renewed it. */
@@ -17,6 +19,7 @@ export const layer = Layer.effectContext(Effect.gen(function*() {
   const epochs = new Map<string, number>()
   const changes = yield* PubSub.unbounded<OwnershipChange>()
   let leaseUntil = 0
+  const leaseHolds = () => clock.currentTimeMillisUnsafe() < leaseUntil
 
   const lost = (shardIds: ReadonlyArray<string>) =>
     Effect.suspend(() => {
@@ -36,10 +39,11 @@ export const layer = Layer.effectContext(Effect.gen(function*() {
     epochOf: (shardId) => epochs.get(shardId),
     leaseUntil: (at) => {
       leaseUntil = at
-    }
+    },
+    leaseHolds
   }).pipe(
     Context.add(Ownership, {
-      epochOf: (shardId) => clock.currentTimeMillisUnsafe() < leaseUntil ? epochs.get(shardId) : undefined,
+      epochOf: (shardId) => leaseHolds() ? epochs.get(shardId) : undefined,
       changes: Stream.fromPubSub(changes),
       owned: Effect.sync(() => [...epochs.keys()])
     })

@@ -5,9 +5,10 @@
  * within its lease; else any other may take it. Taking a shard raises its epoch in the same statement, and every later
  * write of the former owner is refused by that epoch. So a shard may be taken from a runner that only seems dead: nothing it does can land.
  */
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Duration, Effect, Exit } from "effect"
 import { ClusterError, RunnerStorage, ShardingConfig } from "effect/cluster"
 import { Ownership } from "../actor/Ownership.ts"
+import * as Gatherer from "./Gatherer.ts"
 import { Held } from "./Held.ts"
 
 /** Each is one statement, atomic by itself. Time is the store's own. */
@@ -36,7 +37,7 @@ export interface LeaseStatements {
   readonly shardsOf: (
     address: string
   ) => Effect.Effect<ReadonlyArray<{ readonly shardId: string; readonly epoch: number }>, unknown>
-  readonly release: (address: string, shardId: string) => Effect.Effect<void, unknown>
+  readonly release: (address: string, shardIds: ReadonlyArray<string>) => Effect.Effect<void, unknown>
   readonly releaseAll: (address: string) => Effect.Effect<void, unknown>
   /** Gives up those that are still the address's own under just that epoch. */
   readonly disclaim: (
@@ -47,10 +48,6 @@ export interface LeaseStatements {
 
 /** For what a stopping runner tells the store: it must end without it, too. */
 const storeDeadline = "2 seconds"
-/** Together less than the cluster's deadline for an acquisition, a quarter of the lease. */
-const takesAnAcquire = 12
-const betweenTakes = "50 millis"
-
 /** A store that went away without a word never answers; the cluster waits for a release for as long as it takes. */
 const answerTimeout = "5 seconds"
 
@@ -64,6 +61,8 @@ export const make = Effect.fnUntraced(function*(statements: LeaseStatements) {
   const leaseMillis = Duration.toMillis(Duration.fromInputUnsafe(config.shardLockExpiration))
   const known = new Set<string>()
   let lease: string | undefined
+  /** `leaving`: it has said goodbye, and may or may not have been heard. `gone`: it was. */
+  let membership: "member" | "leaving" | "gone" = "member"
   /** Ours by the rows and unknown to us, at the last refresh. */
   let strange = new Map<string, number>()
 
@@ -74,17 +73,21 @@ export const make = Effect.fnUntraced(function*(statements: LeaseStatements) {
     for (const shardId of missing) known.add(shardId)
   })
 
-  /** Waits a little for shards that their owner is about to hand over: the cluster asks again a whole second later. */
   const acquire = Effect.fnUntraced(function*(address: string, shardIds: ReadonlyArray<string>) {
     yield* createRows(shardIds)
-    const wanted = new Set(shardIds)
-    for (let tries = 1; ; tries++) {
-      const taken = yield* statements.take(address, [...wanted])
-      yield* held.gained(taken)
-      for (const { shardId } of taken) wanted.delete(shardId)
-      if (wanted.size === 0 || tries === takesAnAcquire) return shardIds.filter((shardId) => !wanted.has(shardId))
-      yield* Effect.sleep(betweenTakes)
-    }
+    const taken = yield* statements.take(address, shardIds)
+    yield* held.gained(taken)
+    return taken.map(({ shardId }) => shardId)
+  })
+
+  /** A runner that joins is given a good part of all shards in one moment, each by a release of its own. */
+  const release = yield* Gatherer.make<{ readonly address: string; readonly shardId: string }, void, Gatherer.WriteFailed>({
+    write: (released) =>
+      statements.release(released[0]!.address, released.map(({ shardId }) => shardId)).pipe(
+        Effect.mapError((error) => new Gatherer.WriteFailed({ reason: "Unknown", message: String(error) })),
+        Effect.as(released.map(() => Exit.void))
+      ),
+    failed: (failure) => failure
   })
 
   /**
@@ -106,6 +109,8 @@ export const make = Effect.fnUntraced(function*(statements: LeaseStatements) {
    * A shard that is ours under another epoch than we know was taken by a statement whose answer never came. It may have been another process of
    * our address that asked, so its epoch is not adopted: the shard counts as lost, and is taken again. One that is still not known at the next refresh,
    * as those of a former process of our address, is given up, since nobody else can take it while we live.
+   *
+   * An answer that comes after the goodbye gives no lease back.
    */
   const refresh = Effect.fnUntraced(function*(address: string) {
     const asked = yield* Clock.currentTimeMillis
@@ -120,7 +125,7 @@ export const make = Effect.fnUntraced(function*(statements: LeaseStatements) {
     strange = new Map(unknown.map(({ epoch, shardId }) => [shardId, epoch]))
     if (stale.length > 0) yield* statements.disclaim(address, stale)
     yield* held.lost(before.filter((shardId) => !still.has(shardId)))
-    held.leaseUntil(asked + leaseMillis)
+    if (membership === "member" && lease !== undefined) held.leaseUntil(asked + leaseMillis)
     return [...still]
   })
 
@@ -133,6 +138,7 @@ export const make = Effect.fnUntraced(function*(statements: LeaseStatements) {
       Effect.gen(function*() {
         const asked = yield* Clock.currentTimeMillis
         const machineId = yield* statements.register(address, runner, healthy, leaseMillis)
+        membership = "member"
         held.leaseUntil(asked + leaseMillis)
         return machineId
       }).pipe(persistence),
@@ -140,13 +146,18 @@ export const make = Effect.fnUntraced(function*(statements: LeaseStatements) {
     unregister: (address) =>
       Effect.suspend(() => {
         held.leaseUntil(0)
-        return statements.unregister(address)
+        membership = "leaving"
+        return Effect.andThen(statements.unregister(address), Effect.sync(() => (membership = "gone")))
       }).pipe(Effect.timeout(storeDeadline), persistence),
     setRunnerHealth: (address, healthy) => persistence(statements.setHealth(address, healthy)),
     acquire: (address, shardIds) => persistence(acquire(address, shardIds)),
     refresh: (address) => persistence(refresh(address)),
+    /** Of a runner that has left, every shard is free already: to say so of each would only hold up who takes it. `releaseAll` tidies up. */
     release: (address, shardId) =>
-      statements.release(address, shardId).pipe(Effect.andThen(held.lost([shardId])), persistence),
+      Effect.suspend(() => membership === "gone" ? Effect.void : release({ address, shardId })).pipe(
+        Effect.andThen(held.lost([shardId])),
+        persistence
+      ),
     releaseAll: (address) =>
       statements.releaseAll(address).pipe(
         Effect.timeout(storeDeadline),

@@ -80,10 +80,15 @@ const statements = (sql: PgClient.PgClient): Leases.LeaseStatements => ({
       `SELECT shard_id AS "shardId", epoch::float8 AS epoch FROM clawster_shards WHERE owner = $1::text`,
       [address]
     ),
-  release: (address, shardId) =>
+  release: (address, shardIds) =>
     Effect.asVoid(sql.unsafe(
-      `UPDATE clawster_shards SET owner = NULL WHERE shard_id = $2::text AND owner = $1::text`,
-      [address, shardId]
+      `WITH own AS (
+         SELECT shard_id FROM clawster_shards
+         WHERE shard_id IN (SELECT json_array_elements_text($2::text::json)) AND owner = $1::text
+         ORDER BY shard_id FOR UPDATE
+       )
+       UPDATE clawster_shards s SET owner = NULL FROM own WHERE s.shard_id = own.shard_id`,
+      [address, JSON.stringify(shardIds)]
     )),
   releaseAll: (address) =>
     Effect.asVoid(sql.unsafe(`UPDATE clawster_shards SET owner = NULL WHERE owner = $1::text`, [address])),

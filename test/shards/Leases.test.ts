@@ -11,6 +11,7 @@ const shard = (n: number) => ShardId.make("default", n)
 
 /** Rows that a test may change behind the runner's back. */
 const rows = () => {
+  const releases: Array<ReadonlyArray<string>> = []
   const shards = new Map<string, { owner: string | null; epoch: number }>()
   const statements: Leases.LeaseStatements = {
     runners: Effect.succeed([]),
@@ -33,7 +34,11 @@ const rows = () => {
     leaseOf: () => Effect.succeed("lease"),
     shardsOf: (address) =>
       Effect.sync(() => [...shards].flatMap(([shardId, { epoch, owner }]) => owner === address ? [{ shardId, epoch }] : [])),
-    release: () => Effect.never,
+    release: (address, shardIds) =>
+      Effect.sync(() => {
+        releases.push(shardIds)
+        for (const shardId of shardIds) if (shards.get(shardId)?.owner === address) shards.get(shardId)!.owner = null
+      }),
     releaseAll: () => Effect.void,
     disclaim: (address, claims) =>
       Effect.sync(() => {
@@ -43,12 +48,15 @@ const rows = () => {
         }
       })
   }
-  return { shards, statements }
+  return { releases, shards, statements }
 }
 
-const test = (use: (state: ReturnType<typeof rows>) => Effect.Effect<void, unknown, RunnerStorage.RunnerStorage | Ownership>) => {
+const test = (
+  use: (state: ReturnType<typeof rows>) => Effect.Effect<void, unknown, RunnerStorage.RunnerStorage | Ownership>,
+  change: Partial<Leases.LeaseStatements> = {}
+) => {
   const state = rows()
-  const layer = Layer.effect(RunnerStorage.RunnerStorage, Leases.make(state.statements)).pipe(
+  const layer = Layer.effect(RunnerStorage.RunnerStorage, Leases.make({ ...state.statements, ...change })).pipe(
     Layer.provideMerge(Held.layer),
     Layer.provide(ShardingConfig.layer({ shardLockExpiration: 6_000 }))
   )
@@ -85,6 +93,52 @@ describe("Leases", () => {
         assert.strictEqual(shards.get("default:1")!.owner, "me:1")
       })))
 
+  it.effect("gives up many shards in few statements", () =>
+    test(({ releases, shards }) =>
+      Effect.gen(function*() {
+        const storage = yield* RunnerStorage.RunnerStorage
+        const many = Array.from({ length: 100 }, (_, n) => shard(n + 1))
+        yield* storage.acquire(self, many)
+        yield* Effect.forEach(many, (shardId) => storage.release(self, shardId), { concurrency: "unbounded", discard: true })
+        assert.isTrue([...shards.values()].every(({ owner }) => owner === null))
+        assert.isAtMost(releases.length, 3)
+      })))
+
+  it.effect("leaves a shard to whoever takes it once its runner has said goodbye", () =>
+    test(({ releases }) =>
+      Effect.gen(function*() {
+        const storage = yield* RunnerStorage.RunnerStorage
+        const ownership = yield* Ownership
+        yield* storage.acquire(self, [shard(1)])
+        yield* storage.unregister(self)
+        yield* storage.release(self, shard(1))
+        assert.deepStrictEqual(releases, [], "it would only wait for the same rows as its successor")
+        assert.deepStrictEqual(yield* ownership.owned, [])
+      })))
+
+  it.effect("gives no lease back to a runner that has said goodbye meanwhile", () =>
+    test(() =>
+      Effect.gen(function*() {
+        const storage = yield* RunnerStorage.RunnerStorage
+        const ownership = yield* Ownership
+        yield* storage.acquire(self, [shard(1)])
+        yield* storage.refresh(self, [shard(1)])
+        assert.strictEqual(ownership.epochOf("default:1"), 1)
+        yield* storage.unregister(self)
+        yield* storage.refresh(self, [shard(1)])
+        assert.isUndefined(ownership.epochOf("default:1"), "others may have the shard")
+      })))
+
+  it.effect("tells the store of each shard when its goodbye did not arrive", () =>
+    test(({ shards }) =>
+      Effect.gen(function*() {
+        const storage = yield* RunnerStorage.RunnerStorage
+        yield* storage.acquire(self, [shard(1)])
+        yield* Effect.ignore(storage.unregister(self))
+        yield* storage.release(self, shard(1))
+        assert.isNull(shards.get("default:1")!.owner)
+      }), { unregister: () => Effect.fail("the store is away") }))
+
   it.effect("does not wait for ever for a store that never answers", () =>
     test(() =>
       Effect.gen(function*() {
@@ -92,5 +146,5 @@ describe("Leases", () => {
         const released = yield* Effect.forkChild(Effect.flip(storage.release(self, shard(1))))
         yield* TestClock.adjust("10 seconds")
         assert.strictEqual(released.pollUnsafe()?._tag, "Success")
-      })))
+      }), { release: () => Effect.never }))
 })

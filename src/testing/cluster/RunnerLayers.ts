@@ -12,6 +12,8 @@ import * as ClusterConfig from "../../shards/ClusterConfig.ts"
 import * as FailureDetector from "../../shards/FailureDetector.ts"
 import * as Held from "../../shards/Held.ts"
 import * as LeaseHealth from "../../shards/LeaseHealth.ts"
+import * as PatientLeases from "../../shards/PatientLeases.ts"
+import * as PromptSharding from "../../shards/PromptSharding.ts"
 import * as RunnerSockets from "../../shards/RunnerSockets.ts"
 import type { Database } from "../store/Database.ts"
 import * as JournalTable from "../store/JournalTable.ts"
@@ -33,7 +35,7 @@ export interface RunnerOptions {
 export const runnerPort = 1
 
 const storage = ({ database, granted, host }: Pick<RunnerOptions, "database" | "granted" | "host">) =>
-  LeaseTable.layer(database, host, granted).pipe(Layer.provideMerge(Held.layer))
+  PatientLeases.layer.pipe(Layer.provideMerge(LeaseTable.layer(database, host, granted)), Layer.provideMerge(Held.layer))
 
 /** The counterpart of `Cluster.layerRunner`. */
 export const runner = (options: RunnerOptions) => {
@@ -44,7 +46,7 @@ export const runner = (options: RunnerOptions) => {
     Layer.provideMerge(FailureDetector.layer(FailureDetector.defaults, SocketLayers.knockOver(sockets, host))),
     Layer.provideMerge(
       CallServer.layer.pipe(
-        Layer.provideMerge(Sharding.layer),
+        Layer.provideMerge(PromptSharding.layer),
         Layer.provideMerge(RunnerSockets.layerOver(SocketLayers.connections(sockets, host))),
         Layer.provide(RpcServer.layerProtocolSocketServer),
         Layer.provide([SocketLayers.socketServer(sockets, host), LeaseHealth.layer])

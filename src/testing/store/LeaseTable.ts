@@ -84,10 +84,12 @@ const statements = (database: Database, host: Host, granted: (grant: Grant) => v
       for (const [shardId, { epoch, owner }] of database.shards) if (owner === address) own.push({ shardId, epoch })
       return own
     }),
-  release: (address, shardId) =>
-    database.statement(host, "write", `release ${shardId}`, () => {
-      const shard = database.shards.get(shardId)
-      if (shard?.owner === address) shard.owner = null
+  release: (address, shardIds) =>
+    database.statement(host, "write", `release ${shardIds.length} shards`, () => {
+      for (const shardId of shardIds) {
+        const shard = database.shards.get(shardId)
+        if (shard?.owner === address) shard.owner = null
+      }
     }),
   releaseAll: (address) =>
     database.statement(host, "write", "release all", () => {
