@@ -2,7 +2,7 @@
  * The side effects an actor has under way, kept equal to what its state wants. An activity that dies is tried again, from 1 s between tries up to 30 s,
  * for as long as it is wanted; one that ends is not started again until its key has gone and come back.
  */
-import { Effect, Exit, Fiber, Schedule, type Scope } from "effect"
+import { Effect, Exit, Fiber, Schedule } from "effect"
 
 interface Activity {
   readonly key: string
@@ -10,17 +10,18 @@ interface Activity {
 
 const restarts = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")]).pipe(Schedule.jittered)
 
-const none = new Map<string, Fiber.Fiber<void>>()
-
 export class Activities<A extends Activity> {
-  /** Replaced when it is first written to: most actors never have an activity. */
-  #running: Map<string, Fiber.Fiber<void>> = none
-  readonly #scope: Scope.Scope
+  readonly #running = new Map<string, Fiber.Fiber<void>>()
   readonly #perform: (activity: A) => Effect.Effect<void>
+  readonly #fork: (effect: Effect.Effect<void>) => Effect.Effect<Fiber.Fiber<void>>
 
-  constructor(scope: Scope.Scope, perform: (activity: A) => Effect.Effect<void>) {
-    this.#scope = scope
+  /** `fork` starts a fiber that ends with the actor, at the latest. */
+  constructor(
+    perform: (activity: A) => Effect.Effect<void>,
+    fork: (effect: Effect.Effect<void>) => Effect.Effect<Fiber.Fiber<void>>
+  ) {
     this.#perform = perform
+    this.#fork = fork
   }
 
   get busy(): boolean {
@@ -30,26 +31,16 @@ export class Activities<A extends Activity> {
   sync(wanted: ReadonlyArray<A>): Effect.Effect<void> {
     if (wanted.length === 0 && this.#running.size === 0) return Effect.void
     return Effect.gen({ self: this }, function*() {
-      if (this.#running === none) this.#running = new Map()
       const keys = new Set(wanted.map((activity) => activity.key))
       for (const [key, fiber] of this.#running) {
         if (keys.has(key)) continue
         this.#running.delete(key)
-        yield* Effect.forkIn(Fiber.interrupt(fiber), this.#scope)
+        yield* this.#fork(Fiber.interrupt(fiber))
       }
       for (const activity of wanted) {
         if (this.#running.has(activity.key)) continue
-        this.#running.set(activity.key, yield* Effect.forkIn(this.#supervise(activity), this.#scope))
+        this.#running.set(activity.key, yield* this.#fork(this.#supervise(activity)))
       }
-    })
-  }
-
-  /** Ends all, and waits until they have. */
-  get stop(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const fibers = [...this.#running.values()]
-      this.#running.clear()
-      return Fiber.interruptAll(fibers)
     })
   }
 

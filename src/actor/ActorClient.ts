@@ -53,7 +53,7 @@ const isTransient = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "_tag" in error && transient.has(String(error._tag))
 
 const firstPause = "20 millis"
-const patience = Schedule.min([Schedule.exponential("20 millis"), Schedule.spaced("1 second")]).pipe(Schedule.jittered)
+const patience = Schedule.min([Schedule.exponential("20 millis", 1.5), Schedule.spaced("1 second")]).pipe(Schedule.jittered)
 
 const draw = (random: { nextDoubleUnsafe(): number }): string =>
   Math.floor(random.nextDoubleUnsafe() * 2 ** 53).toString(36)

@@ -1,10 +1,11 @@
-/** How the shell reaches any actor of this runner's cluster by type and id: for relays, wake-ups and holds. */
+/** The actors of this runner by type, and how the shell reaches any of them in the cluster: for relays, wake-ups and holds. */
 import { Context, Effect, Layer, Option } from "effect"
 import { type Entity, Sharding } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
 import * as ActorMetrics from "../observability/ActorMetrics.ts"
 import type { ShellRpcs } from "../rpc/ActorProtocol.ts"
 import type { ActorUnavailable } from "../schema/Errors.ts"
+import type { Definition } from "./Batch.ts"
 import { elsewhere, FastPath, type FastTarget, isElsewhere, targetsOf } from "./FastPath.ts"
 import type { OutboxMessage } from "./Journal.ts"
 import type { DeliverTo } from "./OutboxPump.ts"
@@ -27,9 +28,12 @@ const quickly = (path: FastPath["Service"], target: FastTarget, payload: unknown
   })
 
 export class ActorDirectory extends Context.Service<ActorDirectory, {
-  readonly register: (entity: Entity.Entity<string, Rpc.Any>) => Effect.Effect<void>
+  readonly register: (definition: Definition) => Effect.Effect<void>
+  /** Undefined: not an actor of this runner. */
+  readonly definitionOf: (entityType: string) => Definition | undefined
   readonly deliver: DeliverTo
-  readonly wake: (entityType: string, entityId: string) => Effect.Effect<void>
+  /** False: it could not be woken, or was not in time. */
+  readonly wake: (entityType: string, entityId: string) => Effect.Effect<boolean>
   readonly hold: (entityType: string, entityId: string) => Effect.Effect<void>
 }>()("clawster/actor/ActorDirectory") {
   static readonly layer = Layer.effect(
@@ -37,6 +41,7 @@ export class ActorDirectory extends Context.Service<ActorDirectory, {
     Effect.gen(function*() {
       const sharding = yield* Sharding.Sharding
       const path = Option.getOrUndefined(yield* Effect.serviceOption(FastPath))
+      const definitions = new Map<string, Definition>()
       const clients = new Map<string, ShellClient>()
       const targets = new Map<string, (entityId: string) => FastTarget>()
       const clientOf = (entityType: string): Effect.Effect<ShellClient, ActorUnavailable> => {
@@ -46,13 +51,17 @@ export class ActorDirectory extends Context.Service<ActorDirectory, {
           : Effect.succeed(client)
       }
       return ActorDirectory.of({
-        register: (entity) =>
-          sharding.makeClient(entity as unknown as Entity.Entity<string, ShellRpcs>).pipe(
+        definitionOf: (entityType) => definitions.get(entityType),
+        register: (definition) => {
+          const entity = definition.entity as Entity.Entity<string, Rpc.Any>
+          return sharding.makeClient(entity as unknown as Entity.Entity<string, ShellRpcs>).pipe(
             Effect.map((client) => {
+              definitions.set(entity.type, definition)
               clients.set(entity.type, client as unknown as ShellClient)
               targets.set(entity.type, targetsOf(entity, sharding))
             })
-          ),
+          )
+        },
         deliver: (target, messages, again) =>
           ActorMetrics.timeDelivery(target.entityType, Effect.suspend(() => {
             const payload = { messages: messages.map(({ id, payload, tag }) => ({ id, tag, payload })), again }
@@ -68,7 +77,7 @@ export class ActorDirectory extends Context.Service<ActorDirectory, {
           clientOf(entityType).pipe(
             Effect.flatMap((client) => client(entityId).Wake()),
             Effect.timeout("15 seconds"),
-            Effect.ignoreCause
+            Effect.matchCause({ onSuccess: () => true, onFailure: () => false })
           ),
         hold: (entityType, entityId) =>
           clientOf(entityType).pipe(Effect.flatMap((client) => client(entityId).Hold()), Effect.ignoreCause)

@@ -2,16 +2,18 @@
  * Turns a definition into an actor of the cluster. A command travels as a volatile message with a request id; what makes it durable is the
  * journal, and what makes it happen once is the id.
  */
-import { Duration, Effect, Layer, Option, type Scope } from "effect"
-import { Entity, type Sharding } from "effect/cluster"
+import { Clock, Duration, Effect, Layer, Option, type Scope } from "effect"
+import { Entity, type EntityAddress, type ShardId, Sharding } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
 import { keyedHeader, requestIdHeader, retryHeader } from "../rpc/ActorProtocol.ts"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { ActorDefinition } from "./Actor.ts"
 import { ActorDirectory } from "./ActorDirectory.ts"
+import type { AnswersKept } from "./Answered.ts"
 import type { Definition } from "./Batch.ts"
 import * as Codec from "./Codec.ts"
 import { Journal } from "./Journal.ts"
+import * as LeanContext from "./LeanContext.ts"
 import { Ownership } from "./Ownership.ts"
 import * as Resident from "./Resident.ts"
 import { Residents } from "./Residents.ts"
@@ -30,6 +32,11 @@ export interface Self<State, Signal> {
 export interface ShellOptions<State, Signal, Activity, R> {
   /** Runs one activity. Its scope closes when it ends or is no longer wanted. It must attach to what an earlier owner began. */
   readonly perform?: (activity: Activity, self: Self<State, Signal>) => Effect.Effect<void, never, R>
+  /**
+   * Asked once mail has been decided, before its commit: what the actor tells itself in the same commit. It spares a commit and the wait for an activity
+   * to say the same; what it fails to say, an activity must. `state` is not committed yet.
+   */
+  readonly propose?: (state: State, now: number) => Effect.Effect<Resident.Proposal<Signal> | undefined, never, R>
   /** Told what was committed, once a commit, after it. For counting: it must not fail and should not wait. */
   readonly onCommitted?: (events: ReadonlyArray<{ readonly _tag: string }>) => Effect.Effect<void>
   /** Idle time after which the actor leaves memory; never while something is under way. */
@@ -38,8 +45,8 @@ export interface ShellOptions<State, Signal, Activity, R> {
   readonly maxBatch?: number
   /** Unanswered calls an actor takes; beyond, the caller gets `ActorUnavailable`. */
   readonly mailboxCapacity?: number
-  /** Answers kept in memory for repeated request ids; older ones are looked up. */
-  readonly answersKept?: number
+  /** Kept in memory for repeated requests; other answers are looked up. 1,024 ids and 8 KiB of answers when absent. */
+  readonly answersKept?: AnswersKept
 }
 
 export const layer = <
@@ -59,54 +66,49 @@ export const layer = <
   const { mailboxCapacity = 8_192, maxIdleTime = "2 minutes" } = options
   const idleMillis = Duration.toMillis(Duration.fromInputUnsafe(maxIdleTime))
 
-  const activate = (quiet: Set<string>) => Effect.gen(function*() {
-    const address = yield* Entity.CurrentAddress
-    const journal = yield* Journal
+  const common = Effect.gen(function*() {
     const directory = yield* ActorDirectory
     const context = yield* Effect.context<R>()
-    const resident = yield* Resident.make({
+    return {
       definition: definition as unknown as Definition,
       codec,
-      address: { entityType: entity.type, entityId: address.entityId, shardId: address.shardId.toString() },
-      journal,
+      journal: yield* Journal,
       ownership: yield* Ownership,
       wakes: yield* Wakes,
       deliver: directory.deliver,
-      hold: directory.hold(entity.type, address.entityId),
+      hold: (entityId) => directory.hold(entity.type, entityId),
       perform: (activity, self) =>
         Effect.scoped((options.perform?.(activity, self) ?? Effect.void) as Effect.Effect<void, never, R | Scope.Scope>).pipe(
           Effect.provideContext(context)
         ) as Effect.Effect<void>,
+      propose: options.propose && ((state, now) => Effect.provideContext(options.propose!(state, now), context)),
       onCommitted: options.onCommitted,
       maxBatch: options.maxBatch ?? 256,
       mailboxCapacity,
-      answersKept: options.answersKept ?? 1_024,
-      quiet
-    })
-    const residents = yield* Effect.serviceOption(Residents)
-    const delivered = Option.isNone(residents)
-      ? () => {}
-      : yield* residents.value.add(entity.type, address.entityId, idleMillis / 4, {
-        codecOf: codec.command,
-        ask: resident.askIfOpen
-      })
-    return handlers(entity, resident, delivered)
+      answersKept: options.answersKept ?? { number: 1_024, weight: 8_192 },
+      quiet: new Set<string>(),
+      freshMillis: idleMillis / 4,
+      clock: yield* Clock.Clock,
+      context
+    } satisfies Resident.ResidentOptions as Resident.ResidentOptions
   })
 
   const registered = Layer.effectDiscard(Effect.gen(function*() {
     const directory = yield* ActorDirectory
     const wakes = yield* Wakes
-    yield* directory.register(entity)
+    yield* directory.register(definition as unknown as Definition)
     yield* wakes.register(entity.type, (entityId) => directory.wake(entity.type, entityId))
   }))
 
-  const actor = Layer.suspend(() =>
-    entity.toLayer(activate(new Set()) as never, {
-      concurrency: "unbounded",
-      maxIdleTime,
-      mailboxCapacity
-    }) as Layer.Layer<never, never, any>
-  )
+  const actor = Layer.effectDiscard(Effect.gen(function*() {
+    const sharding = yield* Sharding.Sharding
+    const residents = Option.getOrUndefined(yield* Effect.serviceOption(Residents))
+    const activate = activation(entity, yield* common, residents)
+    yield* LeanContext.run(
+      sharding.registerEntity(entity, activate as never, { concurrency: "unbounded", maxIdleTime, mailboxCapacity }) as Effect.Effect<void>,
+      []
+    )
+  }))
   return registered.pipe(Layer.provideMerge(actor)) as unknown as Layer.Layer<
     never,
     never,
@@ -126,24 +128,56 @@ interface Request {
   readonly payload: any
 }
 
-const handlers = (entity: Entity.Entity<string, Rpc.Any>, resident: Resident.Resident, delivered: () => void) => {
-  const command = ({ headers, payload, requestId, tag }: Request) =>
-    Effect.callback<unknown, unknown>((resume) => {
-      delivered()
-      resident.ask({
-        tag,
-        payload,
-        requestId: headers[requestIdHeader] ?? `call-${String(requestId)}`,
-        fingerprint: headers[keyedHeader] ?? null,
-        again: headers[retryHeader] !== undefined,
-        resume
-      })
-    })
-  const table: Record<string, (request: Request) => Effect.Effect<unknown, unknown>> = {}
-  for (const tag of entity.protocol.requests.keys()) table[tag] = command
-  table["Wake"] = () => Effect.andThen(resident.loaded, due(resident))
-  table["Hold"] = () => resident.idle
+/** One closure for all commands of an actor: there may be a hundred thousand actors. */
+const handlers = (entity: Entity.Entity<string, Rpc.Any>, resident: Resident.Resident) => {
+  const handle = (request: Request) => answer(resident, request)
+  const table: Record<string, typeof handle> = {}
+  for (const tag of entity.protocol.requests.keys()) table[tag] = handle
   return table
+}
+
+/** Runs when the cluster delivers to an actor that is not in memory. */
+const activation = (
+  entity: Entity.Entity<string, Rpc.Any>,
+  common: Resident.ResidentOptions,
+  residents: Residents["Service"] | undefined
+) => {
+  const shardNames = new Map<ShardId.ShardId, string>()
+  const nameOf = (shardId: ShardId.ShardId): string => {
+    const name = shardNames.get(shardId) ?? shardId.toString()
+    shardNames.set(shardId, name)
+    return name
+  }
+  const begin = ({ entityId, shardId }: EntityAddress.EntityAddress) => {
+    const resident = new Resident.Resident(common, { entityType: entity.type, entityId, shardId: nameOf(shardId) })
+    residents?.add(entity.type, entityId, resident)
+    return resident
+  }
+  const end = (resident: Resident.Resident) =>
+    Effect.suspend(() => {
+      residents?.remove(entity.type, resident.entityId, resident)
+      return resident.close
+    })
+  return Effect.map(
+    Effect.acquireRelease(Effect.map(Entity.CurrentAddress, begin), end),
+    (resident) => handlers(entity, resident)
+  )
+}
+
+const answer = (resident: Resident.Resident, { headers, payload, requestId, tag }: Request): Effect.Effect<unknown, unknown> => {
+  if (tag === "Wake") return Effect.andThen(resident.loaded, due(resident))
+  if (tag === "Hold") return resident.idle
+  return Effect.callback((resume) => {
+    resident.refresh()
+    resident.take({
+      tag,
+      payload,
+      requestId: headers[requestIdHeader] ?? `call-${String(requestId)}`,
+      fingerprint: headers[keyedHeader] ?? null,
+      again: headers[retryHeader] !== undefined,
+      resume
+    })
+  })
 }
 
 const due = (resident: Resident.Resident) =>

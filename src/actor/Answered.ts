@@ -1,30 +1,75 @@
-/** The answers of the last commands, so that a repeated request id costs no look-up. Bounded; older ones are in the journal. */
+/**
+ * The ids of the last commands, and their answers while these weigh little. An answer that is not here is in the journal, and is looked up when its request
+ * comes again. So is one whose id fell out, if the request may have come before; the unique request ids there refuse one that comes twice without saying so.
+ */
 import type { EncodedAnswer, RecordedAnswer } from "./Journal.ts"
 
+export interface AnswersKept {
+  /** Ids. */
+  readonly number: number
+  /** Bytes of answers, roughly. The last one is kept whatever its weight. */
+  readonly weight: number
+}
+
+/** What a JSON value takes in memory, roughly. */
+const weightOf = (value: unknown): number => {
+  if (typeof value === "string") return 24 + value.length
+  if (typeof value !== "object" || value === null) return 8
+  let weight = 32
+  for (const part of Object.values(value)) weight += 8 + weightOf(part)
+  return weight
+}
+
 export class Answered {
-  readonly #answers = new Map<string, RecordedAnswer>()
-  readonly #limit: number
+  readonly #kept: AnswersKept
+  readonly #ids = new Set<string>()
+  /** In the same order. Made when it is first written to: an actor that was only loaded has none. */
+  #answers: Map<string, RecordedAnswer> | undefined
+  #weight = 0
   #complete: boolean
 
-  constructor(limit: number, complete: boolean) {
-    this.#limit = limit
+  /** `complete`: an id that is never added is new for sure. */
+  constructor(kept: AnswersKept, complete: boolean) {
+    this.#kept = kept
     this.#complete = complete
   }
 
-  get(requestId: string): RecordedAnswer | undefined {
-    return this.#answers.get(requestId)
+  has(requestId: string): boolean {
+    return this.#ids.has(requestId)
   }
 
-  /** Whether a request id that is not here may still be in the journal. */
-  get mayHaveForgotten(): boolean {
-    return !this.#complete
+  get(requestId: string): RecordedAnswer | undefined {
+    return this.#answers?.get(requestId)
+  }
+
+  /** Whether the journal may have an answer that is not here. `mayRepeat`: the request may have come before. */
+  mustLookUp(requestId: string, mayRepeat: boolean): boolean {
+    return this.#ids.has(requestId) ? this.get(requestId) === undefined : mayRepeat && !this.#complete
+  }
+
+  /** An id whose answer is in the journal. */
+  note(requestId: string): void {
+    this.#ids.add(requestId)
+    if (this.#ids.size <= this.#kept.number) return
+    const oldest = this.#ids.values().next().value!
+    this.#ids.delete(oldest)
+    this.#drop(oldest)
+    this.#complete = false
   }
 
   add(requestId: string, payloadHash: string | null, answer: EncodedAnswer): void {
-    this.#answers.set(requestId, { requestId, payloadHash, answer })
-    if (this.#answers.size > this.#limit) {
-      this.#answers.delete(this.#answers.keys().next().value!)
-      this.#complete = false
-    }
+    const recorded = { requestId, payloadHash, answer }
+    this.#answers ??= new Map()
+    this.#answers.set(requestId, recorded)
+    this.#weight += weightOf(recorded)
+    this.note(requestId)
+    while (this.#weight > this.#kept.weight && this.#answers.size > 1) this.#drop(this.#answers.keys().next().value!)
+  }
+
+  #drop(requestId: string): void {
+    const recorded = this.get(requestId)
+    if (recorded === undefined) return
+    this.#answers!.delete(requestId)
+    this.#weight -= weightOf(recorded)
   }
 }

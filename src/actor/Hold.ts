@@ -1,5 +1,5 @@
 /** Keeps an actor resident while something is under way, by an unanswered call to itself. */
-import { Effect, Latch } from "effect"
+import { Effect, Latch, Schedule } from "effect"
 
 export class Hold {
   readonly #call: Effect.Effect<void>
@@ -15,16 +15,21 @@ export class Hold {
     return Effect.suspend(() => this.#idle?.await ?? Effect.void)
   }
 
-  /** Undefined: nothing to do. Else the call to fork. */
+  /** Undefined: nothing to do. Else the call to fork: made again when it has ended, or failed, while something is under way again. */
   settle(busy: boolean): Effect.Effect<void> | undefined {
     if (!busy) {
-      this.#idle?.openUnsafe()
+      const idle = this.#idle
       this.#idle = undefined
+      idle?.openUnsafe()
       return undefined
     }
+    this.#idle ??= Latch.makeUnsafe(false)
     if (this.#held) return undefined
     this.#held = true
-    this.#idle ??= Latch.makeUnsafe(false)
-    return Effect.ensuring(Effect.ignoreCause(this.#call), Effect.sync(() => (this.#held = false)))
+    return Effect.ignoreCause(this.#call).pipe(
+      Effect.repeat({ while: () => this.#idle !== undefined, schedule: Schedule.spaced("1 second") }),
+      Effect.ensuring(Effect.sync(() => (this.#held = false))),
+      Effect.asVoid
+    )
   }
 }

@@ -1,16 +1,15 @@
 /** One life of an actor in memory: from loading it to the first commit that fails. */
-import { Clock, Effect, type Latch, type Scope } from "effect"
+import { Clock, Effect } from "effect"
 import * as ActorMetrics from "../observability/ActorMetrics.ts"
-import { Activities } from "./Activities.ts"
 import type { Answer } from "./Actor.ts"
 import { Batch } from "./Batch.ts"
-import type { Hold } from "./Hold.ts"
-import { type Commit, CommitFailed, type OutboxMessage, type StoreUnavailable, type WakeRow } from "./Journal.ts"
+import { digestOf } from "./Digest.ts"
+import { type ActorAddress, type Commit, CommitFailed, type OutboxMessage, type StoreUnavailable, type WakeRow } from "./Journal.ts"
 import type { Mail, Mailbox } from "./Mailbox.ts"
 import { fold, type Memory } from "./Memory.ts"
-import { OutboxPump } from "./OutboxPump.ts"
 import type { ResidentOptions, ResidentSelf } from "./Resident.ts"
 import { forgotten, refuseAll, Round } from "./Round.ts"
+import { Undertakings } from "./Undertakings.ts"
 
 const moving = "the actor is moving; send the same request again"
 const doubtful = "the outcome is not known yet; send the same request id again to learn it"
@@ -18,67 +17,88 @@ const doubtful = "the outcome is not known yet; send the same request id again t
 /** Entries with more events than this on average bring the snapshot forward, so that loading stays as quick. */
 const eventsAnEntry = 8
 
+const asleep: WakeRow = { dueAt: null, resident: false }
+
+/** Where a life finds its mail. */
+export interface Post {
+  readonly mailbox: Mailbox
+  /** Also has it decided. */
+  readonly offer: (mail: Mail) => void
+}
+
 export class Life {
   readonly #options: ResidentOptions
-  readonly #mailbox: Mailbox
-  readonly #hold: Hold
-  readonly #loaded: Latch.Latch
+  readonly #address: ActorAddress
+  readonly #post: Post
   readonly #epoch: number
-  readonly #pump: OutboxPump
-  #scope!: Scope.Scope
   #memory!: Memory
-  #activities!: Activities<any>
-  #wake!: WakeRow
-  #viewText: string | undefined
-  #clock!: Clock.Clock
-  #isAtRest = false
+  #wake: WakeRow = asleep
+  /** Of the view that was written last, which may be long. */
+  #viewDigest: number | undefined
+  /** Undefined: nothing is under way. */
+  #undertakings: Undertakings | undefined
+  #isLoaded = false
 
-  constructor(options: ResidentOptions, mailbox: Mailbox, hold: Hold, loaded: Latch.Latch, epoch: number) {
+  constructor(options: ResidentOptions, address: ActorAddress, post: Post, epoch: number) {
     this.#options = options
-    this.#mailbox = mailbox
-    this.#hold = hold
-    this.#loaded = loaded
+    this.#address = address
+    this.#post = post
     this.#epoch = epoch
-    this.#pump = new OutboxPump(options.address, options.journal, options.deliver, () => this.#settle())
   }
 
-  readonly run: Effect.Effect<never, CommitFailed | StoreUnavailable, Scope.Scope> = Effect.gen(
-    { self: this },
-    function*() {
-      const { address, answersKept, codec, definition, journal } = this.#options
-      this.#scope = yield* Effect.scope
-      const stored = yield* journal.load(address, definition.stateVersion)
-      this.#memory = fold(definition, codec, address.entityId, stored, answersKept)
-      this.#wake = stored.wake ?? { dueAt: null, resident: false }
-      this.#activities = new Activities(this.#scope, (activity) => this.#options.perform(activity, this.#self()))
+  /** Success: what its state asks for is under way. */
+  get load(): Effect.Effect<void, StoreUnavailable> {
+    return Effect.gen({ self: this }, function*() {
+      const { answersKept, codec, definition, journal } = this.#options
+      const { entityId, entityType } = this.#address
+      const stored = yield* journal.load(this.#address, definition.stateVersion)
+      this.#memory = fold(definition, codec, entityId, stored, answersKept)
+      this.#wake = stored.wake ?? asleep
       yield* this.#undertake(stored.outbox, true)
-      this.#loaded.openUnsafe()
-      yield* ActorMetrics.loaded(address.entityType)
-      yield* Effect.addFinalizer(() => ActorMetrics.dropped(address.entityType))
-      this.#clock = yield* Clock.Clock
-      yield* Effect.addFinalizer(() => Effect.sync(() => (this.#isAtRest = false)))
-      while (true) {
-        this.#isAtRest = true
-        yield* this.#mailbox.ready
-        this.#isAtRest = false
-        const mails = this.#mailbox.take(this.#options.maxBatch)
-        yield* ActorMetrics.mailFound(address.entityType, mails.length)
+      yield* ActorMetrics.loaded(entityType)
+      this.#isLoaded = true
+    })
+  }
+
+  /** Decides the mail, round after round, until there is none. */
+  get rounds(): Effect.Effect<void, CommitFailed | StoreUnavailable> {
+    return Effect.gen({ self: this }, function*() {
+      const { mailbox } = this.#post
+      while (!mailbox.isEmpty) {
+        const mails = mailbox.take(this.#options.maxBatch)
+        yield* ActorMetrics.mailFound(this.#address.entityType, mails.length)
         yield* this.#round(mails).pipe(
           Effect.onError(() => Effect.sync(() => refuseAll(mails, doubtful)))
         )
       }
-    }
-  )
+    })
+  }
+
+  /** Ends what is under way, and waits until it has ended. */
+  get end(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const ended = this.#undertakings?.end ?? Effect.void
+      if (!this.#isLoaded) return ended
+      this.#isLoaded = false
+      return Effect.andThen(ended, ActorMetrics.dropped(this.#address.entityType))
+    })
+  }
+
+  /** Completes when nothing keeps the actor resident. */
+  get released(): Effect.Effect<void> {
+    return Effect.suspend(() => this.#undertakings?.released ?? Effect.void)
+  }
 
   /**
-   * Answers a new request at once, when it changes nothing and nothing is decided or committed before it. Undefined: it must go by the
-   * mailbox. What is read is committed, under an epoch that still holds.
+   * Answers a new request at once, when it changes nothing. Undefined: it must go by the mailbox. To be called only while nothing is decided or
+   * committed, so that what is read is committed, under an epoch that still holds.
    */
   peek(tag: string, payload: unknown, requestId: string): Answer<unknown, unknown> | undefined {
-    const { address, definition, ownership, quiet } = this.#options
-    if (!quiet.has(tag) || !this.#isAtRest || !this.#mailbox.isEmpty || this.#memory.answered.get(requestId) !== undefined) return undefined
-    if (ownership.epochOf(address.shardId) !== this.#epoch) return undefined
-    const context = { entityId: address.entityId, now: this.#clock.currentTimeMillisUnsafe(), epoch: this.#epoch, requestId }
+    const { clock, definition, ownership, quiet } = this.#options
+    if (!quiet.has(tag) || this.#memory.answered.has(requestId)) return undefined
+    const { entityId, shardId } = this.#address
+    if (ownership.epochOf(shardId) !== this.#epoch) return undefined
+    const context = { entityId, now: clock.currentTimeMillisUnsafe(), epoch: this.#epoch, requestId }
     const decision = (definition.commands as any)[tag](this.#memory.state, payload, context)
     if (decision.events.length === 0 && decision.send.length === 0) return decision.answer
     quiet.delete(tag)
@@ -87,17 +107,18 @@ export class Life {
 
   #self(): ResidentSelf {
     return {
-      entityId: this.#options.address.entityId,
+      entityId: this.#address.entityId,
       epoch: this.#epoch,
       tell: (signal) =>
-        Effect.callback((resume) => this.#mailbox.offer({ _tag: "Signal", signal, resume: resume as never })),
+        Effect.callback((resume) => this.#post.offer({ _tag: "Signal", signal, resume: resume as never })),
       state: Effect.sync(() => this.#memory.state)
     }
   }
 
   #round(mails: ReadonlyArray<Mail>): Effect.Effect<void, CommitFailed | StoreUnavailable> {
     return Effect.gen({ self: this }, function*() {
-      const { address, codec, definition, journal, ownership, quiet } = this.#options
+      const { codec, definition, journal, ownership, quiet } = this.#options
+      const address = this.#address
       if (ownership.epochOf(address.shardId) !== this.#epoch) {
         refuseAll(mails, moving)
         return yield* new CommitFailed({ reason: "Fenced", message: "the shard is no longer owned under this epoch" })
@@ -110,6 +131,8 @@ export class Life {
       const round = new Round(definition, codec, this.#memory, batch, now, found, quiet)
       for (const mail of mails) round.decide(mail)
       if (batch.entries.length === 0) return round.answer()
+      const proposal = yield* this.#proposal(batch, now)
+      if (proposal !== undefined) round.decide({ _tag: "Signal", signal: proposal.signal, resume: () => {} })
       const commit = this.#commit(batch)
       yield* ActorMetrics.timeCommit(address.entityType, batch.entries.length, journal.append(commit))
       this.#memory.state = batch.state
@@ -123,18 +146,25 @@ export class Life {
       if (this.#options.onCommitted !== undefined) {
         yield* this.#options.onCommitted(batch.entries.flatMap(({ events }) => events) as never)
       }
+      if (proposal !== undefined) yield* proposal.onCommitted
       yield* this.#undertake(batch.outbox, false)
       yield* this.#snapshot()
     })
   }
 
+  /** One that dies is left to an activity, which says so. */
+  #proposal({ state }: Batch, now: number) {
+    const { propose } = this.#options
+    return propose === undefined ? Effect.undefined : Effect.catchCause(propose(state, now), () => Effect.undefined)
+  }
+
   #commit(batch: Batch): Commit {
-    const { address, definition } = this.#options
+    const { definition } = this.#options
     const wake = this.#wakeOf(batch.state)
     const changed = wake.dueAt !== this.#wake.dueAt || wake.resident !== this.#wake.resident
     const view = this.#viewOf(batch.state)
     return {
-      address,
+      address: this.#address,
       epoch: this.#epoch,
       entries: batch.entries,
       outbox: batch.outbox,
@@ -148,52 +178,43 @@ export class Life {
     const { definition } = this.#options
     let dueAt: number | null = null
     for (const { at } of definition.timers?.(state) ?? []) dueAt = dueAt === null ? at : Math.min(dueAt, at)
-    return { dueAt, resident: (definition.activities?.(state) ?? []).length > 0 }
+    const resident = (definition.activities?.(state) ?? []).length > 0
+    return dueAt === null && !resident ? asleep : { dueAt, resident }
   }
 
   #viewOf(state: unknown): Commit["view"] {
-    const { address, definition } = this.#options
+    const { definition } = this.#options
     if (definition.view === undefined) return undefined
-    const view = definition.view(state, address.entityId)
+    const view = definition.view(state, this.#address.entityId)
     const doc = view?.doc ?? null
-    const text = JSON.stringify(doc)
-    if (text === this.#viewText) return undefined
-    this.#viewText = text
+    const digest = digestOf(JSON.stringify(doc))
+    if (digest === this.#viewDigest) return undefined
+    this.#viewDigest = digest
     return { tenantId: view?.tenantId ?? null, doc }
   }
 
   /** Begins what the state asks for: activities, relays, the next wake-up. */
   #undertake(outbox: ReadonlyArray<OutboxMessage>, again: boolean): Effect.Effect<void> {
-    const { activities, timers } = this.#options.definition
-    if (outbox.length === 0 && activities === undefined && timers === undefined) return Effect.void
-    return Effect.gen({ self: this }, function*() {
-      const { address, definition, wakes } = this.#options
-      for (const relay of this.#pump.offer(outbox, again)) yield* Effect.forkIn(relay, this.#scope)
-      if (definition.activities !== undefined) {
-        yield* this.#activities.sync(definition.activities(this.#memory.state))
-      }
-      if (definition.timers !== undefined) wakes.arm(address, this.#wakeOf(this.#memory.state).dueAt ?? undefined)
-      const hold = this.#hold.settle(this.#activities.busy || this.#pump.busy)
-      if (hold !== undefined) yield* Effect.forkIn(hold, this.#scope)
-    })
+    const { definition, wakes } = this.#options
+    const { state } = this.#memory
+    if (definition.timers !== undefined) wakes.arm(this.#address, this.#wakeOf(state).dueAt ?? undefined)
+    const wanted = definition.activities?.(state) ?? []
+    if (this.#undertakings === undefined && outbox.length === 0 && wanted.length === 0) return Effect.void
+    return this.#undertaking.begin(outbox, again, wanted)
   }
 
-  #settle(): void {
-    if (!this.#activities.busy && !this.#pump.busy) this.#hold.settle(false)
+  get #undertaking(): Undertakings {
+    return (this.#undertakings ??= new Undertakings(this.#options, this.#address, this.#self(), () => (this.#undertakings = undefined)))
   }
 
   #snapshot(): Effect.Effect<void> {
-    const { address, codec, definition, journal } = this.#options
+    const { codec, definition, journal } = this.#options
     const memory = this.#memory
     const every = definition.snapshotEvery ?? 256
     if (memory.seq - memory.snapshotSeq < every && memory.unfolded < every * eventsAnEntry) return Effect.void
     memory.snapshotSeq = memory.seq
     memory.unfolded = 0
     const snapshot = { seq: memory.seq, version: definition.stateVersion, state: codec.encodeState(memory.state as never) }
-    return journal.saveSnapshot(address, this.#epoch, snapshot).pipe(
-      Effect.ignore,
-      Effect.forkIn(this.#scope),
-      Effect.asVoid
-    )
+    return Effect.asVoid(this.#undertaking.fork(Effect.ignore(journal.saveSnapshot(this.#address, this.#epoch, snapshot))))
   }
 }

@@ -30,8 +30,11 @@ export type Mail =
   | { readonly _tag: "Signal"; readonly signal: { readonly _tag: string }; readonly resume: Resume }
   | { readonly _tag: "Due"; readonly resume: Resume }
 
+/** Shared by all empty boxes; never written to. */
+const none: Array<Mail> = []
+
 export class Mailbox {
-  #mails: Array<Mail> = []
+  #mails: Array<Mail> = none
   #wake: (() => void) | undefined
 
   get size(): number {
@@ -43,6 +46,7 @@ export class Mailbox {
   }
 
   offer(mail: Mail): void {
+    if (this.#mails === none) this.#mails = []
     this.#mails.push(mail)
     const wake = this.#wake
     this.#wake = undefined
@@ -50,15 +54,18 @@ export class Mailbox {
   }
 
   /** Completes when there is mail. One waiter at a time. */
-  readonly ready: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    if (this.#mails.length > 0) return resume(Effect.void)
-    this.#wake = () => resume(Effect.void)
-  })
+  get ready(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      if (this.#mails.length > 0) return resume(Effect.void)
+      this.#wake = () => resume(Effect.void)
+      return Effect.sync(() => (this.#wake = undefined))
+    })
+  }
 
   take(limit: number): Array<Mail> {
     if (this.#mails.length > limit) return this.#mails.splice(0, limit)
     const taken = this.#mails
-    this.#mails = []
+    this.#mails = none
     return taken
   }
 }

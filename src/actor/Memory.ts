@@ -1,6 +1,6 @@
 /** What a loaded actor remembers: its state as of `seq`, and the answers it gave last. */
 import type { Definition } from "./Batch.ts"
-import { Answered } from "./Answered.ts"
+import { Answered, type AnswersKept } from "./Answered.ts"
 import type { ActorCodec } from "./Codec.ts"
 import type { Loaded } from "./Journal.ts"
 
@@ -13,13 +13,15 @@ export interface Memory {
   readonly answered: Answered
 }
 
+const theLast: AnswersKept = { number: 1, weight: 0 }
+
 /** Throws when the journal does not continue the snapshot. */
 export const fold = (
   definition: Definition,
   codec: ActorCodec<any, any>,
   entityId: string,
   loaded: Loaded,
-  answersKept: number
+  answersKept: AnswersKept = theLast
 ): Memory => {
   const answered = new Answered(answersKept, loaded.complete)
   const snapshotSeq = loaded.snapshot?.seq ?? 0
@@ -29,9 +31,7 @@ export const fold = (
   for (const entry of loaded.entries) {
     if (entry.seq !== seq + 1) throw new Error(`the journal of ${entityId} has no entry ${seq + 1}`)
     for (const event of entry.events) state = definition.evolve(state, codec.decodeEvent(event))
-    if (entry.requestId !== null && entry.answer !== null) {
-      answered.add(entry.requestId, entry.payloadHash, entry.answer)
-    }
+    if (entry.requestId !== null && entry.answer !== null) answered.note(entry.requestId)
     seq = entry.seq
     unfolded += entry.events.length
   }

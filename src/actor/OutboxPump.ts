@@ -3,6 +3,7 @@
  * messages a delivery, so that it is quick. It lives and dies with the actor; what is left is relayed by the next owner.
  */
 import { Effect, Schedule } from "effect"
+import * as ActorMetrics from "../observability/ActorMetrics.ts"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { ActorAddress, Journal, OutboxMessage } from "./Journal.ts"
 
@@ -24,6 +25,8 @@ interface Queue {
 
 export class OutboxPump {
   #queues: Map<string, Queue> | undefined
+  /** Messages of this actor that the backlog has in it. */
+  #counted = 0
   readonly #address: ActorAddress
   readonly #journal: Journal["Service"]
   readonly #deliver: DeliverTo
@@ -40,10 +43,10 @@ export class OutboxPump {
     return this.#queues !== undefined
   }
 
-  /** The relays to start; the caller forks each in the actor's scope. */
+  /** What is to run; the caller forks each in the actor's scope. */
   offer(messages: ReadonlyArray<OutboxMessage>, again: boolean): Array<Effect.Effect<void>> {
+    if (messages.length === 0) return []
     const started: Array<Effect.Effect<void>> = []
-    if (messages.length === 0) return started
     const queues = (this.#queues ??= new Map())
     for (const message of messages) {
       const key = `${message.targetType}/${message.targetId}`
@@ -55,7 +58,15 @@ export class OutboxPump {
       queues.set(key, { messages: [message], again })
       started.push(this.#relay(key, { entityType: message.targetType, entityId: message.targetId }))
     }
-    return started
+    const [first = Effect.void, ...others] = started
+    return [Effect.andThen(this.#count(messages.length), first), ...others]
+  }
+
+  #count(change: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#counted += change
+      return ActorMetrics.outboxChanged(change)
+    })
   }
 
   #relay(key: string, target: { readonly entityType: string; readonly entityId: string }): Effect.Effect<void> {
@@ -70,11 +81,12 @@ export class OutboxPump {
         )
         queue.again = false
         queue.messages.splice(0, batch.length)
+        yield* this.#count(-batch.length)
         yield* this.#journal.acknowledge(this.#address, batch)
       }
       this.#queues!.delete(key)
       if (this.#queues!.size === 0) this.#queues = undefined
       if (!this.busy) this.#onIdle()
-    })
+    }).pipe(Effect.onInterrupt(() => this.#count(-this.#counted)))
   }
 }

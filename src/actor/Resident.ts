@@ -2,38 +2,50 @@
  * One actor in memory. It loads itself from the journal, decides its mail in rounds, commits each round, and answers after the commit. Memory never runs
  * ahead of the journal: when a commit fails or is in doubt this life ends, the next one loads again, and the callers are told to ask again.
  */
-import { Effect, Latch } from "effect"
+import { type Cause, type Clock, type Context, Effect, Fiber, Latch } from "effect"
 import type { ActorUnavailable } from "../schema/Errors.ts"
+import type { AnswersKept } from "./Answered.ts"
 import type { Definition } from "./Batch.ts"
 import type { ActorCodec } from "./Codec.ts"
-import { Hold } from "./Hold.ts"
-import type { ActorAddress, Journal } from "./Journal.ts"
-import { Life } from "./Life.ts"
+import type { ActorAddress, CommitFailed, Journal, StoreUnavailable } from "./Journal.ts"
+import { Life, type Post } from "./Life.ts"
 import { type Mail, Mailbox } from "./Mailbox.ts"
 import type { DeliverTo } from "./OutboxPump.ts"
 import type { Ownership } from "./Ownership.ts"
-import type { Asked } from "./Residents.ts"
+import type { Asked, Residence } from "./Residents.ts"
 import { exitOf, refuseAll } from "./Round.ts"
 import type { Wakes } from "./Wakes.ts"
 
+/** What an actor tells itself in the commit that is about to be made. */
+export interface Proposal<Signal> {
+  readonly signal: Signal
+  readonly onCommitted: Effect.Effect<void>
+}
+
+/** What all actors of one type have in common. */
 export interface ResidentOptions {
   readonly definition: Definition
   readonly codec: ActorCodec<any, any>
-  readonly address: ActorAddress
   readonly journal: Journal["Service"]
   readonly ownership: Ownership["Service"]
   readonly wakes: Wakes["Service"]
   readonly deliver: DeliverTo
-  /** The actor's call to its own `Hold`. */
-  readonly hold: Effect.Effect<void>
+  /** An actor's call to its own `Hold`. */
+  readonly hold: (entityId: string) => Effect.Effect<void>
   readonly perform: (activity: any, self: ResidentSelf) => Effect.Effect<void>
+  readonly propose: ((state: any, now: number) => Effect.Effect<Proposal<{ readonly _tag: string }> | undefined>) | undefined
   /** The events of a commit, encoded. */
   readonly onCommitted: ((events: ReadonlyArray<{ readonly _tag: string }>) => Effect.Effect<void>) | undefined
   readonly maxBatch: number
   readonly mailboxCapacity: number
-  readonly answersKept: number
+  readonly answersKept: AnswersKept
   /** Commands that changed nothing when they were last decided: worth a `peek`. Shared by all actors of the type. */
   readonly quiet: Set<string>
+  /** How long after a delivery by the cluster an actor may be reached without it. */
+  readonly freshMillis: number
+  readonly clock: Clock.Clock
+  /** Of the fibers that decide. */
+  readonly context: Context.Context<never>
 }
 
 /** What an activity knows of its actor. */
@@ -44,64 +56,152 @@ export interface ResidentSelf {
   readonly state: Effect.Effect<any>
 }
 
-export interface Resident {
-  readonly offer: (mail: Mail) => void
-  /** Answers after the commit; at once what changes nothing, when it can (`Life.peek`). */
-  readonly ask: (asked: Asked) => void
-  /** The same, unless the shard is not ours any more, or as many wait as may: then nothing is done, and the answer is false. */
-  readonly askIfOpen: (asked: Asked) => boolean
-  /** Completes when the actor is loaded and has begun what it should be doing. */
-  readonly loaded: Effect.Effect<void>
-  /** Completes when nothing is under way. */
-  readonly idle: Effect.Effect<void>
-}
-
 const moving = "the actor is moving or its store is away; send the same request again"
 
-export const make = Effect.fnUntraced(function*(options: ResidentOptions) {
-  const { address, ownership } = options
-  const mailbox = new Mailbox()
-  const loaded = Latch.makeUnsafe(false)
-  const hold = new Hold(options.hold)
-  let current: Life | undefined
+/**
+ * Its fiber lives from the first mail until the box is empty, so that an actor at rest is little more than its state: there may be a hundred thousand. What
+ * it has under way goes on without that fiber.
+ */
+export class Resident implements Residence, Post {
+  readonly mailbox = new Mailbox()
+  /** Unix milliseconds. */
+  freshUntil = 0
+  readonly #options: ResidentOptions
+  readonly #address: ActorAddress
+  #life: Life | undefined
+  #fiber: Fiber.Fiber<void> | undefined
+  #isWorking = false
+  #isClosed = false
+  /** Made when somebody waits for it. */
+  #loaded: Latch.Latch | undefined
 
-  const refuse = mailbox.ready.pipe(
-    Effect.andThen(Effect.sync(() => refuseAll(mailbox.take(Infinity), moving))),
-    Effect.timeoutOption("100 millis")
-  )
-  const life = Effect.suspend(() => {
-    const epoch = ownership.epochOf(address.shardId)
-    if (epoch === undefined) return refuse
-    current = new Life(options, mailbox, hold, loaded, epoch)
-    return current.run
-  }).pipe(
-    Effect.scoped,
-    Effect.catchCause((cause) =>
-      Effect.logWarning("An actor was dropped and will be loaded again", cause).pipe(Effect.andThen(refuse))
-    ),
-    Effect.ensuring(Effect.sync(() => {
-      current = undefined
-      loaded.closeUnsafe()
-    })),
-    Effect.annotateLogs({ entityType: address.entityType, entityId: address.entityId })
-  )
-  yield* Effect.addFinalizer(() => Effect.sync(() => refuseAll(mailbox.take(Infinity), moving)))
-  yield* Effect.forkScoped(Effect.forever(life))
-  const ask = ({ again, fingerprint, payload, requestId, resume, tag }: Asked): void => {
-    if (tag === "Deliver") return mailbox.offer({ _tag: "Delivery", ...payload, resume })
-    const answer = again || fingerprint !== null ? undefined : current?.peek(tag, payload, requestId)
-    if (answer !== undefined) return resume(exitOf(answer))
-    mailbox.offer({ _tag: "Request", tag, payload, requestId, fingerprint, again, resume })
+  /** Begins to load. */
+  constructor(options: ResidentOptions, address: ActorAddress) {
+    this.#options = options
+    this.#address = address
+    this.#work()
   }
-  return {
-    offer: (mail: Mail) => mailbox.offer(mail),
-    ask,
-    askIfOpen: (asked: Asked) => {
-      if (mailbox.size >= options.mailboxCapacity || ownership.epochOf(address.shardId) === undefined) return false
-      ask(asked)
-      return true
-    },
-    loaded: loaded.await,
-    idle: hold.released
-  } satisfies Resident
-})
+
+  get entityId(): string {
+    return this.#address.entityId
+  }
+
+  codecOf(tag: string) {
+    return this.#options.codec.command(tag)
+  }
+
+  offer(mail: Mail): void {
+    if (this.#isClosed) return refuseAll([mail], moving)
+    this.mailbox.offer(mail)
+    this.#work()
+  }
+
+  /** Answers after the commit; at once what changes nothing, when it can (`Life.peek`). */
+  take({ again, fingerprint, payload, requestId, resume, tag }: Asked): void {
+    if (tag === "Deliver") return this.offer({ _tag: "Delivery", ...payload, resume })
+    const isNew = !again && fingerprint === null && !this.#isWorking
+    const answer = isNew ? this.#life?.peek(tag, payload, requestId) : undefined
+    if (answer !== undefined) return resume(exitOf(answer))
+    this.offer({ _tag: "Request", tag, payload, requestId, fingerprint, again, resume })
+  }
+
+  ask(asked: Asked): boolean {
+    const { mailboxCapacity, ownership } = this.#options
+    if (this.mailbox.size >= mailboxCapacity || ownership.epochOf(this.#address.shardId) === undefined) return false
+    this.take(asked)
+    return true
+  }
+
+  /** The cluster has delivered to it. */
+  refresh(): void {
+    this.freshUntil = this.#options.clock.currentTimeMillisUnsafe() + this.#options.freshMillis
+  }
+
+  /** Completes when the actor is loaded and has begun what it should be doing. */
+  get loaded(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.#life !== undefined) return Effect.void
+      this.#loaded ??= Latch.makeUnsafe(false)
+      return this.#loaded.await
+    })
+  }
+
+  /** Completes when nothing is under way. */
+  get idle(): Effect.Effect<void> {
+    return Effect.suspend(() => this.#life?.released ?? Effect.void)
+  }
+
+  /** Interrupts what is under way, waits until that has ended, and refuses the mail that is left. */
+  get close(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#isClosed = true
+      const stopped = this.#fiber === undefined ? Effect.void : Fiber.interrupt(this.#fiber)
+      return stopped.pipe(
+        Effect.andThen(this.#end),
+        Effect.andThen(Effect.sync(() => refuseAll(this.mailbox.take(Infinity), moving)))
+      )
+    })
+  }
+
+  #work(): void {
+    if (this.#isWorking || this.#isClosed) return
+    this.#isWorking = true
+    const fiber = Effect.runForkWith(this.#options.context)(this.#stint)
+    if (this.#isWorking) this.#fiber = fiber
+  }
+
+  /** What comes in one turn of the event loop is decided together. */
+  get #stint(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      if (this.#life !== undefined) yield* Effect.yieldNow
+      while (this.#life === undefined || !this.mailbox.isEmpty) {
+        yield* Effect.catchCause(this.#life?.rounds ?? this.#begin, (cause) => this.#drop(cause))
+      }
+      this.#isWorking = false
+      this.#fiber = undefined
+    })
+  }
+
+  get #begin(): Effect.Effect<void, StoreUnavailable> {
+    return Effect.suspend(() => {
+      const epoch = this.#options.ownership.epochOf(this.#address.shardId)
+      if (epoch === undefined) return this.#refuse
+      const life = new Life(this.#options, this.#address, this, epoch)
+      return life.load.pipe(
+        Effect.onError(() => life.end),
+        Effect.andThen(Effect.sync(() => {
+          this.#life = life
+          this.#loaded?.openUnsafe()
+          this.#loaded = undefined
+        }))
+      )
+    })
+  }
+
+  /** What its activities told it last is refused with the rest of the mail. */
+  #drop(cause: Cause.Cause<CommitFailed | StoreUnavailable>): Effect.Effect<void> {
+    const { entityId, entityType } = this.#address
+    return Effect.logWarning("An actor was dropped and will be loaded again", cause).pipe(
+      Effect.annotateLogs({ entityType, entityId }),
+      Effect.andThen(this.#end),
+      Effect.andThen(this.#refuse)
+    )
+  }
+
+  get #end(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const life = this.#life
+      this.#life = undefined
+      return life?.end ?? Effect.void
+    })
+  }
+
+  /** What has come, or comes soon. */
+  get #refuse(): Effect.Effect<void> {
+    return this.mailbox.ready.pipe(
+      Effect.andThen(Effect.sync(() => refuseAll(this.mailbox.take(Infinity), moving))),
+      Effect.timeoutOption("100 millis"),
+      Effect.asVoid
+    )
+  }
+}

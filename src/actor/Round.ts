@@ -20,15 +20,16 @@ export const refuseAll = (mails: ReadonlyArray<Mail>, message: string): void => 
   for (const mail of mails) mail.resume(failure)
 }
 
-/** Request ids that may have been answered in a past that memory has forgotten. */
-export const forgotten = (mails: ReadonlyArray<Mail>, memory: Memory): ReadonlyArray<string> => {
-  if (!memory.answered.mayHaveForgotten) return []
-  return mails.flatMap((mail) => {
-    if (mail._tag === "Request" && (mail.again || mail.fingerprint !== null)) return [mail.requestId]
-    if (mail._tag === "Delivery" && mail.again) return mail.messages.map((message) => message.id)
-    return []
-  }).filter((requestId) => memory.answered.get(requestId) === undefined)
-}
+/** Request ids that may have been answered, though memory does not have the answer. */
+export const forgotten = (mails: ReadonlyArray<Mail>, { answered }: Memory): ReadonlyArray<string> =>
+  mails.flatMap((mail) => {
+    if (mail._tag === "Request") {
+      const { again, fingerprint, requestId } = mail
+      return answered.mustLookUp(requestId, again || fingerprint !== null) ? [requestId] : []
+    }
+    if (mail._tag !== "Delivery") return []
+    return mail.messages.map(({ id }) => id).filter((id) => answered.mustLookUp(id, mail.again))
+  })
 
 export class Round {
   readonly #definition: Definition

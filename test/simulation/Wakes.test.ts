@@ -30,7 +30,7 @@ const program = (woken: Array<string>) =>
   Effect.gen(function*() {
     const wakes = yield* Wakes.Wakes
     const { currentTimeMillis } = yield* Effect.clockWith(Effect.succeed)
-    yield* wakes.register("Case", (entityId) => Effect.sync(() => void woken.push(entityId)))
+    yield* wakes.register("Case", (entityId) => Effect.sync(() => woken.push(entityId) > 0))
     for (let round = 0; round < rounds; round++) {
       const now = yield* currentTimeMillis
       wakes.arm(address("late"), now + 60_000 + round)

@@ -26,13 +26,15 @@ export interface LaneActivity {
   readonly kind: "dispatch" | "pending" | "scheduled" | "dead" | "lookups" | "deadlines"
 }
 
+/** Something waits that may start. */
+export const wantsDispatch = ({ config, pending, running }: LaneState): boolean =>
+  !config.paused && pending.entries.length > 0 && HashMap.size(running) < config.concurrency
+
 /** What should be under way. A key that changes is a new reading, or a new round for a lane at rest. */
 export const activities = (state: LaneState): ReadonlyArray<LaneActivity> => {
-  const { config, dead, lookups, pending, round, running, scheduled, sweep } = state
+  const { dead, lookups, pending, round, scheduled, sweep } = state
   const wanted: Array<LaneActivity> = []
-  if (!config.paused && pending.entries.length > 0 && HashMap.size(running) < config.concurrency) {
-    wanted.push({ key: `dispatch:${round}`, kind: "dispatch" })
-  }
+  if (wantsDispatch(state)) wanted.push({ key: `dispatch:${round}`, kind: "dispatch" })
   if (pending.refill !== null) wanted.push({ key: `pending:${pending.refill.seq}`, kind: "pending" })
   if (scheduled.refill !== null) wanted.push({ key: `scheduled:${scheduled.refill.seq}`, kind: "scheduled" })
   if (dead.refill !== null) wanted.push({ key: `dead:${dead.refill.seq}`, kind: "dead" })

@@ -4,7 +4,8 @@ import * as ActorShell from "../../actor/ActorShell.ts"
 import * as DomainMetrics from "../../observability/DomainMetrics.ts"
 import type { Fleet } from "../Fleet.ts"
 import type { TaskRows } from "../TaskRows.ts"
-import { dispatch } from "./Dispatcher.ts"
+import { dispatch, propose } from "./Dispatcher.ts"
+import { FleetWatch } from "./FleetWatch.ts"
 import { type LaneActivity, LaneActor } from "./LaneActor.ts"
 import type { LaneSignal } from "./LaneSignal.ts"
 import type { LaneState } from "./LaneState.ts"
@@ -15,8 +16,8 @@ type Perform = (
   self: ActorShell.Self<LaneState, LaneSignal>
 ) => Effect.Effect<void, never, Fleet | TaskRows | Scope.Scope>
 
-const performers = (sightings: Sightings): Readonly<Record<LaneActivity["kind"], Perform>> => ({
-  dispatch: (self) => dispatch(self, sightings),
+const performers = (watch: FleetWatch, sightings: Sightings): Readonly<Record<LaneActivity["kind"], Perform>> => ({
+  dispatch: (self) => dispatch(self, watch, sightings),
   pending: refillPending,
   scheduled: refillScheduled,
   dead: refillDead,
@@ -25,10 +26,12 @@ const performers = (sightings: Sightings): Readonly<Record<LaneActivity["kind"],
 })
 
 export const LaneLayer = Layer.unwrap(
-  Effect.sync(() => {
-    const perform = performers(new Sightings())
+  Effect.map(FleetWatch.make, (watch) => {
+    const sightings = new Sightings()
+    const perform = performers(watch, sightings)
     return ActorShell.layer(LaneActor, {
       perform: ({ kind }, self) => perform[kind](self),
+      propose: (state, now) => propose(state, now, sightings),
       onCommitted: DomainMetrics.committed
     })
   })

@@ -42,6 +42,21 @@ describe("Lane", () => {
     }).pipe(setUp, Effect.provide(Seen.layer))
   )
 
+  it.live("starts an arrival, and what an end makes room for, in the same commit", () =>
+    Effect.gen(function* () {
+      const [main, store] = [yield* lane, yield* MemoryStore]
+      const commits: Array<string> = []
+      yield* main.Configure({ config: { ...defaultLaneConfig, concurrency: 1 } })
+      store.faults.next = ({ address, entries }) => {
+        if (address.entityType === "Lane") commits.push(entries.map(({ command }) => command).join(" "))
+        return "none"
+      }
+      yield* main.Submit({ tasks: [task("first", "done"), task("second", "done")] })
+      yield* until((rows) => rows.length === 2 && allEnded(rows))
+      assert.deepStrictEqual(commits, ["Submit Assign", "AttemptEnded Assign", "AttemptEnded"])
+    }).pipe(setUp, Effect.provide(Seen.layer))
+  )
+
   it.live("drains a long backlog, each task once, within the slots of instances it sees late", () =>
     Effect.gen(function* () {
       const [main, seen] = [yield* lane, yield* Seen]

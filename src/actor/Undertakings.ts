@@ -1,0 +1,81 @@
+/**
+ * What one life of an actor has under way: activities, relays, snapshots, and the call that keeps it resident meanwhile. Made with the first of them and
+ * dropped with the last, since most actors in memory have none.
+ */
+import { Effect, Fiber } from "effect"
+import { Activities } from "./Activities.ts"
+import { Hold } from "./Hold.ts"
+import type { ActorAddress, OutboxMessage } from "./Journal.ts"
+import { OutboxPump } from "./OutboxPump.ts"
+import type { ResidentOptions, ResidentSelf } from "./Resident.ts"
+
+export class Undertakings {
+  readonly #activities: Activities<any>
+  readonly #pump: OutboxPump
+  readonly #hold: Hold
+  readonly #onRest: () => void
+  readonly #fibers = new Set<Fiber.Fiber<unknown>>()
+  #isBeginning = false
+
+  constructor(options: ResidentOptions, address: ActorAddress, self: ResidentSelf, onRest: () => void) {
+    const { entityId, entityType } = address
+    this.#activities = new Activities(
+      (activity) => options.perform(activity, self),
+      (effect) => this.fork(Effect.annotateLogs(effect, { entityType, entityId }))
+    )
+    this.#pump = new OutboxPump(address, options.journal, options.deliver, () => this.#settle())
+    this.#hold = new Hold(options.hold(entityId))
+    this.#onRest = onRest
+  }
+
+  /** Completes when nothing keeps the actor resident. */
+  get released(): Effect.Effect<void> {
+    return this.#hold.released
+  }
+
+  /** Relays what is in the outbox, and has the wanted activities under way and no others. */
+  begin(outbox: ReadonlyArray<OutboxMessage>, again: boolean, wanted: ReadonlyArray<any>): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      this.#isBeginning = true
+      for (const relay of this.#pump.offer(outbox, again)) yield* this.fork(relay)
+      yield* this.#activities.sync(wanted)
+      const hold = this.#hold.settle(this.#isBusy)
+      if (hold !== undefined) yield* this.fork(hold)
+      this.#isBeginning = false
+      this.#restIfDone()
+    })
+  }
+
+  /** In the background, until `end`. */
+  fork<A>(effect: Effect.Effect<A>): Effect.Effect<Fiber.Fiber<A>> {
+    const forked = Effect.map(Effect.forkDetach(effect), (fiber) => {
+      this.#fibers.add(fiber)
+      fiber.addObserver(() => {
+        this.#fibers.delete(fiber)
+        this.#restIfDone()
+      })
+      return fiber
+    })
+    return Effect.uninterruptible(forked)
+  }
+
+  /** Interrupts all, and waits until all have ended. */
+  get end(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#hold.settle(false)
+      return Fiber.interruptAll([...this.#fibers])
+    })
+  }
+
+  get #isBusy(): boolean {
+    return this.#activities.busy || this.#pump.busy
+  }
+
+  #settle(): void {
+    if (!this.#isBusy) this.#hold.settle(false)
+  }
+
+  #restIfDone(): void {
+    if (this.#fibers.size === 0 && !this.#isBeginning && !this.#isBusy) this.#onRest()
+  }
+}

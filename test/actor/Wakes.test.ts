@@ -1,0 +1,93 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer, Queue, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { type ActorAddress, Journal } from "../../src/actor/Journal.ts"
+import { Ownership, type OwnershipChange } from "../../src/actor/Ownership.ts"
+import * as Wakes from "../../src/actor/Wakes.ts"
+
+const address = (entityId: string): ActorAddress => ({ entityType: "Case", entityId, shardId: "default:1" })
+
+/** Wake-ups over a store that says the same at each sweep; 0: it has something under way. Answers how often `one` was woken so far. */
+const bench = Effect.fnUntraced(function* (dueAt: number, wake: () => boolean = () => true) {
+  const acquired = yield* Queue.unbounded<OwnershipChange>()
+  const store = Layer.mergeAll(
+    Layer.mock(Journal, { wakes: () => Effect.succeed([{ address: address("one"), dueAt }]) }),
+    Layer.succeed(Ownership, {
+      epochOf: () => 1,
+      changes: Stream.fromQueue(acquired),
+      owned: Effect.succeed(["default:1"])
+    })
+  )
+  const context = yield* Layer.build(Wakes.layer().pipe(Layer.provide(store)))
+  yield* TestClock.adjust(1)
+  let woken = 0
+  yield* Effect.provideContext(
+    Effect.flatMap(Wakes.Wakes, ({ register }) =>
+      register("Case", () =>
+        Effect.sync(() => {
+          woken++
+          return wake()
+        })
+      )
+    ),
+    context
+  )
+  return {
+    arm: Context.get(context, Wakes.Wakes).arm,
+    woken: () => woken,
+    acquire: Queue.offer(acquired, { acquired: ["default:1"], lost: [] }).pipe(Effect.andThen(TestClock.adjust(1)))
+  }
+})
+
+describe("an actor with something under way", () => {
+  it.effect("is woken when it is found, and then only now and then", () =>
+    Effect.gen(function* () {
+      const { woken } = yield* bench(0)
+      yield* TestClock.adjust("6 seconds")
+      assert.strictEqual(woken(), 1)
+      yield* TestClock.adjust("5 minutes")
+      assert.isAtLeast(woken(), 4)
+      assert.isAtMost(woken(), 7)
+    })
+  )
+
+  it.effect("is woken at each sweep until that succeeds", () =>
+    Effect.gen(function* () {
+      let answers = 0
+      const { woken } = yield* bench(0, () => ++answers > 4)
+      yield* TestClock.adjust("50 seconds")
+      assert.strictEqual(woken(), 5)
+    })
+  )
+
+  it.effect("is woken for its own timer too, when that is due", () =>
+    Effect.gen(function* () {
+      const { arm, woken } = yield* bench(0)
+      arm(address("one"), 12_000)
+      yield* TestClock.adjust("11 seconds")
+      assert.strictEqual(woken(), 1)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(woken(), 2)
+    })
+  )
+
+  it.effect("is woken at once when its shard comes back, though it was awake before", () =>
+    Effect.gen(function* () {
+      const { acquire, woken } = yield* bench(0)
+      yield* acquire
+      assert.strictEqual(woken(), 1)
+      yield* acquire
+      assert.strictEqual(woken(), 2)
+    })
+  )
+})
+
+describe("an actor whose timer is due", () => {
+  it.effect("is woken at each sweep for as long as the store says so", () =>
+    Effect.gen(function* () {
+      const { woken } = yield* bench(1)
+      yield* TestClock.adjust("31 seconds")
+      assert.strictEqual(woken(), 6)
+    })
+  )
+})
