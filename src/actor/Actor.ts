@@ -88,7 +88,10 @@ export interface ActorDefinition<
   readonly entity: Entity.Entity<Type, Rpcs>
   readonly state: JsonCodec<State>
   readonly event: JsonCodec<Event>
-  /** Grows when `state` changes shape; a snapshot of another version is ignored and the journal is folded again. */
+  /**
+   * Grows when `state` changes shape so that old snapshots cannot be decoded; they are then passed over, and the journal is folded again. An actor whose
+   * journal has been pruned needs its snapshot and does not load without it: give new fields a decoding default instead of raising this.
+   */
   readonly stateVersion: number
   readonly initial: (entityId: string) => State
   readonly evolve: (state: State, event: Event) => State

@@ -68,6 +68,8 @@ export interface Snapshot {
 
 export interface Loaded {
   readonly snapshot: Snapshot | undefined
+  /** How far a snapshot of another version went; 0 when there is none. */
+  readonly passedOver: number
   /** After the snapshot, in order. */
   readonly entries: ReadonlyArray<Entry>
   readonly outbox: ReadonlyArray<OutboxMessage>
@@ -98,7 +100,7 @@ export interface RecordedAnswer {
 export class Journal extends Context.Service<Journal, {
   /** Success: durable. */
   readonly append: (commit: Commit) => Effect.Effect<void, CommitFailed>
-  /** A snapshot of another version is passed over. */
+  /** A snapshot of another version is passed over: the entries must go back to the first. */
   readonly load: (address: ActorAddress, stateVersion: number) => Effect.Effect<Loaded, StoreUnavailable>
   readonly findAnswers: (
     address: ActorAddress,

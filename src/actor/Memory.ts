@@ -35,5 +35,8 @@ export const fold = (
     seq = entry.seq
     unfolded += entry.events.length
   }
+  if (seq < loaded.passedOver) {
+    throw new Error(`the journal of ${entityId} was pruned up to a snapshot of another version, at ${loaded.passedOver}`)
+  }
   return { state, seq, snapshotSeq, unfolded, answered }
 }

@@ -147,6 +147,7 @@ const make = Effect.gen(function*() {
         const after = snapshot?.seq ?? 0
         return {
           snapshot,
+          passedOver: snapshot === undefined ? actor.snapshot?.seq ?? 0 : 0,
           entries: actor.entries.filter((entry) => entry.seq > after),
           outbox: [...actor.outbox.values()],
           wake: actor.wake,

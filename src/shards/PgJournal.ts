@@ -30,6 +30,7 @@ const loading = `
   WITH snapshot AS MATERIALIZED (SELECT seq, version, state FROM clawster_snapshots WHERE ${ofActor} AND version = $3::int)
   SELECT
     (SELECT json_build_object('seq', seq, 'version', version, 'state', state) FROM snapshot) AS snapshot,
+    (SELECT seq::float8 FROM clawster_snapshots WHERE ${ofActor} AND version <> $3::int) AS "passedOver",
     (SELECT json_agg(json_build_object('seq', seq, 'requestId', request_id, 'command', command, 'payloadHash', payload_hash,
        'events', events, 'answer', answer, 'at', at) ORDER BY seq)
      FROM clawster_journal WHERE ${ofActor} AND seq > coalesce((SELECT seq FROM snapshot), 0)) AS entries,
@@ -90,12 +91,14 @@ const statements = (sql: PgClient.PgClient): StoredJournal.JournalStatements => 
   load: (address, version) =>
     sql.unsafe<{
       readonly snapshot: Snapshot | null
+      readonly passedOver: number | null
       readonly entries: ReadonlyArray<Entry> | null
       readonly outbox: ReadonlyArray<Omit<OutboxMessage, "id">> | null
       readonly wake: WakeRow | null
     }>(loading, [...keyOf(address), version]).pipe(
       Effect.map(([row]) => ({
         snapshot: row!.snapshot ?? undefined,
+        passedOver: row!.passedOver ?? 0,
         entries: row!.entries ?? [],
         outbox: (row!.outbox ?? []).map((message) => ({
           ...message,

@@ -145,7 +145,7 @@ export const conformance = (subject: JournalCase) => {
         assert.deepStrictEqual(loaded.entries.map(({ seq }) => seq), [3])
         assert.isFalse(loaded.complete)
         const folded = yield* journal.load(address, 8)
-        assert.deepStrictEqual([folded.snapshot, folded.entries.length], [undefined, 3])
+        assert.deepStrictEqual([folded.snapshot, folded.entries.length, folded.passedOver], [undefined, 3, 2])
       }))
 
     it.effect("tells which actors of a shard are to be woken", () =>

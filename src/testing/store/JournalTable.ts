@@ -54,6 +54,7 @@ const statements = (database: Database, host: Host): StoredJournal.JournalStatem
         const current = snapshot?.version === version ? snapshot : undefined
         return {
           snapshot: current,
+          passedOver: current === undefined ? snapshot?.seq ?? 0 : 0,
           entries: entries.filter(({ seq }) => seq > (current?.seq ?? 0)),
           outbox: [...outbox.values()].sort((a, b) => a.seq - b.seq || a.ordinal - b.ordinal),
           wake
