@@ -1,5 +1,6 @@
 /** The rules that hold for the image and the compose file, where no tool at hand checks them. */
 import { assert, describe, it } from "@effect/vitest"
+import { Duration } from "effect"
 import { readFileSync } from "node:fs"
 import { parse } from "yaml"
 
@@ -33,9 +34,8 @@ const instructions = read("runner.Dockerfile")
 const instruction = (name: string) => instructions.filter((line) => line.startsWith(`${name} `))
 const seconds = (period: string | undefined) => Number(/^(\d+)s$/.exec(period ?? "")?.[1] ?? 0)
 
-const terminationSeconds = Number(
-  /terminationTimeout = "(\d+) seconds?"/.exec(read("src/shards/ClusterConfig.ts"))?.[1] ?? Number.NaN
-)
+const termination = /terminationTimeout = "([^"]+)"/.exec(read("src/shards/ClusterConfig.ts"))![1]
+const terminationSeconds = Duration.toSeconds(Duration.fromInputUnsafe(termination as Duration.Input))
 
 describe("runner.Dockerfile", () => {
   it("builds in one stage and runs in another, on Node 24", () => {

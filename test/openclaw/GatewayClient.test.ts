@@ -114,7 +114,7 @@ describe("Connecting", () => {
 
   it.live("says that nobody listens, and goes on trying", () =>
     Effect.gen(function* () {
-      const link = yield* connect(`ws://127.0.0.1:${yield* closedPort}/`)
+      const link = yield* connect(`ws://127.0.0.1:${yield* closedPort}/`, { connectMillis: 5_000 })
       const error = yield* Effect.flip(link.ready)
       assert.deepInclude(error, { reason: "Unreachable", code: "ECONNREFUSED", retryable: true })
       assert.deepInclude(yield* statusWhere(link.statusChanges, ({ _tag }) => _tag === "down"), { retrying: true })

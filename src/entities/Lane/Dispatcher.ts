@@ -33,13 +33,13 @@ const recordWaits = (state: LaneState, picks: ReadonlyArray<{ readonly taskId: s
   return Effect.all(waits, { discard: true })
 }
 
-/** What can start with the commit that is about to be made: an arrival with its start, an end with the start of the next. */
+/** What can start with the commit that is about to be made, an arrival at once and the next after an end; or why nothing can. */
 export const propose = (state: LaneState, now: number, sightings: Sightings) =>
   Effect.gen(function* () {
     if (!wantsDispatch(state)) return undefined
     const { snapshot } = yield* Fleet
-    const { assign } = plan(state, yield* snapshot, now, sightings)
-    return assign.picks.length === 0 ? undefined : { signal: assign, onCommitted: recordWaits(state, assign.picks, now) }
+    const { assign, isIdle } = plan(state, yield* snapshot, now, sightings)
+    return isIdle ? undefined : { signal: assign, onCommitted: recordWaits(state, assign.picks, now) }
   })
 
 /** When to take up again what the lane skipped. */
