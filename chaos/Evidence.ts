@@ -132,7 +132,11 @@ export const examine = (
   const submitted = new Set<string>()
   const ends = new Map<string, number>()
   const attempts = new Map<string, number>()
-  for (const { event } of eventsOf(history)) {
+  const last = new Map<string, string>()
+  for (const { event, row } of eventsOf(history)) {
+    if (event["taskId"] !== undefined) {
+      last.set(event["taskId"], `${event._tag} by ${row.entityType} ${row.entityId}, entry ${row.seq} under epoch ${row.epoch}`)
+    }
     if (event._tag === "task.submitted") submitted.add(event["taskId"])
     if (event._tag === "task.started") attempts.set(event["taskId"], (attempts.get(event["taskId"]) ?? 0) + 1)
     if (/^task\.(completed|failed|cancelled|dead_lettered)$/.test(event._tag)) {
@@ -153,7 +157,7 @@ export const examine = (
       }
       case "Submit": {
         if (!submitted.has(call.id)) note("lost", `task ${call.id} was acknowledged and is not in the journal`)
-        else if (!ends.has(call.id)) note("lost", `task ${call.id} never ended`)
+        else if (!ends.has(call.id)) note("lost", `task ${call.id} never ended; last of it: ${last.get(call.id)}`)
         else findings.completed++
         if ((ends.get(call.id) ?? 0) > 1) note("doubled", `task ${call.id} ended ${ends.get(call.id)} times`)
         if ((modelCount[call.id] ?? 0) > (attempts.get(call.id) ?? 0)) {

@@ -36,7 +36,7 @@ const attemptTimeoutMillis = 10_000
  * Calls of one client that wait for an actor which is not at hand: it is being loaded, moves, or its store is away. Each is tried again and again, which
  * costs more than a call that is answered: with tens of thousands a process would have no time left to hear answers.
  */
-export const waitingCalls = 4_096
+export const waitingCalls = 2_048
 
 /** Routing errors of the cluster and our own refusals: the command may be sent again. */
 const transient = new Set([

@@ -34,12 +34,12 @@ const protocol = Layer.effect(
 
 /**
  * The cluster sends a message again by itself, every 50 ms, when its runner is gone or does not have the shard. Such a message is marked, since what it asks may
- * have been done. It is held back ever longer, and all of a process together to 4,000 a second: thousands of callers that wait out an outage
+ * have been done. It is held back ever longer, and all of a process together to 1,000 a second: thousands of callers that wait out an outage
  * must not keep the runners busy with being asked. None is held back longer than `heldBackMillis`.
  */
 const failuresAtOnce = 10
 const backoff = (failed: number) => failed < failuresAtOnce ? 0 : Math.min(25 * 2 ** (failed - failuresAtOnce), 2_000)
-const gapMillis = 0.25
+const gapMillis = 1
 const heldBackMillis = 8_000
 
 class Pacing {
