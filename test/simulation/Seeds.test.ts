@@ -7,10 +7,6 @@ import * as CounterScenario from "./CounterScenario.ts"
 
 const freshWallMillis = 10_000
 
-/** A fault drawn at random may happen to strike nothing, one seed in a hundred: a fixed seed is one where it does not. */
-const passesFresh = (summary: Summary) =>
-  passes({ ...summary, failures: summary.failures.filter(({ report }) => report.violations.some(({ invariant }) => invariant !== "I15")) })
-
 const passes = ({ failures, seeds }: Summary) => {
   assert.strictEqual(failures.map(explain).join("\n\n"), "")
   assert.isAbove(seeds, 0)
@@ -40,8 +36,8 @@ describe("under faults, every guarantee holds", () => {
     Effect.map(sweep({ scenario: fleet, seeds: from(1, 4), wallMillis: 90_000, tries: 20 }), passes))
 
   it.live("for counters, by fresh seeds", () =>
-    Effect.map(sweep({ scenario: counters, seeds: fresh(), wallMillis: freshWallMillis, tries: 20 }), passesFresh))
+    Effect.map(sweep({ scenario: counters, seeds: fresh(), wallMillis: freshWallMillis, tries: 20 }), passes))
 
   it.live("for lanes, sessions and instances, by fresh seeds", () =>
-    Effect.map(sweep({ scenario: fleet, seeds: fresh(), wallMillis: freshWallMillis, tries: 20 }), passesFresh))
+    Effect.map(sweep({ scenario: fleet, seeds: fresh(), wallMillis: freshWallMillis, tries: 20 }), passes))
 })
