@@ -45,6 +45,7 @@ export class Network {
   readonly #world: World
   readonly #random: Prng
   readonly #links = new Map<string, Link>()
+  readonly #struck = new WeakSet<Condition>()
 
   constructor(world: World) {
     this.#world = world
@@ -77,7 +78,7 @@ export class Network {
     if (this.#random.chance(tailChance)) millis += this.#random.between(...tailMillis)
     let overtaken = false
     for (const condition of link.conditions) {
-      if (condition.drop !== undefined && this.#random.chance(condition.drop)) {
+      if (condition.drop !== undefined && this.#strikes(condition, condition.drop)) {
         condition.seen()
         return this.#world.log(`${from}>${to}`, `lost ${packet.label}`)
       }
@@ -85,12 +86,12 @@ export class Network {
         condition.seen()
         millis += this.#random.between(...condition.delayMillis)
       }
-      if (condition.reorder !== undefined && this.#random.chance(condition.reorder)) {
+      if (condition.reorder !== undefined && this.#strikes(condition, condition.reorder)) {
         condition.seen()
         overtaken = true
         millis += this.#random.between(...reorderMillis)
       }
-      if (packet.again !== undefined && condition.duplicate !== undefined && this.#random.chance(condition.duplicate)) {
+      if (packet.again !== undefined && condition.duplicate !== undefined && this.#strikes(condition, condition.duplicate)) {
         condition.seen()
         this.#arrive(from, to, link, { label: `${packet.label} again`, arrive: packet.again }, millis + this.#random.between(0, 3_000))
       }
@@ -101,6 +102,13 @@ export class Network {
       millis = at - this.#world.now
     }
     this.#arrive(from, to, link, packet, millis)
+  }
+
+  /** The first packet that a condition meets is struck for sure: on a quiet link there may be few others. */
+  #strikes(condition: Condition, chance: number): boolean {
+    const isFirst = !this.#struck.has(condition)
+    this.#struck.add(condition)
+    return isFirst || this.#random.chance(chance)
   }
 
   #arrive(from: string, to: string, link: Link, packet: Packet, millis: number): void {
