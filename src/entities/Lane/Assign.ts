@@ -14,7 +14,9 @@ import {
 } from "../../schema/Ids.ts"
 import { Instance } from "../Instance.ts"
 import { graceMillis } from "./Attempts.ts"
-import { type LaneState, startsAllowed } from "./LaneState.ts"
+import { evolve } from "./Evolve.ts"
+import { type LaneState, pendingBounds, startsAllowed } from "./LaneState.ts"
+import { find } from "./Window.ts"
 
 export interface Pick {
   readonly taskId: TaskId
@@ -30,22 +32,21 @@ export interface Assign {
   readonly parked: { readonly waits: ReadonlyArray<Wait>; readonly skip: boolean } | undefined
 }
 
+/** Each start is decided on what the starts before it leave: by one of them the window may have let go of a task that waits further back. */
 export const assign = (state: LaneState, signal: Assign, { now }: DecideContext): Decision<LaneEvent, void, never> => {
   const events: Array<LaneEvent> = []
   const sends: Array<Outgoing> = []
-  const waiting = new Map(state.pending.entries.map((entry) => [entry.task.taskId, entry]))
-  let free = state.config.paused
-    ? 0
-    : Math.min(state.config.concurrency - HashMap.size(state.running), startsAllowed(state, now))
   const { lane, tenantId } = state
+  let left = state
   for (const pick of signal.picks) {
-    const entry = waiting.get(pick.taskId)
-    if (free < 1 || entry === undefined || (entry.task.deadlineAt ?? Infinity) <= now) continue
-    free--
-    waiting.delete(pick.taskId)
+    if (!mayStart(left, now)) break
+    const entry = find(left.pending, pendingBounds, pick.taskId)
+    if (entry === undefined || (entry.task.deadlineAt ?? Infinity) <= now) continue
     const attempt = entry.attempt + 1
     const until = now + entry.task.timeoutMillis + graceMillis
-    events.push({ _tag: "task.started", tenantId, lane, at: now, attempt, until, ...pick })
+    const started: LaneEvent = { _tag: "task.started", tenantId, lane, at: now, attempt, until, ...pick }
+    left = evolve(left, started)
+    events.push(started)
     sends.push(
       send(Instance, instanceEntityId(pick.placement, pick.instanceId), "Execute", {
         attempt: attemptOf(state, entry, attempt)
@@ -57,6 +58,9 @@ export const assign = (state: LaneState, signal: Assign, { now }: DecideContext)
   }
   return note(events, sends)
 }
+
+const mayStart = (state: LaneState, now: number): boolean =>
+  !state.config.paused && HashMap.size(state.running) < state.config.concurrency && startsAllowed(state, now) >= 1
 
 const attemptOf = ({ lane, tenantId }: LaneState, { task }: WaitingTask, attempt: number): Attempt => {
   const {

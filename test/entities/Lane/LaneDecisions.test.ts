@@ -237,6 +237,7 @@ describe("starting tasks", () => {
     lane.fleet = [instanceStatus("i2", { capabilities: ["none"], maxConcurrentTasks: 2_000 })]
     lane.configure({ concurrency: 2_000 })
     lane.settle()
+    lane.check()
     assert.isAtLeast(lane.attempts.size, 256)
     lane.tell({ _tag: "Rewind" })
     lane.settle()

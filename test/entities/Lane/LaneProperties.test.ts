@@ -114,6 +114,13 @@ const codes = Arbitrary.array(Arbitrary.schema(Schema.Int.check(Schema.isBetween
 })
 const arbitrary = { arbitrary: { runs: 150, size: 200 } }
 
+const seeds = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 })))
+
+const drawsFrom = (seed: number) => {
+  let draw = seed
+  return () => (draw = (Math.imul(draw, 1_103_515_245) + 12_345) >>> 0) >>> 8
+}
+
 /** A completion is applied once, and every ending is the only one since the task was submitted or replayed. */
 const checkEndings = (world: LaneWorld): void => {
   const ended = new Set<TaskId>()
@@ -147,12 +154,11 @@ describe("a lane, whatever happens", () => {
 
   it.prop(
     "starts tasks in the order of their rank, also from far behind the window",
-    [Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 })))],
+    [seeds],
     ([seed]) => {
       const world = new LaneWorld([instanceStatus("i1", { maxConcurrentTasks: 100 })])
       world.configure({ concurrency: 3 })
-      let draw = seed
-      const next = () => (draw = (Math.imul(draw, 1_103_515_245) + 12_345) >>> 0) >>> 8
+      const next = drawsFrom(seed)
       for (let call = 0; call < 16; call++) {
         const tasks = Array.from({ length: 40 }, (_, index) =>
           taskSpec(`c${call}-${index}`, { priority: priorities[next() % 4]!, idIsNew: next() % 4 > 0 })
@@ -178,6 +184,45 @@ describe("a lane, whatever happens", () => {
       assert.strictEqual(world.state.completed, 640)
     },
     { arbitrary: { runs: 3 } }
+  )
+
+  it.prop(
+    "keeps hold of every task that it starts, however far back it looks past tasks that are stuck",
+    [seeds],
+    ([seed]) => {
+      const world = new LaneWorld([])
+      const next = drawsFrom(seed)
+      const fleetOf = (gpu: number) => [
+        instanceStatus("any", { maxConcurrentTasks: 2_000 }),
+        instanceStatus("gpu", { capabilities: ["gpu"], maxConcurrentTasks: gpu })
+      ]
+      const endAll = () => {
+        for (const runKey of [...world.attempts.keys()]) world.end(runKey, outcomes[0]!)
+      }
+      world.configure({ concurrency: 2_000 })
+      for (let turn = 0; turn < 6; turn++) {
+        const tasks = Array.from({ length: 200 }, (_, index) => {
+          const hints = next() % 4 > 0 ? { requiredCapabilities: ["gpu"] } : {}
+          return taskSpec(`c${turn}-${index}`, { priority: priorities[next() % 4]!, idIsNew: next() % 2 > 0, hints })
+        })
+        world.submit(tasks[0]!, ...tasks.slice(1))
+        for (const gpu of [0, next() % 400]) {
+          world.fleet = fleetOf(gpu)
+          world.settle()
+          world.check()
+        }
+        if (next() % 2 === 0) endAll()
+      }
+      world.fleet = fleetOf(1_000)
+      for (let turn = 0; turn < 50 && world.rows.size > world.state.completed; turn++) {
+        world.tell({ _tag: "Rewind" })
+        world.settle()
+        world.check()
+        endAll()
+      }
+      assert.strictEqual(world.state.completed, 1_200)
+    },
+    { arbitrary: { runs: 5 } }
   )
 
   const arrivals = Schema.Struct({

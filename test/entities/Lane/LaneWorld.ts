@@ -9,7 +9,7 @@ import { plan } from "../../../src/entities/Lane/Dispatch.ts"
 import { evolve } from "../../../src/entities/Lane/Evolve.ts"
 import { activities, LaneActor, type LaneActivity } from "../../../src/entities/Lane/LaneActor.ts"
 import type { LaneSignal } from "../../../src/entities/Lane/LaneSignal.ts"
-import { initial, LaneState, runKeyOf, statusOf } from "../../../src/entities/Lane/LaneState.ts"
+import { initial, LaneState, runKeyOf, runningOf, statusOf } from "../../../src/entities/Lane/LaneState.ts"
 import { comparePlaces, type Place } from "../../../src/entities/Lane/Rank.ts"
 import { asOf, type FoundRow, isKnown } from "../../../src/entities/Lane/Reports.ts"
 import { Sightings } from "../../../src/entities/Lane/Sightings.ts"
@@ -104,6 +104,9 @@ export class LaneWorld {
         assert.isFalse(this.state.config.paused, "started while paused")
       }
       const next = evolve(this.state, event)
+      if (event._tag === "task.started") {
+        assert.isDefined(runningOf(next, event.taskId), `${event.taskId} was started and forgotten`)
+      }
       for (const row of LaneActor.rows!(event, this.state, next)) this.#write(row)
       this.state = next
     }
