@@ -10,7 +10,7 @@ import { cpuOfPostgres, cpuOfTree } from "./cpu.ts"
 import { median } from "./measure.ts"
 import * as Redis from "./peers/redis.ts"
 import * as Options from "./options.ts"
-import * as Postgres from "./postgres.ts"
+import { begin, runProgram } from "./program.ts"
 import * as Report from "./report.ts"
 
 interface Peer {
@@ -141,11 +141,7 @@ const start = async (peer: Peer, folder: string, env: Record<string, string>): P
 }
 
 const main = Effect.gen(function* () {
-  const began = Report.circumstances()
-  const sync = Postgres.syncMillis(options.directory)
-  say(`${began.cores} × ${began.cpu}, Node ${began.node}, commit ${began.commit}, load ${began.loadavg[0]}`)
-  say(`PostgreSQL 18, fsync on, ${options.directory}: one synced 8 kB write takes ${sync} ms`)
-  const postgres = yield* Postgres.start(options.directory)
+  const { began, postgres, syncMillis } = yield* begin(options.directory)
   const running: Array<Running> = []
   const skipped: Array<{ readonly name: string; readonly why: string }> = []
   yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all(running.map(({ child }) => ended(child)))))
@@ -190,7 +186,7 @@ const main = Effect.gen(function* () {
     results.push(...rows.map((row) => row.json))
     say(`${question.title}\n${Report.align([header, ...rows.map((row) => row.cells)])}\n`)
   }
-  writeResults(began, results, skipped, running, sync)
+  writeResults(began, results, skipped, running, syncMillis)
 }).pipe(Effect.scoped)
 
 /** Four in a row. */
@@ -286,12 +282,4 @@ const writeResults = (
   say(`written to ${options.output}`)
 }
 
-const controller = new AbortController()
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort())
-await Effect.runPromise(main, { signal: controller.signal }).then(
-  () => process.exit(0),
-  (error) => {
-    process.stderr.write(`${String(error)}\n`)
-    process.exit(1)
-  }
-)
+await runProgram(main)

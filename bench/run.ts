@@ -1,5 +1,5 @@
 /** `npm run bench`: every case beside its baseline, in one run on one machine. See README.md. */
-import { Cause, Effect, Exit, Logger } from "effect"
+import { Effect, Logger } from "effect"
 import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"
 import { type Case, type Measured, withoutTracing } from "./case.ts"
@@ -17,7 +17,7 @@ import { runners } from "./cases/runners.ts"
 import { submitDrain } from "./cases/submit-drain.ts"
 import { volatileCall } from "./cases/volatile-call.ts"
 import * as Options from "./options.ts"
-import * as Postgres from "./postgres.ts"
+import { begin, runProgram, say } from "./program.ts"
 import * as Report from "./report.ts"
 
 const cases: ReadonlyArray<Case> = [
@@ -51,15 +51,9 @@ const wanted = chosen(options.only, known, "case")
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 5))
 if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) stop("--rounds: a whole number from 1 to 100")
 
-const say = (text: string) => Effect.sync(() => process.stdout.write(`${text}\n`))
-
 const main = Effect.gen(function* () {
-  const began = Report.circumstances()
-  const sync = Postgres.syncMillis(options.directory)
-  yield* say(`${began.cores} × ${began.cpu}, Node ${began.node}, commit ${began.commit}, load ${began.loadavg[0]}`)
-  yield* say(`PostgreSQL 18, fsync on, ${options.directory}: one synced 8 kB write takes ${sync} ms`)
+  const { began, postgres, syncMillis } = yield* begin(options.directory)
   yield* say(`${rounds} rounds, Clawster and baseline in turn; median, with min–max\n`)
-  const postgres = yield* Postgres.start(options.directory)
   const bench = {
     rounds,
     seconds: options.quick ? 1.5 : 4,
@@ -76,12 +70,8 @@ const main = Effect.gen(function* () {
     rows.push(...found)
   }
   yield* say(`\n${Report.table(rows)}`)
-  Report.write(options.output, began, rows, { syncMillis: sync, quick: options.quick })
+  Report.write(options.output, began, rows, { syncMillis, quick: options.quick })
   yield* say(`\nwritten to ${options.output}`)
 }).pipe(Effect.scoped, Effect.provide([Logger.layer([]), withoutTracing]))
 
-const controller = new AbortController()
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort())
-const exit = await Effect.runPromiseExit(main, { signal: controller.signal })
-if (Exit.isFailure(exit)) process.stderr.write(`${Cause.pretty(exit.cause)}\n`)
-process.exit(Exit.isSuccess(exit) ? 0 : 1)
+await runProgram(main)

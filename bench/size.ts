@@ -1,10 +1,10 @@
 /** `npm run bench:size`: what Clawster costs in memory and on disk, and how its speed moves with size. See README.md. */
-import { Cause, Effect, Exit, Logger } from "effect"
+import { Effect, Logger } from "effect"
 import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"
 import { withoutTracing } from "./case.ts"
 import * as Options from "./options.ts"
-import * as Postgres from "./postgres.ts"
+import { begin, runProgram, say } from "./program.ts"
 import { circumstances } from "./report.ts"
 import type { Found, SizeCase } from "./size/case.ts"
 import { journal } from "./size/journal.ts"
@@ -31,17 +31,11 @@ const wanted = chosen(options.only, known, "case")
 const scale = Number(options.scale)
 if (!(scale >= 0.01 && scale <= 10)) stop("--scale: from 0.01 to 10")
 
-const say = (text: string) => Effect.sync(() => process.stdout.write(`${text}\n`))
 const sayWithTime = (text: string) => Effect.suspend(() => say(`${new Date().toISOString().slice(11, 19)} ${text}`))
 
 const main = Effect.gen(function* () {
-  const began = circumstances()
-  const syncMillis = Postgres.syncMillis(options.directory)
-  yield* say(`${began.cores} × ${began.cpu}, Node ${began.node}, commit ${began.commit}, load ${began.loadavg[0]}`)
-  yield* say(
-    `PostgreSQL 18, fsync on, ${options.directory}: one synced 8 kB write takes ${syncMillis} ms; scale ${scale}\n`
-  )
-  const postgres = yield* Postgres.start(options.directory)
+  const { postgres, syncMillis } = yield* begin(options.directory)
+  yield* say(`scale ${scale}\n`)
   const all: Array<Found> = []
   for (const { id, run } of cases) {
     if (!wanted.has(id)) continue
@@ -57,8 +51,4 @@ const main = Effect.gen(function* () {
   yield* say(`\nwritten to ${options.output}`)
 }).pipe(Effect.scoped, Effect.provide([Logger.layer([]), withoutTracing]))
 
-const controller = new AbortController()
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort())
-const exit = await Effect.runPromiseExit(main, { signal: controller.signal })
-if (Exit.isFailure(exit)) process.stderr.write(`${Cause.pretty(exit.cause)}\n`)
-process.exit(Exit.isSuccess(exit) ? 0 : 1)
+await runProgram(main)

@@ -10,10 +10,13 @@ export interface InstanceDriverEnvironment<R> {
   readonly driver: Effect.Effect<InstanceDriver, never, R | Scope.Scope>
   /** A spec of an instance that was never started. */
   readonly spec: Effect.Effect<InstanceSpec, never, R | Scope.Scope>
-  /** Kills the gateway of this incarnation, where the driver owns it. */
+  /**
+   * Kills the gateway of this incarnation, where the driver owns it. Absent for a remote one: `death` is skipped, and RemoteDriver.test.ts has what
+   * a remote driver tells of a gateway that restarted or went away.
+   */
   readonly kill?: (ref: InstanceRef) => Effect.Effect<void, never, R>
   readonly runsCommands: boolean
-  /** Cases that this environment leaves to another one of the same driver, for their cost. Shown as skipped. */
+  /** Cases that another environment of the same driver runs instead. Beside each list is why, and which. Shown as skipped. */
   readonly skips?: ReadonlyArray<InstanceDriverCase>
   /** Gives the case its services; its own scope ends before theirs. */
   readonly provide: <A, E>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E>
@@ -36,7 +39,6 @@ const endOf = (last: Option.Option<TurnProgress>): TurnEnd => {
 const graceMillis = 10_000
 
 export const instanceDriverConformance = <R>(environment: InstanceDriverEnvironment<R>): void => {
-  /** Each skipped case runs in another environment of the same driver, for example against a fake gateway instead of a real one. */
   const skips = (name: InstanceDriverCase): boolean => environment.skips?.includes(name) ?? false
   const run = <A, E>(body: Effect.Effect<A, E, R | Scope.Scope>) => environment.provide(Effect.scoped(body))
   const started = Effect.gen(function* () {

@@ -7,6 +7,7 @@ import { typeFilter } from "../../src/gateway/events/TypeFilter.ts"
 import { Cursor, type FeedEvent } from "../../src/schema/Feed.ts"
 import { TenantId } from "../../src/schema/Ids.ts"
 import { layer as feedLayer, MemoryFeed } from "../fixtures/MemoryFeed.ts"
+import { until } from "../fixtures/Until.ts"
 
 const hub = Effect.provide(EventHub.layer.pipe(Layer.provideMerge(feedLayer)))
 const acme = TenantId.make("acme")
@@ -16,6 +17,8 @@ const one = (name: string, tenant = "acme", type = "task.submitted") => ({ name,
 const namesOf = (events: ReadonlyArray<FeedEvent>) => events.map(({ payload }) => payload["name"])
 const taken = (options: Partial<FollowOptions>, count: number) =>
   Effect.flatMap(EventHub, ({ follow }) => Stream.runCollect(Stream.take(follow({ onLag: "fail", ...options }), count)))
+/** Until the hub has broadcast all that was appended, to whoever follows by then. */
+const broadcast = Effect.flatMap(MemoryFeed, ({ isCaughtUp }) => until("the hub has what was appended", isCaughtUp))
 
 describe("EventHub", () => {
   it.live("shows the past and then the present, without gap or repeat, while more is being written", () =>
@@ -25,6 +28,7 @@ describe("EventHub", () => {
       const reading = yield* Effect.forkChild(taken({ after: beginning }, 4_000), { startImmediately: true })
       for (let index = 1_500; index < 4_000; index++) {
         yield* append(one(`e${index}`))
+        // A pace: the writing goes on while the past is read and while the present is followed.
         if (index % 50 === 0) yield* Effect.sleep(1)
       }
       assert.deepStrictEqual(
@@ -37,16 +41,28 @@ describe("EventHub", () => {
   it.live("sends once what was both read as the past and broadcast as the present", () =>
     Effect.gen(function* () {
       const feed = yield* MemoryFeed
+      const { follow } = yield* EventHub
       yield* feed.append(one("e0"))
       let count = 1
-      feed.beforeRead = Effect.suspend(() =>
-        count > 5 ? Effect.void : Effect.andThen(feed.append(one(`e${count++}`)), Effect.sleep(20))
+      feed.beforeRead = Effect.andThen(
+        Effect.suspend(() => feed.append(one(`e${count++}`))),
+        Effect.provideService(broadcast, MemoryFeed, feed)
       )
       const events = yield* taken({ after: beginning }, 2)
-      const reading = yield* Effect.forkChild(taken({ after: events[0]!.cursor }, 6), { startImmediately: true })
-      yield* Effect.sleep(60)
+      const seen: Array<FeedEvent> = []
+      const reading = yield* Effect.forkChild(
+        Stream.runForEach(Stream.take(follow({ after: events[0]!.cursor, onLag: "fail" }), 6), (event) =>
+          Effect.sync(() => seen.push(event))
+        ),
+        { startImmediately: true }
+      )
+      yield* until(
+        "the past is read",
+        Effect.sync(() => seen.length >= 2)
+      )
       while (count <= 7) yield* feed.append(one(`e${count++}`))
-      assert.deepStrictEqual(namesOf(yield* Fiber.join(reading)), ["e1", "e2", "e3", "e4", "e5", "e6"])
+      yield* Fiber.join(reading)
+      assert.deepStrictEqual(namesOf(seen), ["e1", "e2", "e3", "e4", "e5", "e6"])
     }).pipe(hub)
   )
 
@@ -82,7 +98,7 @@ describe("EventHub", () => {
       const reading = yield* Effect.forkChild(taken({ after: beginning, tenantId: acme }, 4), {
         startImmediately: true
       })
-      yield* Effect.sleep(20)
+      yield* broadcast
       yield* append(one("y", "globex"))
       yield* append(one("z", "globex"), one("b"), one("c"))
       yield* append(one("d"))
@@ -94,10 +110,11 @@ describe("EventHub", () => {
     Effect.gen(function* () {
       const feed = yield* MemoryFeed
       yield* feed.append(one("a"))
+      assert.strictEqual(feed.followers, 0)
       const readers = yield* Effect.forEach(Array.from({ length: 50 }), () =>
         Effect.forkChild(taken({ after: beginning }, 2), { startImmediately: true })
       )
-      yield* Effect.sleep(30)
+      yield* broadcast
       assert.strictEqual(feed.followers, 1)
       yield* feed.append(one("b"))
       for (const reader of readers) assert.deepStrictEqual(namesOf(yield* Fiber.join(reader)), ["a", "b"])
@@ -108,10 +125,11 @@ describe("EventHub", () => {
     Effect.gen(function* () {
       const { append } = yield* MemoryFeed
       const { follow } = yield* EventHub
+      yield* append(one("e0"))
       const isBusy = yield* Deferred.make<void>()
       const seen: Array<FeedEvent> = []
       const slow = yield* Effect.forkChild(
-        Stream.runForEach(follow({ after: beginning, onLag: "fail" }), (event) =>
+        Stream.runForEach(Stream.take(follow({ after: beginning, onLag: "fail" }), 3_000), (event) =>
           Effect.andThen(
             Effect.sync(() => seen.push(event)),
             Deferred.await(isBusy)
@@ -119,9 +137,12 @@ describe("EventHub", () => {
         ),
         { startImmediately: true }
       )
-      yield* Effect.sleep(20)
-      for (let index = 0; index < 3_000; index++) yield* append(one(`e${index}`))
-      yield* Effect.sleep(200)
+      yield* until(
+        "the past is read",
+        Effect.sync(() => seen.length === 1)
+      )
+      for (let index = 1; index < 3_000; index++) yield* append(one(`e${index}`))
+      yield* broadcast
       yield* Deferred.succeed(isBusy, undefined)
       assert.deepStrictEqual(yield* Effect.flip(Fiber.join(slow)), { _tag: "Lagged" })
       assert.isBelow(seen.length, 3_000)
@@ -135,8 +156,10 @@ describe("EventHub", () => {
 
   it.live("or reads on at its pace, when it asked for that", () =>
     Effect.gen(function* () {
-      const { append } = yield* MemoryFeed
+      const feed = yield* MemoryFeed
       const { follow } = yield* EventHub
+      let pages = 0
+      feed.beforeRead = Effect.sync(() => pages++)
       const isBusy = yield* Deferred.make<void>()
       const slow = yield* Effect.forkChild(
         Stream.runCollect(
@@ -144,14 +167,16 @@ describe("EventHub", () => {
         ),
         { startImmediately: true }
       )
-      yield* Effect.sleep(20)
-      for (let index = 0; index < 3_000; index++) yield* append(one(`e${index}`))
-      yield* Effect.sleep(200)
+      yield* broadcast
+      for (let index = 0; index < 3_000; index++) yield* feed.append(one(`e${index}`))
+      yield* broadcast
+      assert.strictEqual(pages, 0)
       yield* Deferred.succeed(isBusy, undefined)
       assert.deepStrictEqual(
         namesOf(yield* Fiber.join(slow)),
         Array.from({ length: 3_000 }, (_, index) => `e${index}`)
       )
+      assert.isAbove(pages, 0)
     }).pipe(hub)
   )
 

@@ -184,9 +184,11 @@ describe("/events", () => {
     "closes with 1013 and where to go on when a client reads too slowly",
     () =>
       Effect.gen(function* () {
-        const { acme } = yield* Tokens
+        const { acme, globex } = yield* Tokens
         const { closed, frames, socket } = yield* talk("/events", acme)
         yield* next(frames, ({ type }) => type === "hello")
+        const quick = yield* talk("/events", globex)
+        yield* next(quick.frames, ({ type }) => type === "hello")
         socket.pause()
         const message = "x".repeat(150_000)
         for (let batch = 0; batch < 40; batch++) {
@@ -195,7 +197,9 @@ describe("/events", () => {
           })
           assert.strictEqual(status, 202)
         }
-        yield* Effect.sleep(500)
+        // The feed is one for all: who follows has been given everything before what another is shown.
+        yield* submit(globex, "last")
+        yield* next(quick.frames, ({ payload }) => payload.taskId === "last")
         socket.resume()
         const { code, reason } = yield* Queue.take(closed).pipe(Effect.timeout("20 seconds"), Effect.orDie)
         const seen = yield* Queue.takeAll(frames)

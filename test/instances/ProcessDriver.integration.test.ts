@@ -88,6 +88,7 @@ instanceDriverConformance<never>({
   spec: Effect.sync(() => spec(`conformance-${(conformanceInstances += 1)}`)),
   kill: (ref: InstanceRef) => Effect.sync(() => process.kill(ref.pid!, "SIGKILL")),
   runsCommands: true,
+  // The fake gateway speaks no WebSocket: RealGateway.integration.test.ts has the turn.
   skips: ["turn"],
   provide: (effect) => effect
 })

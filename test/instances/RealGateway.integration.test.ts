@@ -62,6 +62,7 @@ describe("the real gateway", { timeout: 180_000 }, () => {
     spec: Effect.map(freshName, processSpec),
     kill: (ref) => Effect.sync(() => process.kill(ref.pid!, "SIGKILL")),
     runsCommands: true,
+    // A real gateway takes seconds to start. These are about its process only: ProcessDriver.integration.test.ts, on a fake one.
     skips: ["adopt", "fence", "command"],
     provide: Effect.provide(TestLayer)
   })
@@ -78,6 +79,7 @@ describe("the real gateway", { timeout: 180_000 }, () => {
       return instanceSpec(name, { driver: "remote", endpoint: { url: ref.url, token } })
     }),
     runsCommands: false,
+    // A real gateway takes seconds to start. These are about the driver only: RemoteDriver.test.ts, on a simulated one.
     skips: ["adopt", "fence", "stop", "command"],
     provide: Effect.provide(TestLayer)
   })

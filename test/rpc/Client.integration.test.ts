@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Stream } from "effect"
+import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientError } from "effect/http"
 import { RpcClient, RpcSerialization } from "effect/rpc"
 import { ClawsterClient, type ClientOptions } from "../../src/client.ts"
 import { EdgeConfig } from "../../src/gateway/EdgeConfig.ts"
 import { defaultPlacement, InstanceId, SessionId, TaskId, TenantId } from "../../src/schema/Ids.ts"
 import * as TcpProxy from "../fixtures/TcpProxy.ts"
+import { until } from "../fixtures/Until.ts"
 import { CommitLog } from "../fixtures/MemoryReads.ts"
 import { Tokens } from "../gateway/GatewayBench.ts"
 import { layer as served, Url } from "../gateway/ServedGateway.ts"
@@ -30,8 +31,11 @@ const withInstance = (clientOf: (options: ClientOptions) => Layer.Layer<Clawster
     yield* Effect.gen(function* () {
       const client = yield* ClawsterClient
       yield* client.RegisterInstance({ driver: "simulated", instanceId: InstanceId.make("i1") })
-      while ((yield* client.InstanceHealth({ instanceId: InstanceId.make("i1") })).health !== "healthy")
-        yield* Effect.sleep(20)
+      const health = client.InstanceHealth({ instanceId: InstanceId.make("i1") })
+      yield* until(
+        "i1 is healthy",
+        Effect.map(health, (answer) => answer.health === "healthy")
+      )
     }).pipe(Effect.provide(clientOf({ url, apiKey: operator })))
   })
 
@@ -111,6 +115,7 @@ for (const [name, clientOf] of ways) {
       () =>
         Effect.gen(function* () {
           const proxy = yield* TcpProxy.make(yield* Url)
+          // A pace: between two cuts there is time for some of the calls.
           const cutting = yield* Effect.forkChild(Effect.forever(Effect.andThen(Effect.sleep(250), proxy.cut)))
           const outcomes = yield* Effect.gen(function* () {
             const client = yield* ClawsterClient
@@ -137,8 +142,9 @@ for (const [name, clientOf] of ways) {
           const proxy = yield* TcpProxy.make(yield* Url)
           const direct = as("acme")
           const seen: Array<string> = []
+          const hasPosition = yield* Deferred.make<void>()
           const follower = yield* Effect.flatMap(ClawsterClient, ({ FeedPosition, events }) =>
-            Effect.flatMap(FeedPosition({}), ({ position }) =>
+            Effect.flatMap(Effect.tap(FeedPosition({}), Deferred.succeed(hasPosition, undefined)), ({ position }) =>
               events({ cursor: position, types: ["task.submitted"] }).pipe(
                 Stream.tap(({ payload }) => Effect.sync(() => seen.push(String(payload["taskId"])))),
                 Stream.take(60),
@@ -146,13 +152,14 @@ for (const [name, clientOf] of ways) {
               )
             )
           ).pipe(Effect.provide(as("acme", proxy.url)), Effect.forkChild({ startImmediately: true }))
-          yield* Effect.sleep(200)
+          yield* Deferred.await(hasPosition).pipe(Effect.timeout("10 seconds"))
           const ids = Array.from({ length: 60 }, (_, index) => `t${index}`)
           yield* Effect.gen(function* () {
             const client = yield* ClawsterClient
             for (let index = 0; index < ids.length; index += 3) {
               const tasks = ids.slice(index, index + 3).map((id) => ({ ...say("x"), taskId: TaskId.make(id) }))
               yield* client.SubmitTasks({ tasks })
+              // A pace: time to connect again, so that some of the cuts are in the middle of the events.
               if (index % 12 === 0) yield* Effect.andThen(Effect.sleep(20), proxy.cut)
             }
           }).pipe(Effect.provide(direct))

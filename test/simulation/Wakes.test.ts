@@ -36,6 +36,7 @@ const program = (woken: Array<string>) =>
       wakes.arm(address("late"), now + 60_000 + round)
       for (let tick = 0; tick < round % 6; tick++) yield* Effect.yieldNow
       wakes.arm(address(`soon-${round}`), now + 100)
+      // By the world's clock: `soon` is due within it, `late` is not.
       yield* Effect.sleep("300 millis")
       wakes.arm(address("late"), undefined)
     }
