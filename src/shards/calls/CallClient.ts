@@ -14,7 +14,8 @@ import { Connections, reconnect } from "../Connections.ts"
 import { callsAMessage, RunnerRpcs, type WireAnswer, type WireCall } from "./Calls.ts"
 import { Routes } from "./Routes.ts"
 
-const doubtAfterMillis = 500
+/** Longer than a busy runner stands still: the other way costs it several times as much a call. */
+const doubtAfterMillis = 2_000
 /** Unanswered calls to one runner; beyond, they go by the cluster. */
 const callsUnderWay = 32_768
 
