@@ -33,8 +33,8 @@ export interface Call {
 }
 
 /**
- * Per second. Each key is called every quarter of a second. On two cores that also carry PostgreSQL, the runners, two gateways and this campaign, these take
- * half of the machine, so that a runner's start still finds room; at twice the rate a restart shows as silence for want of processors alone.
+ * Per second. Each key is called every quarter of a second. On two cores that also carry PostgreSQL, the runners, two gateways and this campaign, these leave
+ * a quarter of the processors' time idle, so that a runner's start finds room; at twice the rate a restart shows as silence for want of processors alone.
  */
 export interface Rates {
   readonly Add: number
