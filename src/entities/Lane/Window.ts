@@ -7,7 +7,8 @@
  * `tail` is never less than the rows there are. It may be more (a task id submitted twice has one row); the last page puts it right.
  *
  * Rows up to `gap.from` are also known to be stuck: the entries behind them were let go, to look for others further back, and `gap.skipped` counts
- * them. `rewind` takes up at the gap again. At most `lookahead` are skipped.
+ * them. `rewind` takes up at the gap again, and so does everything that moves the horizon back to it: what is then read contains what was skipped.
+ * At most `lookahead` are skipped.
  */
 import { Schema } from "effect"
 import { comparePlaces, firstPlace, type Place } from "./Rank.ts"
@@ -88,8 +89,6 @@ export const find = <Entry>(
 
 export const make = <Entry>(bounds: Bounds<Entry>): Ops<Entry> => {
   const { entriesMax, lookahead, placeOf, weightMax, weightOf } = bounds
-  /** Entries in front of a gap below which it is time to rewind. */
-  const gapLow = entriesMax / 16
   const weigh = (entries: ReadonlyArray<Entry>) => entries.reduce((sum, entry) => sum + weightOf(entry), 0)
 
   /** How many entries lie at or before the place. */
@@ -104,12 +103,27 @@ export const make = <Entry>(bounds: Bounds<Entry>): Ops<Entry> => {
     return low
   }
 
+  /** So few in front of a gap, and so light, that it is time to rewind. */
+  const isThin = (front: ReadonlyArray<Entry>): boolean => front.length < entriesMax / 16 && weigh(front) < weightMax / 16
+
+  /** How many entries a skip keeps: those in front of the gap; to make one, half of them, or as many as are not thin. */
+  const kept = ({ entries, gap }: Window<Entry>): number => {
+    if (gap !== null) return indexAfter(entries, gap.from)
+    let keep = entries.length >>> 1
+    while (keep < entries.length && isThin(entries.slice(0, keep))) keep++
+    return keep
+  }
+
+  /** A page would fit, or there is nothing to try behind the gap. */
+  const isLow = (window: Window<Entry>): boolean =>
+    (window.entries.length <= entriesMax / 2 && window.weight <= weightMax / 2) ||
+    (window.gap !== null && kept(window) === window.entries.length)
+
   const arm = (window: Window<Entry>): Window<Entry> => {
     if (window.tail <= 0) {
       return { ...window, tail: 0, refill: null, horizon: window.gap === null ? null : window.horizon }
     }
-    const isLow = window.entries.length <= entriesMax / 2 && window.weight <= weightMax / 2
-    if (!isLow || window.refill !== null) return window
+    if (window.refill !== null || !isLow(window)) return window
     return { ...window, refill: { seq: window.seq, floor: null } }
   }
 
@@ -119,12 +133,16 @@ export const make = <Entry>(bounds: Bounds<Entry>): Ops<Entry> => {
   const cut = (window: Window<Entry>, index: number, start: Place): Window<Entry> => {
     const entries = window.entries.slice(0, index)
     const last = entries.at(-1)
+    const horizon = last === undefined ? start : placeOf(last)
+    const { gap } = window
+    const isUndone = gap !== null && comparePlaces(horizon, gap.from) <= 0
     return {
       ...window,
       entries,
       weight: weigh(entries),
-      tail: window.tail + window.entries.length - index,
-      horizon: last === undefined ? start : placeOf(last)
+      tail: window.tail + window.entries.length - index + (isUndone ? gap.skipped : 0),
+      horizon,
+      gap: isUndone ? null : gap
     }
   }
 
@@ -139,9 +157,7 @@ export const make = <Entry>(bounds: Bounds<Entry>): Ops<Entry> => {
 
   const rewind = (window: Window<Entry>): Window<Entry> => {
     const { gap } = window
-    if (gap === null) return window
-    const kept = cut(window, indexAfter(window.entries, gap.from), gap.from)
-    return voidRefill({ ...kept, tail: kept.tail + gap.skipped, horizon: gap.from, gap: null })
+    return gap === null ? window : voidRefill(cut(window, kept(window), gap.from))
   }
 
   const countBehind = (window: Window<Entry>, place: Place): Window<Entry> => {
@@ -172,8 +188,8 @@ export const make = <Entry>(bounds: Bounds<Entry>): Ops<Entry> => {
     if (isBehind(window, at)) return countBehind(window, at)
     const open = rewind(window)
     if (isBehind(open, at)) return countBehind(open, at)
-    const kept = cut(open, indexAfter(open.entries, at), firstPlace)
-    return voidRefill({ ...kept, tail: kept.tail + 1 })
+    const left = cut(open, indexAfter(open.entries, at), firstPlace)
+    return voidRefill({ ...left, tail: left.tail + 1 })
   }
 
   const remove = (window: Window<Entry>, taskId: string): Window<Entry> => {
@@ -182,8 +198,7 @@ export const make = <Entry>(bounds: Bounds<Entry>): Ops<Entry> => {
     const entries = window.entries.slice()
     const [removed] = entries.splice(index, 1)
     const next = { ...window, entries, weight: window.weight - weightOf(removed!) }
-    const inFront = next.gap === null ? undefined : indexAfter(entries, next.gap.from)
-    return inFront !== undefined && inFront < gapLow ? rewind(next) : arm(next)
+    return next.gap !== null && isThin(entries.slice(0, kept(next))) ? rewind(next) : arm(next)
   }
 
   const removeCounted = (window: Window<Entry>, at: Place): Window<Entry> => {
@@ -221,12 +236,12 @@ export const make = <Entry>(bounds: Bounds<Entry>): Ops<Entry> => {
   const maySkip = (window: Window<Entry>): boolean =>
     window.tail > 0 &&
     window.refill === null &&
-    window.entries.length > gapLow * 2 &&
+    kept(window) < window.entries.length &&
     (window.gap?.skipped ?? 0) + entriesMax <= lookahead
 
   const skip = (window: Window<Entry>): Window<Entry> => {
     if (!maySkip(window)) return window
-    const keep = window.gap === null ? window.entries.length >>> 1 : indexAfter(window.entries, window.gap.from)
+    const keep = kept(window)
     const entries = window.entries.slice(0, keep)
     const skipped = window.entries.length - keep + (window.gap?.skipped ?? 0)
     const from = window.gap?.from ?? placeOf(entries[keep - 1]!)

@@ -183,6 +183,62 @@ describe("Window", () => {
     assert.strictEqual(Window.size(world.window), 1)
   })
 
+  const add = (world: World, order: number, weight = 1) => {
+    const entry = { order, taskId: `t${String(order).padStart(3, "0")}`, weight }
+    world.rows.set(entry.taskId, entry)
+    world.window = ops.place(world.window, entry)
+  }
+  const take = (world: World, order: number) => {
+    const taskId = `t${String(order).padStart(3, "0")}`
+    world.rows.delete(taskId)
+    world.window = ops.remove(world.window, taskId)
+  }
+
+  it("reads what it skipped together with what waits there, when a page leaves no room behind the gap", () => {
+    const world = new World()
+    for (let order = 10; order <= 120; order += 10) add(world, order)
+    world.window = ops.skip(world.window)
+    world.read()
+    take(world, 40)
+    for (const order of [1, 2, 3, 4, 5]) add(world, order)
+    world.arrive()
+    add(world, 35)
+    world.check()
+    world.window = ops.rewind(world.window)
+    world.check()
+    world.drain()
+  })
+
+  it("never skips without letting go of something, and goes on reading when nothing is left behind the gap", () => {
+    const world = new World()
+    for (let order = 10; order <= 400; order += 10) add(world, order)
+    world.window = ops.skip(world.window)
+    world.read()
+    world.arrive()
+    add(world, 5)
+    for (const { order } of world.window.entries.slice(5)) take(world, order)
+    assert.strictEqual(world.window.entries.length, 5)
+    assert.isFalse(ops.maySkip(world.window))
+    assert.isNotNull(world.window.refill, "rows wait and none are read")
+    world.check()
+    world.drain()
+  })
+
+  it("looks past a few entries that are heavy", () => {
+    const world = new World()
+    for (const order of [10, 20]) add(world, order, 8)
+    for (let order = 30; order <= 90; order += 10) add(world, order)
+    add(world, 100, 8)
+    for (let turn = 0; turn < 20 && ops.maySkip(world.window); turn++) {
+      world.window = ops.skip(world.window)
+      world.read()
+      world.arrive()
+      world.check()
+    }
+    assert.include(world.window.entries.map(({ order }) => order), 100)
+    world.drain()
+  })
+
   it("looks past stuck entries and takes them up again when few are left", () => {
     const world = new World()
     for (let index = 0; index < 40; index++) {
