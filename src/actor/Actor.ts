@@ -49,7 +49,10 @@ export interface Decision<Event, A, E> {
 /** One write to a table that the store knows by name. `key` and `columns` are plain JSON values. */
 export interface RowWrite {
   readonly table: string
+  /** An insert of a row that is there does nothing. Writes of one commit to one row are applied in order. */
   readonly op: "insert" | "update"
+  /** Of an insert whose row may be there already: a later write of the commit to that row counts all the same. Else it is new for certain. */
+  readonly mayExist?: boolean
   readonly row: Readonly<Record<string, unknown>>
 }
 

@@ -95,18 +95,23 @@ type TaskRow = Record<string, unknown>
 
 /**
  * A statement sees each row as it was before it, so a row that one commit writes twice would lose one of the writes. Writes of one commit to one row are therefore
- * merged, in order. Those of two commits are not: the insert of a task id that another lane has already does nothing, and that lane's update holds.
+ * merged, in order. An update of what the same commit may have inserted is written as an update as well, which is what counts where the row was there before. Those of
+ * two commits are not merged: the insert of a task id that another lane has already does nothing, and that lane's update holds.
  */
 const mergeCommit = (rows: ReadonlyArray<RowWrite>) => {
   const inserts = new Map<string, TaskRow>()
   const updates = new Map<string, TaskRow>()
-  for (const { op, row } of rows) {
+  const doubtful = new Set<string>()
+  for (const { mayExist = false, op, row } of rows) {
     const key = `${String(row["tenant_id"])}/${String(row["task_id"])}`
     const inserted = inserts.get(key)
     if (op === "insert") {
       if (inserted === undefined) inserts.set(key, { ...row })
-    } else if (inserted !== undefined) Object.assign(inserted, row)
-    else updates.set(key, { ...updates.get(key), ...row })
+      if (mayExist) doubtful.add(key)
+      continue
+    }
+    if (inserted !== undefined) Object.assign(inserted, row)
+    if (inserted === undefined || doubtful.has(key)) updates.set(key, { ...updates.get(key), ...row })
   }
   return { inserts: [...inserts.values()], updates: [...updates.values()] }
 }

@@ -1,6 +1,8 @@
 import { Effect, Layer } from "effect"
 import * as MemoryJournal from "../../src/actor/MemoryJournal.ts"
+import { taskTable } from "../../src/entities/Lane/TaskRow.ts"
 import { conformance } from "../conformance/Journal.ts"
+import { tenantId } from "../entities/Lane/LaneWorld.ts"
 
 conformance({
   name: "memory",
@@ -10,5 +12,7 @@ conformance({
       const epoch = (epochs.get(shardId) ?? 0) + 1
       epochs.set(shardId, epoch)
       return epoch
-    })
+    }),
+  phaseOf: (taskId) =>
+    Effect.map(MemoryJournal.MemoryStore, ({ tables }) => tables.get(taskTable)?.get(`${tenantId}/${taskId}`)?.["phase"] as string | undefined)
 })

@@ -1,13 +1,20 @@
 /** What every journal must do, whatever it is stored in. */
 import { assert, it } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
+import type { RowWrite } from "../../src/actor/Actor.ts"
 import { type ActorAddress, type Commit, type Entry, Journal } from "../../src/actor/Journal.ts"
+import { rows } from "../../src/entities/Lane/TaskRow.ts"
+import { initial } from "../../src/entities/Lane/LaneState.ts"
+import type { LaneEvent } from "../../src/schema/events/LaneEvents.ts"
+import { entityId, lane, taskSpec, tenantId } from "../entities/Lane/LaneWorld.ts"
 
 /** `grant` makes the shard's epoch one higher, as an acquiring runner would, and answers it. */
 export interface JournalCase {
   readonly name: string
   readonly layer: Layer.Layer<Journal, unknown>
   readonly grant: (shardId: string) => Effect.Effect<number, unknown, any>
+  /** A task's row. */
+  readonly phaseOf: (taskId: string) => Effect.Effect<string | undefined, unknown, any>
 }
 
 let actors = 0
@@ -42,6 +49,15 @@ const message = (address: ActorAddress, seq: number, ordinal: number) => ({
   payload: { n: ordinal }
 })
 
+const rowsOf = (event: LaneEvent) => rows(event, initial(entityId), initial(entityId))
+
+const submitted = (taskId: string): ReadonlyArray<RowWrite> => {
+  const task = taskSpec(taskId, { idIsNew: false })
+  return rowsOf({ _tag: "task.submitted", tenantId, lane, at: 1, taskId: task.taskId, phase: "pending", rank: 1, task })
+}
+const cancelled = (taskId: string): ReadonlyArray<RowWrite> =>
+  rowsOf({ _tag: "task.cancelled", tenantId, lane, at: 2, taskId: taskSpec(taskId).taskId })
+
 export const conformance = (subject: JournalCase) => {
   it.layer(subject.layer, { timeout: 120_000, excludeTestServices: true })(`${subject.name} journal`, (it) => {
     it.effect("returns entries in order with their answers", () =>
@@ -68,6 +84,18 @@ export const conformance = (subject: JournalCase) => {
         assert.strictEqual(failure.reason, "SequenceTaken")
         const loaded = yield* journal.load(address, 1)
         assert.deepStrictEqual(loaded.entries.map(({ requestId }) => requestId), ["a"])
+      }))
+
+    it.effect("applies the writes of one commit to one row in order, whether the row was there before or not", () =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        const address = newActor()
+        const epoch = yield* subject.grant(address.shardId)
+        const [old, fresh] = [`old-${address.entityId}`, `fresh-${address.entityId}`] as const
+        yield* journal.append(commit(address, epoch, [entry(1)], { rows: submitted(old) }))
+        const rows = [old, fresh].flatMap((id) => [...submitted(id), ...cancelled(id)])
+        yield* journal.append(commit(address, epoch, [entry(2)], { rows }))
+        assert.deepStrictEqual([yield* subject.phaseOf(old), yield* subject.phaseOf(fresh)], ["cancelled", "cancelled"])
       }))
 
     it.effect("refuses a request id that was recorded before", () =>

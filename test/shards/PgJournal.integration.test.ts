@@ -17,7 +17,12 @@ conformance({
         `INSERT INTO clawster_shards (shard_id, owner, epoch, acquired_at) VALUES ($1::text, 'me', 1, now())
          ON CONFLICT (shard_id) DO UPDATE SET epoch = clawster_shards.epoch + 1 RETURNING epoch::float8 AS epoch`,
         [shardId]
-      )).pipe(Effect.map((rows) => rows[0]!.epoch))
+      )).pipe(Effect.map((rows) => rows[0]!.epoch)),
+  phaseOf: (taskId) =>
+    Effect.flatMap(PgClient.PgClient, (sql) =>
+      sql.unsafe<{ phase: string }>(`SELECT phase FROM clawster_tasks WHERE task_id = $1::text`, [taskId])).pipe(
+        Effect.map(([row]) => row?.phase)
+      )
 })
 
 describe("What a journal on PostgreSQL wakes", () => {

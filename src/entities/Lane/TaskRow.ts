@@ -92,7 +92,7 @@ const insert = ({ at, phase, rank, task }: Intake, end: Partial<TaskRow> = {}): 
     updated_at: at,
     ...end
   }
-  return { table: taskTable, op: "insert", row: { ...row } }
+  return { table: taskTable, op: "insert", mayExist: task.idIsNew !== true, row: { ...row } }
 }
 
 interface About {
