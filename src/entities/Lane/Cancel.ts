@@ -14,7 +14,8 @@ import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
 import type { TaskId } from "../../schema/Ids.ts"
 import type { TaskPhase } from "../../schema/Task.ts"
 import { abort, abortMillis } from "./Attempts.ts"
-import { type Held, held, type LaneState, phaseOf } from "./LaneState.ts"
+import { evolve } from "./Evolve.ts"
+import { type Held, held, type LaneState, phaseOf, unheldPlace, waiting } from "./LaneState.ts"
 import { unheld } from "./Window.ts"
 
 export const lookupsMax = 1_024
@@ -46,7 +47,9 @@ export const cancel = (
       })
     )
   }
-  if (state.lookups.some((lookup) => lookup.taskId === taskId)) return accept([], { taskId, phase: "pending" })
+  if (state.lookups.some((lookup) => lookup.taskId === taskId && lookup.want === "cancel")) {
+    return accept([], { taskId, phase: "pending" })
+  }
   if (state.lookups.length >= lookupsMax) {
     return refuse(new Conflict({ message: `lane ${state.lane} is still looking up ${lookupsMax} tasks; try again` }))
   }
@@ -58,6 +61,7 @@ export const cancel = (
   })
 }
 
+/** `found` as it was held; what was decided before it in the same decision may have let go of it. */
 export const cancelHeld = (
   state: LaneState,
   found: Held,
@@ -67,7 +71,10 @@ export const cancelHeld = (
   const { lane, tenantId } = state
   const { taskId } = found.task.task
   const about = { tenantId, lane, taskId, at: now, ...(reason === undefined ? {} : { reason }) }
-  if (found.where !== "running") return { event: { _tag: "task.cancelled", ...about }, sends: [] }
+  if (found.where !== "running") {
+    const unheld = unheldPlace(state, found)
+    return { event: { _tag: "task.cancelled", ...about, ...(unheld === undefined ? {} : { unheld }) }, sends: [] }
+  }
   if (found.task.cancel !== undefined) return { event: undefined, sends: [] }
   return {
     event: { _tag: "lane.internal_cancel_asked", ...about, until: now + abortMillis },
@@ -89,15 +96,18 @@ export const cancelWhere = (
   const sends: Array<Outgoing> = []
   const most = Math.min(cancelsMax, Math.max(0, limit))
   let remaining = 0
+  let left = state
   for (const found of candidates(state)) {
     if (!wanted.has(phaseOf(found)) || (found.where === "running" && found.task.cancel !== undefined)) continue
     if (events.length >= most) {
       remaining++
       continue
     }
-    const { event, sends: aborts } = cancelHeld(state, found, undefined, now)
-    if (event !== undefined) events.push(event)
+    const { event, sends: aborts } = cancelHeld(left, found, undefined, now)
     sends.push(...aborts)
+    if (event === undefined) continue
+    events.push(event)
+    left = evolve(left, event)
   }
   if (wanted.has("pending")) remaining += unheld(state.pending)
   if (wanted.has("scheduled") || wanted.has("retrying")) remaining += unheld(state.scheduled)
@@ -105,7 +115,6 @@ export const cancelWhere = (
 }
 
 function* candidates(state: LaneState): Generator<Held> {
-  for (const task of state.pending.entries) yield { where: "pending", task }
-  for (const task of state.scheduled.entries) yield { where: "scheduled", task }
+  yield* waiting(state)
   for (const task of HashMap.values(state.running)) yield { where: "running", task }
 }

@@ -140,6 +140,19 @@ export const held = (state: LaneState, taskId: string): Held | undefined => {
   return scheduled === undefined ? undefined : { where: "scheduled", task: scheduled }
 }
 
+export function* waiting({ pending, scheduled }: LaneState): Generator<Held> {
+  for (const task of pending.entries) yield { where: "pending", task }
+  for (const task of scheduled.entries) yield { where: "scheduled", task }
+}
+
+export type Unheld = { readonly window: "pending" | "scheduled"; readonly order: number }
+
+/** Where the lane counts a task that it held as waiting and has let go of since; undefined while it holds it. */
+export const unheldPlace = (state: LaneState, { task, where }: Held): Unheld | undefined =>
+  where === "running" || held(state, task.task.taskId) !== undefined
+    ? undefined
+    : { window: where, order: where === "pending" ? task.rank : (task.notBefore ?? 0) }
+
 export const phaseOf = (found: Held): TaskPhase =>
   found.where === "scheduled" ? scheduledPhase(found.task) : found.where
 

@@ -27,9 +27,12 @@ export const replay = (
   }
   const wanted = [...new Set(taskIds)]
   const known = wanted.flatMap((taskId) => dead.get(taskId) ?? [])
+  const underWay = new Set(state.lookups.flatMap(({ taskId, want }) => (want === "replay" ? [taskId] : [])))
+  const unknown = wanted.filter((taskId) => !dead.has(taskId))
+  const asked = unknown.filter((taskId) => underWay.has(taskId))
   const room = unheld(state.dead) === 0 ? 0 : lookupsMax - state.lookups.length
-  const sought = wanted.filter((taskId) => !dead.has(taskId)).slice(0, room)
-  if (known.length + sought.length === 0) {
+  const sought = unknown.filter((taskId) => !underWay.has(taskId)).slice(0, room)
+  if (known.length + asked.length + sought.length === 0) {
     return refuse(
       new NotFound({
         kind: "task",
@@ -44,7 +47,7 @@ export const replay = (
   if (lookups.length > 0) {
     events.push({ _tag: "lane.internal_lookup_asked", tenantId, lane, at: now, lookups })
   }
-  return accept(events, { replayed: [...known.map(({ taskId }) => taskId), ...sought] })
+  return accept(events, { replayed: [...known.map(({ taskId }) => taskId), ...asked, ...sought] })
 }
 
 export const replayed = (

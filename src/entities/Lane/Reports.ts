@@ -5,7 +5,8 @@ import type { DeadTask, LaneEvent, Lookup, WaitingTask } from "../../schema/even
 import type { TaskId } from "../../schema/Ids.ts"
 import type { TaskPhase } from "../../schema/Task.ts"
 import { cancelHeld } from "./Cancel.ts"
-import { held, type LaneState } from "./LaneState.ts"
+import { evolve } from "./Evolve.ts"
+import { held, type LaneState, type Unheld } from "./LaneState.ts"
 import { replayed } from "./Replay.ts"
 
 /**
@@ -99,7 +100,10 @@ const placeOf = ({ notBefore = 0, phase, rank }: FoundRow) => {
   }
 }
 
-/** Answers the lookups it can; those whose row may have moved stay, and are read again. */
+/**
+ * Answers the lookups it can; those whose row may have moved stay, and are read again. So does another lookup of a task that one has moved, and each is decided on what
+ * those before it leave in the windows.
+ */
 export const found = (
   state: LaneState,
   report: Extract<Report, { readonly _tag: "Found" }>,
@@ -109,18 +113,28 @@ export const found = (
   const rows = new Map(report.rows.map((row) => [row.task.taskId, row]))
   const events: Array<LaneEvent> = []
   const sends: Array<Outgoing> = []
-  const done: Array<TaskId> = []
+  const done = new Set<TaskId>()
+  const moved = new Set<TaskId>()
+  const lookups: Array<Lookup> = []
+  let left = state
   for (const lookup of state.lookups) {
-    const row = rows.get(lookup.taskId)
+    const { taskId } = lookup
+    if (moved.has(taskId)) {
+      lookups.push(lookup)
+      continue
+    }
     const answer =
-      answerKnown(state, lookup, now) ??
-      (asked.has(lookup.taskId) ? answerRow(state, lookup, row, report.asOf, now) : undefined)
+      answerKnown(left, lookup, now) ??
+      (asked.has(taskId) ? answerRow(state, lookup, rows.get(taskId), report.asOf, now) : undefined)
     if (answer === undefined) continue
-    done.push(lookup.taskId)
+    done.add(taskId)
+    if (answer.events.length > 0) moved.add(taskId)
     events.push(...answer.events)
     sends.push(...answer.sends)
+    left = answer.events.reduce(evolve, left)
   }
-  if (done.length > 0) events.push({ _tag: "lane.internal_lookup_done", ...ofLane(state, now), taskIds: done })
+  if (done.size > 0) events.push({ _tag: "lane.internal_lookup_done", ...ofLane(state, now), taskIds: [...done] })
+  if (lookups.length > 0) events.push({ _tag: "lane.internal_lookup_asked", ...ofLane(state, now), lookups })
   return note(events, sends)
 }
 
@@ -194,7 +208,7 @@ export const deadlineExceeded = (
   taskId: TaskId,
   deadlineAt: number,
   now: number,
-  unheld?: { readonly window: "pending" | "scheduled"; readonly order: number }
+  unheld?: Unheld
 ): LaneEvent => ({
   _tag: "task.failed",
   ...ofLane(state, now),

@@ -4,9 +4,10 @@
  */
 import type { DecideContext, Decision, Timer } from "../../actor/Actor.ts"
 import { note } from "../../actor/Actor.ts"
-import type { LaneEvent, WaitingTask } from "../../schema/events/LaneEvents.ts"
+import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
 import { settleLost } from "./Attempts.ts"
-import type { LaneState } from "./LaneState.ts"
+import { evolve } from "./Evolve.ts"
+import { type LaneState, unheldPlace, waiting } from "./LaneState.ts"
 import { deadlineExceeded } from "./Reports.ts"
 import { unheld } from "./Window.ts"
 
@@ -54,10 +55,16 @@ const expire = (state: LaneState, { now }: DecideContext): Decision<LaneEvent, v
   const { lane, pending, scheduled, tenantId } = state
   const events: Array<LaneEvent> = []
   let next = Infinity
-  for (const { task } of heldWaiting(state)) {
-    const { deadlineAt = Infinity, taskId } = task
-    if (deadlineAt > now || events.length >= batchMax) next = Math.min(next, deadlineAt)
-    else events.push(deadlineExceeded(state, taskId, deadlineAt, now))
+  let left = state
+  for (const found of waiting(state)) {
+    const { deadlineAt = Infinity, taskId } = found.task.task
+    if (deadlineAt > now || events.length >= batchMax) {
+      next = Math.min(next, deadlineAt)
+      continue
+    }
+    const failed = deadlineExceeded(state, taskId, deadlineAt, now, unheldPlace(left, found))
+    events.push(failed)
+    left = evolve(left, failed)
   }
   const hasRows = unheld(pending) + unheld(scheduled) > 0
   events.push({
@@ -69,9 +76,4 @@ const expire = (state: LaneState, { now }: DecideContext): Decision<LaneEvent, v
     sweep: hasRows
   })
   return note(events)
-}
-
-function* heldWaiting({ pending, scheduled }: LaneState): Generator<WaitingTask> {
-  yield* pending.entries
-  yield* scheduled.entries
 }

@@ -244,6 +244,32 @@ describe("starting tasks", () => {
     assert.strictEqual(lane.attempts.size, 901)
   })
 
+  it("gets through to tasks behind a few that no instance can take and that fill the window with their text", () => {
+    const lane = world()
+    const heavy = { payload: { message: "x".repeat(200_000) }, hints: { requiredCapabilities: ["none"] } }
+    submit(lane, range(25, "stuck"), heavy)
+    lane.advance(1)
+    submit(lane, range(30, "free"))
+    lane.settle()
+    lane.check()
+    assert.isTrue(range(30, "free").every((id) => phase(lane, id) === "running"))
+  })
+
+  it("comes to rest, and starts what can run, when all that is left behind its gap has started", () => {
+    const lane = world()
+    submit(lane, range(512, "stuck"), { hints: { requiredCapabilities: ["none"] } })
+    lane.advance(1)
+    submit(lane, range(300, "free"))
+    lane.settle()
+    submit(lane, ["urgent"], { hints: { requiredCapabilities: ["none"] }, priority: "critical" })
+    for (let turn = 0; turn < 10; turn++) {
+      for (const runKey of [...lane.attempts.keys()]) lane.end(runKey, done)
+      lane.settle()
+      lane.check()
+    }
+    assert.strictEqual(lane.state.completed, 300)
+  })
+
   it("does not look further back while no instance could take a task that asks for nothing", () => {
     const lane = world([])
     submit(lane, range(900))
@@ -304,6 +330,26 @@ describe("the end of an attempt", () => {
     })
     lane.end("a.4", done)
     assert.strictEqual(phase(lane, "a"), "completed")
+  })
+
+  it("is replayed once when it lies behind the dead letters held and is asked for twice, and another stays replayable", () => {
+    const lane = world([instanceStatus("i1", { maxConcurrentTasks: 2_000 })])
+    lane.configure({ concurrency: 2_000 })
+    submit(lane, range(1_002), { retry: { maxAttempts: 1, backoffMillis: 100, maxBackoffMillis: 100 } })
+    lane.settle()
+    for (const id of range(1_002)) {
+      lane.advance(1)
+      lane.end(`${id}.1`, failed(true))
+    }
+    lane.settle()
+    assert.deepStrictEqual(lane.replay("t1000"), { replayed: [TaskId.make("t1000")] })
+    assert.deepStrictEqual(lane.replay("t1000"), { replayed: [TaskId.make("t1000")] })
+    lane.settle()
+    lane.check()
+    assert.strictEqual(phase(lane, "t1000"), "running")
+    assert.deepStrictEqual(lane.replay("t1001"), { replayed: [TaskId.make("t1001")] })
+    lane.settle()
+    assert.strictEqual(phase(lane, "t1001"), "running")
   })
 
   it("is taken for lost when nothing is heard, and aborted", () => {
@@ -402,6 +448,36 @@ describe("cancelling", () => {
     lane.settle()
     assert.strictEqual(phase(lane, last), "completed")
     assert.strictEqual(lane.state.lookups.length, 0)
+  })
+
+  it("counts right what it cancels on both sides of a gap", () => {
+    const lane = world()
+    submit(lane, range(900), { hints: { requiredCapabilities: ["none"] } })
+    lane.settle()
+    assert.isNotNull(lane.state.pending.gap)
+    lane.cancelWhere(["pending"], 1_000)
+    lane.check()
+    lane.settle()
+    lane.check()
+  })
+
+  it("counts right what misses its deadline on both sides of a gap", () => {
+    const lane = world()
+    const [first, ...rest] = range(900).map((id, index) =>
+      taskSpec(id, {
+        hints: { requiredCapabilities: ["none"] },
+        ...(index % 16 === 0 ? {} : { deadlineAt: lane.now + 1_000 })
+      })
+    )
+    lane.submit(first!, ...rest)
+    lane.settle()
+    assert.isNotNull(lane.state.pending.gap)
+    for (let turn = 0; turn < 8; turn++) {
+      lane.advance(1_000)
+      lane.check()
+      lane.settle()
+    }
+    assert.strictEqual(lane.state.failed, 843)
   })
 
   it("cancels by phase, a limit at a time, until none is left", () => {
