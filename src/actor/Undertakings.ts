@@ -35,8 +35,8 @@ export class Undertakings {
 
   /** Relays what is in the outbox, and has the wanted activities under way and no others. */
   begin(outbox: ReadonlyArray<OutboxMessage>, again: boolean, wanted: ReadonlyArray<any>): Effect.Effect<void> {
+    this.#isBeginning = true
     return Effect.gen({ self: this }, function*() {
-      this.#isBeginning = true
       for (const relay of this.#pump.offer(outbox, again)) yield* this.fork(relay)
       yield* this.#activities.sync(wanted)
       const hold = this.#hold.settle(this.#isBusy)

@@ -7,7 +7,7 @@ import { type InstanceActivity, InstanceActor } from "./InstanceActor.ts"
 import { LinkBoard } from "./LinkBoard.ts"
 import { type InstanceSelf, runAttempt } from "./RunAttempt.ts"
 import { abortAtGateway, steerAtGateway } from "./RunInterventions.ts"
-import { cleanUp, stopGateway, supervise } from "./Supervise.ts"
+import { keepClean, stopGateway, supervise } from "./Supervise.ts"
 
 const performWith =
   (board: LinkBoard) =>
@@ -19,7 +19,7 @@ const performWith =
       case "Stop":
         return stopGateway(activity.start, self)
       case "CleanUp":
-        return Effect.asVoid(cleanUp(self))
+        return keepClean(self)
       case "Run":
         return runAttempt(activity.runId, self, post)
       case "Abort":

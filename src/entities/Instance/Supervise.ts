@@ -2,7 +2,7 @@
  * Keeps one gateway: starts or adopts it, links to it, and reports what becomes of it until it is no longer wanted. It
  * decides nothing: whether to restart, and when, is the actor's.
  */
-import { Clock, Effect, HashMap, type Scope } from "effect"
+import { Clock, Effect, HashMap, Schedule, type Scope } from "effect"
 import {
   type DriverError,
   type InstanceDriver,
@@ -88,18 +88,28 @@ const mayPass = ({ reason }: GatewayError): boolean =>
 
 /** Stops the gateway and says so; tried again while it may help, for as long as the actor waits. */
 export const stopGateway = Effect.fnUntraced(function* (start: number, self: InstanceSelf) {
-  const { record } = yield* self.state
-  if (record === undefined) return
-  const stopped = yield* cleanUp(self)
-  if (stopped === undefined) return yield* tell(self, { _tag: "Stopped", start })
-  if (stopped.reason === "StaleOwner") return yield* Effect.never
-  yield* tell(self, { _tag: "StopFailed", start, reason: describe(stopped) })
+  while ((yield* self.state).record !== undefined) {
+    const stopped = yield* cleanUp(self)
+    if (stopped?.reason === "StaleOwner") return yield* Effect.never
+    yield* tell(self, stopped === undefined ? { _tag: "Stopped", start } : { _tag: "StopFailed", start, reason: describe(stopped) })
+    yield* Effect.sleep(stopPause)
+  }
 })
+
+/** Whoever still wants it after it was told is another who wants the same: the actor may leave a state and come back to it in one commit. */
+const stopPause = "5 seconds"
+
+/** Stops what is left of a gateway for as long as something may be: it would run on with nobody to watch it. */
+export const keepClean = (self: InstanceSelf) =>
+  cleanUp(self).pipe(
+    Effect.repeat({ while: (error) => error?.retryable === true, schedule: Schedule.spaced("30 seconds") }),
+    Effect.asVoid
+  )
 
 const stopTries = 5
 
 /** Stops what may be left of the gateway. Undefined: nothing is. */
-export const cleanUp = Effect.fnUntraced(function* (
+const cleanUp = Effect.fnUntraced(function* (
   self: InstanceSelf
 ): Effect.fn.Return<DriverError | undefined, never, InstanceDrivers> {
   const { record } = yield* self.state
