@@ -83,7 +83,7 @@ const kill: Phase = {
 
 const freeze: Phase = {
   name: "freeze",
-  what: "SIGSTOP of one runner for twice the lease, then SIGCONT",
+  what: "SIGSTOP of one runner until its shards are taken and for twice the lease more, then SIGCONT",
   run: (field) =>
     Effect.gen(function*() {
       const [victim] = yield* byHoldings(field.world.runners)

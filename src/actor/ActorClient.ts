@@ -33,8 +33,8 @@ export type ActorClient<Rpcs extends Rpc.Any> = (entityId: string) => Calls<Rpcs
 const defaultTimeoutMillis = 30_000
 const attemptTimeoutMillis = 10_000
 /**
- * Calls of one client that wait for an actor which is not at hand: it is being loaded, moves, or its store is away. Each is tried again and again, which
- * costs more than a call that is answered: with tens of thousands a process would have no time left to hear answers.
+ * Calls of one client that are sent by the cluster's own delivery, or tried again: mostly to an actor which is not at hand, since it is being loaded, moves, or its
+ * store is away. Each costs more than a call that is answered at once: with tens of thousands a process would have no time left to hear answers.
  */
 export const waitingCalls = 2_048
 

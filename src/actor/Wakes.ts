@@ -11,7 +11,7 @@ import { type ActorAddress, Journal } from "./Journal.ts"
 import { Ownership } from "./Ownership.ts"
 
 export interface WakesOptions {
-  /** How often the store is read, and how far ahead. A timer armed on another runner is late by at most this. */
+  /** How often the store is read, twice as far ahead. A timer armed on another runner is late by at most this. */
   readonly sweepEvery: Duration.Input
 }
 

@@ -19,7 +19,7 @@ import * as Settings from "./Settings.ts"
 const commandOf = (text: string): Command =>
   (text.startsWith("[") ? JSON.parse(text) : text.trim().split(/\s+/)) as Command
 
-/** The managed install when it was asked for or is there already; else what is found on PATH. */
+/** The command that was given; else the managed install, where a version was asked for; else what is found on PATH. */
 const launcher = Effect.fnUntraced(function*() {
   const { command, home, path, version } = yield* Settings.drivers
   if (Option.isSome(command)) {

@@ -17,7 +17,7 @@ import { Duration, Option } from "effect"
 import { RunnerAddress, ShardingConfig } from "effect/cluster"
 import { defaultPlacement, type Placement } from "../schema/Ids.ts"
 
-/** Stored in every shard id, so the same for every runner and for ever. */
+/** Decides which shard an actor is in, so the same for every runner and for ever. */
 export const shardsPerGroup = 300
 
 export interface ClusterOptions {

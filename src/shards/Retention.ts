@@ -1,6 +1,6 @@
 /**
  * Keeps the tables from growing for ever. Journal entries go when a snapshot has passed them and they are older than the history kept; ended tasks,
- * answered messages and idempotency keys when they are. What is removed can no longer be read on the feed, and a request id or a message's primary key
+ * answered messages and idempotency keys when they are. Dead letters stay until they are replayed. What is removed can no longer be read on the feed, and a request id or a message's primary key
  * that old is new again.
  *
  * Every runner tries; an advisory lock lets one through at a time. Deletes are small, with a pause after each as long as it took, so that they leave commits
