@@ -86,6 +86,9 @@ const mayPass = ({ reason }: GatewayError): boolean =>
   reason !== "ProtocolMismatch" &&
   reason !== "MissingScope"
 
+/** Whoever still wants it after it was told is another who wants the same: the actor may leave a state and come back to it in one commit. */
+const stopPause = "5 seconds"
+
 /** Stops the gateway and says so; tried again while it may help, for as long as the actor waits. */
 export const stopGateway = Effect.fnUntraced(function* (start: number, self: InstanceSelf) {
   while ((yield* self.state).record !== undefined) {
@@ -95,9 +98,6 @@ export const stopGateway = Effect.fnUntraced(function* (start: number, self: Ins
     yield* Effect.sleep(stopPause)
   }
 })
-
-/** Whoever still wants it after it was told is another who wants the same: the actor may leave a state and come back to it in one commit. */
-const stopPause = "5 seconds"
 
 /** Stops what is left of a gateway for as long as something may be: it would run on with nobody to watch it. */
 export const keepClean = (self: InstanceSelf) =>
