@@ -2,7 +2,7 @@
  * What is done to a run under way: it is aborted, or a message is put into it. Both end by themselves, whatever the
  * gateway does.
  */
-import { Effect, Option } from "effect"
+import { Effect, HashMap, Option } from "effect"
 import type { GatewayLink } from "../../openclaw/GatewayLink.ts"
 import { abortLinkWait } from "./InstancePolicy.ts"
 import type { Run } from "./InstanceState.ts"
@@ -24,13 +24,23 @@ export const sendKeys = (runs: Iterable<Run>): ReadonlySet<string> => {
   return keys
 }
 
+/**
+ * What to abort at the gateway. A run that the gateway did not end in its time may never have begun, because something else holds its session there: a message that was
+ * to steer and became a turn of its own has no limit of ours. So the whole session is aborted, unless another run of ours is in it.
+ */
+const abortedKey = ({ abort, attempt, runId }: Run, runs: Iterable<Run>): string | undefined => {
+  const isShared = [...runs].some((other) => other.runId !== runId && other.attempt.sessionKey === attempt.sessionKey)
+  return abort?.cause === "timeout" && !isShared ? undefined : runId
+}
+
 /** The gateway is told if it can be reached; the run ends in either case. */
 export const abortAtGateway = Effect.fnUntraced(function* (runId: string, self: InstanceSelf, post: LinkPost) {
   const run = yield* runOf(self, runId)
   if (run === undefined) return
   const link = yield* Effect.timeoutOption(post.connected, abortLinkWait)
   if (Option.isSome(link)) {
-    yield* link.value.abort(run.attempt.sessionKey, runId).pipe(
+    const { runs } = yield* self.state
+    yield* link.value.abort(run.attempt.sessionKey, abortedKey(run, HashMap.values(runs))).pipe(
       Effect.timeout(requestLimit),
       Effect.tapError((error) => Effect.logWarning("A run could not be aborted at its gateway", error)),
       Effect.ignore

@@ -194,6 +194,29 @@ describe("Instance runs", () => {
     }).pipe(withInstances())
   )
 
+  it.effect("is held up once, not for ever, by a message that hangs at the gateway as a turn of its own", () =>
+    Effect.gen(function* () {
+      const client = yield* started("a")
+      const fleet = yield* SimulatedFleet
+      const { origin, sessionKey } = attempt("t1", "")
+      yield* client.Execute({ attempt: attempt("t1", "[[hang]] one") })
+      yield* until(
+        "the turn runs",
+        Effect.map(fleet.snapshot("a"), ({ active }) => active === 1)
+      )
+      yield* client.Steer({ sessionKey, runKey: "s1.steer", message: "[[hang]] two", queueMode: "collect", origin })
+      yield* untilTold(1)
+      yield* client.AbortAttempt({ runKey: "t1.1", origin })
+      yield* untilTold(2)
+      yield* client.Execute({ attempt: attempt("t2", "three", { sessionKey, timeoutMillis: 2_000 }) })
+      yield* untilTold(3)
+      assert.deepInclude(((yield* told)[2]!.outcome as any).error, { code: "AttemptTimeout", retryable: true })
+      yield* client.Execute({ attempt: attempt("t3", "four", { sessionKey, timeoutMillis: 2_000 }) })
+      yield* untilTold(4)
+      assert.deepInclude((yield* told)[3]!.outcome, { _tag: "completed" })
+    }).pipe(withInstances())
+  )
+
   it.effect("tells a provider's refusal from its failure", () =>
     Effect.gen(function* () {
       const client = yield* started("a")
