@@ -80,6 +80,7 @@ export class Database {
   readonly #world: World
   readonly #network: Network
   readonly #random: Prng
+  readonly #struck = new WeakSet<StoreCondition>()
 
   constructor(world: World, network: Network, plant: StorePlant) {
     this.#world = world
@@ -154,11 +155,14 @@ export class Database {
     return this.#strike(host, "slow") === undefined ? base : base + this.#random.between(...slowMillis)
   }
 
+  /** The first statement that a condition meets is struck for sure: in a quiet moment there may be few others. */
   #strike(host: Host, trouble: StoreTrouble): StoreTrouble | undefined {
     for (const condition of this.conditions) {
       if (condition.trouble !== trouble) continue
       if (condition.from !== undefined && condition.from !== host.name) continue
-      if (condition.probability < 1 && !this.#random.chance(condition.probability)) continue
+      const isFirst = !this.#struck.has(condition)
+      this.#struck.add(condition)
+      if (!isFirst && condition.probability < 1 && !this.#random.chance(condition.probability)) continue
       condition.seen()
       return trouble
     }
