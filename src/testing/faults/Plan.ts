@@ -79,7 +79,8 @@ const draw = (kind: FaultKind, at: number, random: Prng, setting: Setting, optio
 /** The two ends that must be there for a fault to be felt; none for those that are felt by whoever is there. */
 const linkOf = (fault: Fault): ReadonlyArray<string> => {
   if (fault.kind === "partition" || fault.kind === "network") return [fault.from, fault.to]
-  return fault.kind === "store" && fault.from !== undefined ? [fault.from, databaseNode] : []
+  if (fault.kind !== "store") return []
+  return fault.from === undefined ? [databaseNode] : [fault.from, databaseNode]
 }
 
 export const plan = (random: Prng, setting: Setting, options: PlanOptions): ReadonlyArray<Fault> => {
@@ -107,7 +108,9 @@ export const plan = (random: Prng, setting: Setting, options: PlanOptions): Read
     const from = Math.max(at, ...needs.map(busy))
     if (endOf(fault) < from + feltMillis && needs.some((node) => busy(node) > at)) continue
     const link = [...needs].sort().join(" ")
-    if ((heldUntil.get(link) ?? 0) > at) continue
+    /** What is done to the store for all holds it for each. */
+    const held = fault.kind === "store" ? [link, databaseNode] : [link]
+    if (held.some((key) => (heldUntil.get(key) ?? 0) > at)) continue
     if (needs.length > 0) heldUntil.set(link, endOf(fault))
     for (const node of needs) neededUntil.set(node, Math.max(neededUntil.get(node) ?? 0, from + feltMillis))
     faults.push(fault)
