@@ -62,6 +62,8 @@ interface Waiting {
   readonly demands: string
   /** Since when it waits, Unix milliseconds. */
   readonly since: number
+  /** Unix milliseconds from which it may not start any more. */
+  readonly until: number
 }
 
 /** A start is chosen before it is committed: who came to wait in between was not overtaken. */
@@ -78,8 +80,9 @@ const compareStart = (
   at: number,
   waiting: ReadonlyMap<string, Waiting>
 ) => {
-  for (const [other, { demands, rank, since }] of waiting) {
-    if (other !== taskId && demands === started.demands && rank < started.rank && at - since > graceMillis) {
+  for (const [other, { demands, rank, since, until }] of waiting) {
+    const couldStart = demands === started.demands && at - since > graceMillis && at < until
+    if (other !== taskId && couldStart && rank < started.rank) {
       return [{ invariant: "I7", message: `${lane} started ${taskId} before ${other}, which ranks before it` }]
     }
   }
@@ -97,7 +100,8 @@ export const watchPriority = (): Watch => {
     for (const event of row.events) {
       const key = `${row.entityId} ${event["taskId"]}`
       if (event._tag === "task.submitted") {
-        known.set(key, { rank: event["rank"], demands: demandsOf(event["task"]), since: row.at })
+        const { deadlineAt: until = Infinity } = event["task"]
+        known.set(key, { rank: event["rank"], demands: demandsOf(event["task"]), since: row.at, until })
         if (event["phase"] === "pending") waiting.set(event["taskId"], known.get(key)!)
       }
       if (event._tag === "task.requeued" && known.has(key)) waiting.set(event["taskId"], { ...known.get(key)!, since: row.at })

@@ -83,12 +83,16 @@ describe("checkers fire on a planted bug and pass a sound history", () => {
   })
 
   it("I7: a task that starts before one which ranks before it", () => {
-    const submitted = (taskId: string, rank: number) =>
-      row([event("task.submitted", { taskId, rank, phase: "pending", task: {} })])
+    const submitted = (taskId: string, rank: number, task = {}) =>
+      row([event("task.submitted", { taskId, rank, phase: "pending", task })])
     const started = (taskId: string) => row([event("task.started", { taskId })], { at: seq + 60_000 })
     const both = [submitted("a", 1), submitted("b", 2)]
     assert.deepStrictEqual(priority([...both, started("a"), started("b")]), [])
     assert.deepStrictEqual(found(priority([...both, started("b")])), ["I7"])
+    const late = [submitted("a", 1, { deadlineAt: seq + 60_000 }), submitted("b", 2)]
+    assert.deepStrictEqual(priority([...late, started("b")]), [])
+    const early = [submitted("a", 1, { deadlineAt: seq + 90_000 }), submitted("b", 2)]
+    assert.deepStrictEqual(found(priority([...early, started("b")])), ["I7"])
   })
 
   it("I12: a feed that skips, repeats or swaps", () => {
