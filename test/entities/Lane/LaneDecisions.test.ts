@@ -30,6 +30,19 @@ const range = (count: number, prefix = "t") => Array.from({ length: count }, (_,
 const phase = (of: LaneWorld, taskId: string) => of.rows.get(taskId)?.phase
 const outcomes = (answers: ReadonlyArray<SubmitOutcome>) => answers.map(({ outcome }) => outcome)
 
+const withDeadLetters = (count: number): LaneWorld => {
+  const lane = world([instanceStatus("i1", { maxConcurrentTasks: 2_000 })])
+  lane.configure({ concurrency: 2_000 })
+  submit(lane, range(count), { retry: { maxAttempts: 1, backoffMillis: 100, maxBackoffMillis: 100 } })
+  lane.settle()
+  for (const id of range(count)) {
+    lane.advance(1)
+    lane.end(`${id}.1`, failed(true))
+  }
+  lane.settle()
+  return lane
+}
+
 describe("submitting to a lane", () => {
   it("writes a whole row and answers for each task", () => {
     const lane = world()
@@ -333,15 +346,7 @@ describe("the end of an attempt", () => {
   })
 
   it("is replayed once when it lies behind the dead letters held and is asked for twice, and another stays replayable", () => {
-    const lane = world([instanceStatus("i1", { maxConcurrentTasks: 2_000 })])
-    lane.configure({ concurrency: 2_000 })
-    submit(lane, range(1_002), { retry: { maxAttempts: 1, backoffMillis: 100, maxBackoffMillis: 100 } })
-    lane.settle()
-    for (const id of range(1_002)) {
-      lane.advance(1)
-      lane.end(`${id}.1`, failed(true))
-    }
-    lane.settle()
+    const lane = withDeadLetters(1_002)
     assert.deepStrictEqual(lane.replay("t1000"), { replayed: [TaskId.make("t1000")] })
     assert.deepStrictEqual(lane.replay("t1000"), { replayed: [TaskId.make("t1000")] })
     lane.settle()
@@ -350,6 +355,18 @@ describe("the end of an attempt", () => {
     assert.deepStrictEqual(lane.replay("t1001"), { replayed: [TaskId.make("t1001")] })
     lane.settle()
     assert.strictEqual(phase(lane, "t1001"), "running")
+  })
+
+  it("is cancelled when that is asked while its replay is looked up", () => {
+    const lane = withDeadLetters(1_002)
+    submit(lane, range(900, "stuck"), { hints: { requiredCapabilities: ["none"] } })
+    lane.settle()
+    lane.replay("t1000")
+    assert.deepInclude(lane.cancel("t1000"), { phase: "pending" })
+    lane.configure({ paused: true })
+    lane.settle()
+    assert.strictEqual(phase(lane, "t1000"), "cancelled")
+    lane.check()
   })
 
   it("is taken for lost when nothing is heard, and aborted", () => {
