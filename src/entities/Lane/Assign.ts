@@ -1,6 +1,6 @@
 /** Starts what the router has placed. The signal proposes, from a state that may be older; what no longer holds is passed over. */
 import { HashMap } from "effect"
-import { type DecideContext, type Decision, note, type Outgoing } from "../../actor/Actor.ts"
+import type { DecideContext, Decision } from "../../actor/Actor.ts"
 import { send } from "../../actor/Send.ts"
 import type { Attempt } from "../../rpc/AttemptRpcs.ts"
 import type { LaneEvent, Wait, WaitingTask } from "../../schema/events/LaneEvents.ts"
@@ -14,7 +14,7 @@ import {
 } from "../../schema/Ids.ts"
 import { Instance } from "../Instance.ts"
 import { graceMillis } from "./Attempts.ts"
-import { evolve } from "./Evolve.ts"
+import { draft } from "./Evolve.ts"
 import { type LaneState, pendingBounds, startsAllowed } from "./LaneState.ts"
 import { find } from "./Window.ts"
 
@@ -34,29 +34,25 @@ export interface Assign {
 
 /** Each start is decided on what the starts before it leave: by one of them the window may have let go of a task that waits further back. */
 export const assign = (state: LaneState, signal: Assign, { now }: DecideContext): Decision<LaneEvent, void, never> => {
-  const events: Array<LaneEvent> = []
-  const sends: Array<Outgoing> = []
   const { lane, tenantId } = state
-  let left = state
+  const change = draft(state)
   for (const pick of signal.picks) {
-    if (!mayStart(left, now)) break
-    const entry = find(left.pending, pendingBounds, pick.taskId)
+    if (!mayStart(change.state, now)) break
+    const entry = find(change.state.pending, pendingBounds, pick.taskId)
     if (entry === undefined || (entry.task.deadlineAt ?? Infinity) <= now) continue
     const attempt = entry.attempt + 1
     const until = now + entry.task.timeoutMillis + graceMillis
-    const started: LaneEvent = { _tag: "task.started", tenantId, lane, at: now, attempt, until, ...pick }
-    left = evolve(left, started)
-    events.push(started)
-    sends.push(
+    change.emit({ _tag: "task.started", tenantId, lane, at: now, attempt, until, ...pick })
+    change.send(
       send(Instance, instanceEntityId(pick.placement, pick.instanceId), "Execute", {
         attempt: attemptOf(state, entry, attempt)
       })
     )
   }
   if (signal.parked !== undefined) {
-    events.push({ _tag: "lane.internal_parked", tenantId, lane, at: now, ...signal.parked })
+    change.emit({ _tag: "lane.internal_parked", tenantId, lane, at: now, ...signal.parked })
   }
-  return note(events, sends)
+  return change.accept(undefined)
 }
 
 const mayStart = (state: LaneState, now: number): boolean =>

@@ -14,7 +14,7 @@ import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
 import type { TaskId } from "../../schema/Ids.ts"
 import type { TaskPhase } from "../../schema/Task.ts"
 import { abort, abortMillis } from "./Attempts.ts"
-import { evolve } from "./Evolve.ts"
+import { draft } from "./Evolve.ts"
 import { type Held, held, type LaneState, phaseOf, unheldPlace, waiting } from "./LaneState.ts"
 import { unheld } from "./Window.ts"
 
@@ -92,26 +92,22 @@ export const cancelWhere = (
   { now }: DecideContext
 ): Decision<LaneEvent, { readonly cancelled: number; readonly remaining: number }, never> => {
   const wanted = new Set(phases)
-  const events: Array<LaneEvent> = []
-  const sends: Array<Outgoing> = []
+  const change = draft(state)
   const most = Math.min(cancelsMax, Math.max(0, limit))
   let remaining = 0
-  let left = state
   for (const found of candidates(state)) {
     if (!wanted.has(phaseOf(found)) || (found.where === "running" && found.task.cancel !== undefined)) continue
-    if (events.length >= most) {
+    if (change.events.length >= most) {
       remaining++
       continue
     }
-    const { event, sends: aborts } = cancelHeld(left, found, undefined, now)
-    sends.push(...aborts)
-    if (event === undefined) continue
-    events.push(event)
-    left = evolve(left, event)
+    const { event, sends } = cancelHeld(change.state, found, undefined, now)
+    if (event !== undefined) change.emit(event)
+    sends.forEach((message) => change.send(message))
   }
   if (wanted.has("pending")) remaining += unheld(state.pending)
   if (wanted.has("scheduled") || wanted.has("retrying")) remaining += unheld(state.scheduled)
-  return accept(events, { cancelled: events.length, remaining }, sends)
+  return change.accept({ cancelled: change.events.length, remaining })
 }
 
 function* candidates(state: LaneState): Generator<Held> {

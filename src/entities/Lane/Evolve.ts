@@ -1,5 +1,6 @@
 /** Folds an event of the lane into its state. Decides nothing. */
 import { HashMap } from "effect"
+import { Draft } from "../../actor/Draft.ts"
 import type { LaneEvent, LaneEventOf, WaitingTask } from "../../schema/events/LaneEvents.ts"
 import { deadOps, type LaneState, levelAt, pendingOps, type RunningTask, runningOf, scheduledOps } from "./LaneState.ts"
 import * as Shares from "./Shares.ts"
@@ -236,3 +237,5 @@ export const evolve = (state: LaneState, event: LaneEvent): LaneState => {
       return { ...state, sweep: state.sweep + 1, deadline: earlier(state.deadline, event.next ?? undefined) }
   }
 }
+
+export const draft = (state: LaneState): Draft<LaneState, LaneEvent> => new Draft(evolve, state)

@@ -5,7 +5,7 @@ import type { DeadTask, LaneEvent, Lookup, WaitingTask } from "../../schema/even
 import type { TaskId } from "../../schema/Ids.ts"
 import type { TaskPhase } from "../../schema/Task.ts"
 import { cancelHeld } from "./Cancel.ts"
-import { evolve } from "./Evolve.ts"
+import { draft } from "./Evolve.ts"
 import { held, type LaneState, type Unheld } from "./LaneState.ts"
 import { replayed } from "./Replay.ts"
 
@@ -111,12 +111,10 @@ export const found = (
 ): Decision<LaneEvent, void, never> => {
   const asked = new Set(report.asked)
   const rows = new Map(report.rows.map((row) => [row.task.taskId, row]))
-  const events: Array<LaneEvent> = []
-  const sends: Array<Outgoing> = []
+  const change = draft(state)
   const done = new Set<TaskId>()
   const moved = new Set<TaskId>()
   const lookups: Array<Lookup> = []
-  let left = state
   for (const lookup of state.lookups) {
     const { taskId } = lookup
     if (moved.has(taskId)) {
@@ -124,18 +122,17 @@ export const found = (
       continue
     }
     const answer =
-      answerKnown(left, lookup, now) ??
+      answerKnown(change.state, lookup, now) ??
       (asked.has(taskId) ? answerRow(state, lookup, rows.get(taskId), report.asOf, now) : undefined)
     if (answer === undefined) continue
     done.add(taskId)
     if (answer.events.length > 0) moved.add(taskId)
-    events.push(...answer.events)
-    sends.push(...answer.sends)
-    left = answer.events.reduce(evolve, left)
+    answer.events.forEach((event) => change.emit(event))
+    answer.sends.forEach((message) => change.send(message))
   }
-  if (done.size > 0) events.push({ _tag: "lane.internal_lookup_done", ...ofLane(state, now), taskIds: [...done] })
-  if (lookups.length > 0) events.push({ _tag: "lane.internal_lookup_asked", ...ofLane(state, now), lookups })
-  return note(events, sends)
+  if (done.size > 0) change.emit({ _tag: "lane.internal_lookup_done", ...ofLane(state, now), taskIds: [...done] })
+  if (lookups.length > 0) change.emit({ _tag: "lane.internal_lookup_asked", ...ofLane(state, now), lookups })
+  return change.accept(undefined)
 }
 
 interface Answer {

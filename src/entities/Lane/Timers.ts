@@ -6,7 +6,7 @@ import type { DecideContext, Decision, Timer } from "../../actor/Actor.ts"
 import { note } from "../../actor/Actor.ts"
 import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
 import { settleLost } from "./Attempts.ts"
-import { evolve } from "./Evolve.ts"
+import { draft } from "./Evolve.ts"
 import { type LaneState, unheldPlace, waiting } from "./LaneState.ts"
 import { deadlineExceeded } from "./Reports.ts"
 import { unheld } from "./Window.ts"
@@ -53,21 +53,18 @@ const promote = (
 /** Fails those held, then has the rows looked through that are not held. */
 const expire = (state: LaneState, { now }: DecideContext): Decision<LaneEvent, void, never> => {
   const { lane, pending, scheduled, tenantId } = state
-  const events: Array<LaneEvent> = []
+  const change = draft(state)
   let next = Infinity
-  let left = state
   for (const found of waiting(state)) {
     const { deadlineAt = Infinity, taskId } = found.task.task
-    if (deadlineAt > now || events.length >= batchMax) {
+    if (deadlineAt > now || change.events.length >= batchMax) {
       next = Math.min(next, deadlineAt)
       continue
     }
-    const failed = deadlineExceeded(state, taskId, deadlineAt, now, unheldPlace(left, found))
-    events.push(failed)
-    left = evolve(left, failed)
+    change.emit(deadlineExceeded(state, taskId, deadlineAt, now, unheldPlace(change.state, found)))
   }
   const hasRows = unheld(pending) + unheld(scheduled) > 0
-  events.push({
+  change.emit({
     _tag: "lane.internal_deadline_moved",
     tenantId,
     lane,
@@ -75,5 +72,5 @@ const expire = (state: LaneState, { now }: DecideContext): Decision<LaneEvent, v
     next: next === Infinity ? null : next,
     sweep: hasRows
   })
-  return note(events)
+  return change.accept(undefined)
 }
