@@ -35,6 +35,7 @@ export class Undertakings {
 
   /** Relays what is in the outbox, and has the wanted activities under way and no others. */
   begin(outbox: ReadonlyArray<OutboxMessage>, again: boolean, wanted: ReadonlyArray<any>): Effect.Effect<void> {
+    /** At once: before the effect runs the last fiber may end, and this be dropped. */
     this.#isBeginning = true
     return Effect.gen({ self: this }, function*() {
       for (const relay of this.#pump.offer(outbox, again)) yield* this.fork(relay)

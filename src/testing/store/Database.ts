@@ -10,6 +10,7 @@ import type { HistoryRow } from "../checks/History.ts"
 import type { Host } from "../world/Host.ts"
 import type { Network } from "../world/Network.ts"
 import type { Prng } from "../world/Prng.ts"
+import { Strikes } from "../world/Strikes.ts"
 import type { World } from "../world/World.ts"
 
 /** The name of the store's machine on the network. */
@@ -80,12 +81,13 @@ export class Database {
   readonly #world: World
   readonly #network: Network
   readonly #random: Prng
-  readonly #struck = new WeakSet<StoreCondition>()
+  readonly #strikes: Strikes
 
   constructor(world: World, network: Network, plant: StorePlant) {
     this.#world = world
     this.#network = network
     this.#random = world.random.fork("store")
+    this.#strikes = new Strikes(this.#random)
     this.plant = plant
   }
 
@@ -155,14 +157,11 @@ export class Database {
     return this.#strike(host, "slow") === undefined ? base : base + this.#random.between(...slowMillis)
   }
 
-  /** The first statement that a condition meets is struck for sure: in a quiet moment there may be few others. */
   #strike(host: Host, trouble: StoreTrouble): StoreTrouble | undefined {
     for (const condition of this.conditions) {
       if (condition.trouble !== trouble) continue
       if (condition.from !== undefined && condition.from !== host.name) continue
-      const isFirst = !this.#struck.has(condition)
-      this.#struck.add(condition)
-      if (!isFirst && condition.probability < 1 && !this.#random.chance(condition.probability)) continue
+      if (condition.probability < 1 && !this.#strikes.by(condition, condition.probability)) continue
       condition.seen()
       return trouble
     }

@@ -3,6 +3,7 @@
  * late when it heals, as TCP would retransmit them; a lossy link loses them for good.
  */
 import type { Prng } from "./Prng.ts"
+import { Strikes } from "./Strikes.ts"
 import type { World } from "./World.ts"
 
 /** What is wrong with a link for a while. Probabilities are a packet's. */
@@ -45,11 +46,12 @@ export class Network {
   readonly #world: World
   readonly #random: Prng
   readonly #links = new Map<string, Link>()
-  readonly #struck = new WeakSet<Condition>()
+  readonly #strikes: Strikes
 
   constructor(world: World) {
     this.#world = world
     this.#random = world.random.fork("network")
+    this.#strikes = new Strikes(this.#random)
   }
 
   impose(from: string, to: string, condition: Condition): void {
@@ -78,7 +80,7 @@ export class Network {
     if (this.#random.chance(tailChance)) millis += this.#random.between(...tailMillis)
     let overtaken = false
     for (const condition of link.conditions) {
-      if (condition.drop !== undefined && this.#strikes(condition, condition.drop)) {
+      if (condition.drop !== undefined && this.#strikes.by(condition, condition.drop)) {
         condition.seen()
         return this.#world.log(`${from}>${to}`, `lost ${packet.label}`)
       }
@@ -86,12 +88,12 @@ export class Network {
         condition.seen()
         millis += this.#random.between(...condition.delayMillis)
       }
-      if (condition.reorder !== undefined && this.#strikes(condition, condition.reorder)) {
+      if (condition.reorder !== undefined && this.#strikes.by(condition, condition.reorder)) {
         condition.seen()
         overtaken = true
         millis += this.#random.between(...reorderMillis)
       }
-      if (packet.again !== undefined && condition.duplicate !== undefined && this.#strikes(condition, condition.duplicate)) {
+      if (packet.again !== undefined && condition.duplicate !== undefined && this.#strikes.by(condition, condition.duplicate)) {
         condition.seen()
         this.#arrive(from, to, link, { label: `${packet.label} again`, arrive: packet.again }, millis + this.#random.between(0, 3_000))
       }
@@ -102,13 +104,6 @@ export class Network {
       millis = at - this.#world.now
     }
     this.#arrive(from, to, link, packet, millis)
-  }
-
-  /** The first packet that a condition meets is struck for sure: on a quiet link there may be few others. */
-  #strikes(condition: Condition, chance: number): boolean {
-    const isFirst = !this.#struck.has(condition)
-    this.#struck.add(condition)
-    return isFirst || this.#random.chance(chance)
   }
 
   #arrive(from: string, to: string, link: Link, packet: Packet, millis: number): void {
