@@ -11,8 +11,9 @@
  */
 import { Clock, Duration, Effect, Layer, Option, Schedule } from "effect"
 import { RunnerAddress, Runners, RunnerStorage, ShardingConfig } from "effect/cluster"
-import { createConnection } from "node:net"
+import { createConnection, type Socket } from "node:net"
 import * as OwnershipMetrics from "../observability/OwnershipMetrics.ts"
+import { callbackWith } from "../resources/Callback.ts"
 import { type Lease, LeaseWatch } from "./LeaseWatch.ts"
 
 export interface DetectorOptions {
@@ -29,15 +30,15 @@ export type Verdict = "answers" | "refuses" | "silent"
 export type Knock = (host: string, port: number) => Effect.Effect<Verdict>
 
 /** What a peer's port says, without the cluster's own reconnecting client in between. */
-const knockByTcp: Knock = (host, port) =>
-  Effect.callback<Verdict>((resume) => {
+export const knockByTcp: Knock = (host, port) =>
+  callbackWith<Socket, Verdict>((resume) => {
     const socket = createConnection({ host, port })
     socket.once("connect", () => resume(Effect.succeed("answers")))
-    socket.once("error", (error: NodeJS.ErrnoException) =>
+    socket.on("error", (error: NodeJS.ErrnoException) =>
       resume(Effect.succeed(error.code === "ECONNREFUSED" || error.code === "ECONNRESET" ? "refuses" : "silent"))
     )
-    return Effect.sync(() => socket.destroy())
-  }).pipe(
+    return socket
+  }, (socket) => socket.destroy()).pipe(
     Effect.timeoutOption("1 second"),
     Effect.map((verdict) => verdict._tag === "Some" ? verdict.value : "silent")
   )
@@ -122,9 +123,17 @@ export const layer = (options: DetectorOptions = defaults, knock: Knock = knockB
       }
     }
 
+    /** A runner may come back at another address each time, so what is remembered of one ends with its row in the store. */
+    const forget = (known: ReadonlySet<string>) => {
+      for (const address of accused) if (!known.has(address)) accused.delete(address)
+      for (const address of silent.keys()) if (!known.has(address)) silent.delete(address)
+    }
+
     const round = Effect.gen(function*() {
       if ((yield* Clock.currentTimeMillis) - expectedAt > latenessMillis) return
-      const peers = (yield* leases).filter(({ address, healthy, state }) => address !== self && (healthy || state !== "lapsed"))
+      const known = yield* leases
+      forget(new Set(known.map(({ address }) => address)))
+      const peers = known.filter(({ address, healthy, state }) => address !== self && (healthy || state !== "lapsed"))
       yield* Effect.forEach(peers, check, { concurrency: 16, discard: true })
     })
     yield* round.pipe(
