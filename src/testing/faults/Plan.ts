@@ -76,11 +76,23 @@ const draw = (kind: FaultKind, at: number, random: Prng, setting: Setting, optio
   }
 }
 
-/** The two ends that must be there for a fault to be felt; none for those that are felt by whoever is there. */
+/**
+ * The endpoints that must be up for the fault to have an effect; empty for faults that affect whichever process is
+ * running.
+ */
 const linkOf = (fault: Fault): ReadonlyArray<string> => {
   if (fault.kind === "partition" || fault.kind === "network") return [fault.from, fault.to]
   if (fault.kind !== "store") return []
   return fault.from === undefined ? [databaseNode] : [fault.from, databaseNode]
+}
+
+const linkKey = (ends: ReadonlyArray<string>): string => [...ends].sort().join(" ")
+
+/** The runners that a fault keeps from the store. A runner that starts meanwhile does not join the cluster. */
+const cutOffFromStore = (fault: Fault, runners: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const ends = linkOf(fault)
+  if (!ends.includes(databaseNode)) return []
+  return ends.length === 1 ? runners : ends.filter((node) => node !== databaseNode)
 }
 
 export const plan = (random: Prng, setting: Setting, options: PlanOptions): ReadonlyArray<Fault> => {
@@ -93,7 +105,14 @@ export const plan = (random: Prng, setting: Setting, options: PlanOptions): Read
   const neededUntil = new Map<string, number>()
   const heldUntil = new Map<string, number>()
   const busy = (node: string) => busyUntil.get(node) ?? 0
+  const held = (key: string) => heldUntil.get(key) ?? 0
   let at = quietMillis
+  const isDown = (node: string) => busy(node) > at
+  /** When a process takes part in the cluster: a runner that starts cut off from the store does so once that has healed. */
+  const isThereFrom = (node: string) =>
+    isDown(node) ? Math.max(busy(node), held(linkKey([node, databaseNode])), held(databaseNode)) : at
+  /** Whether a runner is to start and to have an earlier fault take effect on it. */
+  const isAwaited = (runner: string) => isDown(runner) && (neededUntil.get(runner) ?? 0) > busy(runner)
   while (true) {
     at += Math.round(-Math.log(1 - random.next()) * every)
     if (at > setting.durationMillis - quietMillis) return faults
@@ -103,14 +122,15 @@ export const plan = (random: Prng, setting: Setting, options: PlanOptions): Read
       if (Math.max(busy(fault.runner), neededUntil.get(fault.runner) ?? 0) > at) continue
       busyUntil.set(fault.runner, endOf(fault) + restMillis)
     }
-    /** What is done to a link or to a store's caller is felt only while they are there, and while nothing else holds that link. */
+    /** A fault of a link takes effect only while both ends are there, and while no other fault holds that link. */
     const needs = linkOf(fault)
-    const from = Math.max(at, ...needs.map(busy))
-    if (endOf(fault) < from + feltMillis && needs.some((node) => busy(node) > at)) continue
-    const link = [...needs].sort().join(" ")
-    /** What is done to the store for all holds it for each. */
-    const held = fault.kind === "store" ? [link, databaseNode] : [link]
-    if (held.some((key) => (heldUntil.get(key) ?? 0) > at)) continue
+    const from = Math.max(at, ...needs.map(isThereFrom))
+    if (endOf(fault) < from + feltMillis && needs.some(isDown)) continue
+    if (cutOffFromStore(fault, setting.runners).some(isAwaited)) continue
+    const link = linkKey(needs)
+    /** A fault of the whole store holds it for each of its callers. */
+    const holds = fault.kind === "store" ? [link, databaseNode] : [link]
+    if (holds.some((key) => held(key) > at)) continue
     if (needs.length > 0) heldUntil.set(link, endOf(fault))
     for (const node of needs) neededUntil.set(node, Math.max(neededUntil.get(node) ?? 0, from + feltMillis))
     faults.push(fault)
