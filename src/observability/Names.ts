@@ -17,6 +17,9 @@ export interface MetricName {
     | "ratio"
     | "shards"
     | "state"
+    | "bytes"
+    | "descriptors"
+    | "resources"
   readonly help: string
   readonly labels: ReadonlyArray<string>
   /** Upper bounds of a histogram's buckets, in its unit. */
@@ -131,6 +134,50 @@ export const metrics = {
     unit: "tasks",
     help: "Runs under way at an instance",
     labels: ["instance_id"]
+  },
+  process_open_fds: {
+    kind: "gauge",
+    unit: "descriptors",
+    help: "Open file descriptors of this process, sockets included (Linux)",
+    labels: []
+  },
+  process_max_fds: {
+    kind: "gauge",
+    unit: "descriptors",
+    help: "Most file descriptors that this process may have open (Linux)",
+    labels: []
+  },
+  process_resident_memory_bytes: { kind: "gauge", unit: "bytes", help: "Resident memory of this process", labels: [] },
+  process_cpu_seconds_total: {
+    kind: "counter",
+    unit: "seconds",
+    help: "Processor time that this process has used, user and system",
+    labels: []
+  },
+  nodejs_heap_size_used_bytes: { kind: "gauge", unit: "bytes", help: "JavaScript heap in use, garbage included", labels: [] },
+  nodejs_heap_after_gc_bytes: {
+    kind: "gauge",
+    unit: "bytes",
+    help: "JavaScript heap in use right after the last major garbage collection; absent before the first",
+    labels: []
+  },
+  nodejs_external_memory_bytes: {
+    kind: "gauge",
+    unit: "bytes",
+    help: "Memory outside of the heap that JavaScript objects hold, such as buffers",
+    labels: []
+  },
+  nodejs_eventloop_lag_p99_seconds: {
+    kind: "gauge",
+    unit: "seconds",
+    help: "How late timers were, the 99th percentile of the last reading",
+    labels: []
+  },
+  nodejs_active_resources: {
+    kind: "gauge",
+    unit: "resources",
+    help: "What keeps the event loop alive, by type: timers, sockets, child processes",
+    labels: ["type"]
   }
 } as const satisfies Record<string, MetricName>
 

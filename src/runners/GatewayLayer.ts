@@ -6,6 +6,7 @@ import { TaskReads, ViewReads } from "../entities/Reads.ts"
 import { EdgeConfig } from "../gateway/EdgeConfig.ts"
 import * as ServerNode from "../gateway/ServerNode.ts"
 import * as FleetMetrics from "../observability/FleetMetrics.ts"
+import * as ProcessMetricsNode from "../observability/ProcessMetricsNode.ts"
 import { type Placement, TenantId } from "../schema/Ids.ts"
 import * as PgAccess from "../shards/reads/PgAccess.ts"
 import * as PgFeed from "../shards/reads/PgFeed.ts"
@@ -36,7 +37,7 @@ const fleetMetrics = Layer.unwrap(
 
 /** Needs `Sharding` and the database. */
 export const layer = ({ host, placements, port }: GatewayOptions) =>
-  Layer.mergeAll(ServerNode.layer({ host, port }), KeyService.layer, fleetMetrics).pipe(
+  Layer.mergeAll(ServerNode.layer({ host, port }), KeyService.layer, fleetMetrics, ProcessMetricsNode.layer).pipe(
     Layer.provide([PgAccess.layer, PgFeed.layer, PgTasks.layer, PgViewReads.layer, InstanceOps.layer, Probes.layer]),
     Layer.provide(Layer.succeed(EdgeConfig, { placements, defaultTenant }))
   )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Metric } from "effect"
+import { Effect, Layer, Metric } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import { ClusterMetrics } from "effect/cluster"
 import * as ActorMetrics from "../../src/observability/ActorMetrics.ts"
@@ -8,9 +8,12 @@ import * as FleetMetrics from "../../src/observability/FleetMetrics.ts"
 import * as JournalMetrics from "../../src/observability/JournalMetrics.ts"
 import { clusterMetrics, type MetricName, metrics } from "../../src/observability/Names.ts"
 import * as OwnershipMetrics from "../../src/observability/OwnershipMetrics.ts"
+import * as ProcessMetricsNode from "../../src/observability/ProcessMetricsNode.ts"
 import { InstanceId, defaultPlacement } from "../../src/schema/Ids.ts"
 import type { InstanceStatus } from "../../src/schema/Instance.ts"
-import { readdirSync, readFileSync } from "node:fs"
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { TestClock } from "effect/testing"
 
 const instance = (id: string, more: Partial<InstanceStatus> = {}): InstanceStatus => ({
@@ -56,6 +59,22 @@ const fleet = Effect.gen(function* () {
   yield* TestClock.adjust("1 millis")
 })
 
+const collectGarbage = () => {
+  setFlagsFromString("--expose-gc")
+  ;(runInNewContext("gc") as () => void)()
+}
+
+/** Until a reading has seen a major collection. */
+const ofTheProcess = Effect.gen(function* () {
+  yield* Layer.build(ProcessMetricsNode.layer)
+  yield* Effect.gen(function* () {
+    collectGarbage()
+    yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    yield* TestClock.adjust("5 seconds")
+    return yield* PrometheusMetrics.format()
+  }).pipe(Effect.repeat({ until: (text) => text.includes("nodejs_heap_after_gc_bytes") }))
+})
+
 /** Families of the text: their kind, and the labels of their samples. */
 const families = (text: string) => {
   const found: Record<string, { kind: string; help: boolean; labels: ReadonlyArray<string> }> = {}
@@ -83,6 +102,7 @@ describe("Metrics", () => {
       Effect.gen(function* () {
         yield* everything
         yield* fleet
+        yield* ofTheProcess
         const exported = families(yield* PrometheusMetrics.format())
         const listed = Object.entries<MetricName>(metrics).map(
           ([name, { kind, labels }]) => [name, { kind, help: true, labels: [...labels] }] as const
@@ -105,7 +125,7 @@ describe("Metrics", () => {
     )
   )
 
-  it("names follow the rules: letters and underscores, counters end in _total, what is ours and not asked for has a prefix", () => {
+  it("names follow the rules: letters and underscores, counters end in _total, what is ours and not asked for has a prefix, as has what is of Node", () => {
     const asked = [
       "task_queue_depth",
       "task_execution_time",
@@ -115,9 +135,9 @@ describe("Metrics", () => {
       "lane_wait_duration"
     ]
     for (const [name, { boundaries, kind }] of Object.entries<MetricName>(metrics)) {
-      assert.match(name, /^[a-z][a-z_]*$/)
+      assert.match(name, /^[a-z][a-z0-9_]*$/)
       assert.strictEqual(kind === "counter", name.endsWith("_total"), name)
-      assert.isTrue(asked.includes(name) || name.startsWith("clawster_"), name)
+      assert.isTrue(asked.includes(name) || /^(clawster|process|nodejs)_/.test(name), name)
       assert.strictEqual(kind === "histogram", boundaries !== undefined, name)
     }
     for (const name of asked) assert.property(metrics, name)
@@ -162,6 +182,27 @@ describe("FleetMetrics", () => {
         assert.include(after, `instance_health{instance_id="i1"} 0.5`)
         assert.notInclude(after, "i2")
       })
+    )
+  )
+})
+
+describe("ProcessMetricsNode", () => {
+  it.live("tells what its process holds: a descriptor more when a file is open, and less when it is closed", () =>
+    alone(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const read = Effect.gen(function* () {
+            yield* Effect.scoped(Layer.build(ProcessMetricsNode.layer))
+            const text = yield* PrometheusMetrics.format()
+            return Number(/^process_open_fds (\d+)$/m.exec(text)?.[1])
+          })
+          const before = yield* read
+          const files = Array.from({ length: 20 }, () => openSync("/dev/null", "r"))
+          assert.isAtLeast(yield* read, before + 20)
+          for (const file of files) closeSync(file)
+          assert.isBelow(yield* read, before + 20)
+        })
+      )
     )
   )
 })

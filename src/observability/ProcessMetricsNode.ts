@@ -1,0 +1,109 @@
+/**
+ * What this process holds of its machine: descriptors, memory, processor time, lag of the event loop, and what keeps the loop alive. Read every five
+ * seconds. Names are those that Prometheus clients for Node use, so that dashboards for them fit.
+ */
+import { Duration, Effect, Layer, type Scope } from "effect"
+import { readdirSync, readFileSync } from "node:fs"
+import { constants, monitorEventLoopDelay, type NodeGCPerformanceDetail, type PerformanceEntry, PerformanceObserver } from "node:perf_hooks"
+import process from "node:process"
+import { record } from "./Metrics.ts"
+
+const readEvery = Duration.seconds(5)
+/** The event loop's lag is looked at so often, in milliseconds; each look costs one timer. */
+const lagResolution = 20
+
+/** Undefined where the system has no such file. */
+const openDescriptors = (): number | undefined => {
+  try {
+    return readdirSync("/proc/self/fd").length
+  } catch {
+    return undefined
+  }
+}
+
+const mostDescriptors = (): number | undefined => {
+  try {
+    const most = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1]
+    return most === undefined ? undefined : Number(most)
+  } catch {
+    return undefined
+  }
+}
+
+const countByType = (types: ReadonlyArray<string>): Map<string, number> => {
+  const counts = new Map<string, number>()
+  for (const type of types) counts.set(type, (counts.get(type) ?? 0) + 1)
+  return counts
+}
+
+const kindOf = (entry: PerformanceEntry): unknown =>
+  "detail" in entry ? (entry.detail as NodeGCPerformanceDetail).kind : undefined
+
+/** The heap after each major collection, which is what leaks show in; heap in use between two is mostly garbage. */
+const heapAfterGc: Effect.Effect<() => number | undefined, never, Scope.Scope> = Effect.gen(function* () {
+  let used: number | undefined
+  yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const observer = new PerformanceObserver((list) => {
+        const isMajor = list.getEntries().some((entry) => kindOf(entry) === constants.NODE_PERFORMANCE_GC_MAJOR)
+        if (isMajor) used = process.memoryUsage().heapUsed
+      })
+      observer.observe({ entryTypes: ["gc"] })
+      return observer
+    }),
+    (observer) => Effect.sync(() => observer.disconnect())
+  )
+  return () => used
+})
+
+const lag = Effect.acquireRelease(
+  Effect.sync(() => {
+    const histogram = monitorEventLoopDelay({ resolution: lagResolution })
+    histogram.enable()
+    return histogram
+  }),
+  (histogram) => Effect.sync(() => histogram.disable())
+)
+
+const make = Effect.gen(function* () {
+  const afterGc = yield* heapAfterGc
+  const delays = yield* lag
+  const most = mostDescriptors()
+  let processorBefore = 0
+  let typesBefore: ReadonlyArray<string> = []
+
+  const readProcess = Effect.gen(function* () {
+    const open = openDescriptors()
+    if (open !== undefined) yield* record("process_open_fds", open, {})
+    if (most !== undefined) yield* record("process_max_fds", most, {})
+    const { user, system } = process.cpuUsage()
+    const processor = (user + system) / 1e6
+    yield* record("process_cpu_seconds_total", processor - processorBefore, {})
+    processorBefore = processor
+  })
+
+  const readMemory = Effect.gen(function* () {
+    const { external, heapUsed, rss } = process.memoryUsage()
+    const settled = afterGc()
+    yield* record("process_resident_memory_bytes", rss, {})
+    yield* record("nodejs_heap_size_used_bytes", heapUsed, {})
+    yield* record("nodejs_external_memory_bytes", external, {})
+    if (settled !== undefined) yield* record("nodejs_heap_after_gc_bytes", settled, {})
+  })
+
+  const readLoop = Effect.gen(function* () {
+    const delay = Math.max(0, delays.percentile(99) / 1e9 - lagResolution / 1e3)
+    yield* record("nodejs_eventloop_lag_p99_seconds", Number.isFinite(delay) ? delay : 0, {})
+    delays.reset()
+    const counts = countByType(process.getActiveResourcesInfo())
+    for (const type of typesBefore) if (!counts.has(type)) counts.set(type, 0)
+    for (const [type, count] of counts) yield* record("nodejs_active_resources", count, { type })
+    typesBefore = [...counts.keys()]
+  })
+
+  const read = Effect.all([readProcess, readMemory, readLoop], { discard: true })
+  yield* read
+  yield* Effect.delay(read, readEvery).pipe(Effect.forever, Effect.forkScoped)
+})
+
+export const layer = Layer.effectDiscard(make)
