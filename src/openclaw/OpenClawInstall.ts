@@ -4,9 +4,10 @@
  * an install is whole or absent, also after a crash and when several processes race. Package scripts are not run; OpenClaw
  * works without them.
  */
-import { Clock, Duration, Effect, FileSystem, Option, Path, Ref, Result, Schema, Stream } from "effect"
+import { Clock, Duration, Effect, FileSystem, Option, Path, Ref, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { delimiter } from "node:path"
+import { tryLock, unlock } from "../processes/FileLock.ts"
 import * as NodeBinary from "./NodeBinary.ts"
 
 export const defaultVersion = "2026.9.6"
@@ -58,6 +59,8 @@ const deadline = Duration.minutes(15)
 const packages = 330
 const packagesPerLine = 40
 const keptLines = 40
+const draftPrefix = ".installing-"
+const brokenPrefix = ".broken-"
 const Marker = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
 
 /** Installs the version unless it is there, and says how to run it. Takes about half a minute and 650 MB. */
@@ -105,8 +108,9 @@ const install = Effect.fnUntraced(function* (target: Target) {
   if (yield* isInstalled(target)) return
   const started = yield* Clock.currentTimeMillis
   yield* tell(`Installing openclaw@${version} with npm, once (about ${packages} packages, 650 MB)`)
+  yield* removeDrafts(target)
   const draft = yield* Effect.mapError(
-    fs.makeTempDirectoryScoped({ directory, prefix: ".installing-" }),
+    fs.makeTempDirectoryScoped({ directory, prefix: draftPrefix }),
     notWritable(target)
   )
   yield* npm(target, draft)
@@ -121,6 +125,15 @@ const install = Effect.fnUntraced(function* (target: Target) {
   yield* tell(`Installed openclaw@${version} in ${Math.round(((yield* Clock.currentTimeMillis) - started) / 1000)} s`)
 })
 
+/** What installs that were killed left behind. Who has the lock is the only one at work. */
+const removeDrafts = Effect.fnUntraced(function* (target: Target) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const names = yield* Effect.orElseSucceed(fs.readDirectory(target.directory), () => [])
+  const left = names.filter((name) => name.startsWith(draftPrefix) || name.startsWith(brokenPrefix))
+  yield* Effect.forEach(left, (name) => Effect.ignore(fs.remove(path.join(target.directory, name), { recursive: true })))
+})
+
 /** Renames the finished draft into place. What another process put there first stays; half an install is moved away. */
 const moveInto = Effect.fnUntraced(function* (target: Target, draft: string) {
   const fs = yield* FileSystem.FileSystem
@@ -130,7 +143,7 @@ const moveInto = Effect.fnUntraced(function* (target: Target, draft: string) {
     Effect.catch(() =>
       Effect.gen(function* () {
         if (yield* isInstalled(target)) return
-        const broken = yield* fs.makeTempDirectoryScoped({ directory: target.directory, prefix: ".broken-" })
+        const broken = yield* fs.makeTempDirectoryScoped({ directory: target.directory, prefix: brokenPrefix })
         yield* fs.rename(root, path.join(broken, target.version))
         yield* fs.rename(draft, root)
       })
@@ -202,36 +215,23 @@ const explain = (target: Target, output: string): OpenClawInstallError => {
 
 /** One install at a time. A lock whose process is gone is taken over; the renaming is safe even without a lock. */
 const lock = Effect.fnUntraced(function* (target: Target) {
-  const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const file = path.join(target.directory, ".installing.lock")
-  const take = fs.writeFileString(file, String(process.pid), { flag: "wx" })
-  const owner = fs.readFileString(file).pipe(Effect.map(Number), Effect.option)
   let told = false
-  for (let failures = 0; ;) {
-    const taken = yield* Effect.result(take)
-    if (Result.isSuccess(taken)) break
-    const pid = yield* owner
-    if (Option.isNone(pid) && ++failures > 3) return yield* notWritable(target)(taken.failure)
-    if (Option.isSome(pid) && !isAlive(pid.value)) {
-      yield* Effect.ignore(fs.remove(file))
-      continue
-    }
+  for (;;) {
+    const now = yield* Clock.currentTimeMillis
+    const taken = yield* Effect.try({
+      try: () => tryLock(file, now),
+      catch: (error) => notWritable(target)(error as Error)
+    })
+    if (taken) break
     if (!told) yield* target.tell("Another process is installing OpenClaw; waiting for it")
     told = true
     yield* Effect.sleep("500 millis")
     if (yield* isInstalled(target)) return
   }
-  yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(file)))
+  yield* Effect.addFinalizer(() => Effect.sync(() => unlock(file)))
 })
-
-const isAlive = (pid: number): boolean => {
-  try {
-    return pid > 0 && process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM"
-  }
-}
 
 const notWritable = (target: Target) => (error: { readonly message: string }) =>
   failure("NotWritable", target.version, `Cannot write ${target.directory}: ${error.message}. Choose another folder`)

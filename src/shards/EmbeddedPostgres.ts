@@ -6,11 +6,12 @@
 import { Effect, Redacted, Schedule, Schema } from "effect"
 import { spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
-import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { createServer } from "node:net"
 import { dirname, join } from "node:path"
 import * as Account from "./postgres/Account.ts"
+import * as Lifeline from "./postgres/Lifeline.ts"
 import * as PostmasterPid from "./postgres/PostmasterPid.ts"
 
 export class PostgresFailed extends Schema.TaggedError<PostgresFailed>()("PostgresFailed", {
@@ -75,20 +76,27 @@ const run = (program: string, args: ReadonlyArray<string>, as: Account.Account |
 
 const passwordOf = (directory: string): string => {
   const file = join(directory, "password")
-  if (!existsSync(file)) writeFileSync(file, randomBytes(24).toString("hex"), { mode: 0o600 })
+  if (!existsSync(file)) {
+    writeFileSync(`${file}.new`, randomBytes(24).toString("hex"), { mode: 0o600 })
+    renameSync(`${file}.new`, file)
+  }
   return readFileSync(file, "utf8").trim()
 }
 
+/** In a folder of its own, renamed when it is whole: one that was killed in the middle is made anew. */
 const initialise = Effect.fnUntraced(
   function*(places: Account.Places, password: string, as: Account.Account | undefined) {
     const passwordFile = `${places.data}.init`
+    const draft = `${places.data}.new`
+    rmSync(draft, { recursive: true, force: true })
     writeFileSync(passwordFile, password, { mode: 0o600 })
     if (as !== undefined) chownSync(passwordFile, as.uid, as.gid)
     yield* run(
       join(places.native, "bin", "initdb"),
-      ["-D", places.data, "-U", "clawster", "-A", "scram-sha-256", `--pwfile=${passwordFile}`, "-E", "UTF8", "--locale=C"],
+      ["-D", draft, "-U", "clawster", "-A", "scram-sha-256", `--pwfile=${passwordFile}`, "-E", "UTF8", "--locale=C"],
       as
     ).pipe(Effect.ensuring(Effect.sync(() => rmSync(passwordFile, { force: true }))))
+    renameSync(draft, places.data)
   }
 )
 
@@ -102,6 +110,14 @@ const stop = Effect.fnUntraced(function*(server: PostmasterPid.PostmasterPid, da
   if (!PostmasterPid.isAlive(server, data)) return
   process.kill(server.pid, "SIGINT")
   yield* Effect.ignore(until(() => !PostmasterPid.isAlive(server, data), "PostgreSQL does not stop"))
+})
+
+/** A server of an earlier run, of which no other process is the owner any more: who starts here holds the folder's lock. */
+const endLeftover = Effect.fnUntraced(function*(data: string) {
+  const left = PostmasterPid.read(data)
+  if (left === undefined) return
+  yield* stop(left, data)
+  if (!PostmasterPid.isAlive(left, data)) PostmasterPid.forget(data)
 })
 
 const launch = Effect.fnUntraced(
@@ -138,8 +154,11 @@ export const start = Effect.fn("EmbeddedPostgres.start")(function*(options: Embe
   for (const program of ["initdb", "postgres"]) chmodSync(join(places.native, "bin", program), 0o755)
   const password = passwordOf(options.directory)
   if (!existsSync(join(places.data, "PG_VERSION"))) yield* initialise(places, password, as)
-  const left = PostmasterPid.read(places.data)
-  if (left !== undefined) yield* stop(left, places.data)
+  yield* endLeftover(places.data)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => Lifeline.hold(places.data, as)),
+    (lifeline) => Effect.sync(() => lifeline.release())
+  )
   const launchOn = (port: number) => launch(places, options, as, port)
   let server: PostmasterPid.PostmasterPid = yield* Effect.acquireRelease(
     freePort.pipe(Effect.flatMap(launchOn), Effect.retry({ times: 2 })),

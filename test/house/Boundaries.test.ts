@@ -49,6 +49,7 @@ const forbidden: ReadonlyArray<readonly [string, string]> = [
   ["src/rpc/A.ts", "../entities/Lane.ts"],
   ["src/rpc/A.ts", "node:fs"],
   ["src/actor/A.ts", "../entities/Lane.ts"],
+  ["src/processes/A.ts", "../schema/Ids.ts"],
   ["src/actor/A.ts", "../rpc/LaneRpcs.ts"],
   ["src/actor/A.ts", "@effect/sql-pg"],
   ["src/entities/A.ts", "../actor/Actor.ts"],

@@ -17,7 +17,7 @@ import * as Ownership from "./Ownership.ts"
 import type { InstanceFiles, Launch, PidFile } from "./PidFile.ts"
 import { defaultPortRange, makePorts } from "./PortRange.ts"
 import { defaultProcessOptions, type ProcessDriverOptions } from "./ProcessDriverOptions.ts"
-import { isAlive } from "./ProcessIdentity.ts"
+import { isAlive } from "../../processes/ProcessIdentity.ts"
 
 export interface GatewayLifecycle {
   readonly start: (spec: InstanceSpec, epoch: number) => Effect.Effect<InstanceRef, DriverError>

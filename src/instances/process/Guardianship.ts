@@ -10,7 +10,7 @@ import { type ExitMeaning, exitMeaning } from "./ExitCodes.ts"
 import { isLive, isStarted } from "./HttpProbe.ts"
 import { tailLines } from "./LogTail.ts"
 import type { InstanceFiles, Launch, PidFile } from "./PidFile.ts"
-import { isAlive, signal } from "./ProcessIdentity.ts"
+import { isAlive, signal } from "../../processes/ProcessIdentity.ts"
 
 const pollMillis = 100
 const guardianMillis = 15_000

@@ -5,7 +5,7 @@
 import { Clock, Duration, Effect, type Scope } from "effect"
 import type { InstanceId } from "../../schema/Ids.ts"
 import { DriverError } from "../InstanceDriver.ts"
-import { withFileLock } from "./FileLock.ts"
+import { withFileLock } from "../../processes/FileLock.ts"
 import type { InstanceFiles } from "./PidFile.ts"
 
 /** A runner's hold on an instance, by the epoch under which it acts. */

@@ -20,13 +20,7 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { Option, Schema } from "effect"
-import type { ProcessIdentity } from "./ProcessIdentity.ts"
-
-/** A process as a file names it. */
-export const StoredIdentity: Schema.Codec<ProcessIdentity> = Schema.Struct({
-  pid: Schema.Int.check(Schema.isGreaterThan(0)),
-  startedAt: Schema.NonEmptyString
-})
+import { StoredIdentity } from "../../processes/FileLock.ts"
 
 /** What a guardian is to run. Written by a runner, read by the guardian, which checks nothing else. */
 export const Launch = Schema.Struct({

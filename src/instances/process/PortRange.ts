@@ -8,9 +8,8 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { Effect, Option, Schema } from "effect"
 import { InstanceId } from "../../schema/Ids.ts"
-import { withFileLock } from "./FileLock.ts"
-import { StoredIdentity } from "./PidFile.ts"
-import { identify, isAlive, type ProcessIdentity } from "./ProcessIdentity.ts"
+import { StoredIdentity, withFileLock } from "../../processes/FileLock.ts"
+import { identify, isAlive, type ProcessIdentity } from "../../processes/ProcessIdentity.ts"
 
 export interface PortRange {
   readonly first: number

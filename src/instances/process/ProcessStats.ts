@@ -1,6 +1,6 @@
 /** Memory and CPU of a process from `/proc`; nothing where the system has none. */
 import { readFileSync } from "node:fs"
-import { type ProcessIdentity, statFields } from "./ProcessIdentity.ts"
+import { type ProcessIdentity, statFields } from "../../processes/ProcessIdentity.ts"
 
 export interface ProcessSample {
   readonly rssBytes: number

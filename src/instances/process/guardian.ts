@@ -10,7 +10,7 @@ import { openSync, readFileSync, renameSync, statSync, truncateSync, writeFileSy
 import { constants } from "node:os"
 import { join } from "node:path"
 import type { ExitFile, Launch, PidFile } from "./PidFile.ts"
-import { identify, signal } from "./ProcessIdentity.ts"
+import { identify, signal } from "../../processes/ProcessIdentity.ts"
 
 const checkMillis = 500
 const consoleLogBytesMax = 16 * 1024 * 1024

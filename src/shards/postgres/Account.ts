@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import { chownSync, cpSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs"
+import { chownSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 
 export interface Account {
@@ -52,6 +52,12 @@ export const places = (native: string, directory: string, as: Account | undefine
   chownSync(base, as.uid, as.gid)
   if (base === directory) return { native, data: join(base, "data") }
   const copy = join(base, "native")
-  if (!existsSync(copy)) cpSync(native, copy, { recursive: true, verbatimSymlinks: true })
+  if (!existsSync(copy)) {
+    // Renamed when it is whole: half a copy would be taken for one for ever.
+    const draft = join(base, "native.new")
+    rmSync(draft, { recursive: true, force: true })
+    cpSync(native, draft, { recursive: true, verbatimSymlinks: true })
+    renameSync(draft, copy)
+  }
   return { native: copy, data: join(base, "data") }
 }

@@ -1,5 +1,5 @@
 /** What a server says of itself in `postmaster.pid` (PostgreSQL, src/include/utils/pidfile.h). */
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 
 export interface PostmasterPid {
@@ -24,3 +24,9 @@ export const isAlive = ({ pid }: PostmasterPid, data: string): boolean => {
     return false
   }
 }
+
+/**
+ * Forgets a server that is gone. PostgreSQL itself only asks whether any process has the number, and refuses to start when one has, which in a
+ * container that was killed and started again is as good as always.
+ */
+export const forget = (data: string): void => rmSync(join(data, "postmaster.pid"), { force: true })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { identify, isAlive, statFields } from "../../../src/instances/process/ProcessIdentity.ts"
+import { identify, isAlive, statFields } from "../../src/processes/ProcessIdentity.ts"
 
 describe("ProcessIdentity", () => {
   it("knows this process, and not another one with its pid", () => {

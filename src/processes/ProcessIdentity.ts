@@ -57,4 +57,11 @@ const startTimeByPs = (pid: number): string | undefined => {
 
 let knownBootId: string | undefined
 
-const bootId = (): string => (knownBootId ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim())
+/** Empty where the system does not tell it. */
+const bootId = (): string => {
+  try {
+    return (knownBootId ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim())
+  } catch {
+    return (knownBootId = "")
+  }
+}

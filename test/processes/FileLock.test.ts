@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSyn
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Cause, Effect, Exit } from "effect"
-import { withFileLock } from "../../../src/instances/process/FileLock.ts"
-import { identify } from "../../../src/instances/process/ProcessIdentity.ts"
+import { withFileLock } from "../../src/processes/FileLock.ts"
+import { identify } from "../../src/processes/ProcessIdentity.ts"
 
 const lockPath = Effect.map(
   Effect.acquireRelease(

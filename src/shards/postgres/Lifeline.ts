@@ -1,0 +1,50 @@
+/**
+ * Ends the server when the process that started it is gone, killed without a chance to stop it. A shell, since it must outlive that process and cost
+ * next to nothing, holds the other end of a pipe: the pipe closes however its owner ends.
+ *
+ * It finds the server by the data folder and not by a number given to it, so that there is no moment at which a server runs and is not watched. First it
+ * lets clients end, which have lifelines of their own and something to commit; then it cuts them off; then it lets the server crash. 45 s at most.
+ */
+import { spawn } from "node:child_process"
+import type { Account } from "./Account.ts"
+
+const script = `
+read -r _
+server() {
+  pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null)
+  [ -n "$pid" ] || return 1
+  if [ -r "/proc/$pid/cmdline" ]; then grep -qF "$1" "/proc/$pid/cmdline" 2>/dev/null
+  elif [ -d /proc/self ]; then return 1
+  else ps -p "$pid" -o command= 2>/dev/null | grep -qF "$1"; fi
+}
+n=0; until server "$1"; do n=$((n + 1)); [ "$n" -gt 3 ] && exit 0; sleep 1; done
+for step in "TERM 20" "INT 15" "QUIT 10"; do
+  kill -s "\${step% *}" "$pid" 2>/dev/null
+  n=0; while server "$1"; do n=$((n + 1)); [ "$n" -gt "\${step#* }" ] && break; sleep 1; done
+  server "$1" || exit 0
+done
+`
+
+export interface Lifeline {
+  /** The server was stopped in order: nothing is left to watch. */
+  readonly release: () => void
+}
+
+export const hold = (data: string, as: Account | undefined): Lifeline => {
+  const watcher = spawn("/bin/sh", ["-c", script, "clawster-postgres-lifeline", data], {
+    ...as,
+    cwd: "/",
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"]
+  })
+  watcher.on("error", () => undefined)
+  watcher.stdin.on("error", () => undefined)
+  watcher.unref()
+  ;(watcher.stdin as { unref?: () => void }).unref?.()
+  return {
+    release: () => {
+      watcher.kill("SIGKILL")
+      watcher.stdin.destroy()
+    }
+  }
+}
