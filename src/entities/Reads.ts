@@ -40,6 +40,11 @@ export class TaskReads extends Context.Service<TaskReads, {
     task: TaskStatus,
     options: { readonly after?: Cursor | undefined; readonly limit: number }
   ) => Effect.Effect<Page<FeedEvent>, ActorUnavailable>
+  /**
+   * Sums of what the lanes keep with their commits; no task is counted. `pending`, `scheduled`, `running`, `retrying` and `dead_lettered` are those of
+   * now, of which `retrying` is counted up to 10,000 and the others of them are among `scheduled`. `completed`, `failed` and `cancelled` are all that
+   * ever ended so in the lanes there are, whether or not their rows are still kept.
+   */
   readonly counts: (tenantId: TenantId | undefined) => Effect.Effect<Partial<Record<TaskPhase, number>>, ActorUnavailable>
 }>()("clawster/entities/TaskReads") {}
 

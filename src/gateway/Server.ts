@@ -5,7 +5,6 @@
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { PrometheusMetrics } from "effect/observability"
 import { RpcSerialization, RpcServer } from "effect/rpc"
 import { Authenticator } from "../auth/Authenticator.ts"
 import { KeyService } from "../auth/KeyService.ts"
@@ -27,6 +26,7 @@ import { TaskHandlers } from "./handlers/TaskHandlers.ts"
 import { Health, healthResponse } from "./Health.ts"
 import * as Authentication from "./http/Authentication.ts"
 import * as Envelope from "./http/Envelope.ts"
+import * as MetricsRoute from "./http/MetricsRoute.ts"
 import { RestCall } from "./http/RestCall.ts"
 import { Instances } from "./service/Instances.ts"
 import { Keys } from "./service/Keys.ts"
@@ -124,7 +124,7 @@ export const routes = Layer.mergeAll(
   EventsSocket.layer,
   rootHealth,
   documents,
-  PrometheusMetrics.layerHttp({ path: "/metrics" }),
+  MetricsRoute.layer,
   Envelope.layer
 ).pipe(Layer.provide(useCases), Layer.provide(HttpServer.layerServices))
 

@@ -48,7 +48,7 @@ export const metrics = {
     kind: "gauge",
     unit: "ratio",
     help: "1 healthy, 0.5 degraded, 0 unhealthy or unknown",
-    labels: ["instance_id"]
+    labels: ["instance_id", "tenancy"]
   },
   cross_instance_latency: {
     kind: "histogram",
@@ -127,13 +127,19 @@ export const metrics = {
     kind: "gauge",
     unit: "state",
     help: "Circuit breaker of an instance: 0 closed, 1 half open, 2 open",
-    labels: ["instance_id"]
+    labels: ["instance_id", "tenancy"]
   },
   clawster_instance_running_tasks: {
     kind: "gauge",
     unit: "tasks",
     help: "Runs under way at an instance",
-    labels: ["instance_id"]
+    labels: ["instance_id", "tenancy"]
+  },
+  clawster_fleet_reading_age_seconds: {
+    kind: "gauge",
+    unit: "seconds",
+    help: "Age of what the gauges of backlog and instances say: reading tasks (the lanes' counts) or instances",
+    labels: ["reading"]
   },
   process_open_fds: {
     kind: "gauge",
@@ -180,6 +186,19 @@ export const metrics = {
     labels: ["type"]
   }
 } as const satisfies Record<string, MetricName>
+
+/** Labels that say nothing of any tenant. Series with another label are shown to keys of operators only (PublicMetrics.ts). */
+export const publicLabels: ReadonlySet<string> = new Set([
+  "cause",
+  "entity_type",
+  "instance_id",
+  "outcome",
+  "phase",
+  "reading",
+  "status",
+  "tenancy",
+  "type"
+])
 
 /** What the cluster of `effect` exports by itself. */
 export const clusterMetrics = {

@@ -21,14 +21,24 @@ export const placements = Config.all({
   ...new Set([defaultPlacement, hostPlacement(host), ...hosts.map(hostPlacement), ...regions.map(regionPlacement)])
 ]))
 
+const runnerHost = Config.String("CLAWSTER_RUNNER_HOST").pipe(Config.withDefault("127.0.0.1"))
+
+/** A port of its own for `/metrics`, with everything and for everyone who reaches it. */
+const metricsAt = (host: Config.Config<string>) =>
+  Config.all({
+    host: Config.String("CLAWSTER_METRICS_HOST").pipe(Config.orElse(() => host)),
+    port: Config.Port("CLAWSTER_METRICS_PORT")
+  }).pipe(Config.option)
+const metrics = metricsAt(Config.succeed("127.0.0.1"))
+
 export const runner = Config.all({
-  host: Config.String("CLAWSTER_RUNNER_HOST").pipe(Config.withDefault("127.0.0.1")),
+  host: runnerHost,
   port: Config.Port("CLAWSTER_RUNNER_PORT").pipe(Config.withDefault(34431)),
   hostName: thisHost,
   region: Config.option(Config.String("CLAWSTER_REGION")),
   placements,
   leaseMillis: Config.Int("CLAWSTER_LEASE_MILLIS").pipe(Config.withDefault(6_000)),
-  metricsPort: Config.option(Config.Port("CLAWSTER_METRICS_PORT"))
+  metrics: metricsAt(runnerHost)
 })
 
 export const drivers = Config.all({
@@ -52,6 +62,7 @@ export const drivers = Config.all({
 export const gateway = Config.all({
   host: Config.String("CLAWSTER_HTTP_HOST").pipe(Config.withDefault("127.0.0.1")),
   port: Config.Port("CLAWSTER_HTTP_PORT").pipe(Config.withDefault(7_373)),
+  metrics,
   placements
 })
 

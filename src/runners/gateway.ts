@@ -1,5 +1,6 @@
 /** A gateway process: REST, RPC and events over a cluster whose runners are elsewhere. Put any number behind a balancer. */
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Option } from "effect"
+import * as MetricsServerNode from "../observability/MetricsServerNode.ts"
 import * as Observability from "../observability/Observability.ts"
 import * as Cluster from "../shards/Cluster.ts"
 import * as Database from "../shards/Database.ts"
@@ -9,8 +10,12 @@ import * as Settings from "./Settings.ts"
 
 export const layer = Layer.unwrap(
   Effect.gen(function*() {
-    const { host, placements, port } = yield* Settings.gateway
-    return Gateway.layer({ host, port, placements }).pipe(Layer.provide(Cluster.layerClient(placements)))
+    const { host, metrics, placements, port } = yield* Settings.gateway
+    const ownMetrics = Option.isNone(metrics) ? Layer.empty : MetricsServerNode.layer(metrics.value)
+    return Gateway.layer({ host, port, placements }).pipe(
+      Layer.provideMerge(ownMetrics),
+      Layer.provide(Cluster.layerClient(placements))
+    )
   })
 ).pipe(Layer.provide(Database.layerConfig), Layer.provide(Observability.layer("gateway")))
 

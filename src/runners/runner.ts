@@ -23,8 +23,8 @@ const ready = Layer.effectDiscard(Effect.gen(function*() {
 }))
 
 /** `/metrics` of this runner, when `CLAWSTER_METRICS_PORT` is set. */
-const metrics = Layer.unwrap(Effect.map(Settings.runner, ({ host, metricsPort }) =>
-  Option.isNone(metricsPort) ? Layer.empty : MetricsServerNode.layer({ host, port: metricsPort.value })))
+const metrics = Layer.unwrap(Effect.map(Settings.runner, ({ metrics }) =>
+  Option.isNone(metrics) ? Layer.empty : MetricsServerNode.layer(metrics.value)))
 
 export const layer = ready.pipe(
   Layer.provideMerge(Actors.layer),

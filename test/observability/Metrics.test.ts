@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Metric } from "effect"
+import { Effect, Layer, Logger, Metric } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import { ClusterMetrics } from "effect/cluster"
 import * as ActorMetrics from "../../src/observability/ActorMetrics.ts"
@@ -163,7 +163,48 @@ describe("Metrics", () => {
   )
 })
 
+/** Warnings of the effect, one an element. */
+const warnings = <A, E, R>(effect: Effect.Effect<A, E, R>) => {
+  const said: Array<string> = []
+  const logger = Logger.make(({ logLevel, message }) => {
+    if (logLevel === "Warn") said.push(String(message))
+  })
+  return Effect.map(Effect.provide(effect, Logger.layer([logger])), () => said)
+}
+
 describe("FleetMetrics", () => {
+  it.effect("tells the age of a reading that fails, warns once a minute, and withdraws what may no longer be true", () =>
+    alone(
+      Effect.gen(function* () {
+        let isAway = false
+        const away = <A>(value: A) => Effect.suspend(() => (isAway ? Effect.fail("away") : Effect.succeed(value)))
+        const layer = FleetMetrics.layer({ counts: away({ pending: 7 }), instances: away([instance("i1")]) })
+        const said = yield* warnings(
+          Effect.gen(function* () {
+            yield* Effect.forkScoped(Effect.never.pipe(Effect.provide(layer)))
+            yield* TestClock.adjust("1 millis")
+            isAway = true
+            yield* TestClock.adjust("30 seconds")
+            const early = yield* PrometheusMetrics.format()
+            assert.include(early, `clawster_fleet_reading_age_seconds{reading="tasks"} 30`)
+            assert.include(early, `task_queue_depth{phase="pending"} 7`)
+            yield* TestClock.adjust("5 minutes")
+            const late = yield* PrometheusMetrics.format()
+            assert.include(late, `clawster_fleet_reading_age_seconds{reading="instances"} 330`)
+            assert.notMatch(late, /^(task_queue_depth|instance_health)\{/m)
+            isAway = false
+            yield* TestClock.adjust("5 seconds")
+            const back = yield* PrometheusMetrics.format()
+            assert.include(back, `clawster_fleet_reading_age_seconds{reading="tasks"} 0`)
+            assert.include(back, `instance_health{instance_id="i1",tenancy="shared"} 1`)
+          })
+        )
+        assert.isAtLeast(said.length, 2)
+        assert.isAtMost(said.length, 2 * 7)
+      })
+    )
+  )
+
   it.effect("follows health and breaker of each instance, and forgets those that are gone", () =>
     alone(
       Effect.gen(function* () {
@@ -171,15 +212,15 @@ describe("FleetMetrics", () => {
         yield* Effect.forkScoped(Effect.never.pipe(Effect.provide(FleetMetrics.layer(sources(() => instances)))))
         yield* TestClock.adjust("1 millis")
         const before = yield* PrometheusMetrics.format()
-        assert.include(before, `instance_health{instance_id="i1"} 1`)
-        assert.include(before, `instance_health{instance_id="i2"} 0`)
-        assert.include(before, `clawster_breaker_state{instance_id="i2"} 2`)
+        assert.include(before, `instance_health{instance_id="i1",tenancy="shared"} 1`)
+        assert.include(before, `instance_health{instance_id="i2",tenancy="shared"} 0`)
+        assert.include(before, `clawster_breaker_state{instance_id="i2",tenancy="shared"} 2`)
         assert.include(before, `task_queue_depth{phase="pending"} 7`)
         assert.include(before, `task_queue_depth{phase="scheduled"} 0`)
         instances = [instance("i1", { health: "degraded" }), instance("i2", { phase: "destroyed" })]
         yield* TestClock.adjust("5 seconds")
         const after = yield* PrometheusMetrics.format()
-        assert.include(after, `instance_health{instance_id="i1"} 0.5`)
+        assert.include(after, `instance_health{instance_id="i1",tenancy="shared"} 0.5`)
         assert.notInclude(after, "i2")
       })
     )

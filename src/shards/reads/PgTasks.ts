@@ -6,6 +6,7 @@ import { type BacklogEntry, type DeadLetter, TaskRows } from "../../entities/Tas
 import type { Cursor } from "../../schema/Feed.ts"
 import type { TaskId } from "../../schema/Ids.ts"
 import { type TaskPhase, TaskSpec, TaskStatus } from "../../schema/Task.ts"
+import * as PgTaskCounts from "./PgTaskCounts.ts"
 import * as PgTaskEvents from "./PgTaskEvents.ts"
 import { settled } from "./Position.ts"
 import { unavailable } from "./Unavailable.ts"
@@ -144,12 +145,7 @@ const taskReads = Effect.map(PgClient.PgClient, (sql) =>
       unavailable
     ),
     events: (task, options) => unavailable(PgTaskEvents.read(sql, task, options)),
-    counts: (tenantId) =>
-      sql.unsafe<{ phase: TaskStatus["phase"]; count: number }>(
-        `SELECT phase, count(*)::float8 AS count FROM clawster_tasks
-         WHERE $1::text IS NULL OR tenant_id = $1::text GROUP BY phase`,
-        [tenantId ?? null]
-      ).pipe(Effect.map((rows) => Object.fromEntries(rows.map(({ count, phase }) => [phase, count]))), unavailable)
+    counts: (tenantId) => unavailable(PgTaskCounts.read(sql, tenantId))
   }))
 
 export const layer = Layer.mergeAll(Layer.effect(TaskRows, taskRows), Layer.effect(TaskReads, taskReads))
