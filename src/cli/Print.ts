@@ -1,5 +1,6 @@
 /** Results on standard output: JSON when asked for, else for people. */
-import { Clock, Console, DateTime, Effect } from "effect"
+import { Clock, Console, Effect } from "effect"
+import { instantText } from "../schema/Bounds.ts"
 import type { Colour, Screen as ScreenFacts } from "./Screen.ts"
 import { Screen } from "./Screen.ts"
 import { Json } from "./Settings.ts"
@@ -34,7 +35,7 @@ export const showFields = <A>(value: A, entries: (value: A, view: View) => Reado
   show(value, (shown, view) => fields(entries(shown, view), view.screen))
 
 export const time = (millis: number | undefined): string | undefined =>
-  millis === undefined ? undefined : DateTime.formatIso(DateTime.makeUnsafe(millis)).replace("T", " ").slice(0, 19)
+  millis === undefined ? undefined : instantText(millis).replace("T", " ").slice(0, 19)
 
 const units = [
   [86_400_000, "d"],

@@ -12,12 +12,16 @@ export const parse = (traceparent: string | undefined): Tracer.ExternalSpan | un
     ? undefined
     : Option.getOrUndefined(HttpTraceContext.w3c(Headers.fromRecordUnsafe({ traceparent })))
 
-const isTraceId = (id: string): boolean => /^[0-9a-f]{32}$/.test(id)
+const isText = (value: unknown, shape: RegExp): boolean => typeof value === "string" && shape.test(value)
+
+/** Callers of RPCs name the span in the envelope, which nothing has checked: its ids may be any value, or absent. */
+const isIdentified = ({ spanId, traceId }: Tracer.AnySpan): boolean =>
+  isText(traceId, /^[0-9a-f]{1,32}$/) && isText(spanId, /^[0-9a-f]{16}$/)
 
 /** The nearest span that has an identity: where tracing is off spans have none, and the one that came in from outside counts. */
 const identified = (span: Tracer.AnySpan | undefined): Tracer.AnySpan | undefined => {
   let at = span
-  while (at !== undefined && !isTraceId(at.traceId.padStart(32, "0"))) {
+  while (at !== undefined && !isIdentified(at)) {
     at = at._tag === "Span" ? Option.getOrUndefined(at.parent) : undefined
   }
   return at

@@ -14,6 +14,7 @@ import {
   Overloaded,
   Unauthenticated
 } from "../schema/Errors.ts"
+import { bounds, list as listOf, text, within } from "../schema/Bounds.ts"
 import { Cursor, FeedEvent } from "../schema/Feed.ts"
 import { InstanceId, LaneName, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
 import { InstanceStatus } from "../schema/Instance.ts"
@@ -37,6 +38,7 @@ import {
   InstanceLogs,
   InstanceMetrics,
   InstanceRegistration,
+  phasesMost,
   ReplayedTasks,
   ReplayTasks,
   SendTurn,
@@ -85,7 +87,7 @@ export class ClientRpcs extends RpcGroup.make(
   read(
     "ListTasks",
     "task:read",
-    { ...list, lane: Schema.optionalKey(LaneName), phases: Schema.optionalKey(Schema.Array(TaskPhase)) },
+    { ...list, lane: Schema.optionalKey(LaneName), phases: Schema.optionalKey(listOf(TaskPhase, phasesMost)) },
     pageOf(TaskStatus)
   ),
   change("CancelTask", "task:write", { ...CancelTask.fields, taskId: TaskId }, CancelledTask),
@@ -108,7 +110,7 @@ export class ClientRpcs extends RpcGroup.make(
   ask(
     "InstanceLogs",
     "instance:read",
-    { ...instance, limit: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 })) },
+    { ...instance, limit: within(1, 10_000) },
     InstanceLogs
   ),
   ask("InstanceMetrics", "instance:read", instance, InstanceMetrics),
@@ -147,9 +149,7 @@ export class ClientRpcs extends RpcGroup.make(
     payload: {
       ...tenant,
       cursor: Schema.optionalKey(Cursor),
-      types: Schema.optionalKey(
-        Schema.Array(Schema.String.check(Schema.isMaxLength(128))).check(Schema.isMaxLength(64))
-      )
+      types: Schema.optionalKey(listOf(text(bounds.label), 64))
     },
     success: FeedEvent,
     error: Schema.Union([NotFound, ActorUnavailable, Unauthenticated]),

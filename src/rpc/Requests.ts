@@ -1,6 +1,7 @@
 /** What clients may ask for, the same over REST and RPC. The edge fills in what is left out. */
 import { Schema } from "effect"
 import { SubmitOutcome } from "./LaneRpcs.ts"
+import { bounds, document, list, nonEmptyText, text, within } from "../schema/Bounds.ts"
 import { InstanceId, LaneName, Placement, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
 import {
   BreakerState,
@@ -8,24 +9,26 @@ import {
   InstanceHealth,
   InstanceLoad,
   InstancePhase,
-  RemoteEndpoint,
-  ResourceLimits,
+  RegisteredEndpoint,
+  RegisteredLimits,
   Tenancy
 } from "../schema/Instance.ts"
 import { Backpressure, LaneConfig } from "../schema/Lane.ts"
 import { QueueMode } from "../schema/Session.ts"
-import { RoutingHints, TaskPhase, TaskStatus, TaskSubmission } from "../schema/Task.ts"
+import { SubmittedHints, TaskPhase, TaskStatus, TaskSubmission } from "../schema/Task.ts"
 
-const label = Schema.NonEmptyString.check(Schema.isMaxLength(128))
-const labels = Schema.Array(label).check(Schema.isMaxLength(256))
-const reason = Schema.String.check(Schema.isMaxLength(1_000))
+const label = nonEmptyText(bounds.label)
+const labels = list(label, bounds.labels)
+const reason = text(bounds.reason)
 
 /** Tasks of one call. */
 export const bulkMost = 1_000
+/** Phases of one filter. There are fewer; one may be named twice. */
+export const phasesMost = 16
 /** Longest time a call may wait for something to end. */
 export const waitMost = 60_000
 
-export const WaitMillis = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: waitMost })).annotate({
+export const WaitMillis = within(0, waitMost).annotate({
   description: "How long the call may wait, in milliseconds. When it is over, the answer is the status as it is then."
 })
 
@@ -68,8 +71,8 @@ export type CancelledTask = typeof CancelledTask.Type
 export const CancelTasks = Schema.Struct({
   tenantId: Schema.optionalKey(TenantId),
   lane: Schema.optionalKey(LaneName),
-  phases: Schema.Array(Schema.Literals(["pending", "scheduled", "retrying", "running"])).check(Schema.isMinLength(1)),
-  limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000 })))
+  phases: list(Schema.Literals(["pending", "scheduled", "retrying", "running"]), phasesMost).check(Schema.isMinLength(1)),
+  limit: Schema.optionalKey(within(1, 1_000))
 }).annotate({ identifier: "CancelTasks" })
 export type CancelTasks = typeof CancelTasks.Type
 
@@ -90,7 +93,7 @@ export type ReplayTasks = typeof ReplayTasks.Type
 export const ReplayedTasks = Schema.Struct({ replayed: Schema.Array(TaskId) }).annotate({ identifier: "ReplayedTasks" })
 export type ReplayedTasks = typeof ReplayedTasks.Type
 
-const count = (most: number) => Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: most }))
+const count = (most: number) => within(1, most)
 
 export const InstanceRegistration = Schema.Struct({
   instanceId: Schema.optionalKey(InstanceId),
@@ -105,9 +108,9 @@ export const InstanceRegistration = Schema.Struct({
   maxConcurrentTasks: Schema.optionalKey(count(10_000)),
   maxConcurrentSessions: Schema.optionalKey(count(100_000)),
   maxAgents: Schema.optionalKey(count(10_000)),
-  resourceLimits: Schema.optionalKey(ResourceLimits),
-  endpoint: Schema.optionalKey(RemoteEndpoint),
-  gatewayConfig: Schema.optionalKey(Schema.Json)
+  resourceLimits: Schema.optionalKey(RegisteredLimits),
+  endpoint: Schema.optionalKey(RegisteredEndpoint),
+  gatewayConfig: Schema.optionalKey(document)
 }).annotate({ identifier: "InstanceRegistration" })
 export type InstanceRegistration = typeof InstanceRegistration.Type
 
@@ -145,7 +148,7 @@ export const InstanceMetrics = Schema.Struct({
 }).annotate({ identifier: "InstanceMetrics" })
 export type InstanceMetrics = typeof InstanceMetrics.Type
 
-const grace = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 86_400_000 }))
+const grace = within(0, 86_400_000)
 
 export const StopInstance = Schema.Struct({ graceMillis: Schema.optionalKey(grace) }).annotate({
   identifier: "StopInstance"
@@ -157,17 +160,17 @@ export const DrainInstance = Schema.Struct({ deadlineMillis: Schema.optionalKey(
 export const CreateSession = Schema.Struct({
   sessionId: Schema.optionalKey(SessionId),
   tenantId: Schema.optionalKey(TenantId),
-  hints: Schema.optionalKey(RoutingHints),
-  label: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(200)))
+  hints: Schema.optionalKey(SubmittedHints),
+  label: Schema.optionalKey(text(bounds.name))
 }).annotate({ identifier: "CreateSession" })
 export type CreateSession = typeof CreateSession.Type
 
-const message = Schema.NonEmptyString.check(Schema.isMaxLength(200_000))
+const message = nonEmptyText(bounds.message)
 
 export const SendTurn = Schema.Struct({
   turnId: Schema.optionalKey(TurnId),
   message,
-  timeoutMillis: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1_000, maximum: 86_400_000 })))
+  timeoutMillis: Schema.optionalKey(within(1_000, 86_400_000))
 }).annotate({ identifier: "SendTurn" })
 export type SendTurn = typeof SendTurn.Type
 
@@ -187,7 +190,7 @@ export type AbortSession = typeof AbortSession.Type
 /** What is left out takes its default, not its present value. */
 export const ConfigureLane = Schema.Struct({
   concurrency: Schema.optionalKey(LaneConfig.fields.concurrency),
-  ratePerSecond: LaneConfig.fields.ratePerSecond,
+  ratePerSecond: Schema.optionalKey(count(1_000_000)),
   capacity: Schema.optionalKey(LaneConfig.fields.capacity),
   backpressure: Schema.optionalKey(Backpressure),
   ageingMillis: Schema.optionalKey(LaneConfig.fields.ageingMillis),

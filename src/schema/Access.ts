@@ -1,5 +1,6 @@
 /** API keys as their administrators see them. */
 import { Schema } from "effect"
+import { bounds, nonEmptyText } from "./Bounds.ts"
 import { TenantId } from "./Ids.ts"
 import { Role } from "./Principal.ts"
 
@@ -19,7 +20,7 @@ export const ApiKeyInfo = Schema.Struct({
 export type ApiKeyInfo = typeof ApiKeyInfo.Type
 
 export const CreateKey = Schema.Struct({
-  name: Schema.NonEmptyString.check(Schema.isMaxLength(200)),
+  name: nonEmptyText(bounds.name),
   role: Role,
   /** Required for role `tenant`, and only there. */
   tenantId: Schema.optionalKey(TenantId)

@@ -5,11 +5,21 @@
  * Callers are refused with the field's name (`text`, `instant`). What a gateway or a model says is not refused, since the run that said it cannot be
  * taken back: it is cut, and the cut is marked (`cut`).
  */
-import { Schema } from "effect"
+import { DateTime, Schema } from "effect"
 
 /** Lengths in UTF-16 code units, as JavaScript and JSON Schema's `maxLength` count them. */
 export const bounds = {
   label: 128,
+  /** Labels of one list. */
+  labels: 256,
+  /** Of a key or of a session, as people give it. */
+  name: 200,
+  url: 2_048,
+  token: 4_096,
+  pageToken: 512,
+  /** Of a document that is passed on as it is: characters of its JSON, and objects and arrays within each other. */
+  document: 65_536,
+  documentDepth: 32,
   reason: 1_000,
   message: 200_000,
   systemPrompt: 50_000,
@@ -23,12 +33,16 @@ export const bounds = {
 /** The last instant that a JavaScript `Date` can hold, in Unix milliseconds (ECMA-262, section "Time Values and Time Range"). */
 export const lastInstant = 8_640_000_000_000_000
 
+/** The longest wait that a caller may ask for before something is tried again, in milliseconds: 30 days. */
+export const longestDelay = 2_592_000_000
+
 const nul = String.fromCharCode(0)
 
 /** PostgreSQL stores neither U+0000 nor half a surrogate pair. */
 export const isStorable = (value: string): boolean => !value.includes(nul) && value.isWellFormed()
 
-const storable = Schema.makeFilter<string>(isStorable, {
+/** A check of its own, so that a test can tell whether a text of the public schemas has it. */
+export const storable = Schema.makeFilter<string>(isStorable, {
   expected: "text without the character U+0000 and without half a surrogate pair"
 })
 
@@ -37,6 +51,33 @@ export const text = (most: number) => Schema.String.check(Schema.isMaxLength(mos
 
 /** The same, of at least one character. */
 export const nonEmptyText = (most: number) => Schema.NonEmptyString.check(Schema.isMaxLength(most), storable)
+
+/** A whole number from `minimum` to `maximum`, both included. */
+export const within = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+
+/** At most `most` items. */
+export const list = <S extends Schema.Constraint>(item: S, most: number) => Schema.Array(item).check(Schema.isMaxLength(most))
+
+/** Whether all texts of a JSON value can be stored, keys included, and no more than `depth` objects and arrays are within each other. */
+const isPlain = (value: unknown, depth: number): boolean => {
+  if (typeof value === "string") return isStorable(value)
+  if (typeof value !== "object" || value === null) return true
+  if (depth === 0) return false
+  return Object.entries(value).every(([key, part]) => isStorable(key) && isPlain(part, depth - 1))
+}
+
+/** The depth is looked at first, since writing a value as JSON may overflow the stack. */
+export const documentBound = Schema.makeFilter<Schema.Json>(
+  (value) => isPlain(value, bounds.documentDepth) && JSON.stringify(value).length <= bounds.document,
+  {
+    expected:
+      `JSON of at most ${bounds.document} characters and ${bounds.documentDepth} levels, ` +
+      "its texts and keys without the character U+0000 and without half a surrogate pair"
+  }
+)
+
+/** Any JSON value that the store can hold and a reader can carry. */
+export const document = Schema.Json.check(documentBound)
 
 /** Unix milliseconds that a `Date` can hold. */
 export const instant = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: lastInstant }))
@@ -49,3 +90,7 @@ export const cut = (value: string, most: number): string => {
   const kept = value.length <= most ? value : `${value.slice(0, most - 40)} [cut: ${value.length} characters]`
   return (isStorable(kept) ? kept : kept.replaceAll(nul, "\uFFFD").toWellFormed())
 }
+
+/** As ISO 8601. A number that no `Date` can hold, which may have been stored before it was refused, is told as the number that it is. */
+export const instantText = (millis: number): string =>
+  Math.abs(millis) <= lastInstant ? DateTime.formatIso(DateTime.makeUnsafe(millis)) : `${millis} ms`

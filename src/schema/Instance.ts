@@ -1,5 +1,6 @@
 /** One OpenClaw gateway as Clawster sees it: what was asked for (spec), what it is (status), how loaded it is (load). */
 import { Schema } from "effect"
+import { bounds, nonEmptyText, text, within } from "./Bounds.ts"
 import { InstanceId, Placement, TenantId } from "./Ids.ts"
 
 export const DriverKind = Schema.Literals(["process", "remote", "simulated"])
@@ -48,6 +49,20 @@ export const RemoteEndpoint = Schema.Struct({
   token: Schema.NonEmptyString
 })
 export type RemoteEndpoint = typeof RemoteEndpoint.Type
+
+/** As they may be registered: what is stored has the bounds of its time. */
+export const RegisteredLimits = Schema.Struct({
+  maxMemoryMB: Schema.optionalKey(within(1, 16_777_216)),
+  maxCpuCores: Schema.optionalKey(
+    Schema.Finite.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(4_096))
+  ),
+  maxDiskGB: Schema.optionalKey(within(1, 1_048_576))
+})
+
+export const RegisteredEndpoint = Schema.Struct({
+  url: text(bounds.url).check(Schema.isPattern(/^wss?:\/\/[^\s/]+/u, { expected: "a ws:// or wss:// URL" })),
+  token: nonEmptyText(bounds.token)
+})
 
 export const InstanceSpec = Schema.Struct({
   instanceId: InstanceId,

@@ -1,5 +1,6 @@
 /** How every list answers. */
 import { Schema } from "effect"
+import { bounds, text, within } from "./Bounds.ts"
 import { Cursor } from "./Feed.ts"
 
 /**
@@ -13,11 +14,9 @@ export const pageSize = { fallback: 100, most: 1_000 } as const
 
 /** What every list takes. */
 export const pageQuery = {
-  after: Schema.optionalKey(
-    Schema.String.check(Schema.isMaxLength(1_024)).annotate({ description: "`next` of the page before." })
-  ),
+  after: Schema.optionalKey(text(bounds.pageToken).annotate({ description: "`next` of the page before." })),
   limit: Schema.optionalKey(
-    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: pageSize.most })).annotate({
+    within(1, pageSize.most).annotate({
       description: `Items on the page; ${pageSize.fallback} when absent.`
     })
   )

@@ -1,5 +1,6 @@
 /** A task: one unit of work for some OpenClaw gateway. Tasks are rows owned by their lane, never resident actors. */
 import { Schema } from "effect"
+import { bounds, instant, list, longestDelay, nonEmptyText, text, within } from "./Bounds.ts"
 import { InstanceId, LaneName, SessionId, TaskId, TenantId, WorkspaceId } from "./Ids.ts"
 
 export const Priority = Schema.Literals(["low", "normal", "high", "critical"])
@@ -93,6 +94,27 @@ export const TaskSpec = Schema.Struct({
 })
 export type TaskSpec = typeof TaskSpec.Type
 
+/*
+ * What clients may say is narrower than what is stored: stored values were accepted under the bounds of their time, and have to be read for ever.
+ */
+
+const submittedLabel = nonEmptyText(bounds.label)
+
+export const SubmittedHints = Schema.Struct({
+  ...RoutingHints.fields,
+  preferredRegion: Schema.optionalKey(submittedLabel),
+  requiredCapabilities: Schema.optionalKey(list(submittedLabel, 32)),
+  maxLatencyMillis: Schema.optionalKey(within(0, longestDelay)),
+  model: Schema.optionalKey(submittedLabel)
+})
+
+const SubmittedPayload = Schema.Struct({
+  message: nonEmptyText(bounds.message),
+  model: Schema.optionalKey(submittedLabel),
+  thinking: Schema.optionalKey(submittedLabel),
+  extraSystemPrompt: Schema.optionalKey(text(bounds.systemPrompt))
+})
+
 /** What a client may say when it submits. */
 export const TaskSubmission = Schema.Struct({
   taskId: Schema.optionalKey(TaskId),
@@ -100,14 +122,14 @@ export const TaskSubmission = Schema.Struct({
   lane: Schema.optionalKey(LaneName),
   workspaceId: Schema.optionalKey(WorkspaceId),
   sessionId: Schema.optionalKey(SessionId),
-  payload: TaskPayload,
+  payload: SubmittedPayload,
   priority: Schema.optionalKey(PriorityInput),
-  hints: Schema.optionalKey(RoutingHints),
-  maxRetries: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 19 }))),
-  backoffMillis: Schema.optionalKey(millis),
-  deadlineAt: Schema.optionalKey(millis),
-  notBefore: Schema.optionalKey(millis),
-  timeoutMillis: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1_000, maximum: 86_400_000 })))
+  hints: Schema.optionalKey(SubmittedHints),
+  maxRetries: Schema.optionalKey(within(0, 19)),
+  backoffMillis: Schema.optionalKey(within(0, longestDelay)),
+  deadlineAt: Schema.optionalKey(instant),
+  notBefore: Schema.optionalKey(instant),
+  timeoutMillis: Schema.optionalKey(within(1_000, 86_400_000))
 })
 export type TaskSubmission = typeof TaskSubmission.Type
 

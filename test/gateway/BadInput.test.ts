@@ -18,7 +18,126 @@ interface Case {
   readonly fault?: string
 }
 
+const refused = (title: string, path: string, fault: string, ask: Case["ask"], more: Partial<Case> = {}): Case => ({
+  title,
+  path,
+  ask,
+  status: 400,
+  code: "InvalidInput",
+  fault,
+  ...more
+})
+
+const nul = "a\u0000b"
+const half = "a\ud800b"
+const nested = (levels: number) => `${"[".repeat(levels)}${"]".repeat(levels)}`
+const process = (gatewayConfig: unknown) => ({ body: { driver: "process", gatewayConfig } })
+const asOperator = { as: "operator" } as const
+const lastInstant = 8_640_000_000_000_000
+
+/** Each would be refused by the store, or could not be read from it. */
+const unstorable: ReadonlyArray<Case> = [
+  refused("U+0000 in a message", "/tasks", "payload.message", { body: { payload: { message: nul } } }),
+  refused("half a surrogate pair in a message", "/tasks", "payload.message", { body: { payload: { message: half } } }),
+  refused("U+0000 in a system prompt", "/tasks", "payload.extraSystemPrompt", {
+    body: { payload: { message: "hi", extraSystemPrompt: nul } }
+  }),
+  refused("U+0000 in a model", "/tasks", "payload.model", { body: { payload: { message: "hi", model: nul } } }),
+  refused("U+0000 in a capability", "/tasks", "hints.requiredCapabilities[0]", {
+    body: { ...message, hints: { requiredCapabilities: [nul] } }
+  }),
+  refused("U+0000 in the second of many", "/tasks/bulk", "tasks[1].payload.message", {
+    body: { tasks: [message, { payload: { message: nul } }] }
+  }),
+  refused("U+0000 in a reason", "/tasks/t1/cancel", "reason", { body: { reason: nul } }),
+  refused("half a surrogate pair in a reason", "/tasks/t1/cancel", "reason", { body: { reason: half } }),
+  refused("a reason of 1,001 characters", "/tasks/t1/cancel", "reason", { body: { reason: "x".repeat(1_001) } }),
+  refused("more phases than there are", "/tasks/cancel", "phases", {
+    body: { phases: Array.from({ length: 17 }, () => "pending") }
+  }),
+  refused("U+0000 in a session's label", "/sessions", "label", { body: { label: nul } }),
+  refused("U+0000 in a turn", "/sessions/talk/turns", "message", { body: { message: nul } }),
+  refused("U+0000 in a steer", "/sessions/talk/steer", "message", { body: { message: nul } }),
+  refused("U+0000 in a key's name", "/keys", "name", { body: { name: nul, role: "operator" } }, { as: "admin" }),
+  refused(
+    "U+0000 in a label",
+    "/instances",
+    "capabilities[0]",
+    { body: { driver: "simulated", capabilities: [nul] } },
+    asOperator
+  ),
+  refused("U+0000 in a path", "/tasks/a%00b/cancel", "taskId", { body: {} }),
+  refused("U+0000 in a filter", "/tasks?lane=a%00b", "lane", {}, { method: "GET" }),
+  refused("U+0000 in a page token", "/tasks?after=a%00b", "after", {}, { method: "GET" }),
+  refused(
+    "a token of 1 MB",
+    "/instances",
+    "endpoint.token",
+    {
+      body: { driver: "remote", endpoint: { url: "ws://127.0.0.1:1", token: "x".repeat(1_000_000) } }
+    },
+    asOperator
+  ),
+  refused(
+    "U+0000 in a URL",
+    "/instances",
+    "endpoint.url",
+    {
+      body: { driver: "remote", endpoint: { url: `ws://127.0.0.1:1/${nul}`, token: "t" } }
+    },
+    asOperator
+  ),
+  refused("U+0000 deep in a gateway's config", "/instances", "gatewayConfig", process({ a: [{ b: nul }] }), asOperator),
+  refused(
+    "U+0000 in a key of a gateway's config",
+    "/instances",
+    "gatewayConfig",
+    process({ a: { [nul]: 1 } }),
+    asOperator
+  ),
+  refused(
+    "a gateway's config of 70,000 characters",
+    "/instances",
+    "gatewayConfig",
+    process({ a: "x".repeat(70_000) }),
+    asOperator
+  ),
+  refused(
+    "a gateway's config of 33 levels",
+    "/instances",
+    "gatewayConfig",
+    process(JSON.parse(nested(33))),
+    asOperator
+  ),
+  refused(
+    "a gateway's config of 100,000 levels",
+    "/instances",
+    "gatewayConfig",
+    {
+      text: `{"driver":"process","gatewayConfig":${nested(100_000)}}`
+    },
+    asOperator
+  ),
+  refused("a time after the last one", "/tasks", "notBefore", { body: { ...message, notBefore: lastInstant + 2 } }),
+  refused("a deadline after the last time", "/tasks", "deadlineAt", {
+    body: { ...message, deadlineAt: lastInstant + 2 }
+  }),
+  refused("a time of 1e308", "/tasks", "notBefore", { body: { ...message, notBefore: 1e308 } }),
+  refused("a backoff of 31 days", "/tasks", "backoffMillis", { body: { ...message, backoffMillis: 2_678_400_000 } }),
+  refused("a rate of 2^53", "/lanes/default", "ratePerSecond", { body: { ratePerSecond: 2 ** 53 } }, { method: "PUT" }),
+  refused(
+    "memory of 2^53 megabytes",
+    "/instances",
+    "resourceLimits.maxMemoryMB",
+    {
+      body: { driver: "simulated", resourceLimits: { maxMemoryMB: 2 ** 53 } }
+    },
+    asOperator
+  )
+]
+
 const cases: ReadonlyArray<Case> = [
+  ...unstorable,
   {
     title: "an unknown field",
     ask: { body: { ...message, prioritty: "high" } },

@@ -34,6 +34,16 @@ describe("Traceparent", () => {
     })
   )
 
+  it.effect.each(["", "b7ad", "b7ad6b716920\u0000331", "x".repeat(100_000)])(
+    "does not pass on a span that a caller's envelope names wrongly: %j",
+    (spanId) =>
+      Effect.gen(function* () {
+        const traceId = "0af7651916cd43dd8448eb211c80319c"
+        const external = Tracer.externalSpan({ traceId, spanId, sampled: true })
+        assert.isUndefined(yield* Effect.provideService(Traceparent.current, Tracer.ParentSpan, external))
+      })
+  )
+
   it.effect("every request gets an identity, which is not sampled when nobody traces", () =>
     Effect.gen(function* () {
       const [one, other] = [yield* Traceparent.ensure, yield* Traceparent.ensure]

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { cut, instant, isStorable, lastInstant, nonEmptyText, text } from "../../src/schema/Bounds.ts"
+import { cut, instant, instantText, isStorable, lastInstant, nonEmptyText, text } from "../../src/schema/Bounds.ts"
 
 const accepts = <A>(schema: Schema.Codec<A, unknown>, value: unknown) =>
   Schema.decodeUnknownResult(schema)(value)._tag === "Success"
@@ -26,6 +26,15 @@ describe("an instant", () => {
     assert.isFalse(accepts(instant, lastInstant + 1))
     assert.isFalse(accepts(instant, -1))
     assert.isFalse(accepts(instant, 0.5))
+  })
+})
+
+describe("an instant in words", () => {
+  it("is told whatever it is", () => {
+    assert.strictEqual(instantText(0), "1970-01-01T00:00:00.000Z")
+    assert.strictEqual(instantText(lastInstant), "+275760-09-13T00:00:00.000Z")
+    assert.strictEqual(instantText(lastInstant + 1), "8640000000000001 ms")
+    assert.strictEqual(instantText(1e308), "1e+308 ms")
   })
 })
 

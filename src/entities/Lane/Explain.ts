@@ -1,6 +1,7 @@
 /** What a waiting task waits for, in words. */
-import { DateTime, HashMap } from "effect"
+import { HashMap } from "effect"
 import { type DecideContext, type Decision, answer } from "../../actor/Actor.ts"
+import { instantText } from "../../schema/Bounds.ts"
 import type { InstanceId, TaskId } from "../../schema/Ids.ts"
 import type { LaneEvent, WaitingTask } from "../../schema/events/LaneEvents.ts"
 import { held, type LaneState, scheduledPhase, startsAllowed } from "./LaneState.ts"
@@ -33,7 +34,7 @@ const behind = ({ lane, pending: window }: LaneState): string =>
   `${size(window)} tasks wait in lane ${lane}, it is not among the first ${window.entries.length}`
 
 const scheduled = (task: WaitingTask): string => {
-  const time = DateTime.formatIso(DateTime.makeUnsafe(task.notBefore ?? 0))
+  const time = instantText(task.notBefore ?? 0)
   return scheduledPhase(task) === "retrying"
     ? `its next attempt at ${time}, ${task.attempt} of ${task.maxAttempts} failed`
     : `its time, ${time}`

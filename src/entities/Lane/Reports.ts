@@ -1,6 +1,6 @@
 /** What the lane's readers of rows report, decided on against the state of now. */
-import { DateTime } from "effect"
 import { type DecideContext, type Decision, note, type Outgoing } from "../../actor/Actor.ts"
+import { instantText } from "../../schema/Bounds.ts"
 import type { DeadTask, LaneEvent, Lookup, WaitingTask } from "../../schema/events/LaneEvents.ts"
 import type { TaskId } from "../../schema/Ids.ts"
 import type { TaskPhase } from "../../schema/Task.ts"
@@ -212,7 +212,7 @@ export const deadlineExceeded = (
   taskId,
   error: {
     code: "DeadlineExceeded",
-    message: `the task had not started by its deadline, ${DateTime.formatIso(DateTime.makeUnsafe(deadlineAt))}`,
+    message: `the task had not started by its deadline, ${instantText(deadlineAt)}`,
     retryable: false
   },
   ...(unheld === undefined ? {} : { unheld })

@@ -9,6 +9,7 @@ import {
   InstanceRegistration,
   StopInstance
 } from "../../rpc/Requests.ts"
+import { within } from "../../schema/Bounds.ts"
 import { InstanceId } from "../../schema/Ids.ts"
 import { InstanceStatus } from "../../schema/Instance.ts"
 import { pageOf } from "../../schema/Page.ts"
@@ -63,7 +64,7 @@ const logs = HttpApiEndpoint.get("logs", "/instances/:instanceId/logs", {
   params,
   query: {
     limit: Schema.optionalKey(
-      Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 })).annotate({
+      within(1, 10_000).annotate({
         description: "Lines; 200 when absent."
       })
     )

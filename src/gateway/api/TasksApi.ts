@@ -5,6 +5,7 @@ import {
   CancelledTasks,
   CancelTask,
   CancelTasks,
+  phasesMost,
   ReplayedTasks,
   ReplayTasks,
   SubmitReceipt,
@@ -12,6 +13,7 @@ import {
   SubmitTasks,
   WaitMillis
 } from "../../rpc/Requests.ts"
+import { list as listOf } from "../../schema/Bounds.ts"
 import { Cursor, FeedEvent } from "../../schema/Feed.ts"
 import { LaneName, TaskId } from "../../schema/Ids.ts"
 import { pageOf, pageQuery } from "../../schema/Page.ts"
@@ -58,7 +60,7 @@ const list = HttpApiEndpoint.get("list", "/tasks", {
   query: {
     ...listQuery,
     lane: Schema.optionalKey(LaneName),
-    phase: Schema.optionalKey(Schema.Array(TaskPhase).annotate({ description: "May be given more than once." }))
+    phase: Schema.optionalKey(listOf(TaskPhase, phasesMost).annotate({ description: "May be given more than once." }))
   },
   success: pageOf(Task).annotate({ identifier: "TaskPage" }),
   error: readProblems

@@ -12,6 +12,7 @@ import { Socket } from "effect/socket"
 import { Authenticator } from "../../auth/Authenticator.ts"
 import { permits, readableTenant } from "../../auth/Policy.ts"
 import { Feed } from "../../entities/Reads.ts"
+import { text } from "../../schema/Bounds.ts"
 import { Forbidden, Overloaded, type Unauthenticated } from "../../schema/Errors.ts"
 import { invalidInput } from "../../schema/Faults.ts"
 import { Cursor } from "../../schema/Feed.ts"
@@ -30,16 +31,16 @@ const messageMost = 4_096
 /** Sockets of one process. */
 const socketsMost = 10_000
 
-const list = Schema.String.check(Schema.isMaxLength(2_048))
-const Query = Schema.Struct({
+const list = text(2_048)
+export const EventsQuery = Schema.Struct({
   cursor: Schema.optionalKey(Cursor),
   types: Schema.optionalKey(list),
   topics: Schema.optionalKey(list),
   tenantId: Schema.optionalKey(TenantId)
 })
-const decodeQuery = Schema.decodeUnknownEffect(Query, { onExcessProperty: "error", errors: "all" })
+const decodeQuery = Schema.decodeUnknownEffect(EventsQuery, { onExcessProperty: "error", errors: "all" })
 const decodeAuth = Schema.decodeUnknownResult(
-  Schema.fromJsonString(Schema.Struct({ type: Schema.Literal("auth"), token: Schema.String }))
+  Schema.fromJsonString(Schema.Struct({ type: Schema.Literal("auth"), token: text(messageMost) }))
 )
 
 const namesOf = (text: string | undefined): ReadonlyArray<string> | undefined =>
@@ -94,7 +95,7 @@ const make = Effect.gen(function* () {
 
   const serve = Effect.fnUntraced(function* (
     request: HttpServerRequest.HttpServerRequest,
-    query: typeof Query.Type,
+    query: typeof EventsQuery.Type,
     known: { readonly header: string; readonly principal: Principal } | undefined
   ) {
     const socket = yield* Effect.orDie(request.upgrade)

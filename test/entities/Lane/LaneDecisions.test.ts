@@ -227,6 +227,13 @@ describe("starting tasks", () => {
     assert.strictEqual(lane.attempts.size, 1)
   })
 
+  it("explains a task whose stored time no date can hold", () => {
+    const lane = world()
+    submit(lane, ["a"], { notBefore: 9e15 })
+    lane.settle()
+    assert.strictEqual(lane.explain("a").waitingFor, "its time, 9000000000000000 ms")
+  })
+
   it("waits for a scheduled time, and not longer", () => {
     const lane = world()
     submit(lane, ["a"], { notBefore: lane.now + 1_000 })
