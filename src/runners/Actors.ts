@@ -4,10 +4,11 @@ import * as InstanceLayer from "../entities/Instance/InstanceLayer.ts"
 import * as InstanceHostLayer from "../entities/InstanceHost/InstanceHostLayer.ts"
 import { LaneLayer } from "../entities/Lane/LaneLayer.ts"
 import * as SessionLayer from "../entities/Session/SessionLayer.ts"
+import * as PgHeartbeats from "../shards/PgHeartbeats.ts"
 import * as PgFleet from "../shards/reads/PgFleet.ts"
 import * as PgViewReads from "../shards/reads/PgViewReads.ts"
 import * as PgTasks from "../shards/reads/PgTasks.ts"
 
 export const layer = Layer.mergeAll(LaneLayer, InstanceLayer.layer, InstanceHostLayer.layer, SessionLayer.layer).pipe(
-  Layer.provide([PgFleet.layer, PgTasks.layer, PgViewReads.layer])
+  Layer.provide([PgFleet.layer, PgTasks.layer, PgViewReads.layer, PgHeartbeats.layer])
 )

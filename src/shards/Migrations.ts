@@ -6,13 +6,15 @@ import { tasks } from "./migrations/0002_tasks.ts"
 import { access } from "./migrations/0003_access.ts"
 import { messages } from "./migrations/0004_messages.ts"
 import { journalAge } from "./migrations/0005_journal_age.ts"
+import { liveness } from "./migrations/0012_liveness.ts"
 
 const loader = Migrator.fromRecord({
   "0001_actors": actors,
   "0002_tasks": tasks,
   "0003_access": access,
   "0004_messages": messages,
-  "0005_journal_age": journalAge
+  "0005_journal_age": journalAge,
+  "0012_liveness": liveness
 })
 
 /** Brings the database up to date; safe to run from several processes at once. Answers what it applied. */

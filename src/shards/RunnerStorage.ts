@@ -15,7 +15,8 @@ import { type Lease, LeaseWatch } from "./LeaseWatch.ts"
 const grace = "interval '1500 milliseconds'"
 /** Two renewals. */
 const afterStart = "interval '3 seconds'"
-const isGone = `(lease_until + ${grace} < clock_timestamp() AND pg_postmaster_start_time() + ${afterStart} < clock_timestamp())`
+/** Of a row of clawster_runners. */
+export const isGone = `(lease_until + ${grace} < clock_timestamp() AND pg_postmaster_start_time() + ${afterStart} < clock_timestamp())`
 /** Rows of runners that went away without a word. Their shards, if any, count as free. */
 const forgottenAfter = "interval '1 day'"
 

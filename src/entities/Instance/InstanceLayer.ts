@@ -19,7 +19,7 @@ const performWith =
       case "Stop":
         return stopGateway(activity.start, self)
       case "CleanUp":
-        return keepClean(self)
+        return keepClean(activity.start, self)
       case "Run":
         return runAttempt(activity.runId, self, post)
       case "Abort":

@@ -22,9 +22,14 @@ export const guardStep = 5_000
 /** Messages under way into one running turn. */
 export const steeringsPerRun = 16
 
-/** Health checks; the load is reported when it changed, and at least every `heartbeatEvery`. */
+/** Between two health checks. */
 export const checkEvery = 2_000
-export const heartbeatEvery = 5_000
+/** The load is stored when it changed, and at least so often: a fleet of hundreds that does nothing writes next to nothing. */
+export const loadEvery = 30_000
+/** Between two looks at cpu, memory and the gateway's queues. */
+export const measureEvery = 15_000
+/** A change of cpu or memory by less is not stored before `loadEvery`. */
+export const loadStep = 0.1
 /** Failed probes in a row: unhealthy, and given up as hung. */
 export const probesUnhealthy = 3
 export const probesHung = 15

@@ -8,8 +8,8 @@ import { note } from "../../actor/Actor.ts"
 import type { InstanceEvent, ProgressKind, Verdict } from "../../schema/events/InstanceEvents.ts"
 import type { InstanceRef } from "../../instances/InstanceDriver.ts"
 import { linkHung, linkUnhealthy, probesHung, probesUnhealthy, warmLimit } from "./InstancePolicy.ts"
-import { currentLoad, type InstanceRecord, type InstanceState } from "./InstanceState.ts"
-import { finishStop, loseGateway, stopWhenDrained } from "./LifeTransitions.ts"
+import { currentLoad, type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
+import { beginDrain, finishStop, loseGateway, stopWhenDrained } from "./LifeTransitions.ts"
 import {
   about,
   draft,
@@ -43,6 +43,8 @@ export type LifeSignal =
       readonly cpu?: number
       readonly memoryBytes?: number
     }
+  /** It was deregistered while no runner had it. */
+  | { readonly _tag: "Retired"; readonly start: number }
   | { readonly _tag: "Stopped"; readonly start: number }
   | { readonly _tag: "StopFailed"; readonly start: number; readonly reason: string }
 
@@ -71,7 +73,8 @@ export const decideSignal = (
   if ("runId" in signal) return onRunSignal(state, record, signal, now)
   if (signal.start !== record.start) return note([])
   const change = draft(state)
-  if (record.drain === "stopping") onStopSignal(change, signal)
+  if (signal._tag === "Retired") onRetired(change, record, now)
+  else if (record.drain === "stopping") onStopSignal(change, signal)
   else if (isSupervised(record)) onLifeSignal(change, record, signal, now)
   return change.accept(undefined)
 }
@@ -81,6 +84,13 @@ export const isSupervised = ({ drain, phase, restartAt }: InstanceRecord): boole
   restartAt === undefined &&
   drain !== "stopping" &&
   (phase === "provisioning" || phase === "warming" || phase === "warm" || phase === "claimed" || phase === "draining")
+
+/** As a forced deregistration does. Nothing is left of one that has failed, since its clean-up has ended. */
+const onRetired = (change: InstanceDraft, record: InstanceRecord, now: number): void => {
+  if (!isRegistered(record)) return
+  if (record.phase === "failed") return change.emit({ _tag: "instance.deregistered", ...about(record) })
+  beginDrain(change, "deregister", now, now)
+}
 
 const onStopSignal = (change: InstanceDraft, signal: LifeSignal): void => {
   if (signal._tag === "Stopped") finishStop(change)
@@ -150,6 +160,7 @@ const onLifeSignal = (change: InstanceDraft, record: InstanceRecord, signal: Lif
         at: now
       })
     }
+    case "Retired":
     case "Stopped":
     case "StopFailed":
       return

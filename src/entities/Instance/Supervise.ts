@@ -11,6 +11,7 @@ import {
 } from "../../instances/InstanceDriver.ts"
 import type { GatewayError } from "../../openclaw/GatewayLink.ts"
 import type { InstanceSpec } from "../../schema/Instance.ts"
+import { Heartbeats } from "../Heartbeats.ts"
 import { stopGrace } from "./InstancePolicy.ts"
 import type { LinkPost } from "./LinkBoard.ts"
 import { type InstanceSelf, tell } from "./RunAttempt.ts"
@@ -21,6 +22,7 @@ export const supervise = Effect.fnUntraced(function* (start: number, self: Insta
   const { record, runs } = yield* self.state
   if (record === undefined || record.start !== start) return
   post.keep(sendKeys(HashMap.values(runs)))
+  if (yield* (yield* Heartbeats).isRetired(self.entityId)) return yield* retire(start, self)
   yield* keep(start, record.spec, record.fresh, self, post).pipe(
     Effect.catchTag("DriverError", (error) =>
       error.reason === "StaleOwner"
@@ -33,6 +35,10 @@ export const supervise = Effect.fnUntraced(function* (start: number, self: Insta
     Effect.andThen(Effect.never)
   )
 })
+
+/** It was deregistered while no runner had it. */
+const retire = (start: number, self: InstanceSelf) =>
+  Effect.andThen(tell(self, { _tag: "Retired", start }), Effect.never)
 
 const keep = Effect.fnUntraced(function* (
   start: number,
@@ -70,7 +76,9 @@ const linked = Effect.fnUntraced(function* (
   const { bootId, version } = yield* link.ready
   yield* post.show(link)
   yield* tell(self, { _tag: "Ready", start, bootId, version })
-  return yield* watchHealth({ driver, link, ref, start, self, since: yield* Clock.currentTimeMillis })
+  const retired = yield* (yield* Heartbeats).keep(self.entityId, self.epoch)
+  const watch = watchHealth({ driver, link, ref, start, self, since: yield* Clock.currentTimeMillis })
+  return yield* Effect.raceFirst(watch, Effect.andThen(retired, retire(start, self)))
 })
 
 /** The reason first: an operator and a test branch on it. */
@@ -100,11 +108,12 @@ export const stopGateway = Effect.fnUntraced(function* (start: number, self: Ins
 })
 
 /** Stops what is left of a gateway for as long as something may be: it would run on with nobody to watch it. */
-export const keepClean = (self: InstanceSelf) =>
-  cleanUp(self).pipe(
-    Effect.repeat({ while: (error) => error?.retryable === true, schedule: Schedule.spaced("30 seconds") }),
-    Effect.asVoid
+export const keepClean = Effect.fnUntraced(function* (start: number, self: InstanceSelf) {
+  yield* cleanUp(self).pipe(
+    Effect.repeat({ while: (error) => error?.retryable === true, schedule: Schedule.spaced("30 seconds") })
   )
+  if (yield* (yield* Heartbeats).isRetired(self.entityId)) yield* retire(start, self)
+})
 
 const stopTries = 5
 

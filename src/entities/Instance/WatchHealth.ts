@@ -4,7 +4,7 @@
 import { Clock, Effect, HashMap, Option, type Scope, Stream } from "effect"
 import type { InstanceDriver, InstanceRef } from "../../instances/InstanceDriver.ts"
 import type { GatewayLink, LinkStatus } from "../../openclaw/GatewayLink.ts"
-import { checkEvery, heartbeatEvery } from "./InstancePolicy.ts"
+import { checkEvery, loadEvery, loadStep, measureEvery } from "./InstancePolicy.ts"
 import { type InstanceSelf, tell } from "./RunAttempt.ts"
 
 interface Watched {
@@ -18,8 +18,22 @@ interface Watched {
 }
 
 const probeLimit = "5 seconds"
-/** Checks between two looks at cpu, memory and queues. */
-const metricsEvery = 3
+
+interface Metrics {
+  readonly cpu?: number
+  readonly memoryBytes?: number
+  readonly queuedTasks: number
+}
+
+const isClose = (left: number | undefined, right: number | undefined, least: number): boolean =>
+  left === right ||
+  (left !== undefined && right !== undefined && Math.abs(left - right) <= Math.max(least, loadStep * Math.abs(left)))
+
+/** `cpu` is a share of one core, so a tenth of it is little whatever it was. */
+const isAlike = (left: Metrics, right: Metrics): boolean =>
+  left.queuedTasks === right.queuedTasks &&
+  isClose(left.cpu, right.cpu, loadStep) &&
+  isClose(left.memoryBytes, right.memoryBytes, 0)
 
 export const watchHealth = (watched: Watched): Effect.Effect<never, never, Scope.Scope> => {
   const watch = new Watch(watched)
@@ -33,14 +47,16 @@ class Watch {
   readonly #watched: Watched
   #downSince: number | undefined
   #failedProbes = 0
-  #checks = 0
-  #beatAt: number
+  #measuredAt: number
+  #toldAt: number
   #runsTold = -1
-  #metrics: { readonly cpu?: number; readonly memoryBytes?: number; readonly queuedTasks: number } = { queuedTasks: 0 }
+  #metrics: Metrics = { queuedTasks: 0 }
+  #metricsTold: Metrics = { queuedTasks: 0 }
 
   constructor(watched: Watched) {
     this.#watched = watched
-    this.#beatAt = watched.since - heartbeatEvery
+    this.#measuredAt = watched.since - measureEvery
+    this.#toldAt = watched.since - loadEvery
   }
 
   onStatus(status: LinkStatus): Effect.Effect<void> {
@@ -75,18 +91,24 @@ class Watch {
       const times = Math.max(1, this.#failedProbes)
       yield* tell(self, { _tag: "ProbeFailed", start, times, detail: detail ?? "not started" })
     } else if (this.#downSince === undefined) yield* tell(self, { _tag: "Sound", start })
-    yield* this.#beat
+    yield* this.#report
   })
 
-  get #beat(): Effect.Effect<void> {
+  /** Stores the load when it is another, and now and then when it is not. */
+  get #report(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const { self, start } = this.#watched
       const now = yield* Clock.currentTimeMillis
       const running = HashMap.size((yield* self.state).runs)
-      if (running === this.#runsTold && now - this.#beatAt < heartbeatEvery) return
-      if (this.#checks++ % metricsEvery === 0) yield* this.#measure
+      if (now - this.#measuredAt >= measureEvery) {
+        yield* this.#measure
+        this.#measuredAt = now
+      }
+      const isSame = running === this.#runsTold && isAlike(this.#metricsTold, this.#metrics)
+      if (isSame && now - this.#toldAt < loadEvery) return
       this.#runsTold = running
-      this.#beatAt = now
+      this.#metricsTold = this.#metrics
+      this.#toldAt = now
       yield* tell(self, { _tag: "Heartbeat", start, ...this.#metrics })
     })
   }

@@ -6,7 +6,6 @@
 import type { InstanceStatus } from "../../schema/Instance.ts"
 import * as Candidate from "../routing/Candidate.ts"
 import { route } from "../routing/Router.ts"
-import { silentAfter } from "./SessionPolicy.ts"
 import type { SessionState } from "./SessionState.ts"
 import type { Place } from "./TurnTransitions.ts"
 
@@ -17,21 +16,19 @@ const isGone = (status: InstanceStatus | undefined): boolean =>
   status === undefined || status.phase === "destroyed" || status.phase === "failed"
 
 const isReady = (status: InstanceStatus): boolean =>
-  (status.phase === "warm" || status.phase === "claimed") && status.health !== "unhealthy" && status.breaker !== "open"
-
-/** A warm instance beats every five seconds; what its view says after a long silence is not to be relied on. */
-const isSilent = ({ lastHeartbeatAt }: InstanceStatus, now: number): boolean =>
-  lastHeartbeatAt !== undefined && now - lastHeartbeatAt > silentAfter
+  (status.phase === "warm" || status.phase === "claimed") && status.health !== "unhealthy" &&
+  status.health !== "unknown" &&
+  status.breaker !== "open"
 
 export const findPlace = (state: SessionState, fleet: ReadonlyArray<InstanceStatus>, now: number): Found => {
   const { assignment, created, sessionId, tenantId } = state
   if (assignment?.settled === true) {
     const status = fleet.find(({ instanceId }) => instanceId === assignment.instanceId)
-    if (!isGone(status)) return stay(status!, now)
+    if (!isGone(status)) return stay(status!)
   }
   const decision = route(
     { tenantId, key: sessionId, hints: created?.hints ?? {}, sessionId, opensSession: true },
-    fleet.map((status) => Candidate.make(status, { alive: !isSilent(status, now) })),
+    fleet.map((status) => Candidate.make(status)),
     now
   )
   return decision._tag === "Routed"
@@ -39,19 +36,9 @@ export const findPlace = (state: SessionState, fleet: ReadonlyArray<InstanceStat
     : { _tag: "None", reason: decision.reason }
 }
 
-const stay = (status: InstanceStatus, now: number): Found => {
-  const { breaker, health, instanceId, phase, placement } = status
-  if (isSilent(status, now)) {
-    const seconds = Math.round((now - status.lastHeartbeatAt!) / 1_000)
-    return {
-      _tag: "None",
-      reason: `waits for ${instanceId}, which has its history and was last heard ${seconds} s ago`
-    }
-  }
-  return isReady(status)
-    ? { _tag: "Found", instanceId, placement, because: `${instanceId} has the session's history` }
-    : {
-        _tag: "None",
-        reason: `waits for ${instanceId}, which has its history (${phase}, ${health}, breaker ${breaker})`
-      }
+const stay = (status: InstanceStatus): Found => {
+  const { breaker, health, instanceId, phase, placement, reason } = status
+  if (isReady(status)) return { _tag: "Found", instanceId, placement, because: `${instanceId} has the session's history` }
+  const why = health === "unknown" && reason !== undefined ? reason : `${phase}, ${health}, breaker ${breaker}`
+  return { _tag: "None", reason: `waits for ${instanceId}, which has its history (${why})` }
 }

@@ -20,8 +20,6 @@ export const steerTimeout = 600_000
 export const abortLimit = 60_000
 /** How long after an attempt's limit its end may be missing before it is given up as lost. */
 export const lostAfter = 60_000
-/** An instance whose heartbeat is older is out of reach: its runner is gone, or cannot write. */
-export const silentAfter = 30_000
 /** How long the instance may take to say what became of a steered message. */
 export const steerLimit = 300_000
 

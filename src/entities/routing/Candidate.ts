@@ -8,8 +8,6 @@ export interface Candidate {
   /** Undefined: any model. */
   readonly models: ReadonlySet<string> | undefined
   readonly seed: number
-  /** False when no runner serves its placement. */
-  readonly alive: boolean
   /** Attempts there, as far as the caller knows. Grows while a round assigns. */
   running: number
   /** Unix milliseconds; until then it asked not to be tried. */
@@ -40,7 +38,6 @@ const fixedOf = (status: InstanceStatus): Fixed => {
 export interface Knowledge {
   readonly running?: number
   readonly busyUntil?: number
-  readonly alive?: boolean
 }
 
 /** What the caller knows better than the snapshot goes before it. */
@@ -51,7 +48,6 @@ export const make = (status: InstanceStatus, known: Knowledge = {}): Candidate =
     capabilities,
     models,
     seed,
-    alive: known.alive ?? true,
     running: known.running ?? status.load.runningTasks,
     busyUntil: known.busyUntil ?? 0
   }

@@ -69,8 +69,8 @@ interface Filter {
 export const filters: ReadonlyArray<Filter> = [
   { words: "of another tenant", rejects: isTenancyRejected },
   { words: "outside the region", rejects: isRegionRejected },
-  { words: "without a runner", rejects: (_, candidate) => !candidate.alive },
   { words: "not ready", rejects: isPhaseRejected },
+  { words: "not heard of", rejects: (_, { status }) => status.health === "unknown" },
   { words: "without the capabilities", rejects: isCapabilityRejected },
   { words: "without the model", rejects: isModelRejected },
   { words: "unhealthy", rejects: isHealthRejected },

@@ -1,45 +1,97 @@
-/** The instances as their views last said, read once for all lanes and sessions of a runner whenever a view has changed. */
+/**
+ * The instances as they are seen, read once for all lanes and sessions of a runner whenever a view has changed, or an instance has fallen silent or is heard
+ * again.
+ */
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Layer, PubSub, Schedule, Schema, Stream } from "effect"
+import { Clock, Effect, Layer, PubSub, Schedule, Stream } from "effect"
 import { Fleet } from "../../entities/Fleet.ts"
-import { InstanceStatus } from "../../schema/Instance.ts"
+import type { InstanceStatus } from "../../schema/Instance.ts"
+import { silentAfterMillis } from "../../schema/Liveness.ts"
+import * as Liveness from "./Liveness.ts"
 import { answerTimeout } from "./Unavailable.ts"
 
 const refreshEvery = "200 millis"
+const livenessEveryMillis = 1_000
 /** Far above what one deployment has; beyond it the newest registrations are not routed to. */
 const instancesMax = 10_000
 
-const decode = Schema.decodeUnknownSync(
-  Schema.toCodecJson(InstanceStatus) as unknown as Schema.Codec<InstanceStatus, unknown>
-)
+interface Known {
+  readonly revision: string
+  readonly stored: InstanceStatus
+}
+
+type Doubt = Liveness.LivenessRow & { readonly id: string; readonly isRetired: boolean }
+
+/** Those only that are not simply as their view says, which is none on most days. */
+const doubtful = `WITH ${Liveness.servedPlacements}, found AS (
+    SELECT v.entity_id AS id, ${Liveness.isRetired} AS "isRetired", ${Liveness.livenessColumns}
+    FROM clawster_views v ${Liveness.heartbeatJoin}
+    WHERE v.entity_type = 'Instance'
+  )
+  SELECT * FROM found
+  WHERE "isRetired" OR NOT "isServed" OR "silentMillis" IS NULL OR "silentMillis" > ${silentAfterMillis}`
+
+const isSame = (left: InstanceStatus | undefined, right: InstanceStatus): boolean =>
+  left !== undefined && left.health === right.health && left.reason === right.reason
 
 const make = Effect.gen(function*() {
   const sql = yield* PgClient.PgClient
   const changes = yield* PubSub.sliding<void>(1)
-  const known = new Map<string, { readonly revision: string; readonly status: InstanceStatus }>()
+  const known = new Map<string, Known>()
+  let doubts: ReadonlyMap<string, Doubt> = new Map()
+  let doubtedAt = -Infinity
+  /** A status keeps its identity for as long as it is the same, since lanes remember what they made of it. */
+  let shown = new Map<string, Known & { readonly status: InstanceStatus }>()
   let snapshot: ReadonlyArray<InstanceStatus> = []
 
-  const refresh = Effect.gen(function*() {
+  const readViews = Effect.gen(function*() {
     const revisions = yield* sql.unsafe<{ id: string; revision: string }>(
       `SELECT entity_id AS id, revision::text AS revision FROM clawster_views WHERE entity_type = 'Instance'
        ORDER BY entity_id LIMIT ${instancesMax}`
     )
     const stale = revisions.filter(({ id, revision }) => known.get(id)?.revision !== revision)
     const present = new Set(revisions.map(({ id }) => id))
-    const gone = [...known.keys()].filter((id) => !present.has(id))
-    if (stale.length === 0 && gone.length === 0) return
-    const rows = stale.length === 0 ? [] : yield* sql.unsafe<{ id: string; revision: string; doc: unknown }>(
+    for (const id of known.keys()) if (!present.has(id)) known.delete(id)
+    if (stale.length === 0) return
+    const rows = yield* sql.unsafe<{ id: string; revision: string; doc: unknown }>(
       `SELECT entity_id AS id, revision::text AS revision, doc FROM clawster_views
        WHERE entity_type = 'Instance' AND entity_id IN (SELECT json_array_elements_text($1::text::json))`,
       [JSON.stringify(stale.map(({ id }) => id))]
     )
-    for (const id of gone) known.delete(id)
-    for (const { doc, id, revision } of rows) known.set(id, { revision, status: decode(doc) })
-    snapshot = [...known.values()].map(({ status }) => status)
-    yield* PubSub.publish(changes, undefined)
+    for (const { doc, id, revision } of rows) known.set(id, { revision, stored: Liveness.decodeStatus(doc) })
   })
 
-  yield* refresh.pipe(
+  const readLiveness = Effect.gen(function*() {
+    const now = yield* Clock.currentTimeMillis
+    if (now - doubtedAt < livenessEveryMillis) return
+    const rows = yield* sql.unsafe<Doubt>(doubtful)
+    doubts = new Map(rows.map((row) => [row.id, row]))
+    doubtedAt = now
+  })
+
+  /** What is shown now; true when it is not what was shown before. */
+  const show = () => {
+    const next: typeof shown = new Map()
+    let changed = false
+    for (const [id, { revision, stored }] of known) {
+      const doubt = doubts.get(id)
+      if (doubt?.isRetired === true) continue
+      const before = shown.get(id)
+      const status = doubt === undefined ? stored : Liveness.seen(stored, doubt)
+      if (before?.revision === revision && isSame(before.status, status)) next.set(id, before)
+      else {
+        next.set(id, { revision, stored, status })
+        changed = true
+      }
+    }
+    changed ||= next.size !== shown.size
+    shown = next
+    if (changed) snapshot = [...shown.values()].map(({ status }) => status)
+    return changed
+  }
+
+  yield* Effect.andThen(readViews, readLiveness).pipe(
+    Effect.andThen(Effect.suspend(() => (show() ? PubSub.publish(changes, undefined) : Effect.void))),
     Effect.timeout(answerTimeout),
     Effect.catchCause((cause) => Effect.logDebug("The fleet could not be read; the last view of it holds", cause)),
     Effect.repeat(Schedule.spaced(refreshEvery)),

@@ -1,11 +1,12 @@
-/** The views that actors write with their commits. */
+/** The views that actors write with their commits; those of instances as they are seen (schema/Liveness.ts). */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Schema } from "effect"
 import { type Page, type PageOptions, ViewReads } from "../../entities/Reads.ts"
 import type { Cursor } from "../../schema/Feed.ts"
-import { InstanceStatus } from "../../schema/Instance.ts"
+import type { InstanceStatus } from "../../schema/Instance.ts"
 import { LaneStatus } from "../../schema/Lane.ts"
 import { SessionStatus } from "../../schema/Session.ts"
+import * as Liveness from "./Liveness.ts"
 import { settled } from "./Position.ts"
 import { unavailable } from "./Unavailable.ts"
 
@@ -14,6 +15,10 @@ interface Row {
   readonly doc: unknown
   readonly at: Cursor
 }
+
+type SeenRow = Omit<Row, "at"> & Liveness.LivenessRow
+
+const seen = (row: SeenRow): InstanceStatus => Liveness.seen(Liveness.decodeStatus(row.doc), row)
 
 const decoder = <A>(schema: Schema.Codec<A, any>) =>
   Schema.decodeUnknownSync(Schema.toCodecJson(schema) as unknown as Schema.Codec<A, unknown>)
@@ -45,15 +50,41 @@ const make = Effect.gen(function*() {
       unavailable
     )
 
-  const instance = decoder(InstanceStatus)
+  const instances = Effect.fnUntraced(
+    function*({ after, limit, tenantId }: PageOptions) {
+      const rows = yield* sql.unsafe<SeenRow & { readonly at: Cursor }>(
+        `WITH ${Liveness.servedPlacements}
+         SELECT v.entity_id AS "entityId", v.doc, v."isServed", v."silentMillis", v.now, p.at
+         FROM (SELECT ${settled} AS at) p
+         LEFT JOIN LATERAL (
+           SELECT v.entity_id, v.doc, ${Liveness.livenessColumns} FROM clawster_views v ${Liveness.heartbeatJoin}
+           WHERE v.entity_type = 'Instance' AND ($1::text IS NULL OR v.tenant_id = $1::text) AND v.entity_id > $2::text
+             AND NOT ${Liveness.isRetired}
+           ORDER BY v.entity_id LIMIT $3::int
+         ) v ON true`,
+        [tenantId ?? null, after ?? "", limit + 1]
+      )
+      const found = rows.filter(({ entityId }) => entityId !== null)
+      return {
+        items: found.slice(0, limit).map(seen),
+        position: rows[0]!.at,
+        ...(found.length > limit ? { next: found[limit - 1]!.entityId } : {})
+      } satisfies Page<InstanceStatus>
+    },
+    unavailable
+  )
+
   return ViewReads.of({
-    instances: list("Instance", instance),
+    instances,
     instance: (instanceId) =>
-      sql.unsafe<{ doc: unknown }>(
-        `SELECT doc FROM clawster_views
-         WHERE entity_type = 'Instance' AND split_part(entity_id, '/', 2) = $1::text LIMIT 1`,
+      sql.unsafe<SeenRow>(
+        `WITH ${Liveness.servedPlacements}
+         SELECT v.entity_id AS "entityId", v.doc, ${Liveness.livenessColumns}
+         FROM clawster_views v ${Liveness.heartbeatJoin}
+         WHERE v.entity_type = 'Instance' AND split_part(v.entity_id, '/', 2) = $1::text AND NOT ${Liveness.isRetired}
+         LIMIT 1`,
         [instanceId]
-      ).pipe(Effect.map((rows) => rows[0] === undefined ? undefined : instance(rows[0].doc)), unavailable),
+      ).pipe(Effect.map((rows) => rows[0] === undefined ? undefined : seen(rows[0])), unavailable),
     sessions: list("Session", decoder(SessionStatus)),
     lanes: list("Lane", decoder(LaneStatus))
   })

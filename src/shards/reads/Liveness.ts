@@ -1,0 +1,35 @@
+/** The parts of a query that say how alive each instance is, and the status of a row as it is seen with them. */
+import { Schema } from "effect"
+import { asSeen } from "../../schema/Liveness.ts"
+import { InstanceStatus } from "../../schema/Instance.ts"
+import { isGone } from "../RunnerStorage.ts"
+
+/** A common table expression: the placements that a live runner serves. */
+export const servedPlacements = `served AS MATERIALIZED (
+  SELECT DISTINCT json_array_elements_text(r.runner::json->'groups') AS placement
+  FROM clawster_runners r WHERE r.healthy AND NOT ${isGone}
+)`
+
+/** Columns for a row of clawster_views `v` of an instance, with `served` and the join below. */
+export const livenessColumns = `split_part(v.entity_id, '/', 1) IN (SELECT placement FROM served) AS "isServed",
+  (extract(epoch FROM clock_timestamp() - h.at) * 1000)::float8 AS "silentMillis",
+  (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`
+
+export const heartbeatJoin = `LEFT JOIN clawster_heartbeats h ON h.entity_id = v.entity_id`
+
+/** One that was deregistered without its runner is in no list, though its actor has not removed its view yet. */
+export const isRetired = `EXISTS (SELECT 1 FROM clawster_tombstones t WHERE t.entity_id = v.entity_id)`
+
+export interface LivenessRow {
+  readonly isServed: boolean
+  readonly silentMillis: number | null
+  /** Unix milliseconds by the store's clock. */
+  readonly now: number
+}
+
+export const seen = (stored: InstanceStatus, { isServed, now, silentMillis }: LivenessRow): InstanceStatus =>
+  asSeen(stored, { isServed, ...(silentMillis === null ? {} : { silentMillis }) }, now)
+
+export const decodeStatus = Schema.decodeUnknownSync(
+  Schema.toCodecJson(InstanceStatus) as unknown as Schema.Codec<InstanceStatus, unknown>
+)
