@@ -37,8 +37,11 @@ export interface ShellOptions<State, Signal, Activity, R> {
    * to say the same; what it fails to say, an activity must. `state` is not committed yet.
    */
   readonly propose?: (state: State, now: number) => Effect.Effect<Resident.Proposal<Signal> | undefined, never, R>
-  /** Told what was committed, once a commit, after it. For counting: it must not fail and should not wait. */
-  readonly onCommitted?: (events: ReadonlyArray<{ readonly _tag: string }>) => Effect.Effect<void>
+  /**
+   * Told what was committed, encoded, once a commit, after it; `before` is the state before the commit. For counting and
+   * logging: it must not fail and should not wait.
+   */
+  readonly onCommitted?: (events: ReadonlyArray<{ readonly _tag: string }>, before: State) => Effect.Effect<void>
   /** Idle time after which the actor leaves memory; never while something is under way. */
   readonly maxIdleTime?: Duration.Input
   /** Commands that may share one commit. */

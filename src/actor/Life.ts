@@ -135,6 +135,7 @@ export class Life {
       if (proposal !== undefined) round.decide({ _tag: "Signal", signal: proposal.signal, resume: () => {} })
       const commit = this.#commit(batch)
       yield* ActorMetrics.timeCommit(address.entityType, batch.entries.length, journal.append(commit))
+      const before = this.#memory.state
       this.#memory.state = batch.state
       this.#memory.seq = batch.seq
       for (const { events } of batch.entries) this.#memory.unfolded += events.length
@@ -144,7 +145,7 @@ export class Life {
       this.#wake = commit.wake ?? this.#wake
       round.answer()
       if (this.#options.onCommitted !== undefined) {
-        yield* this.#options.onCommitted(batch.entries.flatMap(({ events }) => events) as never)
+        yield* this.#options.onCommitted(batch.entries.flatMap(({ events }) => events) as never, before)
       }
       if (proposal !== undefined) yield* proposal.onCommitted
       yield* this.#undertake(batch.outbox, false)

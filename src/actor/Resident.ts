@@ -34,8 +34,10 @@ export interface ResidentOptions {
   readonly hold: (entityId: string) => Effect.Effect<void>
   readonly perform: (activity: any, self: ResidentSelf) => Effect.Effect<void>
   readonly propose: ((state: any, now: number) => Effect.Effect<Proposal<{ readonly _tag: string }> | undefined>) | undefined
-  /** The events of a commit, encoded. */
-  readonly onCommitted: ((events: ReadonlyArray<{ readonly _tag: string }>) => Effect.Effect<void>) | undefined
+  /** The events of a commit, encoded, and the state before it. */
+  readonly onCommitted:
+    | ((events: ReadonlyArray<{ readonly _tag: string }>, before: any) => Effect.Effect<void>)
+    | undefined
   readonly maxBatch: number
   readonly mailboxCapacity: number
   readonly answersKept: AnswersKept

@@ -5,11 +5,14 @@
 import { Effect } from "effect"
 import type { InstanceEvent } from "../schema/events/InstanceEvents.ts"
 import type { LaneEvent } from "../schema/events/LaneEvents.ts"
+import type { SessionEvent } from "../schema/events/SessionEvents.ts"
 import { record } from "./Metrics.ts"
 
-type Counted = LaneEvent | InstanceEvent
+type Counted = LaneEvent | InstanceEvent | SessionEvent
 
 const ended = (outcome: string) => record("tasks_total", 1, { outcome })
+
+const turn = (outcome: string) => record("clawster_turns_total", 1, { outcome })
 
 const count = (event: Counted): Effect.Effect<void> | undefined => {
   switch (event._tag) {
@@ -23,6 +26,12 @@ const count = (event: Counted): Effect.Effect<void> | undefined => {
       return ended("dead_lettered")
     case "task.dropped":
       return ended("dropped")
+    case "session.turn_completed":
+      return turn("completed")
+    case "session.turn_failed":
+      return turn("failed")
+    case "session.turn_aborted":
+      return turn("aborted")
     case "run.ended":
       return record("task_execution_time", event.durationMillis / 1_000, { status: event.status })
     default:

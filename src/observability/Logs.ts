@@ -11,7 +11,7 @@ type Fields = Partial<Record<LogField, string | number>>
 const snake = (key: string): string => key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 const isField = (key: string): key is LogField => (logFields as ReadonlyArray<string>).includes(key)
 /** What a caller may not set by an annotation. */
-const own: ReadonlySet<LogField> = new Set(["timestamp", "level", "message"])
+const own: ReadonlySet<LogField> = new Set(["timestamp", "level", "service_instance_id", "message"])
 
 const text = (value: unknown): string => {
   if (typeof value === "string") return value
@@ -27,12 +27,18 @@ const text = (value: unknown): string => {
 
 const scalar = (value: unknown): string | number => (typeof value === "number" ? value : text(value))
 
+/** The process that writes the line. */
+interface Source {
+  readonly service: string
+  readonly instance?: string | undefined
+}
+
 /** The fields of one line, and what has no field. */
 const fieldsOf = (
-  service: string,
+  { instance, service }: Source,
   { cause, date, fiber, logLevel, message }: Logger.Options<unknown>
 ): { readonly fields: Fields; readonly rest: ReadonlyArray<string> } => {
-  const fields: Fields = { service, event: "log" }
+  const fields: Fields = { service, event: "log", ...(instance === undefined ? {} : { service_instance_id: instance }) }
   const rest: Array<string> = []
   for (const [key, value] of Object.entries(fiber.getRef(References.CurrentLogAnnotations))) {
     const field = snake(key)
@@ -55,16 +61,16 @@ const inOrder = (fields: Fields): Fields =>
   Object.fromEntries(logFields.flatMap((field) => (fields[field] === undefined ? [] : [[field, fields[field]]])))
 
 /** One line, whatever is in it. */
-export const json = (service: string): Logger.Logger<unknown, string> =>
+export const json = (service: string, instance?: string): Logger.Logger<unknown, string> =>
   Logger.make((options) => {
-    const { fields, rest } = fieldsOf(service, options)
+    const { fields, rest } = fieldsOf({ service, instance }, options)
     return JSON.stringify(inOrder({ ...fields, message: [fields.message, ...rest].join(" | ") }))
   })
 
 /** `12:00:01.234 WARN  runner: what happened (task_id=t1)`, and the cause below. */
 export const pretty = (service: string): Logger.Logger<unknown, string> =>
   Logger.make((options) => {
-    const { fields, rest } = fieldsOf(service, options)
+    const { fields, rest } = fieldsOf({ service }, options)
     const { correlation_id: _, event: __, level, message, service: ___, timestamp, ...ids } = fields
     const more = [
       ...Object.entries(ids).map(([key, value]) => `${key}=${value}`),
@@ -83,11 +89,11 @@ const settings = Config.all({
 })
 
 /** To standard output, and in the form, that `CLAWSTER_LOG` says. */
-export const layer = (service: string): Layer.Layer<never, Config.ConfigError> =>
+export const layer = (service: string, instance?: string): Layer.Layer<never, Config.ConfigError> =>
   Layer.unwrap(
     Config.map(settings, ({ form, level }) =>
       Layer.merge(
-        Logger.layer([Logger.withConsoleLog(form === "json" ? json(service) : pretty(service))]),
+        Logger.layer([Logger.withConsoleLog(form === "json" ? json(service, instance) : pretty(service))]),
         Layer.succeed(References.MinimumLogLevel, level)
       )
     )

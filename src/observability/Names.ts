@@ -8,6 +8,7 @@ export interface MetricName {
   readonly unit:
     | "seconds"
     | "tasks"
+    | "turns"
     | "commands"
     | "commits"
     | "messages"
@@ -62,6 +63,32 @@ export const metrics = {
     unit: "tasks",
     help: "Tasks that ended, by outcome: completed, failed, cancelled, dead_lettered, dropped",
     labels: ["outcome"]
+  },
+  clawster_turns_total: {
+    kind: "counter",
+    unit: "turns",
+    help: "Turns of sessions that ended, by outcome: completed, failed, aborted",
+    labels: ["outcome"]
+  },
+  clawster_http_request_seconds: {
+    kind: "histogram",
+    unit: "seconds",
+    help: "Time of one HTTP request, from its headers to its answer, by documented route and status class",
+    labels: ["method", "route", "status"],
+    boundaries: quick
+  },
+  clawster_store_read_seconds: {
+    kind: "histogram",
+    unit: "seconds",
+    help: "Time of one read of the database for a caller: a list, a task, a page of the feed",
+    labels: [],
+    boundaries: quick
+  },
+  clawster_store_read_failures_total: {
+    kind: "counter",
+    unit: "calls",
+    help: "Reads of the database for a caller that failed or took longer than 10 seconds",
+    labels: []
   },
   lane_wait_duration: {
     kind: "histogram",
@@ -214,6 +241,8 @@ export const clusterMetrics = {
 } as const satisfies Record<string, Pick<MetricName, "kind" | "labels">>
 
 export const spans = {
+  /** One task, from its submission to its end, over all its attempts. */
+  task: "task",
   /** One task, or one turn, at its instance: from the first try to its end. */
   taskRun: "task.run",
   turnRun: "turn.run"
@@ -237,6 +266,7 @@ export const spanAttributes = {
   attempt: "attempt",
   agent: "agent",
   tool: "tool",
+  status: "status",
   totalDurationMillis: "total_duration_ms"
 } as const
 
@@ -245,6 +275,7 @@ export const logFields = [
   "timestamp",
   "level",
   "service",
+  "service_instance_id",
   "instance_id",
   "tenant_id",
   "correlation_id",

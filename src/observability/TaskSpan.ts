@@ -2,11 +2,12 @@
  * The span of one run of a task or a turn at its instance. It continues the trace that the task was submitted in, whatever process that was, and its
  * own `traceparent` is what the gateway gets.
  */
-import { Clock, Effect } from "effect"
+import { Clock, Context, Effect, Exit, Option, References, Tracer } from "effect"
 import { spanAttributes, spanEvents, spans } from "./Names.ts"
 import * as Traceparent from "./Traceparent.ts"
 
 export interface RunFacts {
+  /** Of whoever submitted it. */
   readonly traceparent?: string | undefined
   readonly tenantId: string
   readonly instanceId?: string | undefined
@@ -19,6 +20,25 @@ export interface RunFacts {
 const known = (facts: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
 
+const attributesOf = (facts: RunFacts): Record<string, unknown> =>
+  known({
+    [spanAttributes.tenantId]: facts.tenantId,
+    [spanAttributes.instanceId]: facts.instanceId,
+    [spanAttributes.taskId]: facts.taskId,
+    [spanAttributes.sessionId]: facts.sessionId,
+    [spanAttributes.turnId]: facts.turnId,
+    [spanAttributes.attempt]: facts.attempt
+  })
+
+const logFieldsOf = (facts: RunFacts): Record<string, unknown> =>
+  known({
+    tenant_id: facts.tenantId,
+    instance_id: facts.instanceId,
+    target_instance: facts.instanceId,
+    task_id: facts.taskId,
+    correlation_id: Traceparent.correlationId(facts.traceparent)
+  })
+
 /** Adds an event to the span that runs now, if any. */
 const note = (name: string, attributes: Record<string, unknown> = {}): Effect.Effect<void> =>
   Effect.flatMap(Effect.option(Effect.currentSpan), (span) =>
@@ -27,42 +47,57 @@ const note = (name: string, attributes: Record<string, unknown> = {}): Effect.Ef
       : Effect.map(Clock.currentTimeNanos, (now) => span.value.event(name, now, attributes))
   )
 
-/** Also gives the log lines inside it their ids. The effect's failure is the span's. */
+/** How a run ended. `error`: it failed, so its span is one of a failure. */
+export interface RunEnd {
+  readonly status: string
+  readonly error?: { readonly code: string; readonly message: string } | undefined
+}
+
+class RunFailed<A> extends Error {
+  readonly _tag = "RunFailed"
+  readonly result: A
+  constructor(result: A, { error, status }: RunEnd) {
+    super(error === undefined ? status : `${error.code}: ${error.message}`)
+    this.result = result
+  }
+}
+
+const reported = (facts: RunFacts, { error, status }: RunEnd, latencyMillis: number): Effect.Effect<void> => {
+  const line = error === undefined
+    ? Effect.logDebug("A run has ended")
+    : Effect.logWarning(`A run has failed: ${error.code}: ${error.message}`)
+  return line.pipe(
+    Effect.annotateLogs(known({ event: "run.ended", latency_ms: latencyMillis, status, attempt: facts.attempt }))
+  )
+}
+
+/**
+ * Runs the effect in a span of its own, and gives the log lines inside it the ids of the run. The span fails when the
+ * effect does, or when `endOf` says that what it answered is a failure; the answer is passed on all the same.
+ */
 export const run =
-  (facts: RunFacts) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  <A>(facts: RunFacts, endOf: (result: A) => RunEnd) =>
+  <E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.gen(function* () {
       const started = yield* Clock.currentTimeMillis
       yield* note(spanEvents.started)
       const result = yield* effect
-      yield* Effect.annotateCurrentSpan(spanAttributes.totalDurationMillis, (yield* Clock.currentTimeMillis) - started)
-      yield* note(spanEvents.completed)
-      return result
+      const millis = (yield* Clock.currentTimeMillis) - started
+      const end = endOf(result)
+      yield* Effect.annotateCurrentSpan(spanAttributes.totalDurationMillis, millis)
+      yield* Effect.annotateCurrentSpan(spanAttributes.status, end.status)
+      yield* note(spanEvents.completed, { [spanAttributes.status]: end.status })
+      yield* reported(facts, end, millis)
+      return end.error === undefined ? result : yield* Effect.fail(new RunFailed(result, end))
     }).pipe(
       Effect.withSpan(
         facts.turnId === undefined ? spans.taskRun : spans.turnRun,
-        {
-          kind: "consumer",
-          attributes: known({
-            [spanAttributes.tenantId]: facts.tenantId,
-            [spanAttributes.instanceId]: facts.instanceId,
-            [spanAttributes.taskId]: facts.taskId,
-            [spanAttributes.sessionId]: facts.sessionId,
-            [spanAttributes.turnId]: facts.turnId,
-            [spanAttributes.attempt]: facts.attempt
-          })
-        },
+        { kind: "consumer", attributes: attributesOf(facts) },
         { captureStackTrace: false }
       ),
+      Effect.catch((error) => error instanceof RunFailed ? Effect.succeed(error.result as A) : Effect.fail(error as E)),
       Traceparent.within(facts.traceparent),
-      Effect.annotateLogs(
-        known({
-          tenant_id: facts.tenantId,
-          instance_id: facts.instanceId,
-          task_id: facts.taskId,
-          correlation_id: Traceparent.correlationId(facts.traceparent)
-        })
-      )
+      Effect.annotateLogs(logFieldsOf(facts))
     )
 
 /** The gateway was asked to run the agent. */
@@ -71,3 +106,54 @@ export const agentInvoked = (agent: string): Effect.Effect<void> =>
 
 export const toolCalled = (tool: string): Effect.Effect<void> =>
   note(spanEvents.toolCalled, { [spanAttributes.tool]: tool })
+
+export interface TaskEnd extends RunFacts {
+  readonly taskId: string
+  /** Unix milliseconds. */
+  readonly submittedAt: number
+  readonly endedAt: number
+  readonly outcome: string
+  readonly error?: { readonly code: string; readonly message: string } | undefined
+}
+
+/** A span of what is over. Where no spans are made it costs a look. */
+const pastSpan = (name: string, { endedAt, error, ...facts }: TaskEnd): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    if (!(yield* References.TracerEnabled)) return
+    const tracer = yield* Tracer.Tracer
+    const parent = yield* Effect.option(Effect.currentParentSpan)
+    const span = tracer.span({
+      name,
+      parent,
+      annotations: Context.empty(),
+      links: [],
+      startTime: nanos(facts.submittedAt),
+      kind: "internal",
+      root: false,
+      sampled: Option.isNone(parent) || parent.value.sampled
+    })
+    const attributes = {
+      ...attributesOf(facts),
+      [spanAttributes.status]: facts.outcome,
+      [spanAttributes.totalDurationMillis]: endedAt - facts.submittedAt
+    }
+    for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
+    span.end(nanos(endedAt), error === undefined ? Exit.void : Exit.fail(new Error(`${error.code}: ${error.message}`)))
+  })
+
+const nanos = (millis: number): bigint => BigInt(Math.round(millis)) * 1_000_000n
+
+/**
+ * The end of a whole task, from its submission over all its attempts: one log line, and one span beside those of its
+ * runs, so that a trace says how long the caller waited in all.
+ */
+export const taskEnded = (end: TaskEnd): Effect.Effect<void> => {
+  const { attempt, endedAt, error, outcome, submittedAt } = end
+  const why = error === undefined ? "" : `: ${error.code}: ${error.message}`
+  return Effect.logInfo(`A task has ended: ${outcome}${why}`).pipe(
+    Effect.annotateLogs(known({ event: `task.${outcome}`, latency_ms: endedAt - submittedAt, attempt })),
+    Effect.andThen(pastSpan(spans.task, end)),
+    Traceparent.within(end.traceparent),
+    Effect.annotateLogs(logFieldsOf(end))
+  )
+}

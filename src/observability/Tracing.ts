@@ -1,34 +1,38 @@
 /**
- * Traces to an OTLP collector over HTTP (JSON), when `OTEL_EXPORTER_OTLP_ENDPOINT` is set; without it no span is made at all. A trace is sampled at
- * its root, by its id, so that every process that sees it decides alike; a span that fails is exported also where its trace is not. The exporter
- * buffers up to a thousand spans, or five seconds; when the collector is away it drops what it has and tries again after a minute.
+ * Telemetry to an OTLP collector, as OtlpSettings.ts says: traces when an endpoint is set, metrics and logs when asked
+ * for; without an endpoint no span is made at all. Over HTTP `effect/observability` exports, over gRPC OpenTelemetry's
+ * own exporter, traces only.
+ *
+ * A trace is sampled at its root, by its id, so that every process that sees it decides alike; a span that fails is
+ * exported also where its trace is not. Each exporter buffers a bounded number of spans, or five seconds; when the
+ * collector is away it drops what it has.
  */
-import { Cause, Config, Effect, Exit, Layer, Option, References, Schema, Tracer } from "effect"
+import { Cause, Config, Effect, Exit, Layer, Option, Redacted, References, Schema, Tracer } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { OtlpExporter, OtlpSerialization, OtlpTracer } from "effect/observability"
+import { OtlpExporter, OtlpLogger, OtlpMetrics, OtlpSerialization, OtlpTracer } from "effect/observability"
+import { type Destination, destination } from "./OtlpSettings.ts"
+import { isSampled } from "./Sampling.ts"
 
-/** Set to nothing is not set. */
-const Endpoint = Schema.String.check(
-  Schema.isPattern(/^\s*$|^https?:\/\/[^\s/]+\S*$/, {
-    expected: "an http:// or https:// URL of an OTLP/HTTP collector, such as http://collector:4318"
-  })
-)
 const Ratio = Schema.FiniteFromString.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
 
 const settings = Config.all({
-  endpoint: Config.schema(Endpoint, "OTEL_EXPORTER_OTLP_ENDPOINT").pipe(
-    Config.withDefault(""),
-    Config.map((text) => text.trim().replace(/\/+$/, ""))
-  ),
   /** Share of traces exported. */
-  ratio: Config.schema(Ratio, "CLAWSTER_TRACE_RATIO").pipe(Config.withDefault(0.05))
+  ratio: Config.schema(Ratio, "CLAWSTER_TRACE_RATIO").pipe(Config.withDefault(0.05)),
+  name: Config.String("OTEL_SERVICE_NAME").pipe(Config.withDefault(""))
 })
+
+interface Service {
+  readonly serviceName: string
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+/** Telemetry that was asked for and cannot be sent so. */
+export class TelemetryUnsupported extends Schema.TaggedError<TelemetryUnsupported>()("TelemetryUnsupported", {
+  message: Schema.String
+}) {}
 
 const isFailure = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)
-
-/** The first 32 bits of the id as a share of one. Ids are random, so is the decision. */
-const share = (traceId: string): number => Number.parseInt(traceId.slice(0, 8), 16) / 2 ** 32
 
 /** Decides at the root whether a trace is exported; below it, spans follow their parent. Failures are exported always. */
 export const sampled = (tracer: Tracer.Tracer, ratio: number): Tracer.Tracer =>
@@ -37,7 +41,7 @@ export const sampled = (tracer: Tracer.Tracer, ratio: number): Tracer.Tracer =>
     span: (options) => {
       const span = tracer.span(options)
       const mutable = span as { sampled: boolean; end: Tracer.Span["end"] }
-      if (Option.isNone(options.parent)) mutable.sampled = options.sampled && share(span.traceId) < ratio
+      if (Option.isNone(options.parent)) mutable.sampled = options.sampled && isSampled(span.traceId, ratio)
       if (span.sampled) return span
       const end = span.end.bind(span)
       mutable.end = (endTime, exit) => {
@@ -50,21 +54,79 @@ export const sampled = (tracer: Tracer.Tracer, ratio: number): Tracer.Tracer =>
 
 const off = Layer.succeed(References.TracerEnabled, false)
 
-const exporting = (service: string, endpoint: string, ratio: number) =>
+const overHttp = ({ protocol }: Destination) =>
+  Layer.mergeAll(
+    OtlpExporter.layerFlusher,
+    protocol === "http/protobuf" ? OtlpSerialization.layerProtobuf : OtlpSerialization.layerJson,
+    FetchHttpClient.layer
+  )
+
+const optionsOf = (resource: Service, { compression, headers, url }: Destination) => ({
+  url,
+  resource,
+  headers: Redacted.value(headers),
+  compression
+})
+
+const tracesOverHttp = (service: Service, to: Destination, ratio: number) =>
   Layer.effect(
     Tracer.Tracer,
-    Effect.map(
-      OtlpTracer.make({
-        url: `${endpoint}/v1/traces`,
-        resource: { serviceName: service },
-        exportInterval: "5 seconds"
-      }),
-      (tracer) => sampled(tracer, ratio)
+    Effect.map(OtlpTracer.make({ ...optionsOf(service, to), exportInterval: "5 seconds" }), (tracer) =>
+      sampled(tracer, ratio)
     )
-  ).pipe(Layer.provide([OtlpExporter.layerFlusher, OtlpSerialization.layerJson, FetchHttpClient.layer]))
+  ).pipe(Layer.provide(overHttp(to)))
 
-/** Spans left in the buffer are sent when the layer closes, for at most 3 seconds. */
-export const layer = (service: string): Layer.Layer<never, Config.ConfigError> =>
+/** Loaded when it is asked for: most processes never need it. */
+const tracesOverGrpc = (service: Service, to: Destination, ratio: number) =>
   Layer.unwrap(
-    Config.map(settings, ({ endpoint, ratio }) => (endpoint === "" ? off : exporting(service, endpoint, ratio)))
+    Effect.map(
+      Effect.promise(() => import("./OtlpGrpcNode.ts")),
+      (grpc) => grpc.layer(service, to, ratio)
+    )
+  )
+
+const traces = (service: Service, ratio: number) =>
+  Layer.unwrap(
+    Effect.map(destination("TRACES"), (to) => {
+      if (to === undefined) return off
+      return to.protocol === "grpc" ? tracesOverGrpc(service, to, ratio) : tracesOverHttp(service, to, ratio)
+    })
+  )
+
+/** `send` sends one signal over HTTP; nothing when it was not asked for. */
+const alsoSent = <E>(signal: "METRICS" | "LOGS", send: (to: Destination) => Layer.Layer<never, E>) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const to = yield* destination(signal)
+      if (to === undefined) return Layer.empty
+      if (to.protocol !== "grpc") return send(to)
+      return yield* new TelemetryUnsupported({
+        message: `${signal.toLowerCase()} are sent over HTTP only: set OTEL_EXPORTER_OTLP_${signal}_PROTOCOL=http/protobuf and OTEL_EXPORTER_OTLP_${signal}_ENDPOINT, or OTEL_${signal}_EXPORTER=none`
+      })
+    })
+  )
+
+const metricsAndLogs = (service: Service) =>
+  Layer.merge(
+    alsoSent("METRICS", (to) =>
+      Layer.effectDiscard(OtlpMetrics.make(optionsOf(service, to))).pipe(Layer.provide(overHttp(to)))
+    ),
+    alsoSent("LOGS", (to) =>
+      OtlpLogger.layer({ ...optionsOf(service, to), mergeWithExisting: true }).pipe(Layer.provide(overHttp(to)))
+    )
+  )
+
+/**
+ * `kind`: of the process, its service's name unless `OTEL_SERVICE_NAME` gives another. `instance`: which of them it is.
+ * What is left in the buffers is sent when the layer closes, for at most 3 seconds.
+ */
+export const layer = (kind: string, instance?: string): Layer.Layer<never, Config.ConfigError | TelemetryUnsupported> =>
+  Layer.unwrap(
+    Config.map(settings, ({ name, ratio }) => {
+      const service: Service = {
+        serviceName: name.trim() === "" ? kind : name.trim(),
+        attributes: instance === undefined ? {} : { "service.instance.id": instance }
+      }
+      return Layer.merge(traces(service, ratio), metricsAndLogs(service))
+    })
   )

@@ -8,6 +8,10 @@ import * as Gateway from "./GatewayLayer.ts"
 import { launch } from "./Launch.ts"
 import * as Settings from "./Settings.ts"
 
+const observability = Layer.unwrap(
+  Effect.map(Settings.gateway, ({ host, port }) => Observability.layer("gateway", `${host}:${port}`))
+)
+
 export const layer = Layer.unwrap(
   Effect.gen(function*() {
     const { host, metrics, placements, port } = yield* Settings.gateway
@@ -17,6 +21,6 @@ export const layer = Layer.unwrap(
       Layer.provide(Cluster.layerClient(placements))
     )
   })
-).pipe(Layer.provide(Database.layerConfig), Layer.provide(Observability.layer("gateway")))
+).pipe(Layer.provide(Database.layerConfig), Layer.provide(observability))
 
 if (import.meta.main) launch(layer)

@@ -26,6 +26,9 @@ const ready = Layer.effectDiscard(Effect.gen(function*() {
 const metrics = Layer.unwrap(Effect.map(Settings.runner, ({ metrics }) =>
   Option.isNone(metrics) ? Layer.empty : MetricsServerNode.layer(metrics.value)))
 
+const observability = Layer.unwrap(Effect.map(Settings.runner, ({ host, port }) =>
+  Observability.layer("runner", `${host}:${port}`)))
+
 export const layer = ready.pipe(
   Layer.provideMerge(Actors.layer),
   Layer.provide(Retention.layerConfig),
@@ -33,7 +36,7 @@ export const layer = ready.pipe(
   Layer.provide(Drivers.layer),
   Layer.provide(cluster),
   Layer.provide(Database.layerConfig),
-  Layer.provide(Observability.layer("runner"))
+  Layer.provide(observability)
 )
 
 if (import.meta.main) launch(layer as Layer.Layer<never, unknown>)

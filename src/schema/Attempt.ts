@@ -27,6 +27,9 @@ export const Attempt = Schema.Struct({
 })
 export type Attempt = typeof Attempt.Type
 
+/** Counts from 1 within its task or turn. */
+export const attemptNumberOf = (runKey: string): number => Number(runKey.slice(runKey.lastIndexOf(".") + 1))
+
 /** How it ended. `aborted` is a cancel that was asked for. */
 export const AttemptOutcome = Schema.Union([
   Schema.TaggedStruct("completed", { result: TaskResult }),

@@ -11,7 +11,7 @@ const lines = <E>(logger: Logger.Logger<unknown, string>, effect: Effect.Effect<
 }
 
 const json = <E>(effect: Effect.Effect<unknown, E>) =>
-  Effect.map(lines(Logs.json("runner"), effect), (written) => written.map((line) => JSON.parse(line)))
+  Effect.map(lines(Logs.json("runner", "10.0.0.1:34431"), effect), (written) => written.map((line) => JSON.parse(line)))
 
 describe("Logs", () => {
   it.effect("writes exactly the agreed fields, in their order, from annotations in either case", () =>
@@ -35,6 +35,7 @@ describe("Logs", () => {
         timestamp: "1970-01-01T00:00:00.000Z",
         level: "WARN",
         service: "runner",
+        service_instance_id: "10.0.0.1:34431",
         instance_id: "i1",
         tenant_id: "acme",
         correlation_id: "c1",
@@ -54,7 +55,7 @@ describe("Logs", () => {
           Effect.annotateLogs({ entityId: "x/y", token: Redacted.make("hush"), level: "FATAL" })
         )
       )
-      assert.deepStrictEqual(Object.keys(line), ["timestamp", "level", "service", "event", "message"])
+      assert.deepStrictEqual(Object.keys(line), ["timestamp", "level", "service", "service_instance_id", "event", "message"])
       assert.strictEqual(line.level, "INFO")
       assert.strictEqual(line.event, "log")
       assert.match(line.message, /^a \{"b":1\} \| entityId=x\/y \| token="<redacted>" \| level=FATAL$/)

@@ -4,6 +4,7 @@ import { PrometheusMetrics } from "effect/observability"
 import { ClusterMetrics } from "effect/cluster"
 import * as ActorMetrics from "../../src/observability/ActorMetrics.ts"
 import * as DomainMetrics from "../../src/observability/DomainMetrics.ts"
+import * as EdgeMetrics from "../../src/observability/EdgeMetrics.ts"
 import * as FleetMetrics from "../../src/observability/FleetMetrics.ts"
 import * as JournalMetrics from "../../src/observability/JournalMetrics.ts"
 import { clusterMetrics, type MetricName, metrics } from "../../src/observability/Names.ts"
@@ -46,7 +47,11 @@ const everything = Effect.gen(function* () {
   yield* OwnershipMetrics.runnerLost("refused")
   yield* DomainMetrics.committed([{ _tag: "task.completed" }, { _tag: "task.failed" }, { _tag: "session.created" }])
   yield* DomainMetrics.committed([{ _tag: "run.ended", durationMillis: 1_500, status: "completed" } as never])
+  yield* DomainMetrics.committed([{ _tag: "session.turn_completed" }])
   yield* DomainMetrics.laneWaited(20)
+  yield* EdgeMetrics.timeRequest({ method: "GET", route: "/health" }, () => "2xx", Effect.void)
+  yield* EdgeMetrics.timeRead(Effect.void)
+  yield* Effect.ignore(EdgeMetrics.timeRead(Effect.fail("no")))
 })
 
 const sources = (instances: () => ReadonlyArray<InstanceStatus>) => ({

@@ -15,6 +15,8 @@ import {
 import * as TaskSpan from "../../observability/TaskSpan.ts"
 import * as Traceparent from "../../observability/Traceparent.ts"
 import { linkWait, retryWait, unavailableLimit } from "./InstancePolicy.ts"
+import { attemptNumberOf } from "../../schema/Attempt.ts"
+import { parseInstanceEntityId, parseSessionEntityId } from "../../schema/Ids.ts"
 import type { InstanceSignal } from "./InstanceSignals.ts"
 import type { InstanceState, Run } from "./InstanceState.ts"
 import type { LinkPost } from "./LinkBoard.ts"
@@ -35,21 +37,38 @@ export const runAttempt = Effect.fnUntraced(function* (runId: string, self: Inst
   if (run === undefined) return
   const maybeSent = run.epoch !== self.epoch || post.begun.has(runId)
   const reporter = new TurnReporter((progress) => tell(self, { _tag: "RunProgress", runId, ...progress }))
-  const { outcome, verdict } = yield* traced(run, pursue(run, post, reporter, maybeSent))
+  const { outcome, verdict } = yield* traced(self, run, pursue(run, post, reporter, maybeSent))
   yield* tell(self, { _tag: "RunEnded", runId, outcome, verdict })
   post.begun.delete(runId)
 })
 
-/** In the trace of whoever submitted it, when there is one. */
-const traced = <A, E, R>({ attempt }: Run, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  attempt.traceparent === undefined
-    ? effect
-    : TaskSpan.run({
+const endOf = ({ outcome }: Verdicted): TaskSpan.RunEnd => {
+  switch (outcome._tag) {
+    case "failed":
+      return { status: outcome._tag, error: outcome.error }
+    case "refused":
+      return { status: outcome._tag, error: { code: "Refused", message: outcome.reason } }
+    default:
+      return { status: outcome._tag }
+  }
+}
+
+/** In the trace of whoever submitted it, or one of its own. */
+const traced = <E, R>({ entityId }: InstanceSelf, { attempt }: Run, effect: Effect.Effect<Verdicted, E, R>) =>
+  TaskSpan.run(
+    {
       traceparent: attempt.traceparent,
       tenantId: attempt.tenantId,
+      instanceId: parseInstanceEntityId(entityId).instanceId,
       taskId: attempt.taskId,
-      turnId: attempt.turnId
-    })(effect)
+      turnId: attempt.turnId,
+      sessionId: attempt.origin.entityType === "Session"
+        ? parseSessionEntityId(attempt.origin.entityId).sessionId
+        : undefined,
+      attempt: attemptNumberOf(attempt.runKey)
+    },
+    endOf
+  )(effect)
 
 const pursue = Effect.fnUntraced(function* (
   run: Run,

@@ -10,6 +10,7 @@ import { type LaneActivity, LaneActor } from "./LaneActor.ts"
 import type { LaneSignal } from "./LaneSignal.ts"
 import type { LaneState } from "./LaneState.ts"
 import { lookUp, refillDead, refillPending, refillScheduled, sweepDeadlines } from "./Readers.ts"
+import { reportEnds } from "./TaskEnds.ts"
 import { Sightings } from "./Sightings.ts"
 
 type Perform = (
@@ -32,7 +33,7 @@ export const LaneLayer = Layer.unwrap(
     return ActorShell.layer(LaneActor, {
       perform: ({ kind }, self) => perform[kind](self),
       propose: (state, now) => propose(state, now, sightings),
-      onCommitted: DomainMetrics.committed
+      onCommitted: (events, before) => Effect.andThen(DomainMetrics.committed(events), reportEnds(events, before))
     })
   })
 )

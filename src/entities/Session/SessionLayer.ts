@@ -1,6 +1,7 @@
 /** The Session actor on a runner: needs the fleet, to find its turns a place. */
 import { Clock, Effect, Stream } from "effect"
 import * as ActorShell from "../../actor/ActorShell.ts"
+import * as DomainMetrics from "../../observability/DomainMetrics.ts"
 import { Fleet } from "../Fleet.ts"
 import { findPlace } from "./Placement.ts"
 import { type SessionActivity, SessionActor, type SessionSignal } from "./SessionActor.ts"
@@ -25,4 +26,7 @@ const findAPlace = Effect.fnUntraced(function* ({ key: placement }: SessionActiv
   }
 })
 
-export const layer = ActorShell.layer(SessionActor, { perform: findAPlace })
+export const layer = ActorShell.layer(SessionActor, {
+  perform: findAPlace,
+  onCommitted: DomainMetrics.committed
+})

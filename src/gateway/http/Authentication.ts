@@ -2,6 +2,7 @@
 import { Context, Effect, Layer, Option, Redacted } from "effect"
 import { Authenticator } from "../../auth/Authenticator.ts"
 import { leastRole, permits } from "../../auth/Policy.ts"
+import { spanAttributes } from "../../observability/Names.ts"
 import { Authentication, CurrentPrincipal, RequiredAction } from "../../rpc/Authentication.ts"
 import { Forbidden } from "../../schema/Errors.ts"
 import type { Principal } from "../../schema/Principal.ts"
@@ -20,6 +21,10 @@ export const refusal = (principal: Principal, annotations: Context.Context<never
   })
 }
 
+/** The request's span says whose key it came with. */
+const named = ({ tenantId }: Principal): Effect.Effect<void> =>
+  tenantId === undefined ? Effect.void : Effect.annotateCurrentSpan(spanAttributes.tenantId, tenantId)
+
 const authenticate = Layer.effect(
   Authenticate,
   Effect.map(Authenticator, (authenticator) =>
@@ -28,7 +33,8 @@ const authenticate = Layer.effect(
         authenticator.authenticate(Redacted.value(credential)).pipe(
           Effect.matchEffect({
             onFailure: (error) => Effect.succeed(errorResponse(error)),
-            onSuccess: (principal) => Effect.provideService(handler, CurrentPrincipal, principal)
+            onSuccess: (principal) =>
+              Effect.andThen(named(principal), Effect.provideService(handler, CurrentPrincipal, principal))
           })
         )
     })
@@ -49,7 +55,7 @@ const rpc = Layer.effect(
       Effect.flatMap(authenticator.authenticateHeader(headers["authorization"]), (principal) => {
         const refused = refusal(principal, rpc.annotations)
         return refused === undefined
-          ? Effect.provideService(handler, CurrentPrincipal, principal)
+          ? Effect.andThen(named(principal), Effect.provideService(handler, CurrentPrincipal, principal))
           : Effect.fail(refused)
       })
     )

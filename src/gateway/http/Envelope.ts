@@ -5,10 +5,12 @@
 import { ByteSize, Cause, Effect } from "effect"
 import { HttpIncomingMessage, HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiError } from "effect/http-api"
+import { timeRequest } from "../../observability/EdgeMetrics.ts"
+import * as Traceparent from "../../observability/Traceparent.ts"
 import { bodyLimits } from "../EdgeConfig.ts"
 import { invalidInput } from "../../schema/Faults.ts"
 import { errorResponse, problemResponse } from "./Respond.ts"
-import { methodsOf } from "./Routes.ts"
+import { methodsOf, routeOf } from "./Routes.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -86,9 +88,44 @@ const inEnvelope = (response: Response): Response =>
     ? problemResponse("UnsupportedMediaType", { message: "send the body as `Content-Type: application/json`" })
     : response
 
-const envelope = (handler: Effect.Effect<Response, unknown>) =>
+/** Sockets are left out: they are open for hours. */
+const measured = (request: HttpServerRequest.HttpServerRequest, answer: Effect.Effect<Response>) => {
+  const path = pathOf(request.url)
+  if (socketPaths.has(path) && request.headers["upgrade"] !== undefined) return answer
+  const labels = {
+    method: knownMethods.has(request.method) ? request.method : "other",
+    route: routeOf(request.method, path) ?? "none"
+  }
+  return timeRequest(labels, ({ status }) => `${Math.floor(status / 100)}xx`, answer)
+}
+
+const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+
+/**
+ * The request runs in a trace: the caller's, that of this process's tracer, or else one that nobody samples, so that its
+ * log lines, its task and the run at the gateway share one correlation id. The response names it.
+ */
+const correlated = (request: HttpServerRequest.HttpServerRequest, answer: Effect.Effect<Response>) =>
   Effect.gen(function* () {
-    const request = yield* HttpServerRequest.HttpServerRequest
+    const given = request.headers["traceparent"]
+    const id = Traceparent.correlationId(given)
+    const now = yield* Traceparent.current
+    const isSpanOfRequest = now !== undefined && (id === undefined || Traceparent.correlationId(now) === id)
+    const traceparent = isSpanOfRequest ? now : id === undefined ? yield* Traceparent.ensure : given!
+    const response = yield* isSpanOfRequest ? answer : Traceparent.within(traceparent)(answer)
+    return HttpServerResponse.setHeader(response, correlationHeader, Traceparent.correlationId(traceparent) ?? "")
+  })
+
+/** The trace id of the request, as its log lines have it. */
+export const correlationHeader = "x-correlation-id"
+
+const envelope = (handler: Effect.Effect<Response, unknown>) =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+    measured(request, correlated(request, answered(request, handler)))
+  ).pipe(Effect.map(HttpServerResponse.setHeaders(headers)))
+
+const answered = (request: HttpServerRequest.HttpServerRequest, handler: Effect.Effect<Response, unknown>) =>
+  Effect.gen(function* () {
     const path = pathOf(request.url)
     const limit = isBulk(path) ? bodyLimits.bulk : bodyLimits.ordinary
     if (Number(request.headers["content-length"] ?? 0) > limit) return tooLarge(limit)
@@ -99,6 +136,6 @@ const envelope = (handler: Effect.Effect<Response, unknown>) =>
       Effect.map(inEnvelope),
       Effect.catchCause((cause) => responseOf(cause, path, request.method, limit))
     )
-  }).pipe(Effect.map(HttpServerResponse.setHeaders(headers)))
+  })
 
 export const layer = HttpRouter.use((router) => router.addGlobalMiddleware(envelope as never) as Effect.Effect<void>)

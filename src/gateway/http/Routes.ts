@@ -39,8 +39,13 @@ export const routes: ReadonlyArray<Route> = [...plainRoutes, ...ofApi()]
 
 const compiled = routes.map(({ method, path }) => ({
   method,
+  path,
   pattern: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/:[^/]+/g, "[^/]+")}/?$`)
 }))
+
+/** The documented path that a request is for, of which there are few; undefined when there is none. */
+export const routeOf = (method: string, pathname: string): string | undefined =>
+  compiled.find((route) => route.method === method && route.pattern.test(pathname))?.path
 
 /** Empty when there is no such path. */
 export const methodsOf = (pathname: string): ReadonlyArray<string> => [

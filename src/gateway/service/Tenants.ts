@@ -1,20 +1,28 @@
 /** The policy's answers as effects. */
 import { Effect } from "effect"
 import { actingTenant, readableTenant } from "../../auth/Policy.ts"
+import { spanAttributes } from "../../observability/Names.ts"
 import type { InvalidInput, NotFound } from "../../schema/Errors.ts"
 import type { TenantId } from "../../schema/Ids.ts"
 import { EdgeConfig } from "../EdgeConfig.ts"
 import type { Call } from "./Call.ts"
 
+/** The request's span says whose things it touched. */
+const onSpan = (tenantId: TenantId | undefined): Effect.Effect<void> =>
+  tenantId === undefined ? Effect.void : Effect.annotateCurrentSpan(spanAttributes.tenantId, tenantId)
+
 /** Whose things a read shows; undefined: everyone's. */
 export const reading = (
   { principal }: Call,
   named: TenantId | undefined
-): Effect.Effect<TenantId | undefined, NotFound> => Effect.fromResult(readableTenant(principal, named))
+): Effect.Effect<TenantId | undefined, NotFound> =>
+  Effect.tap(Effect.fromResult(readableTenant(principal, named)), onSpan)
 
 /** Whose things a change is made to. */
 export const acting = (
   { principal }: Call,
   named: TenantId | undefined
 ): Effect.Effect<TenantId, NotFound | InvalidInput> =>
-  Effect.flatMap(EdgeConfig, ({ defaultTenant }) => Effect.fromResult(actingTenant(principal, named, defaultTenant)))
+  Effect.flatMap(EdgeConfig, ({ defaultTenant }) =>
+    Effect.tap(Effect.fromResult(actingTenant(principal, named, defaultTenant)), onSpan)
+  )

@@ -1,0 +1,52 @@
+/** Tells logs and traces of tasks that have ended. */
+import { Effect } from "effect"
+import * as TaskSpan from "../../observability/TaskSpan.ts"
+import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
+import { held, type LaneState } from "./LaneState.ts"
+
+type Fact = { readonly outcome: string; readonly error?: { readonly code: string; readonly message: string } }
+
+/** Undefined: the event ends no task. */
+const factOf = (event: LaneEvent): Fact | undefined => {
+  switch (event._tag) {
+    case "task.completed":
+      return { outcome: "completed" }
+    case "task.cancelled":
+      return { outcome: "cancelled" }
+    case "task.failed":
+      return { outcome: "failed", error: event.error }
+    case "task.dead_lettered":
+      return { outcome: "dead_lettered", error: event.error }
+    default:
+      return undefined
+  }
+}
+
+const endOf = (event: LaneEvent, before: LaneState): TaskSpan.TaskEnd | undefined => {
+  const fact = factOf(event)
+  if (fact === undefined || !("taskId" in event)) return undefined
+  const found = held(before, event.taskId)
+  return {
+    ...fact,
+    taskId: event.taskId,
+    tenantId: event.tenantId,
+    submittedAt: found?.task.submittedAt ?? event.at,
+    endedAt: event.at,
+    traceparent: found?.task.task.traceparent,
+    sessionId: found?.task.task.sessionId,
+    attempt: found?.task.attempt,
+    instanceId: found?.where === "running" ? found.task.instanceId : undefined
+  }
+}
+
+/**
+ * `events`: encoded, as committed. A task that the lane did not hold is told of without its trace and with no time of its
+ * own.
+ */
+export const reportEnds = (
+  events: ReadonlyArray<{ readonly _tag: string }>,
+  before: LaneState
+): Effect.Effect<void> => {
+  const ends = events.flatMap((event) => endOf(event as LaneEvent, before) ?? [])
+  return ends.length === 0 ? Effect.void : Effect.forEach(ends, TaskSpan.taskEnded, { discard: true })
+}
