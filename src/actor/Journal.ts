@@ -80,10 +80,11 @@ export interface Loaded {
 
 /**
  * A commit that did not land, or may have. `Fenced`: another owner has the shard. `SequenceTaken`: another writer was
- * first. Both: nothing was written; stop the actor. `InDoubt`: the store did not answer; load again to learn which.
+ * first. Both: nothing was written; stop the actor. `Refused`: the store cannot hold what it says, and will not the next time; nothing was
+ * written. `InDoubt`: the store did not answer; load again to learn which.
  */
 export class CommitFailed extends Schema.TaggedError<CommitFailed>()("CommitFailed", {
-  reason: Schema.Literals(["Fenced", "SequenceTaken", "InDoubt"]),
+  reason: Schema.Literals(["Fenced", "SequenceTaken", "Refused", "InDoubt"]),
   message: Schema.String
 }) {}
 

@@ -92,6 +92,17 @@ export const conflicts = (store: MemoryStore["Service"], { address, entries }: C
   )
 }
 
+/** As PostgreSQL's text columns do not hold U+0000. What is stored as JSON may say it. */
+export const isRefused = ({ address, entries, outbox, rows, view }: Commit): boolean =>
+  [
+    address.entityType,
+    address.entityId,
+    view?.tenantId,
+    ...entries.flatMap(({ command, payloadHash, requestId }) => [command, payloadHash, requestId]),
+    ...outbox.flatMap(({ tag, targetId, targetType }) => [tag, targetId, targetType]),
+    ...rows.flatMap(({ row }) => Object.values(row))
+  ].some((value) => typeof value === "string" && value.includes("\u0000"))
+
 /** Writes the whole commit, whatever its epoch: the caller has checked. */
 export const apply = (store: MemoryStore["Service"], commit: Commit): void => {
   const actor = stored(store, commit.address)
@@ -111,6 +122,7 @@ const write = (store: MemoryStore["Service"], commit: Commit): CommitFailed | un
   if ((store.epochs.get(commit.address.shardId) ?? 0) !== commit.epoch) {
     return failed("Fenced", `epoch ${commit.epoch} of ${commit.address.shardId} is no longer current`)
   }
+  if (isRefused(commit)) return failed("Refused", `${keyOf(commit.address)} says what the store cannot hold`)
   if (conflicts(store, commit)) return failed("SequenceTaken", `${keyOf(commit.address)} has been written meanwhile`)
   apply(store, commit)
   return undefined

@@ -2,18 +2,19 @@
  * Gathers what many fibers of one process want to write at the same moment into one statement. Each waits for its own commit; nothing is
  * acknowledged before it is durable.
  *
- * When a group cannot be written as a whole, it is taken apart and written one by one, so that what is wrong with one hits only that one.
+ * When a group cannot be written as a whole, since a row of it is refused, it is written in halves, and these in halves, until what is wrong is by itself: the
+ * others are written, in at most twice as many statements as there are items.
  *
  * Once the scope closes, whatever is not written and whatever comes later fails as `Unknown`: nobody waits for a write that nobody makes.
  */
 import { type Cause, Effect, type Exit, Latch, Schema } from "effect"
 
 /**
- * Why a group was not written. `Conflict`: a row was refused. `Victim`: chosen as a deadlock's victim. Both: nothing was written.
- * `Unknown`: it may have been.
+ * Why a group was not written. `Conflict`: a row with this key is there already. `Content`: the store cannot hold what a row says. `Victim`: chosen as a
+ * deadlock's victim. All three: nothing was written. `Unknown`: it may have been.
  */
 export class WriteFailed extends Schema.TaggedError<WriteFailed>()("WriteFailed", {
-  reason: Schema.Literals(["Conflict", "Victim", "Unknown"]),
+  reason: Schema.Literals(["Conflict", "Content", "Victim", "Unknown"]),
   message: Schema.String
 }) {}
 
@@ -82,7 +83,7 @@ export const make = Effect.fnUntraced(function* <Item, A, E>({
     })
 
   const alone = (one: Waiting<Item, A, E>): Effect.Effect<void> =>
-    write([one.item]).pipe(
+    Effect.suspend(() => write([one.item])).pipe(
       Effect.retry({ times: victimRetries, while: ({ reason }) => reason === "Victim" }),
       Effect.timeout(flushTimeout),
       Effect.matchCause({
@@ -92,8 +93,16 @@ export const make = Effect.fnUntraced(function* <Item, A, E>({
       })
     )
 
-  const flush = (group: ReadonlyArray<Waiting<Item, A, E>>): Effect.Effect<void> =>
-    write(group.map(({ item }) => item)).pipe(
+  const inHalves = (group: ReadonlyArray<Waiting<Item, A, E>>): Effect.Effect<void> => {
+    const middle = Math.ceil(group.length / 2)
+    return Effect.andThen(flush(group.slice(0, middle)), flush(group.slice(middle)))
+  }
+
+  const flush = (group: ReadonlyArray<Waiting<Item, A, E>>): Effect.Effect<void> => {
+    const [first] = group
+    if (first === undefined) return Effect.void
+    if (group.length === 1) return alone(first)
+    return Effect.suspend(() => write(group.map(({ item }) => item))).pipe(
       Effect.timeout(flushTimeout),
       Effect.matchCauseEffect({
         onSuccess: (outcomes) => {
@@ -106,11 +115,11 @@ export const make = Effect.fnUntraced(function* <Item, A, E>({
         },
         onFailure: (cause) => {
           const failure = failureOf(cause)
-          if (failure.reason !== "Unknown") return Effect.forEach(group, alone, { discard: true })
-          return failAll(group, failure)
+          return failure.reason === "Unknown" ? failAll(group, failure) : inHalves(group)
         }
       })
     )
+  }
 
   const flusher = Effect.gen(function* () {
     yield* wake.await

@@ -1,6 +1,6 @@
 /**
  * The journal's group commit: what many actors of one runner commit at the same moment goes in one statement (Gatherer.ts), under the epochs of all their
- * shards. Commits under a lost epoch are refused, and the others of their group are written one by one.
+ * shards. Commits under a lost epoch are refused, and the others of their group are written one by one. One that the store refuses for its content fails alone.
  */
 import { Effect, Exit } from "effect"
 import { type Commit, CommitFailed } from "../actor/Journal.ts"
@@ -22,6 +22,11 @@ export type WriteGroup = (commits: ReadonlyArray<Commit>) => Effect.Effect<Reado
 const fenced = Exit.fail(new CommitFailed({ reason: "Fenced", message: "another runner has the shard" }))
 const taken = new CommitFailed({ reason: "SequenceTaken", message: "another writer was first" })
 
+const failed = ({ message, reason }: Gatherer.WriteFailed): CommitFailed => {
+  if (reason === "Conflict") return taken
+  return new CommitFailed({ reason: reason === "Content" ? "Refused" : "InDoubt", message })
+}
+
 export const make = (write: WriteGroup) =>
   Gatherer.make<Commit, void, CommitFailed>({
     write: (commits) =>
@@ -31,6 +36,6 @@ export const make = (write: WriteGroup) =>
           return commits.map((commit) => (written ? Exit.void : valid.has(claimOf(commit)) ? undefined : fenced))
         })
       ),
-    failed: ({ message, reason }) => (reason === "Conflict" ? taken : new CommitFailed({ reason: "InDoubt", message })),
+    failed,
     rowsOf: ({ entries }) => entries.length
   })

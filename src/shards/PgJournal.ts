@@ -1,7 +1,6 @@
 /** The statements of StoredJournal.ts on PostgreSQL. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
-import type { SqlError } from "effect/sql"
 import {
   type ActorAddress,
   type Entry,
@@ -12,18 +11,13 @@ import {
   type WakeRow
 } from "../actor/Journal.ts"
 import { build } from "./CommitStatement.ts"
-import { WriteFailed } from "./Gatherer.ts"
 import { type Claim, claimKey } from "./GroupCommit.ts"
 import * as StoredJournal from "./StoredJournal.ts"
+import * as SqlFailure from "./SqlFailure.ts"
 
 const wakesARead = 10_000
 
 const keyOf = ({ entityId, entityType }: ActorAddress) => [entityType, entityId]
-
-const reasonOf = ({ reason }: SqlError.SqlError): WriteFailed["reason"] => {
-  if (reason._tag === "UniqueViolation") return "Conflict"
-  return reason._tag === "DeadlockError" || reason._tag === "SerializationError" ? "Victim" : "Unknown"
-}
 
 const ofActor = "entity_type = $1::text AND entity_id = $2::text"
 const loading = `
@@ -69,13 +63,11 @@ const underWay = Effect.fnUntraced(function*(sql: PgClient.PgClient, shardIds: R
 })
 
 const statements = (sql: PgClient.PgClient): StoredJournal.JournalStatements => ({
-  write: (commits) => {
-    const { params, text } = build(commits)
-    return sql.unsafe<Claim>(text, params).pipe(
-      Effect.map((rows) => new Set(rows.map(claimKey))),
-      Effect.mapError((error) => new WriteFailed({ reason: reasonOf(error), message: String(error) }))
-    )
-  },
+  write: (commits) =>
+    Effect.try({ try: () => build(commits), catch: SqlFailure.ofUnsent }).pipe(
+      Effect.flatMap(({ params, text }) => Effect.mapError(sql.unsafe<Claim>(text, params), SqlFailure.ofSqlError)),
+      Effect.map((rows) => new Set(rows.map(claimKey)))
+    ),
   removeOutbox: (messages) =>
     Effect.asVoid(sql.unsafe(
       `DELETE FROM clawster_outbox o

@@ -55,8 +55,8 @@ const submitted = (taskId: string): ReadonlyArray<RowWrite> => {
   const task = taskSpec(taskId, { idIsNew: false })
   return rowsOf({ _tag: "task.submitted", tenantId, lane, at: 1, taskId: task.taskId, phase: "pending", rank: 1, task })
 }
-const cancelled = (taskId: string): ReadonlyArray<RowWrite> =>
-  rowsOf({ _tag: "task.cancelled", tenantId, lane, at: 2, taskId: taskSpec(taskId).taskId })
+const cancelled = (taskId: string, reason = "enough"): ReadonlyArray<RowWrite> =>
+  rowsOf({ _tag: "task.cancelled", tenantId, lane, at: 2, taskId: taskSpec(taskId).taskId, reason })
 
 export const conformance = (subject: JournalCase) => {
   it.layer(subject.layer, { timeout: 120_000, excludeTestServices: true })(`${subject.name} journal`, (it) => {
@@ -142,6 +142,30 @@ export const conformance = (subject: JournalCase) => {
         assert.strictEqual((yield* journal.load(sound, 1)).entries.length, 1)
         assert.strictEqual((yield* journal.load(stale, 1)).entries.length, 0)
         assert.strictEqual((yield* journal.load(conflicting, 1)).entries.length, 1)
+      }))
+
+    it.effect("refuses what it cannot hold by itself, each time, and writes what shares its moment", () =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        const [before, bad, after] = [newActor(), newActor(), newActor()]
+        const epochs = yield* Effect.forEach([before, bad, after], ({ shardId }) => subject.grant(shardId))
+        const taskId = `bad-${bad.entityId}`
+        const rows = [...submitted(taskId), ...cancelled(taskId, "a\u0000b")]
+        const commits = [
+          commit(before, epochs[0]!, [entry(1)]),
+          commit(bad, epochs[1]!, [entry(1, "r")], { rows, outbox: [message(bad, 1, 0)], wake: { dueAt: 5, resident: true } }),
+          commit(after, epochs[2]!, [entry(1)])
+        ]
+        const reasons = Effect.all(
+          commits.map((one) => Effect.match(journal.append(one), { onSuccess: () => "written", onFailure: ({ reason }) => reason })),
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual(yield* reasons, ["written", "Refused", "written"])
+        const loaded = yield* journal.load(bad, 1)
+        assert.deepStrictEqual([loaded.entries.length, loaded.outbox.length, loaded.wake], [0, 0, undefined])
+        assert.isUndefined(yield* subject.phaseOf(taskId))
+        assert.strictEqual((yield* Effect.flip(journal.append(commits[1]!))).reason, "Refused")
+        yield* journal.append(commit(bad, epochs[1]!, [entry(1, "r")]))
       }))
 
     it.effect("keeps messages in order until they are acknowledged", () =>

@@ -46,3 +46,29 @@ describe("a gatherer whose scope has closed", () => {
     })
   )
 })
+
+describe("a group that is refused for what one of it says", () => {
+  it.effect("is written without that one, in few statements", () =>
+    Effect.gen(function* () {
+      const written: Array<string> = []
+      let statements = 0
+      const write: Write = (items) =>
+        Effect.suspend(() => {
+          statements++
+          if (items.includes("bad")) return Effect.fail(new Gatherer.WriteFailed({ reason: "Content", message: "bad" }))
+          written.push(...items)
+          return Effect.succeed(items.map(() => Exit.void))
+        })
+      const { add, close } = yield* gatherer(write)
+      const items = Array.from({ length: 256 }, (_, n) => (n === 100 ? "bad" : `item ${n}`))
+      const outcomes = yield* Effect.forEach(items, (item) => Effect.exit(add(item)), { concurrency: "unbounded" })
+      assert.deepStrictEqual(
+        outcomes.flatMap((exit, n) => (Exit.isFailure(exit) ? [items[n]] : [])),
+        ["bad"]
+      )
+      assert.sameMembers(written, items.filter((item) => item !== "bad"))
+      assert.isAtMost(statements, 2 * Math.log2(256) + 1)
+      yield* close
+    })
+  )
+})

@@ -1,7 +1,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Journal } from "../../src/actor/Journal.ts"
+import { type Commit, type Entry, Journal } from "../../src/actor/Journal.ts"
 import * as PgJournal from "../../src/shards/PgJournal.ts"
 import { conformance } from "../conformance/Journal.ts"
 import * as Postgres from "../fixtures/Postgres.ts"
@@ -43,4 +43,43 @@ describe("What a journal on PostgreSQL wakes", () => {
       assert.strictEqual(new Set(found.map(({ address }) => address.entityId)).size, count)
       assert.isTrue(found.every(({ dueAt }) => dueAt === 0))
     }).pipe(Effect.provide(layer)))
+})
+
+it.layer(layer, { timeout: 120_000, excludeTestServices: true })("A journal on PostgreSQL", (it) => {
+  const noise = (length: number) =>
+    Array.from({ length }, (_, n) => String.fromCharCode(0x4e00 + ((n * 7_919 + n * n * 31) % 20_000))).join("")
+  const commitOf = (entityId: string, more: Partial<Entry> = {}): Commit => ({
+    address: { entityType: "Bounds", entityId, shardId: "bounds:1" },
+    epoch: 1,
+    entries: [
+      { seq: 1, requestId: null, command: "Do", payloadHash: null, events: [], answer: null, at: 1, ...more }
+    ],
+    outbox: [],
+    rows: []
+  })
+
+  it.effect.each([
+    ["a character that no column holds", { command: "a\u0000b" }],
+    ["a key that no index holds", { requestId: noise(9_000) }],
+    ["a number that no column holds", { at: 1e30 }],
+    ["a value that is no JSON", { events: [{ n: 1n }] }],
+    ["nothing where something must be", { command: null as unknown as string }]
+  ] as const)("refuses %s, and drops none of the five hundred that are written with it", ([, bad]) =>
+    Effect.gen(function* () {
+      const sql = yield* PgClient.PgClient
+      const journal = yield* Journal
+      yield* sql.unsafe(
+        `INSERT INTO clawster_shards (shard_id, owner, epoch, acquired_at) VALUES ('bounds:1', 'me', 1, now()) ON CONFLICT DO NOTHING`
+      )
+      const round = Math.random().toString(36)
+      const commits = Array.from({ length: 500 }, (_, n) => commitOf(`${round}-${n}`, n === 333 ? bad : {}))
+      const outcomes = yield* Effect.all(
+        commits.map((one) => Effect.match(journal.append(one), { onSuccess: () => "written", onFailure: ({ reason }) => reason })),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(
+        outcomes.flatMap((outcome, n) => (outcome === "written" ? [] : [[n, outcome]])),
+        [[333, "Refused"]]
+      )
+    }))
 })

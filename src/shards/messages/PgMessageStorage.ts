@@ -6,9 +6,9 @@ import { NodeCrypto } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Exit, Layer, Option, Result } from "effect"
 import { ClusterError, MessageStorage, type Reply, Snowflake, SqlMessageStorage } from "effect/cluster"
-import type { SqlError } from "effect/sql"
 import type { Statement } from "../CommitStatement.ts"
 import * as Gatherer from "../Gatherer.ts"
+import * as SqlFailure from "../SqlFailure.ts"
 import * as Claims from "./Claims.ts"
 import { type DuplicateRow, duplicateOf, idOf, prefix, type SavedEnvelope } from "./Rows.ts"
 import { findMessages, saveEnvelopes, saveReplies } from "./SaveStatements.ts"
@@ -17,23 +17,6 @@ const { PersistenceError } = ClusterError
 
 /** A longer one is stored as a digest, which is left to the stock storage. */
 const longestKey = 255
-
-/** Data that PostgreSQL cannot take, such as a text too long for its column. */
-const isBadData = (cause: unknown): boolean =>
-  typeof cause === "object" && cause !== null && "code" in cause && String(cause.code).startsWith("22")
-
-const reasonOf = ({ reason }: SqlError.SqlError): Gatherer.WriteFailed["reason"] => {
-  switch (reason._tag) {
-    case "DeadlockError":
-    case "SerializationError":
-      return "Victim"
-    case "UniqueViolation":
-    case "ConstraintError":
-      return "Conflict"
-    default:
-      return isBadData(reason.cause) ? "Conflict" : "Unknown"
-  }
-}
 
 const failed = (cause: unknown) => new PersistenceError({ cause })
 const success = Exit.succeed(MessageStorage.SaveResultEncoded.Success())
@@ -56,10 +39,7 @@ export const make = Effect.gen(function* () {
 
   const run = <Row extends object>({ params, text }: Statement) => sql.unsafe<Row>(text, params)
   const write = <Row extends object>(statement: Statement) =>
-    Effect.mapError(
-      run<Row>(statement),
-      (error) => new Gatherer.WriteFailed({ reason: reasonOf(error), message: String(error.reason.cause) })
-    )
+    Effect.mapError(run<Row>(statement), SqlFailure.ofSqlError)
 
   /** What holds the message ids of those that were not saved. One that is gone by now is to be saved after all. */
   const duplicatesOf = (left: ReadonlyArray<SavedEnvelope>) =>

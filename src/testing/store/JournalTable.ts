@@ -1,7 +1,7 @@
 /** The statements of StoredJournal.ts on the virtual store, by the same rules as on PostgreSQL. */
 import { Effect, Layer } from "effect"
 import { type Commit, Journal } from "../../actor/Journal.ts"
-import { answersOf, conflicts, stored, wakesOf } from "../../actor/MemoryJournal.ts"
+import { answersOf, conflicts, isRefused, stored, wakesOf } from "../../actor/MemoryJournal.ts"
 import { WriteFailed } from "../../shards/Gatherer.ts"
 import { claimKey } from "../../shards/GroupCommit.ts"
 import * as StoredJournal from "../../shards/StoredJournal.ts"
@@ -9,6 +9,9 @@ import type { Host } from "../world/Host.ts"
 import { type Database, failed } from "./Database.ts"
 
 const uniqueViolation = "a row with this key is there already"
+const badContent = "a text has the character U+0000"
+
+const reasons: Readonly<Record<string, WriteFailed["reason"]>> = { [uniqueViolation]: "Conflict", [badContent]: "Content" }
 
 /** As the one statement of CommitStatement.ts does it. */
 const writeGroup = (database: Database, commits: ReadonlyArray<Commit>): ReadonlySet<string> => {
@@ -18,6 +21,7 @@ const writeGroup = (database: Database, commits: ReadonlyArray<Commit>): Readonl
     claims.filter(({ epoch, shardId }) => plant.withoutFence === true || store.epochs.get(shardId) === epoch).map(claimKey)
   )
   if (claims.some((claim) => !valid.has(claimKey(claim)))) return valid
+  if (commits.some(isRefused)) throw failed(badContent)
   const actors = new Set(commits.map(({ address }) => `${address.entityType}/${address.entityId}`))
   const twice = actors.size < commits.length
   if (plant.withoutUniqueness !== true && (twice || commits.some((commit) => conflicts(store, commit)))) {
@@ -37,9 +41,7 @@ const statements = (database: Database, host: Host): StoredJournal.JournalStatem
       const label = `commit ${rows.map(({ address, entries, epoch }) =>
         `${address.entityType}/${address.entityId} ${entries[0]?.seq}+${entries.length} under ${epoch}`).join(", ")}`
       return database.statement(host, "write", label, () => writeGroup(database, rows)).pipe(
-        Effect.mapError(({ message }) =>
-          new WriteFailed({ reason: message === uniqueViolation ? "Conflict" : "Unknown", message })
-        )
+        Effect.mapError(({ message }) => new WriteFailed({ reason: reasons[message] ?? "Unknown", message }))
       )
     },
     removeOutbox: (messages) =>
