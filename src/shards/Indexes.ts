@@ -1,0 +1,67 @@
+/**
+ * Indexes that are built and replaced beside running work (`CREATE INDEX CONCURRENTLY`), since a migration that builds one on a large table would keep
+ * every write of it waiting. They are wanted by name: what is missing is built, what a killed build left behind is built again, what no statement uses
+ * any more is dropped. A reader that comes before its index is slow, not wrong.
+ *
+ * A change of an index is another name. Names are stored in databases: they are not used again for something else.
+ */
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Schedule } from "effect"
+
+const rare = "('running', 'scheduled', 'retrying', 'failed', 'dead_lettered', 'cancelled')"
+const rareOfTenant = "('retrying', 'failed', 'dead_lettered', 'cancelled')"
+const place = `submitted_at, task_id, tenant_id COLLATE "C"`
+
+/** For the lists of tasks (reads/TaskListStatement.ts). Open and ended tasks are kept apart, since the few that are open lie between millions that are not. */
+const wanted: Readonly<Record<string, string>> = {
+  clawster_tasks_open: `(${place}) WHERE ended_at IS NULL`,
+  clawster_tasks_open_tenant: "(tenant_id, submitted_at, task_id) WHERE ended_at IS NULL",
+  clawster_tasks_past: `(${place}) WHERE ended_at IS NOT NULL`,
+  clawster_tasks_past_tenant: "(tenant_id, submitted_at, task_id) WHERE ended_at IS NOT NULL",
+  clawster_tasks_past_lane: "(tenant_id, lane, submitted_at, task_id) WHERE ended_at IS NOT NULL",
+  clawster_tasks_phase: `(phase, ${place}) WHERE phase IN ${rare}`,
+  clawster_tasks_phase_tenant: `(tenant_id, phase, submitted_at, task_id) WHERE phase IN ${rareOfTenant}`,
+  clawster_tasks_instance: `(instance_id, ${place}) WHERE instance_id IS NOT NULL`,
+  clawster_tasks_error: `(error_code, ${place}) WHERE error_code IS NOT NULL`,
+  clawster_tasks_session: `(session_id, ${place}) WHERE session_id IS NOT NULL`,
+  clawster_tasks_workspace: `(workspace_id, ${place}) WHERE workspace_id IS NOT NULL`,
+  clawster_tasks_end: `(ended_at, task_id, tenant_id COLLATE "C") WHERE ended_at IS NOT NULL`
+}
+export const indexNames: ReadonlyArray<string> = Object.keys(wanted)
+
+/** Dropped when all that are wanted are there. */
+const superseded = ["clawster_tasks_newest", "clawster_tasks_ended"]
+
+const lockKey = 7_373_014
+
+interface Found {
+  readonly name: string
+  readonly valid: boolean
+}
+
+/**
+ * Success: every wanted index is there and valid. Answers the names of those that were built now. Several processes may ask at once: one builds, the others wait
+ * by asking again, since one that waited inside a statement would hold a snapshot that the build waits for.
+ */
+export const build = Effect.gen(function* () {
+  const sql = yield* PgClient.PgClient
+  const connection = yield* sql.reserve
+  const run = (text: string) => connection.execute(text, [], undefined)
+  const locked = Effect.map(run(`SELECT pg_try_advisory_lock(${lockKey}) AS locked`), (rows) =>
+    (rows[0] as { readonly locked: boolean }).locked
+  )
+  yield* Effect.repeat(locked, { until: (isLocked) => isLocked, schedule: Schedule.spaced("100 millis") })
+  yield* Effect.addFinalizer(() => Effect.ignore(run(`SELECT pg_advisory_unlock(${lockKey})`)))
+
+  const names = [...indexNames, ...superseded].map((name) => `'${name}'`).join(", ")
+  const found = (yield* run(
+    `SELECT c.relname AS name, i.indisvalid AS valid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+     WHERE i.indrelid = to_regclass('clawster_tasks') AND c.relname IN (${names})`
+  )) as ReadonlyArray<Found>
+  for (const { name, valid } of found) if (!valid) yield* run(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`)
+  const present = new Set(found.filter(({ valid }) => valid).map(({ name }) => name))
+  const missing = indexNames.filter((name) => !present.has(name))
+  for (const name of missing) yield* run(`CREATE INDEX CONCURRENTLY IF NOT EXISTS ${name} ON clawster_tasks ${wanted[name]}`)
+  for (const name of superseded) if (present.has(name)) yield* run(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`)
+  return missing
+}).pipe(Effect.scoped)

@@ -1,0 +1,16 @@
+/**
+ * Columns by which tasks are looked up: the code of the latest error, the session and the workspace. Only the catalogue changes (an exclusive lock for an
+ * instant); rows that are there keep null, so that tasks of before are not found by these three. The indexes are built apart, beside running work: see
+ * `Indexes.ts`.
+ */
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+
+export const taskFilters = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql.unsafe(`
+    ALTER TABLE clawster_tasks
+      ADD COLUMN IF NOT EXISTS error_code text,
+      ADD COLUMN IF NOT EXISTS session_id text,
+      ADD COLUMN IF NOT EXISTS workspace_id text`)
+})
