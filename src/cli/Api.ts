@@ -35,7 +35,8 @@ import type { InstanceStatus } from "../schema/Instance.ts"
 import type { LaneStatus } from "../schema/Lane.ts"
 import type { Principal } from "../schema/Principal.ts"
 import type { SessionStatus, TurnStatus } from "../schema/Session.ts"
-import type { TaskPhase, TaskStatus, TaskSubmission } from "../schema/Task.ts"
+import type { TaskStatus, TaskSubmission } from "../schema/Task.ts"
+import type { TaskFilter } from "../schema/TaskFilter.ts"
 
 /** The command cannot begin: a flag, a variable or a file is not what it should be. */
 export class BadSetup extends Schema.TaggedError<BadSetup>()("BadSetup", { message: Schema.String }) {}
@@ -105,12 +106,7 @@ export class Api extends Context.Service<
       /** At most 1,000 of one lane, all accepted or none. */
       readonly submit: (tasks: ReadonlyArray<TaskSubmission>, options: Mutation) => Call<SubmitReceipts>
       readonly get: (address: TaskAddress) => Call<TaskStatus>
-      readonly list: (
-        request: PageRequest & {
-          readonly lane?: LaneName | undefined
-          readonly phases?: ReadonlyArray<TaskPhase> | undefined
-        }
-      ) => Call<Page<TaskStatus>>
+      readonly list: (request: PageRequest & TaskFilter) => Call<Page<TaskStatus>>
       readonly cancel: (address: TaskAddress & { readonly reason?: string | undefined }) => Call<CancelledTask>
       readonly cancelMany: (request: CancelTasks) => Call<CancelledTasks>
       readonly replay: (request: ReplayTasks) => Call<ReplayedTasks>

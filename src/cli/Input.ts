@@ -38,21 +38,34 @@ export const parseWhen = (text: string): When | undefined => {
   return at === undefined ? undefined : { at: DateTime.toEpochMillis(at) }
 }
 
-export const when = (name: string, description: string) =>
+const timeFlag = (name: string, description: string, expected: string) =>
   Flag.String(name).pipe(
     Flag.withMetavar("WHEN"),
     Flag.withDescription(description),
     Flag.filterMap(
       (text) => Option.fromUndefinedOr(parseWhen(text)),
-      () => "a duration from now (10m) or a time in UTC (2026-01-31T12:00)"
+      () => expected
     ),
     Flag.optional
   )
+
+export const when = (name: string, description: string) =>
+  timeFlag(name, description, "a duration from now (10m) or a time in UTC (2026-01-31T12:00)")
+
+/** A duration leads back from now. */
+export const past = (name: string, description: string) =>
+  timeFlag(name, description, "how long ago (8h) or a time in UTC (2026-01-31T12:00)")
 
 /** Unix milliseconds. */
 export const resolveWhen = (given: Option.Option<When>): Effect.Effect<number | undefined> =>
   Effect.map(Clock.currentTimeMillis, (now) =>
     Option.getOrUndefined(Option.map(given, (is) => ("at" in is ? is.at : now + is.afterMillis)))
+  )
+
+/** Unix milliseconds. */
+export const resolvePast = (given: Option.Option<When>): Effect.Effect<number | undefined> =>
+  Effect.map(Clock.currentTimeMillis, (now) =>
+    Option.getOrUndefined(Option.map(given, (is) => ("at" in is ? is.at : Math.max(0, now - is.afterMillis))))
   )
 
 type MayBeAbsent<V> = undefined extends V ? true : [V] extends [Option.Option<unknown>] ? true : false

@@ -10,6 +10,7 @@ import type { InstanceStatus } from "../schema/Instance.ts"
 import type { LaneStatus } from "../schema/Lane.ts"
 import type { SessionStatus } from "../schema/Session.ts"
 import type { TaskPhase, TaskStatus } from "../schema/Task.ts"
+import type { TaskFilter, TaskPlace } from "../schema/TaskFilter.ts"
 
 /** `next` is what to pass as `after` for the following page; absent on the last. */
 export interface Page<A> {
@@ -26,12 +27,26 @@ export interface PageOptions {
   readonly limit: number
 }
 
+export interface TaskListOptions extends TaskFilter {
+  /** Absent: all tenants. */
+  readonly tenantId?: TenantId | undefined
+  readonly after?: TaskPlace | undefined
+  /** At most 1,000. */
+  readonly limit: number
+}
+
 export class TaskReads extends Context.Service<TaskReads, {
   readonly get: (tenantId: TenantId | undefined, taskId: TaskId) => Effect.Effect<TaskStatus | undefined, ActorUnavailable>
-  /** Newest first. */
-  readonly list: (
-    options: PageOptions & { readonly phases?: ReadonlyArray<TaskPhase> | undefined; readonly lane?: LaneName | undefined }
-  ) => Effect.Effect<Page<TaskStatus>, ActorUnavailable>
+  /**
+   * By submission, or by end when the filter has one of the ends; newest first unless told otherwise. Results are shown by their beginning (`isPreview`).
+   * Only so many rows are looked at for one page: one may be short, or empty, and still have a `next`.
+   */
+  readonly list: (options: TaskListOptions) => Effect.Effect<Page<TaskStatus>, ActorUnavailable>
+  /** The lanes of those that there are, in one read. */
+  readonly lanesOf: (
+    tenantId: TenantId,
+    taskIds: ReadonlyArray<TaskId>
+  ) => Effect.Effect<ReadonlyMap<TaskId, LaneName>, ActorUnavailable>
   /**
    * What was said of the task, oldest first: from its submission on, and until some seconds after its end. Whole journal entries, so that a page may hold
    * a few more than `limit`; one may be empty and still have a `next`.
@@ -53,7 +68,12 @@ export class ViewReads extends Context.Service<ViewReads, {
   readonly instances: (options: PageOptions) => Effect.Effect<Page<InstanceStatus>, ActorUnavailable>
   readonly instance: (instanceId: InstanceId) => Effect.Effect<InstanceStatus | undefined, ActorUnavailable>
   readonly sessions: (options: PageOptions) => Effect.Effect<Page<SessionStatus>, ActorUnavailable>
-  readonly lanes: (options: PageOptions) => Effect.Effect<Page<LaneStatus>, ActorUnavailable>
+  /** `having`: only lanes that have some of these. */
+  readonly lanes: (
+    options: PageOptions & {
+      readonly having?: ReadonlyArray<"pending" | "scheduled" | "running" | "deadLettered"> | undefined
+    }
+  ) => Effect.Effect<Page<LaneStatus>, ActorUnavailable>
 }>()("clawster/entities/ViewReads") {}
 
 export class Feed extends Context.Service<Feed, {

@@ -23,6 +23,7 @@ import { pageOf, pageQuery } from "../schema/Page.ts"
 import { Principal } from "../schema/Principal.ts"
 import { SessionStatus, TurnStatus } from "../schema/Session.ts"
 import { TaskPhase, TaskStatus } from "../schema/Task.ts"
+import { taskFilter } from "../schema/TaskFilter.ts"
 import { type Action, Authentication, RequiredAction } from "./Authentication.ts"
 import {
   AbortSession,
@@ -87,7 +88,7 @@ export class ClientRpcs extends RpcGroup.make(
   read(
     "ListTasks",
     "task:read",
-    { ...list, lane: Schema.optionalKey(LaneName), phases: Schema.optionalKey(listOf(TaskPhase, phasesMost)) },
+    { ...list, ...taskFilter, phases: Schema.optionalKey(listOf(TaskPhase, phasesMost)) },
     pageOf(TaskStatus)
   ),
   change("CancelTask", "task:write", { ...CancelTask.fields, taskId: TaskId }, CancelledTask),

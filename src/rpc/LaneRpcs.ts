@@ -52,6 +52,12 @@ export const Explain = command("Explain", {
   success: Schema.Struct({ waitingFor: Schema.optionalKey(Schema.String), instanceId: Schema.optionalKey(InstanceId) })
 })
 
+/** Why each of these waits; those that do not wait, or are not here, are left out. */
+export const ExplainMany = command("ExplainMany", {
+  payload: { taskIds: Schema.Array(TaskId).check(Schema.isMaxLength(1_000)) },
+  success: Schema.Array(Schema.Struct({ taskId: TaskId, waitingFor: Schema.String }))
+})
+
 export const LaneRpcs = protocol(
   Submit,
   Cancel,
@@ -60,6 +66,7 @@ export const LaneRpcs = protocol(
   Configure,
   LaneGet,
   Explain,
+  ExplainMany,
   AttemptEnded,
   AttemptRefused
 )

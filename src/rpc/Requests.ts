@@ -90,7 +90,11 @@ export const ReplayTasks = Schema.Struct({
 }).annotate({ identifier: "ReplayTasks" })
 export type ReplayTasks = typeof ReplayTasks.Type
 
-export const ReplayedTasks = Schema.Struct({ replayed: Schema.Array(TaskId) }).annotate({ identifier: "ReplayedTasks" })
+/** `remaining`: dead letters that are left, when none were named: call again, with another idempotency key, until it is 0. */
+export const ReplayedTasks = Schema.Struct({
+  replayed: Schema.Array(TaskId),
+  remaining: Schema.optionalKey(Schema.Int)
+}).annotate({ identifier: "ReplayedTasks" })
 export type ReplayedTasks = typeof ReplayedTasks.Type
 
 const count = (most: number) => within(1, most)

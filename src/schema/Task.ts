@@ -171,6 +171,8 @@ export const TaskStatus = Schema.Struct({
   notBefore: Schema.optionalKey(Schema.Finite),
   deadlineAt: Schema.optionalKey(Schema.Finite),
   result: Schema.optionalKey(TaskResult),
+  /** The result's text is only its beginning, as lists show it: read the task for the whole. */
+  isPreview: Schema.optionalKey(Schema.Boolean),
   error: Schema.optionalKey(TaskError),
   /** What a waiting task waits for, in words (R097, G20). */
   waitingFor: Schema.optionalKey(Schema.String),

@@ -2,8 +2,7 @@
 import { Schema } from "effect"
 import { bounds, instant, nonEmptyText } from "./Bounds.ts"
 import { InstanceId, LaneName, SessionId, WorkspaceId } from "./Ids.ts"
-import { TaskPhase } from "./Task.ts"
-
+import type { TaskPhase } from "./Task.ts"
 export const ListOrder = Schema.Literals(["newest", "oldest"])
 export type ListOrder = typeof ListOrder.Type
 

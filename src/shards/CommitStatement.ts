@@ -87,7 +87,10 @@ const taskKinds: ReadonlyArray<readonly [name: string, kind: Kind]> = [
   ["result", "json"],
   ["error", "json"],
   ["because", "text"],
-  ["updated_at", "bigint"]
+  ["updated_at", "bigint"],
+  ["error_code", "text"],
+  ["session_id", "text"],
+  ["workspace_id", "text"]
 ]
 const taskKeys = new Set(["tenant_id", "task_id"])
 

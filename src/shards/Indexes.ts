@@ -51,7 +51,17 @@ export const build = Effect.gen(function* () {
     (rows[0] as { readonly locked: boolean }).locked
   )
   yield* Effect.repeat(locked, { until: (isLocked) => isLocked, schedule: Schedule.spaced("100 millis") })
-  yield* Effect.addFinalizer(() => Effect.ignore(run(`SELECT pg_advisory_unlock(${lockKey})`)))
+  yield* Effect.addFinalizer(() =>
+    Effect.ignore(
+      Effect.all(
+        [run("RESET statement_timeout"), run("RESET lock_timeout"), run(`SELECT pg_advisory_unlock(${lockKey})`)],
+        { discard: true }
+      )
+    )
+  )
+  // A build takes as long as its table is large, and waits for transactions that are open.
+  yield* run("SET statement_timeout = 0")
+  yield* run("SET lock_timeout = '5min'")
 
   const names = [...indexNames, ...superseded].map((name) => `'${name}'`).join(", ")
   const found = (yield* run(

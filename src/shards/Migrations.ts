@@ -7,6 +7,8 @@ import { access } from "./migrations/0003_access.ts"
 import { messages } from "./migrations/0004_messages.ts"
 import { journalAge } from "./migrations/0005_journal_age.ts"
 import { liveness } from "./migrations/0012_liveness.ts"
+import { taskFilters } from "./migrations/0014_task_filters.ts"
+import * as Indexes from "./Indexes.ts"
 
 const loader = Migrator.fromRecord({
   "0001_actors": actors,
@@ -14,11 +16,13 @@ const loader = Migrator.fromRecord({
   "0003_access": access,
   "0004_messages": messages,
   "0005_journal_age": journalAge,
-  "0012_liveness": liveness
+  "0012_liveness": liveness,
+  "0014_task_filters": taskFilters
 })
 
 /** Brings the database up to date; safe to run from several processes at once. Answers what it applied. */
 export const migrate = Migrator.make({})({ loader, table: "clawster_migrations" }).pipe(
   Effect.map((applied) => applied.map(([id, name]) => `${String(id).padStart(4, "0")}_${name}`)),
-  Effect.retry({ times: 20, while: (error) => error._tag === "MigrationError" && error.kind === "Locked" })
+  Effect.retry({ times: 20, while: (error) => error._tag === "MigrationError" && error.kind === "Locked" }),
+  Effect.tap(() => Indexes.build)
 )

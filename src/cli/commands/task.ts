@@ -236,23 +236,60 @@ const printPast = Effect.fnUntraced(function* (task: TaskId, owner: TenantId | u
   return page.position
 })
 
+/** What narrows a list. Times are of the submission, or with `--ended` of the end. */
+const narrowing = {
+  lane: Flag.String("lane").pipe(Flag.withSchema(LaneName), Flag.optional, Flag.withDescription("Only of this lane")),
+  phase: Flag.Literals("phase", TaskPhase.literals).pipe(Flag.atLeast(0), Flag.withDescription("May be repeated")),
+  instance: Flag.String("instance").pipe(
+    Flag.withSchema(InstanceId),
+    Flag.optional,
+    Flag.withDescription("Only those whose latest attempt is or was there")
+  ),
+  error: Flag.String("error").pipe(Flag.optional, Flag.withDescription("Only with this error code, such as AttemptTimeout")),
+  session: Flag.String("session").pipe(
+    Flag.withSchema(SessionId),
+    Flag.optional,
+    Flag.withDescription("Only of this session")
+  ),
+  workspace: Flag.String("workspace").pipe(
+    Flag.withSchema(WorkspaceId),
+    Flag.optional,
+    Flag.withDescription("Only of this workspace")
+  ),
+  since: Input.past("since", "Only submitted since then"),
+  until: Input.past("until", "Only submitted before then"),
+  endedSince: Input.past("ended-since", "Only ended since then, in the order of the ends"),
+  endedUntil: Input.past("ended-until", "Only ended before then, in the order of the ends"),
+  oldest: Flag.Boolean("oldest").pipe(Flag.withDefault(false), Flag.withDescription("Oldest first"))
+}
+
+const filterOf = Effect.fnUntraced(function* (flags: Command.Command.Config.Infer<typeof narrowing>) {
+  return Input.given({
+    lane: flags.lane,
+    phases: Input.listed(flags.phase),
+    instanceId: flags.instance,
+    errorCode: flags.error,
+    sessionId: flags.session,
+    workspaceId: flags.workspace,
+    submittedFrom: yield* Input.resolvePast(flags.since),
+    submittedTo: yield* Input.resolvePast(flags.until),
+    endedFrom: yield* Input.resolvePast(flags.endedSince),
+    endedTo: yield* Input.resolvePast(flags.endedUntil),
+    order: flags.oldest ? ("oldest" as const) : undefined
+  })
+})
+
 const list = Command.make(
   "list",
-  {
-    lane,
-    phase: Flag.Literals("phase", TaskPhase.literals).pipe(Flag.atLeast(0), Flag.withDescription("May be repeated")),
-    limit: Input.limit,
-    after: Input.after,
-    watch: Input.watch
-  },
-  Effect.fnUntraced(function* ({ after, lane, limit, phase, watch }) {
+  { ...narrowing, limit: Input.limit, after: Input.after, watch: Input.watch },
+  Effect.fnUntraced(function* ({ after, limit, watch, ...flags }) {
     const api = yield* Api
+    const { lane } = flags
     const page = yield* api.tasks.list({
+      ...(yield* filterOf(flags)),
       tenantId: yield* tenantId,
       limit,
-      after: Option.getOrUndefined(after),
-      lane: Option.getOrUndefined(lane),
-      phases: Input.listed(phase)
+      after: Option.getOrUndefined(after)
     })
     yield* showPage(page, "tasks", ({ now }) => [
       { title: "TASK", value: ({ taskId }) => taskId },
@@ -271,7 +308,13 @@ const list = Command.make(
       wanted: ({ payload, type }) => type.startsWith("task.") && (Option.isNone(lane) || payload.lane === lane.value)
     })
   })
-).pipe(Command.withDescription("List tasks, newest first"))
+).pipe(
+  Command.withDescription("List tasks, newest first"),
+  Command.withExamples([
+    { command: "clawster task list --phase failed --phase dead_lettered --ended-since 8h", description: "What went wrong tonight" },
+    { command: "clawster task list --instance i7 --error AttemptTimeout", description: "What timed out on one instance" }
+  ])
+)
 
 const cancellable = ["pending", "scheduled", "retrying", "running"] as const
 
@@ -360,7 +403,7 @@ const replay = Command.make(
     ),
     all: Flag.Boolean("all").pipe(
       Flag.withDefault(false),
-      Flag.withDescription("The oldest 1,000 dead letters, of --lane if given")
+      Flag.withDescription("The oldest 1,000 dead letters of --lane, or of each lane")
     ),
     lane
   },
@@ -370,9 +413,10 @@ const replay = Command.make(
     const answer = yield* api.tasks.replay(
       Input.given({ tenantId: yield* tenantId, lane, taskIds: Input.listed(tasks) })
     )
-    yield* show(answer, ({ replayed }) =>
-      replayed.length === 0 ? "nothing to replay" : replayed.map((id) => `${id} replayed`).join("\n")
-    )
+    yield* show(answer, ({ remaining = 0, replayed }) => {
+      if (replayed.length + remaining === 0) return "nothing to replay"
+      return [...replayed.map((id) => `${id} replayed`), ...(remaining > 0 ? [`${remaining} left`] : [])].join("\n")
+    })
   })
 ).pipe(Command.withDescription("Put dead-lettered tasks back with a fresh budget"))
 

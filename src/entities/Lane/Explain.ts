@@ -16,18 +16,30 @@ export const explain = (
   state: LaneState,
   { taskId }: { readonly taskId: TaskId },
   { now }: DecideContext
-): Decision<LaneEvent, Explanation, never> => {
+): Decision<LaneEvent, Explanation, never> => answer(explanationOf(state, taskId, now))
+
+export const explainMany = (
+  state: LaneState,
+  { taskIds }: { readonly taskIds: ReadonlyArray<TaskId> },
+  { now }: DecideContext
+): Decision<LaneEvent, ReadonlyArray<{ readonly taskId: TaskId; readonly waitingFor: string }>, never> =>
+  answer(
+    taskIds.flatMap((taskId) => {
+      const { waitingFor } = explanationOf(state, taskId, now)
+      return waitingFor === undefined ? [] : [{ taskId, waitingFor }]
+    })
+  )
+
+const explanationOf = (state: LaneState, taskId: TaskId, now: number): Explanation => {
   const found = held(state, taskId)
   if (found === undefined) {
     const isBehind = unheld(state.pending) > 0
-    return answer(isBehind ? { waitingFor: `those in front of it: ${behind(state)}` } : {})
+    return isBehind ? { waitingFor: `those in front of it: ${behind(state)}` } : {}
   }
-  if (found.where === "running") return answer({ instanceId: found.task.instanceId })
-  if (found.where === "scheduled") return answer({ waitingFor: scheduled(found.task) })
+  if (found.where === "running") return { instanceId: found.task.instanceId }
+  if (found.where === "scheduled") return { waitingFor: scheduled(found.task) }
   const index = state.pending.entries.indexOf(found.task)
-  return answer({
-    waitingFor: `${pending(state, taskId, now)} (${index + 1} of ${size(state.pending)} in lane ${state.lane})`
-  })
+  return { waitingFor: `${pending(state, taskId, now)} (${index + 1} of ${size(state.pending)} in lane ${state.lane})` }
 }
 
 const behind = ({ lane, pending: window }: LaneState): string =>

@@ -12,7 +12,7 @@ import { assign } from "./Assign.ts"
 import { attemptEnded, attemptRefused } from "./Attempts.ts"
 import { cancel, cancelWhere } from "./Cancel.ts"
 import { evolve } from "./Evolve.ts"
-import { explain } from "./Explain.ts"
+import { explain, explainMany } from "./Explain.ts"
 import type { LaneSignal } from "./LaneSignal.ts"
 import { initial, LaneState, statusOf } from "./LaneState.ts"
 import { replay } from "./Replay.ts"
@@ -88,6 +88,7 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
     },
     LaneGet: (state) => answer(statusOf(state)),
     Explain: explain,
+    ExplainMany: explainMany,
     AttemptEnded: attemptEnded,
     AttemptRefused: attemptRefused
   },

@@ -3,6 +3,7 @@
  * and what changes, null to clear a column. Writes of one commit to one row are applied in order. The names are stored for ever.
  */
 import type { RowWrite } from "../../actor/Actor.ts"
+import { bounds, cut } from "../../schema/Bounds.ts"
 import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
 import type { TaskError, TaskPhase, TaskResult, TaskSpec } from "../../schema/Task.ts"
 import type { LaneState } from "./LaneState.ts"
@@ -35,6 +36,10 @@ export interface TaskRow {
   /** Why this instance; why it was put back; why it was cancelled. */
   readonly because: string | null
   readonly updated_at: number
+  /** Of `error`; by these three tasks are looked up. */
+  readonly error_code: string | null
+  readonly session_id: string | null
+  readonly workspace_id: string | null
 }
 
 export const taskColumns = [
@@ -56,7 +61,10 @@ export const taskColumns = [
   "result",
   "error",
   "because",
-  "updated_at"
+  "updated_at",
+  "error_code",
+  "session_id",
+  "workspace_id"
 ] as const satisfies ReadonlyArray<keyof TaskRow>
 
 type Key = "tenant_id" | "task_id" | "updated_at"
@@ -90,6 +98,9 @@ const insert = ({ at, phase, rank, task }: Intake, end: Partial<TaskRow> = {}): 
     error: null,
     because: null,
     updated_at: at,
+    error_code: null,
+    session_id: task.sessionId ?? null,
+    workspace_id: task.workspaceId ?? null,
     ...end
   }
   return { table: taskTable, op: "insert", mayExist: task.idIsNew !== true, row: { ...row } }
@@ -104,6 +115,8 @@ const update = ({ at, tenantId }: About, taskId: string, columns: Omit<TaskRowUp
   const row: TaskRowUpdate = { tenant_id: tenantId, task_id: taskId, updated_at: at, ...columns }
   return { table: taskTable, op: "update", row: { ...row } }
 }
+
+const failure = (error: TaskError) => ({ error, error_code: cut(error.code, bounds.errorCode) })
 
 export const rows = (event: LaneEvent, _before: LaneState, _after: LaneState): ReadonlyArray<RowWrite> => {
   switch (event._tag) {
@@ -120,7 +133,7 @@ export const rows = (event: LaneEvent, _before: LaneState, _after: LaneState): R
         })
       ]
     case "task.retrying":
-      return [update(event, event.taskId, { phase: "retrying", not_before: event.notBefore, error: event.error })]
+      return [update(event, event.taskId, { phase: "retrying", not_before: event.notBefore, ...failure(event.error) })]
     case "task.requeued":
       return [
         update(event, event.taskId, {
@@ -137,17 +150,18 @@ export const rows = (event: LaneEvent, _before: LaneState, _after: LaneState): R
           phase: "completed",
           result: event.result,
           error: null,
+          error_code: null,
           ended_at: event.at
         })
       ]
     case "task.failed":
       return event.refused === undefined
-        ? [update(event, event.taskId, { phase: "failed", error: event.error, ended_at: event.at })]
-        : [insert({ at: event.at, phase: "failed", ...event.refused }, { error: event.error, ended_at: event.at })]
+        ? [update(event, event.taskId, { phase: "failed", ...failure(event.error), ended_at: event.at })]
+        : [insert({ at: event.at, phase: "failed", ...event.refused }, { ...failure(event.error), ended_at: event.at })]
     case "task.cancelled":
       return [update(event, event.taskId, { phase: "cancelled", because: event.reason ?? null, ended_at: event.at })]
     case "task.dead_lettered":
-      return [update(event, event.taskId, { phase: "dead_lettered", error: event.error, ended_at: event.at })]
+      return [update(event, event.taskId, { phase: "dead_lettered", ...failure(event.error), ended_at: event.at })]
     case "task.replayed":
       return [
         update(event, event.taskId, {
@@ -156,7 +170,8 @@ export const rows = (event: LaneEvent, _before: LaneState, _after: LaneState): R
           max_attempts: event.maxAttempts,
           instance_id: null,
           ended_at: null,
-          error: null
+          error: null,
+          error_code: null
         })
       ]
     case "lane.internal_promoted":

@@ -15,9 +15,10 @@ import {
 } from "../../rpc/Requests.ts"
 import { list as listOf } from "../../schema/Bounds.ts"
 import { Cursor, FeedEvent } from "../../schema/Feed.ts"
-import { LaneName, TaskId } from "../../schema/Ids.ts"
+import { TaskId } from "../../schema/Ids.ts"
 import { pageOf, pageQuery } from "../../schema/Page.ts"
 import { TaskPhase, TaskStatus, TaskSubmission } from "../../schema/Task.ts"
+import { taskFilter } from "../../schema/TaskFilter.ts"
 import { keyHeader, listQuery, tenantQuery } from "./Common.ts"
 import { Authenticate, Authorise, endpoint } from "./HttpAuthentication.ts"
 import { changeProblems, readProblems } from "./Problem.ts"
@@ -59,12 +60,18 @@ const submitMany = HttpApiEndpoint.post("submitMany", "/tasks/bulk", {
 const list = HttpApiEndpoint.get("list", "/tasks", {
   query: {
     ...listQuery,
-    lane: Schema.optionalKey(LaneName),
+    ...taskFilter,
     phase: Schema.optionalKey(listOf(TaskPhase, phasesMost).annotate({ description: "May be given more than once." }))
   },
   success: pageOf(Task).annotate({ identifier: "TaskPage" }),
   error: readProblems
-}).annotateMerge(endpoint("task:read", "List tasks", "Newest first."))
+}).annotateMerge(
+  endpoint(
+    "task:read",
+    "List tasks",
+    "All that is asked for must hold. Newest first by submission, or by end when `endedFrom` or `endedTo` is given. A result is shown by its beginning (`isPreview`), and a task that waits says for what. A page may be short, or empty, and still have a `next`: go on from there."
+  )
+)
 
 const get = HttpApiEndpoint.get("get", "/tasks/:taskId", {
   params,
@@ -129,7 +136,7 @@ const replay = HttpApiEndpoint.post("replay", "/tasks/replay", {
   payload: ReplayTasks,
   success: ReplayedTasks.pipe(HttpApiSchema.status(202)),
   error: changeProblems
-}).annotateMerge(endpoint("task:write", "Replay dead letters", "Puts dead-lettered tasks back with a fresh budget."))
+}).annotateMerge(endpoint("task:write", "Replay dead letters", "Puts dead-lettered tasks back with a fresh budget. Call again until `remaining` is 0."))
 
 export class TasksApi extends HttpApiGroup.make("tasks")
   .add(submit, submitMany, cancelMany, replay, list, get, wait, events, remove, cancel)

@@ -18,33 +18,49 @@ import {
   type ActorUnavailable,
   Conflict,
   type IdempotencyConflict,
-  type InvalidInput,
+  InvalidInput,
   NotFound,
   type Overloaded
 } from "../../schema/Errors.ts"
 import type { Cursor, FeedEvent } from "../../schema/Feed.ts"
 import { type LaneName, laneEntityId, type TaskId, type TenantId } from "../../schema/Ids.ts"
+import type { LaneStatus } from "../../schema/Lane.ts"
 import { pageSize } from "../../schema/Page.ts"
 import { type TaskPhase, type TaskStatus, type TaskSubmission, terminalPhases } from "../../schema/Task.ts"
+import { fromPlaceToken, type TaskFilter, type TaskPlace } from "../../schema/TaskFilter.ts"
 import { taskKey } from "../events/Broadcast.ts"
 import { EventHub } from "../events/EventHub.ts"
-import { type Call, optionsOf } from "./Call.ts"
+import { asRead, type Call, optionsOf } from "./Call.ts"
+import { everyLane, type LaneCount } from "./EveryLane.ts"
 import { mixedFault, toSpec } from "./Submission.ts"
 import { acting, reading } from "./Tenants.ts"
+import { explainMillis, withReasons } from "./WaitReasons.ts"
 import { untilOver } from "./Waiting.ts"
 
-const lanesMost = 1_000
-const explainMillis = 1_000
+/** Replayed ids of one answer, at most and one lane's more. */
+const replayedMost = 10_000
 
 type Refused = InvalidInput | NotFound | IdempotencyConflict | ActorUnavailable
 
-export interface TaskFilter {
+export interface TaskListRequest extends TaskFilter {
   readonly tenantId?: TenantId | undefined
-  readonly lane?: LaneName | undefined
-  readonly phases?: ReadonlyArray<TaskPhase> | undefined
   readonly after?: string | undefined
   readonly limit?: number | undefined
 }
+
+const placeOf = (token: string | undefined): Effect.Effect<TaskPlace | undefined, InvalidInput> => {
+  const place = token === undefined ? undefined : fromPlaceToken(token)
+  if (token === undefined || place !== undefined) return Effect.succeed(place)
+  const faults = [{ path: "after", expected: "`next` of the page before, as it was given" }]
+  return Effect.fail(new InvalidInput({ message: "the query is not as documented: see after", faults }))
+}
+
+/** What a lane's view calls tasks of these phases. */
+const countsOf = (phases: ReadonlyArray<TaskPhase>): ReadonlyArray<LaneCount> => [
+  ...(phases.includes("pending") ? (["pending"] as const) : []),
+  ...(phases.includes("scheduled") || phases.includes("retrying") ? (["scheduled"] as const) : []),
+  ...(phases.includes("running") ? (["running"] as const) : [])
+]
 
 const unknownTask = (taskId: TaskId) =>
   new NotFound({ kind: "task", id: taskId, message: `there is no task ${taskId}` })
@@ -80,7 +96,7 @@ const make = Effect.gen(function* () {
     }
   ) {
     const tenantId = yield* reading(call, named)
-    const { tenantId: owner } = yield* find(tenantId, taskId)
+    const owner = tenantId ?? (yield* find(undefined, taskId)).tenantId
     return yield* untilOver(taskKey(owner, taskId), millis, find(owner, taskId), ({ phase }) =>
       terminalPhases.has(phase)
     ).pipe(Effect.provideService(EventHub, hub))
@@ -106,12 +122,14 @@ const make = Effect.gen(function* () {
     return why.waitingFor === undefined ? status : { ...status, waitingFor: why.waitingFor }
   })
 
-  const list = Effect.fn("Tasks.list")(function* (call: Call, { limit, tenantId, ...filter }: TaskFilter) {
-    return yield* reads.list({
+  const list = Effect.fn("Tasks.list")(function* (call: Call, { after, limit, tenantId, ...filter }: TaskListRequest) {
+    const page = yield* reads.list({
       ...filter,
+      after: yield* placeOf(after),
       tenantId: yield* reading(call, tenantId),
       limit: limit ?? pageSize.fallback
     })
+    return { ...page, items: yield* withReasons(page.items, laneOf) }
   })
 
   const cancel = Effect.fn("Tasks.cancel")(function* (
@@ -136,28 +154,22 @@ const make = Effect.gen(function* () {
       )
   })
 
-  /** The named lane, or all of the tenant's. */
-  const lanesOf = Effect.fnUntraced(function* (tenantId: TenantId, lane: LaneName | undefined) {
-    if (lane !== undefined) return [lane]
-    const { items } = yield* views.lanes({ tenantId, limit: lanesMost })
-    return items.map((status) => status.lane)
-  })
-
   const cancelWhere = Effect.fn("Tasks.cancelWhere")(function* (call: Call, request: CancelTasks) {
     const tenantId = yield* acting(call, request.tenantId)
-    const lanes = yield* lanesOf(tenantId, request.lane)
     const command = { phases: request.phases, limit: request.limit ?? 1_000 }
-    const answers = yield* Effect.forEach(
-      lanes,
-      (lane) => laneOf(laneEntityId(tenantId, lane)).CancelWhere(command, optionsOf(call)),
-      { concurrency: 8 }
-    )
+    const cancelIn = (lane: LaneName) => laneOf(laneEntityId(tenantId, lane)).CancelWhere(command, optionsOf(call))
+    if (request.lane !== undefined) return yield* cancelIn(request.lane)
+    const { answers, unasked } = yield* everyLane(views, {
+      tenantId,
+      having: countsOf(request.phases),
+      command: ({ lane }) => cancelIn(lane)
+    })
     return answers.reduce(
       (sum, { cancelled, remaining }) => ({
         cancelled: sum.cancelled + cancelled,
         remaining: sum.remaining + remaining
       }),
-      { cancelled: 0, remaining: 0 }
+      { cancelled: 0, remaining: unasked }
     )
   })
 
@@ -167,28 +179,41 @@ const make = Effect.gen(function* () {
     lane: LaneName | undefined,
     taskIds: ReadonlyArray<TaskId>
   ) {
-    const found = yield* Effect.forEach(taskIds, (taskId) => find(tenantId, taskId), { concurrency: 16 })
-    const elsewhere = found.find((task) => lane !== undefined && task.lane !== lane)
-    if (elsewhere !== undefined) return yield* unknownTask(elsewhere.taskId)
-    return Object.values(Array.groupBy(found, (task) => task.lane)).map((tasks) => ({
-      name: tasks[0].lane,
-      taskIds: tasks.map((task) => task.taskId)
-    }))
+    const lanes = yield* reads.lanesOf(tenantId, taskIds)
+    const missing = taskIds.find((taskId) => !lanes.has(taskId) || (lane !== undefined && lanes.get(taskId) !== lane))
+    if (missing !== undefined) return yield* unknownTask(missing)
+    const byLane = Object.entries(Array.groupBy(taskIds, (taskId) => lanes.get(taskId)!))
+    const answers = yield* Effect.forEach(
+      byLane,
+      ([name, ids]) => laneOf(laneEntityId(tenantId, name as LaneName)).Replay({ taskIds: ids }, optionsOf(call)),
+      { concurrency: 8 }
+    )
+    return { replayed: answers.flatMap(({ replayed }) => replayed), remaining: 0 }
+  })
+
+  /** The oldest dead letters of a lane; what it has beyond them is counted. */
+  const replayOldest = Effect.fnUntraced(function* (call: Call, { deadLettered, lane, tenantId }: LaneStatus) {
+    const { replayed } = yield* laneOf(laneEntityId(tenantId, lane)).Replay({ taskIds: [] }, optionsOf(call))
+    return { replayed, remaining: Math.max(0, deadLettered - replayed.length) }
   })
 
   const replay = Effect.fn("Tasks.replay")(function* (call: Call, request: ReplayTasks) {
     const tenantId = yield* acting(call, request.tenantId)
     const { lane, taskIds } = request
-    const perLane =
-      taskIds === undefined
-        ? (yield* lanesOf(tenantId, lane)).map((name) => ({ name, taskIds: [] as ReadonlyArray<TaskId> }))
-        : yield* replayNamed(call, tenantId, lane, taskIds)
-    const answers = yield* Effect.forEach(
-      perLane,
-      ({ name, taskIds }) => laneOf(laneEntityId(tenantId, name)).Replay({ taskIds }, optionsOf(call)),
-      { concurrency: 8 }
-    )
-    return { replayed: answers.flatMap(({ replayed }) => replayed) }
+    if (taskIds !== undefined) return yield* replayNamed(call, tenantId, lane, taskIds)
+    if (lane !== undefined) {
+      return yield* replayOldest(call, yield* asRead(laneOf(laneEntityId(tenantId, lane)).LaneGet()))
+    }
+    const { answers, unasked } = yield* everyLane(views, {
+      tenantId,
+      having: ["deadLettered"],
+      command: (status) => replayOldest(call, status),
+      isEnough: (sofar) => sofar.reduce((sum, { replayed }) => sum + replayed.length, 0) >= replayedMost
+    })
+    return {
+      replayed: answers.flatMap(({ replayed }) => replayed),
+      remaining: answers.reduce((sum, { remaining }) => sum + remaining, unasked)
+    }
   })
 
   const events = Effect.fn("Tasks.events")(function* (
@@ -230,7 +255,11 @@ export class Tasks extends Context.Service<
       taskId: TaskId,
       tenantId?: TenantId
     ) => Effect.Effect<TaskStatus, NotFound | ActorUnavailable>
-    readonly list: (call: Call, filter: TaskFilter) => Effect.Effect<Page<TaskStatus>, NotFound | ActorUnavailable>
+    /** Results are shown by their beginning; each task that waits says for what. */
+    readonly list: (
+      call: Call,
+      request: TaskListRequest
+    ) => Effect.Effect<Page<TaskStatus>, InvalidInput | NotFound | ActorUnavailable>
     /** `Conflict`: it has ended. */
     readonly cancel: (
       call: Call,

@@ -55,14 +55,18 @@ const numberIn = (tail: string, field: string): number | undefined => {
   return found === null ? undefined : Number(found[1])
 }
 
-const isShort = (text: unknown): boolean => typeof text === "string" && text.length <= previewChars
+const textIn = (value: unknown): string | undefined => {
+  const text = (value as { readonly text?: unknown } | undefined)?.text
+  return typeof text === "string" ? text : undefined
+}
 
 /** The result, whole or by its beginning. */
 const resultOf = ({ endedAt, resultHead, resultTail, startedAt }: Row): { readonly result?: TaskResult; readonly isPreview?: true } => {
   if (resultHead === null) return {}
   const whole = resultTail === null ? (parsed(resultHead) as TaskResult | undefined) : undefined
-  if (whole !== undefined && isShort(whole.text)) return { result: whole }
-  const text = whole?.text ?? beginningOf(resultHead, "text")
+  const wholeText = textIn(whole)
+  if (whole !== undefined && wholeText !== undefined && wholeText.length <= previewChars) return { result: whole }
+  const text = wholeText ?? beginningOf(resultHead, "text")
   const durationMillis = numberIn(resultTail ?? "", "durationMillis") ?? Math.max(0, (endedAt ?? 0) - (startedAt ?? endedAt ?? 0))
   return { result: { durationMillis, ...whole, text: text.slice(0, previewChars).toWellFormed() }, isPreview: true }
 }
@@ -106,14 +110,32 @@ const byText = (left: string, right: string): number => (left < right ? -1 : lef
 const edgeOf = (edges: Row["edges"], order: TaskQuery["order"]): TaskPlace | undefined =>
   edges?.reduce((nearest, edge) => (compare(edge, nearest, order) < 0 ? edge : nearest))
 
-/** `toStatus`: undefined for a row that cannot be shown, which is left out. */
+/** A row that no schema takes is shown without what it said; one that cannot be shown so either is left out, and never takes a page with it. */
+const statusOf = (row: Row, decode: (columns: Columns) => TaskStatus): TaskStatus | undefined => {
+  const { error, result, ...columns } = columnsOf(row)
+  try {
+    return decode(withoutNulls({ ...columns, error, result }))
+  } catch {
+    try {
+      return decode(withoutNulls(columns))
+    } catch {
+      return undefined
+    }
+  }
+}
+
+const withoutNulls = (columns: Columns): Columns =>
+  Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== null && value !== undefined))
+
+/** `decode` throws for what no schema takes. */
 export const read = Effect.fnUntraced(function* (
   sql: PgClient.PgClient,
   query: TaskQuery,
-  toStatus: (columns: Columns) => TaskStatus | undefined
+  decode: (columns: Columns) => TaskStatus
 ) {
   const { params, text } = build(query)
-  const rows = yield* sql.unsafe<Row>(text, params)
+  // Each filter is a text of its own: to prepare them all would push the statements of commits out of the connection's few.
+  const rows = yield* sql.unsafe<Row>(text, params).unprepared
   const { edges, position } = rows[0]!
   const edge = edgeOf(edges, query.order)
   const found = rows.filter(
@@ -121,8 +143,14 @@ export const read = Effect.fnUntraced(function* (
   )
   const shown = found.slice(0, query.limit)
   const last = found.length > query.limit ? placeOf(shown.at(-1)!, query) : edge
+  const items = shown.flatMap((row) => statusOf(row, decode) ?? [])
+  if (items.length < shown.length) {
+    yield* Effect.logWarning("Tasks that cannot be read were left out of a list").pipe(
+      Effect.annotateLogs({ event: "tasks.unreadable", count: shown.length - items.length, near: shown[0]!.taskId })
+    )
+  }
   return {
-    items: shown.flatMap((row) => toStatus(columnsOf(row)) ?? []),
+    items,
     position,
     ...(last === undefined ? {} : { next: toPlaceToken(last) })
   } satisfies Page<TaskStatus>

@@ -1,14 +1,14 @@
 /** Reads of the task table: pages of a lane's backlog for its actor, and statuses for clients. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Schema } from "effect"
-import { type Page, TaskReads } from "../../entities/Reads.ts"
+import { TaskReads } from "../../entities/Reads.ts"
 import { type BacklogEntry, type DeadLetter, TaskRows } from "../../entities/TaskRows.ts"
-import type { Cursor } from "../../schema/Feed.ts"
-import type { TaskId } from "../../schema/Ids.ts"
+import type { LaneName, TaskId } from "../../schema/Ids.ts"
 import { type TaskPhase, TaskSpec, TaskStatus } from "../../schema/Task.ts"
 import * as PgTaskCounts from "./PgTaskCounts.ts"
 import * as PgTaskEvents from "./PgTaskEvents.ts"
-import { settled } from "./Position.ts"
+import * as PgTaskLists from "./PgTaskLists.ts"
+import { statusColumns } from "./TaskListStatement.ts"
 import { unavailable } from "./Unavailable.ts"
 
 interface BacklogRow {
@@ -38,14 +38,22 @@ const toEntry = ({ attempt, maxAttempts, rank, spec, submittedAt }: BacklogRow):
   submittedAt
 })
 
-const statusColumns = `
-  task_id AS "taskId", tenant_id AS "tenantId", lane, spec ->> 'workspaceId' AS "workspaceId", phase, priority, attempt,
-  max_attempts AS "maxAttempts", instance_id AS "instanceId", submitted_at::float8 AS "submittedAt",
-  started_at::float8 AS "startedAt", ended_at::float8 AS "endedAt", not_before::float8 AS "notBefore",
-  deadline_at::float8 AS "deadlineAt", result, error, because AS "routedBecause"`
-
 const toStatus = (row: Record<string, unknown>): TaskStatus =>
   decodeStatus(Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)))
+
+const wholeColumns = `${statusColumns}, spec ->> 'workspaceId' AS "workspaceId", result, error`
+
+/** Goes from tenant to tenant by the primary key, a look each, since a task's id is unique within its tenant only. */
+export const byIdStatement = `
+  WITH RECURSIVE tenants(id) AS (
+    (SELECT tenant_id FROM clawster_tasks ORDER BY tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT t.tenant_id FROM clawster_tasks t WHERE t.tenant_id > n.id ORDER BY t.tenant_id LIMIT 1)
+    FROM tenants n WHERE n.id IS NOT NULL
+  )
+  SELECT t.* FROM tenants n CROSS JOIN LATERAL (
+    SELECT ${wholeColumns} FROM clawster_tasks WHERE tenant_id = n.id AND task_id = $1::text
+  ) t LIMIT 1`
 
 const taskRows = Effect.map(PgClient.PgClient, (sql) =>
   TaskRows.of({
@@ -107,43 +115,19 @@ const taskRows = Effect.map(PgClient.PgClient, (sql) =>
 const taskReads = Effect.map(PgClient.PgClient, (sql) =>
   TaskReads.of({
     get: (tenantId, taskId) =>
-      sql.unsafe<Record<string, unknown>>(
-        `SELECT ${statusColumns} FROM clawster_tasks
-         WHERE task_id = $2::text AND ($1::text IS NULL OR tenant_id = $1::text) LIMIT 1`,
-        [tenantId ?? null, taskId]
-      ).pipe(Effect.map((rows) => rows[0] === undefined ? undefined : toStatus(rows[0])), unavailable),
-    list: Effect.fnUntraced(
-      function*({ after, lane, limit, phases, tenantId }) {
-        const cut = after?.indexOf("~") ?? -1
-        const rows = yield* sql.unsafe<Record<string, unknown> & { readonly at: Cursor }>(
-          `SELECT t.*, p.at FROM (SELECT ${settled} AS at) p
-           LEFT JOIN LATERAL (
-             SELECT ${statusColumns} FROM clawster_tasks
-             WHERE ($1::text IS NULL OR tenant_id = $1::text) AND ($2::text IS NULL OR lane = $2::text)
-               AND ($3::text IS NULL OR phase IN (SELECT json_array_elements_text($3::text::json)))
-               AND ($4::bigint IS NULL OR submitted_at < $4::bigint OR (submitted_at = $4::bigint AND task_id > $5::text))
-             ORDER BY submitted_at DESC, task_id LIMIT $6::int
-           ) t ON true`,
-          [
-            tenantId ?? null,
-            lane ?? null,
-            phases === undefined ? null : JSON.stringify(phases),
-            cut < 0 ? null : after!.slice(0, cut),
-            cut < 0 ? "" : after!.slice(cut + 1),
-            limit + 1
-          ]
-        )
-        const found = rows.filter((row) => row["taskId"] !== null)
-        const items = found.slice(0, limit).map(({ at: _, ...row }) => toStatus(row))
-        const last = items.at(-1)
-        return {
-          items,
-          position: rows[0]!.at,
-          ...(found.length > limit && last !== undefined ? { next: `${last.submittedAt}~${last.taskId}` } : {})
-        } satisfies Page<TaskStatus>
-      },
-      unavailable
-    ),
+      (tenantId === undefined
+        ? sql.unsafe<Record<string, unknown>>(byIdStatement, [taskId])
+        : sql.unsafe<Record<string, unknown>>(
+          `SELECT ${wholeColumns} FROM clawster_tasks WHERE tenant_id = $1::text AND task_id = $2::text`,
+          [tenantId, taskId]
+        )).pipe(Effect.map((rows) => rows[0] === undefined ? undefined : toStatus(rows[0])), unavailable),
+    list: (options) => unavailable(PgTaskLists.read(sql, options, decodeStatus)),
+    lanesOf: (tenantId, taskIds) =>
+      sql.unsafe<{ taskId: TaskId; lane: LaneName }>(
+        `SELECT task_id AS "taskId", lane FROM clawster_tasks
+         WHERE tenant_id = $1::text AND task_id IN (SELECT json_array_elements_text($2::text::json))`,
+        [tenantId, JSON.stringify(taskIds)]
+      ).pipe(Effect.map((rows) => new Map(rows.map(({ lane, taskId }) => [taskId, lane]))), unavailable),
     events: (task, options) => unavailable(PgTaskEvents.read(sql, task, options)),
     counts: (tenantId) => unavailable(PgTaskCounts.read(sql, tenantId))
   }))

@@ -23,10 +23,15 @@ const seen = (row: SeenRow): InstanceStatus => Liveness.seen(Liveness.decodeStat
 const decoder = <A>(schema: Schema.Codec<A, any>) =>
   Schema.decodeUnknownSync(Schema.toCodecJson(schema) as unknown as Schema.Codec<A, unknown>)
 
+type Having = Parameters<ViewReads["Service"]["lanes"]>[0]["having"]
+
+const hasSome = (having: Having): string =>
+  having === undefined ? "true" : `(${having.map((count) => `(doc ->> '${count}')::float8`).join(" + ")}) > 0`
+
 const make = Effect.gen(function*() {
   const sql = yield* PgClient.PgClient
 
-  const list = <A>(entityType: string, decode: (doc: unknown) => A) =>
+  const list = <A>(entityType: string, decode: (doc: unknown) => A, condition = "true") =>
     Effect.fnUntraced(
       function*({ after, limit, tenantId }: PageOptions) {
         const rows = yield* sql.unsafe<Row>(
@@ -35,6 +40,7 @@ const make = Effect.gen(function*() {
            LEFT JOIN LATERAL (
              SELECT entity_id, doc FROM clawster_views
              WHERE entity_type = $1::text AND ($2::text IS NULL OR tenant_id = $2::text) AND entity_id > $3::text
+               AND ${condition}
              ORDER BY entity_id LIMIT $4::int
            ) v ON true`,
           [entityType, tenantId ?? null, after ?? "", limit + 1]
@@ -74,6 +80,7 @@ const make = Effect.gen(function*() {
     unavailable
   )
 
+  const lane = decoder(LaneStatus)
   return ViewReads.of({
     instances,
     instance: (instanceId) =>
@@ -86,7 +93,7 @@ const make = Effect.gen(function*() {
         [instanceId]
       ).pipe(Effect.map((rows) => rows[0] === undefined ? undefined : seen(rows[0])), unavailable),
     sessions: list("Session", decoder(SessionStatus)),
-    lanes: list("Lane", decoder(LaneStatus))
+    lanes: ({ having, ...options }) => list("Lane", lane, hasSome(having))(options)
   })
 })
 

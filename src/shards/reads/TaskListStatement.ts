@@ -5,9 +5,8 @@
  *
  * An arm is one such part: rows of one index in its order. Arms of one statement share no row.
  */
-import type { TaskFilter, TaskPlace } from "../../schema/TaskFilter.ts"
+import type { TaskListOptions } from "../../entities/Reads.ts"
 import { type TaskPhase, terminalPhases } from "../../schema/Task.ts"
-import type { TenantId } from "../../schema/Ids.ts"
 import { settled } from "./Position.ts"
 
 /** Rows of one arm that are looked at for one page. */
@@ -16,11 +15,7 @@ export const rowsAWindow = 10_000
 /** Of a result, and of an error, as JSON: longer ones are shown by their beginning and their end. */
 export const jsonShown = { whole: 1_000, head: 1_000, tail: 300 } as const
 
-export interface TaskQuery extends TaskFilter {
-  readonly tenantId?: TenantId | undefined
-  readonly after?: TaskPlace | undefined
-  readonly limit: number
-}
+export type TaskQuery = TaskListOptions
 
 interface Arm {
   /** What the index answers by itself. */

@@ -1,0 +1,50 @@
+/** Why each waiting task of a page waits: one question to each lane, all at once and within a bound. What is not answered by then is left out. */
+import { Array, Effect } from "effect"
+import type { ActorUnavailable, IdempotencyConflict } from "../../schema/Errors.ts"
+import { laneEntityId, type TaskId } from "../../schema/Ids.ts"
+import { type TaskStatus, terminalPhases } from "../../schema/Task.ts"
+
+/** Lanes that are asked for one page: those of its first tasks. */
+const lanesAsked = 64
+const lanesAtOnce = 16
+export const explainMillis = 1_000
+
+interface Explaining {
+  readonly ExplainMany: (
+    payload: { readonly taskIds: ReadonlyArray<TaskId> },
+    options: { readonly timeoutMillis: number }
+  ) => Effect.Effect<
+    ReadonlyArray<{ readonly taskId: TaskId; readonly waitingFor: string }>,
+    ActorUnavailable | IdempotencyConflict
+  >
+}
+
+const waits = ({ phase }: TaskStatus): boolean => phase !== "running" && !terminalPhases.has(phase)
+
+const laneOf = ({ lane, tenantId }: TaskStatus): string => laneEntityId(tenantId, lane)
+
+/** A lane on a runner that does not know the question yet fails as a defect: its tasks are shown without a reason. */
+export const withReasons = Effect.fnUntraced(function* (
+  tasks: ReadonlyArray<TaskStatus>,
+  lane: (entityId: string) => Explaining
+) {
+  const byLane = Object.entries(Array.groupBy(tasks.filter(waits), laneOf)).slice(0, lanesAsked)
+  if (byLane.length === 0) return tasks
+  const reasons = new Map<string, string>()
+  yield* Effect.forEach(
+    byLane,
+    ([entityId, waiting]) =>
+      lane(entityId).ExplainMany({ taskIds: waiting.map(({ taskId }) => taskId) }, { timeoutMillis: explainMillis }).pipe(
+        Effect.map((answers) => {
+          for (const { taskId, waitingFor } of answers) reasons.set(`${entityId} ${taskId}`, waitingFor)
+        }),
+        Effect.sandbox,
+        Effect.ignore
+      ),
+    { concurrency: lanesAtOnce, discard: true }
+  ).pipe(Effect.timeoutOption(2 * explainMillis))
+  return tasks.map((task) => {
+    const waitingFor = reasons.get(`${laneOf(task)} ${task.taskId}`)
+    return waitingFor === undefined ? task : { ...task, waitingFor }
+  })
+})
