@@ -15,6 +15,7 @@ export interface MetricName {
     | "calls"
     | "actors"
     | "runners"
+    | "connections"
     | "ratio"
     | "shards"
     | "state"
@@ -149,6 +150,12 @@ export const metrics = {
     unit: "runners",
     help: "Runners that this one found gone: refused (its port), expired (its lease)",
     labels: ["cause"]
+  },
+  clawster_gateway_links_lost_total: {
+    kind: "counter",
+    unit: "connections",
+    help: "Connections to gateways that failed or ended, by reason: Unreachable, ConnectionLost, FrameTooLarge, AuthenticationFailed and others",
+    labels: ["reason"]
   },
   clawster_breaker_state: {
     kind: "gauge",

@@ -3,12 +3,14 @@
  * repeated here: a caller in doubt reconciles.
  */
 import { Effect, Layer, Option, Schema } from "effect"
+import { bounds, gatewayBounds } from "../schema/Bounds.ts"
 import * as DeviceIdentity from "./DeviceIdentity.ts"
 import * as GatewayConnection from "./GatewayConnection.ts"
 import { ChatHistory, decodePayload, textOf } from "./GatewayFrames.ts"
 import { GatewayConnector, type GatewayError, type GatewayLink, type GatewaySession } from "./GatewayLink.ts"
 import { attach, reconcile, run } from "./GatewayRuns.ts"
 import type { LinkLimits } from "./GatewaySession.ts"
+import { count, flag, list, neededText, part, share, text } from "./Told.ts"
 
 export interface GatewayClientOptions {
   /** The file that holds, or shall hold, our device key; wanted for gateways that are not reached over loopback. */
@@ -19,12 +21,18 @@ export interface GatewayClientOptions {
 export const defaultLimits: LinkLimits = {
   connectMillis: 10_000,
   requestMillis: 30_000,
+  maxFrameBytes: 32 * 1024 * 1024,
   maxPending: 1024,
   minRetryMillis: 250,
   maxRetryMillis: 15_000,
   hopelessRetryMillis: 60_000,
+  silenceMillis: 20_000,
+  tickMillis: { least: 1_000, most: 60_000 },
   runMillis: 4 * 3_600_000
 }
+
+const logLines = 10_000
+const lanesRead = 256
 
 /** The connector with the given options. Fails when the device key file cannot be used. */
 export const layerWith = (
@@ -49,43 +57,37 @@ export const layerWith = (
 export const layer: Layer.Layer<GatewayConnector> = Layer.orDie(layerWith({}))
 
 const SessionRow = Schema.Struct({
-  key: Schema.String,
-  sessionId: Schema.optional(Schema.String),
-  status: Schema.optional(Schema.String),
-  lastRunId: Schema.optional(Schema.String),
-  label: Schema.optional(Schema.NullOr(Schema.String))
+  key: neededText(gatewayBounds.id),
+  sessionId: text(gatewayBounds.id),
+  status: text(gatewayBounds.phase),
+  lastRunId: text(gatewayBounds.id),
+  label: text(bounds.label),
+  updatedAt: count
 })
 
+const LaneRow = Schema.Struct({
+  lane: neededText(bounds.label),
+  activeCount: count,
+  queuedCount: count,
+  maxConcurrent: count
+})
+
+const EventLoop = Schema.Struct({ delayP99Ms: count, cpuCoreRatio: share })
+const ProcessMemory = Schema.Struct({ rssBytes: count, heapUsedBytes: count })
+
 const Answers = {
-  create: Schema.Struct({ key: Schema.String, sessionId: Schema.optional(Schema.String) }),
-  describe: Schema.Struct({ session: Schema.NullOr(SessionRow) }),
-  list: Schema.Struct({ sessions: Schema.Array(SessionRow) }),
-  delete: Schema.Struct({ deleted: Schema.optional(Schema.Boolean) }),
-  logs: Schema.Struct({ lines: Schema.Array(Schema.String) }),
-  lanes: Schema.Struct({
-    lanes: Schema.Array(
-      Schema.Struct({
-        lane: Schema.String,
-        activeCount: Schema.Int,
-        queuedCount: Schema.Int,
-        maxConcurrent: Schema.optional(Schema.NullOr(Schema.Int))
-      })
-    )
-  }),
-  system: Schema.Struct({
-    pid: Schema.optional(Schema.Int),
-    eventLoop: Schema.optional(
-      Schema.Struct({ delayP99Ms: Schema.optional(Schema.Number), cpuCoreRatio: Schema.optional(Schema.Number) })
-    ),
-    processMemory: Schema.optional(
-      Schema.Struct({ rssBytes: Schema.optional(Schema.Number), heapUsedBytes: Schema.optional(Schema.Number) })
-    )
-  }),
+  create: Schema.Struct({ key: neededText(gatewayBounds.id), sessionId: text(gatewayBounds.id) }),
+  describe: Schema.Struct({ session: part(SessionRow) }),
+  list: Schema.Struct({ sessions: list(SessionRow, gatewayBounds.rows) }),
+  delete: Schema.Struct({ deleted: flag }),
+  logs: Schema.Struct({ lines: list(neededText(bounds.logLine), logLines) }),
+  lanes: Schema.Struct({ lanes: list(LaneRow, lanesRead) }),
+  system: Schema.Struct({ pid: count, eventLoop: part(EventLoop), processMemory: part(ProcessMemory) }),
   suspension: Schema.Struct({
-    status: Schema.String,
-    suspensionId: Schema.optional(Schema.String),
-    expiresAtMs: Schema.optional(Schema.Number),
-    activeCount: Schema.optional(Schema.Int)
+    status: neededText(gatewayBounds.phase),
+    suspensionId: text(gatewayBounds.id),
+    expiresAtMs: count,
+    activeCount: count
   })
 }
 
@@ -122,7 +124,7 @@ const linkOver = (connection: GatewayConnection.GatewayConnection, limits: LinkL
       })),
     describeSession: (key) =>
       Effect.map(ask("sessions.describe", { key }, Answers.describe), (answer) =>
-        answer.session === null ? null : sessionOf(answer.session)
+        answer.session === undefined ? null : sessionOf(answer.session)
       ),
     listSessions: (page) =>
       Effect.map(ask("sessions.list", { ...page }, Answers.list), (answer) => answer.sessions.map(sessionOf)),
@@ -157,9 +159,9 @@ const linkOver = (connection: GatewayConnection.GatewayConnection, limits: LinkL
     lanes: Effect.map(ask("diagnostics.lanes", {}, Answers.lanes), (answer) =>
       answer.lanes.map((lane) => ({
         lane: lane.lane,
-        active: lane.activeCount,
-        queued: lane.queuedCount,
-        ...defined({ maxConcurrent: lane.maxConcurrent ?? undefined })
+        active: lane.activeCount ?? 0,
+        queued: lane.queuedCount ?? 0,
+        ...defined({ maxConcurrent: lane.maxConcurrent })
       }))
     ),
     logs: (limit) => Effect.map(ask("logs.tail", { limit }, Answers.logs), (answer) => answer.lines),
@@ -180,7 +182,7 @@ const sessionOf = (row: Partial<typeof SessionRow.Type> & { readonly key: string
     sessionId: row.sessionId,
     status: row.status,
     lastRunId: row.lastRunId,
-    label: row.label ?? undefined
+    label: row.label
   })
 })
 

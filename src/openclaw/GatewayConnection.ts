@@ -4,6 +4,7 @@
  */
 import { Clock, Effect, Option, Random, Ref, Stream, SubscriptionRef } from "effect"
 import type { Scope } from "effect"
+import * as GatewayMetrics from "../observability/GatewayMetrics.ts"
 import { isHopeless, retryDelayMillis } from "./Backoff.ts"
 import type { DeviceIdentity } from "./DeviceIdentity.ts"
 import { deadlineExceeded } from "./GatewayErrors.ts"
@@ -54,6 +55,7 @@ export const make = Effect.fnUntraced(function* (
   )
   const again = Effect.fnUntraced(function* (error: GatewayError) {
     const count = yield* Ref.updateAndGet(failures, (before) => before + 1)
+    yield* GatewayMetrics.linkLost(error.reason)
     yield* set({ _tag: "down", error, retrying: !isHopeless(error) })
     yield* Effect.sleep(retryDelayMillis(limits, error, count, yield* Random.next))
   })

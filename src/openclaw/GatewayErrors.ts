@@ -3,10 +3,12 @@
  * own `code`, `details`, `retryable` and `retryAfterMs`.
  */
 import { ConnectErrorDetailCodes, readConnectErrorDetailCode } from "@openclaw/gateway-protocol/connect-error-details"
-import type { ErrorShape } from "@openclaw/gateway-protocol/frame-guards"
 import { GATEWAY_STARTUP_CLOSE_CODE } from "@openclaw/gateway-protocol/startup-unavailable"
 import { Option, Schema } from "effect"
+import { bounds, cut } from "../schema/Bounds.ts"
+import { Refusal } from "./GatewayFrames.ts"
 import { GatewayError } from "./GatewayLink.ts"
+import { text } from "./Told.ts"
 
 type Reason = GatewayError["reason"]
 
@@ -21,6 +23,15 @@ const protocolCodes: ReadonlySet<string> = new Set([
   ConnectErrorDetailCodes.CLIENT_VERSION_MISMATCH
 ])
 
+/** The gateway's codes that say whose fault it is; with any other one it is the gateway's own. */
+const reasons: Readonly<Record<string, Reason>> = {
+  FORBIDDEN: "MissingScope",
+  NOT_PAIRED: "PairingRequired",
+  NOT_LINKED: "PairingRequired",
+  UNAVAILABLE: "Unavailable",
+  INVALID_REQUEST: "InvalidRequest"
+}
+
 const reasonOf = (code: string, detailCode: string | null): Reason => {
   if (detailCode !== null) {
     if (pairingCodes.has(detailCode)) return "PairingRequired"
@@ -28,33 +39,39 @@ const reasonOf = (code: string, detailCode: string | null): Reason => {
     if (detailCode === ConnectErrorDetailCodes.AUTH_RATE_LIMITED) return "Unavailable"
     if (/^(AUTH|DEVICE_AUTH)_/.test(detailCode)) return "AuthenticationFailed"
   }
-  if (code === "FORBIDDEN") return "MissingScope"
-  if (code === "NOT_PAIRED") return "PairingRequired"
-  return code === "UNAVAILABLE" ? "Unavailable" : "InvalidRequest"
+  return Object.hasOwn(reasons, code) ? reasons[code]! : "Failed"
 }
 
-/** What a `res` with `ok: false` says. `subject` is the method, for the message. */
-export const fromErrorShape = (subject: string, error: ErrorShape | undefined): GatewayError => {
-  if (error === undefined) {
+const decodeRefusal = Schema.decodeUnknownOption(Refusal)
+
+/** What a `res` with `ok: false` says, whatever that is. `subject` is the method, for the message. */
+export const fromErrorShape = (subject: string, said: unknown): GatewayError => {
+  const refusal = Option.getOrUndefined(decodeRefusal(said))
+  if (refusal === undefined) {
     return new GatewayError({
-      reason: "ProtocolMismatch",
+      reason: "Failed",
       message: `${subject}: the gateway refused without saying why`,
-      retryable: false
+      retryable: true
     })
   }
-  const detailCode = readConnectErrorDetailCode(error.details)
-  const reason = reasonOf(error.code, detailCode)
-  const details = Schema.decodeUnknownOption(Schema.Json)(error.details)
+  const detailCode = readConnectErrorDetailCode(refusal.details)
+  const reason = reasonOf(refusal.code, detailCode)
+  const detailReason = Option.getOrUndefined(decodeDetail(refusal.details))?.reason
   const rateLimited = detailCode === ConnectErrorDetailCodes.AUTH_RATE_LIMITED
   return new GatewayError({
     reason,
-    code: error.code,
-    message: `${subject}: ${error.message}${advice(reason)}`,
-    ...(Option.isSome(details) ? { details: details.value } : {}),
-    retryable: error.retryable ?? rateLimited,
-    ...(error.retryAfterMs === undefined ? {} : { retryAfterMillis: error.retryAfterMs })
+    code: refusal.code,
+    message: cut(`${subject}: ${refusal.message}${advice(reason)}`, bounds.errorMessage),
+    ...(detailReason === undefined ? {} : { details: { reason: detailReason } }),
+    retryable: refusal.retryable ?? (rateLimited || reason === "Failed"),
+    ...(refusal.retryAfterMs === undefined ? {} : { retryAfterMillis: refusal.retryAfterMs })
   })
 }
+
+/** The words of a refusal, empty when there are none. */
+export const messageOf = (said: unknown): string => Option.getOrUndefined(decodeRefusal(said))?.message ?? ""
+
+const decodeDetail = Schema.decodeUnknownOption(Schema.Struct({ reason: text(bounds.errorCode) }))
 
 const advice = (reason: Reason): string => {
   switch (reason) {
@@ -72,11 +89,25 @@ const advice = (reason: Reason): string => {
 /** What the end of a socket says. `greeted` is whether the handshake had succeeded. */
 export const fromClose = (
   url: string,
-  close: { readonly code: number; readonly reason: string; readonly restartExpectedMillis?: number | undefined },
+  close: {
+    readonly code: number
+    readonly reason: string
+    readonly restartExpectedMillis?: number | undefined
+    /** Set when we closed it over a frame above this bound. */
+    readonly tooLargeBytes?: number | undefined
+  },
   greeted: boolean
 ): GatewayError => {
-  const told = close.reason === "" ? `close code ${close.code}` : `${close.reason} (close code ${close.code})`
+  const reason = cut(close.reason, bounds.label)
+  const told = reason === "" ? `close code ${close.code}` : `${reason} (close code ${close.code})`
   const retryAfter = close.restartExpectedMillis === undefined ? {} : { retryAfterMillis: close.restartExpectedMillis }
+  if (close.tooLargeBytes !== undefined) {
+    return new GatewayError({
+      reason: "FrameTooLarge",
+      message: `The gateway at ${url} sent a frame of more than ${close.tooLargeBytes} bytes; the connection was closed unread`,
+      retryable: true
+    })
+  }
   if (close.code === 1002) {
     return new GatewayError({
       reason: "ProtocolMismatch",

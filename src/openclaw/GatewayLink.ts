@@ -34,6 +34,8 @@ export const TurnFailure = Schema.Struct({
   code: Schema.String,
   message: Schema.String,
   retryable: Schema.Boolean,
+  /** It says nothing of the gateway: the request, the account, the provider or a restart was the cause. */
+  excused: Schema.optionalKey(Schema.Boolean),
   retryAfterMillis: Schema.optionalKey(Schema.Number)
 })
 export type TurnFailure = typeof TurnFailure.Type
@@ -83,7 +85,10 @@ export class GatewayError extends Schema.TaggedError<GatewayError>()("GatewayErr
     "MissingScope",
     "Unavailable",
     "InvalidRequest",
+    /** The gateway could not do it, and what it says is no reason that lies with the caller. */
+    "Failed",
     "ConnectionLost",
+    "FrameTooLarge",
     "DeadlineExceeded",
     "Closed"
   ]),

@@ -3,34 +3,38 @@
  * `Reconcile`; here they meet the socket. A stream belongs to one session: when that is lost the stream fails with
  * `ConnectionLost`, whether or not the gateway is still the same, and the caller reconciles.
  */
-import { Deferred, Effect, Option, Queue, Schema, Stream } from "effect"
+import { Deferred, Effect, Option, Queue, Result, Schema, Stream } from "effect"
 import type { Cause, Scope } from "effect"
-import { deadlineExceeded, fromErrorShape } from "./GatewayErrors.ts"
+import { deadlineExceeded, fromErrorShape, messageOf } from "./GatewayErrors.ts"
 import { AgentResponse, type ResponseFrame } from "./GatewayFrames.ts"
 import { GatewayError, type Reconciled, type Turn, type TurnProgress } from "./GatewayLink.ts"
 import type { GatewaySession, LinkLimits } from "./GatewaySession.ts"
 import { abandoned } from "./Reconcile.ts"
 import { awaitRun, look, lookMillis, type RunKey } from "./RunRecords.ts"
-import { initialTurn, stepTurn, type TurnSign, type TurnState } from "./TurnStream.ts"
+import { initialTurn, stepTurn, type TurnSign } from "./TurnStream.ts"
 
 type Session = Effect.Effect<GatewaySession, GatewayError>
 type Progress = Stream.Stream<TurnProgress, GatewayError>
 
-/** How long `Ended` waits for the final response, which carries the usage, after an event told the end. */
+/** How long `Ended` waits for the final response, after an event told the end, before the records are read instead. */
 const settleMillis = 1000
+/** Looks at records that do not know the end yet, before the event must do. */
+const settleLooks = 10
 /** One `agent.wait`; it returns at once when the run ends. */
 const waitMillis = 5000
 /** Looks at an interrupted session that nothing works on, before it is given up. The gateway resumes in seconds. */
 const idleLooks = 240
 /** Progress that nobody takes: beyond this, text and phases are dropped, which costs nothing as text is cumulative. */
 const maxUntaken = 1024
+/** Beyond this nothing is kept but the end. */
+const maxUntakenTools = 2048
 
 /** Sends the turn and streams it to its end. Interrupting the stream leaves the run going. */
 export const run = (session: Session, limits: LinkLimits, turn: Turn): Progress =>
   Stream.callback((queue) =>
     Effect.gen(function* () {
       const link = yield* session
-      const feed = yield* feedOf(link, limits, queue, initialTurn(turn.runKey, true))
+      const feed = yield* feedOf(link, limits, queue, turn)
       const accepted = yield* Deferred.make<"accepted" | "in_flight", GatewayError>()
       const onResponse = (response: ResponseFrame): void => {
         const decoded = readResponse(response)
@@ -43,7 +47,7 @@ export const run = (session: Session, limits: LinkLimits, turn: Turn): Progress 
           return
         }
         Deferred.doneUnsafe(accepted, Effect.succeed("accepted"))
-        feed.sign({ _tag: "Final", response: decoded, ok: response.ok, message: response.error?.message ?? "" })
+        feed.sign({ _tag: "Final", response: decoded, ok: response.ok, message: messageOf(response.error) })
       }
       yield* link.open("agent", agentParams(turn), onResponse, { traceparent: turn.traceparent })
       const status = yield* Effect.raceFirst(Deferred.await(accepted), link.lost).pipe(
@@ -62,7 +66,7 @@ export const attach = (session: Session, limits: LinkLimits, turn: Turn): Progre
   Stream.callback((queue) =>
     Effect.gen(function* () {
       const link = yield* session
-      const feed = yield* feedOf(link, limits, queue, initialTurn(turn.runKey, false))
+      const feed = yield* feedOf(link, limits, queue, turn)
       feed.start(link.hello.bootId)
       yield* follow(link, turn, feed)
     })
@@ -88,15 +92,14 @@ const feedOf = Effect.fnUntraced(function* (
   link: GatewaySession,
   limits: LinkLimits,
   queue: Queue.Queue<TurnProgress, GatewayError | Cause.Done>,
-  initial: TurnState
+  turn: RunKey
 ): Effect.fn.Return<Feed, never, Scope.Scope> {
   const settling = yield* Deferred.make<void>()
-  let state = initial
+  let state = initialTurn(turn.runKey)
   let held: Array<TurnProgress> | undefined = []
   const put = (progress: ReadonlyArray<TurnProgress>): void => {
     for (const item of progress) {
-      const spare = item._tag === "TextDelta" || item._tag === "Phase" || item._tag === "Usage"
-      if (!spare || Queue.sizeUnsafe(queue) < maxUntaken) Queue.offerUnsafe(queue, item)
+      if (Queue.sizeUnsafe(queue) < mostUntaken(item)) Queue.offerUnsafe(queue, item)
     }
     if (state.done) Queue.endUnsafe(queue)
   }
@@ -105,17 +108,18 @@ const feedOf = Effect.fnUntraced(function* (
     state = next
     if (state.end !== undefined && !state.done) Deferred.doneUnsafe(settling, Effect.void)
     if (held === undefined) put(progress)
-    else held.push(...progress)
+    else for (const item of progress) if (held.length < mostUntaken(item)) held.push(item)
   }
   yield* link.listen(({ event, payload }) => sign({ _tag: "Event", event, payload }))
   yield* Effect.forkScoped(
     Deferred.await(settling).pipe(
       Effect.andThen(Effect.sleep(settleMillis)),
-      Effect.andThen(Effect.sync(() => sign({ _tag: "Settle" })))
+      Effect.andThen(Effect.suspend(() => (state.done ? Effect.void : settle(link, turn, sign)))),
+      Effect.catch((error) => Queue.fail(queue, error))
     )
   )
   yield* Effect.forkScoped(
-    Effect.catch(Effect.raceFirst(link.lost, tooLong(limits, initial.runId)), (error) => Queue.fail(queue, error))
+    Effect.catch(Effect.raceFirst(link.lost, tooLong(limits, turn.runKey)), (error) => Queue.fail(queue, error))
   )
   const start = (bootId: string): void => {
     const early = held ?? []
@@ -124,6 +128,30 @@ const feedOf = Effect.fnUntraced(function* (
   }
   return { start, sign }
 })
+
+const mostUntaken = ({ _tag }: TurnProgress): number => {
+  if (_tag === "Ended") return Infinity
+  return _tag === "ToolStarted" || _tag === "ToolEnded" ? maxUntakenTools : maxUntaken
+}
+
+/** Learns the whole end from the records. A lost link ends the stream, so that its caller reconciles; a gateway that knows no more has said all in the event. */
+const settle = Effect.fnUntraced(function* (link: GatewaySession, turn: RunKey, sign: Feed["sign"]) {
+  for (let looks = 0; looks < settleLooks; looks++) {
+    const looked = yield* Effect.result(look(link, turn))
+    if (Result.isFailure(looked)) {
+      if (isLost(looked.failure)) return yield* looked.failure
+      break
+    }
+    const { verdict } = looked.success
+    if (verdict._tag === "done") return sign({ _tag: "Known", end: verdict.end })
+    if (verdict._tag === "absent") break
+    yield* Effect.sleep(lookMillis)
+  }
+  sign({ _tag: "Settle" })
+})
+
+const isLost = ({ reason }: GatewayError): boolean =>
+  reason === "ConnectionLost" || reason === "FrameTooLarge" || reason === "Closed"
 
 const tooLong = (limits: LinkLimits, runId: string) =>
   Effect.andThen(Effect.sleep(limits.runMillis), Effect.fail(deadlineExceeded(`Run ${runId}`, limits.runMillis)))

@@ -19,6 +19,7 @@ import {
 import { type GatewayEndpoint, GatewayError, type GatewayHello } from "./GatewayLink.ts"
 import * as GatewaySocket from "./GatewaySocket.ts"
 import { connectParams, greet, isLoopback } from "./Handshake.ts"
+import { delay } from "./Told.ts"
 
 /** Bounds of a link, in milliseconds. */
 export interface LinkLimits {
@@ -26,6 +27,8 @@ export interface LinkLimits {
   readonly connectMillis: number
   /** For one answer, unless a call says otherwise. */
   readonly requestMillis: number
+  /** Of one frame from the gateway, before it is read: an answer of eight million characters and what comes with it. */
+  readonly maxFrameBytes: number
   /** Requests under way at once on one socket. */
   readonly maxPending: number
   /** The first delay before connecting again; it doubles up to `maxRetryMillis`. */
@@ -33,6 +36,10 @@ export interface LinkLimits {
   readonly maxRetryMillis: number
   /** The delay where trying again cannot help before somebody mends something: token, protocol, pairing. */
   readonly hopelessRetryMillis: number
+  /** Without an answer to a ping, or a frame, after which the gateway, or the way to it, is gone. */
+  readonly silenceMillis: number
+  /** Bounds of the tick interval that a gateway names. */
+  readonly tickMillis: { readonly least: number; readonly most: number }
   /** For one run to end, however long it may queue. */
   readonly runMillis: number
 }
@@ -63,7 +70,7 @@ export interface GatewaySession {
   readonly listen: (onEvent: (event: EventFrame) => void) => Effect.Effect<void, never, Scope.Scope>
 }
 
-const ShutdownEvent = Schema.Struct({ restartExpectedMs: Schema.optional(Schema.Number) })
+const ShutdownEvent = Schema.Struct({ restartExpectedMs: delay })
 const decodeShutdown = Schema.decodeUnknownOption(ShutdownEvent)
 
 /** Connects, is let in, and stays until the scope closes or the socket is lost. */
@@ -102,6 +109,7 @@ export const establish = Effect.fnUntraced(function* (
   const socket = yield* GatewaySocket.open({
     url: endpoint.url,
     openMillis: limits.connectMillis,
+    maxFrameBytes: limits.maxFrameBytes,
     onFrame,
     closing: () => ({ greeted, restartExpectedMillis })
   })
@@ -150,39 +158,44 @@ export const establish = Effect.fnUntraced(function* (
     deadlineMillis: limits.connectMillis
   }).pipe(
     Effect.flatMap(decodePayload("connect", HelloOk)),
-    Effect.map((payload) => greet(endpoint.url, payload)),
+    Effect.map((payload) => greet(endpoint.url, payload, limits.tickMillis)),
     Effect.flatMap((greeting) => (greeting instanceof GatewayError ? Effect.fail(greeting) : Effect.succeed(greeting)))
   )
   greeted = true
   maxPayloadBytes = hello.maxPayloadBytes
   const silent = yield* Deferred.make<never, GatewayError>()
   yield* Effect.forkScoped(
-    Effect.catch(watch(endpoint.url, hello.tickIntervalMillis, socket.lastFrameAt), (error) =>
+    Effect.catch(watch(endpoint.url, 2.5 * hello.tickIntervalMillis, limits.silenceMillis, socket), (error) =>
       Deferred.fail(silent, error)
     )
   )
   return { hello, lost: Effect.raceFirst(socket.lost, Deferred.await(silent)), request, open, listen }
 })
 
-/** A gateway ticks; two and a half intervals without any frame mean that it, or the way to it, is gone. */
+/** A gateway ticks, and answers pings whatever it does. Without the one or the other it, or the way to it, is gone. */
 const watch = Effect.fnUntraced(function* (
   url: string,
-  tickMillis: number,
-  lastFrameAt: Effect.Effect<number>
+  tickLimit: number,
+  pongLimit: number,
+  { lastFrameAt, lastPongAt, ping }: GatewaySocket.GatewaySocket
 ): Effect.fn.Return<never, GatewayError> {
-  const limit = 2.5 * tickMillis
   while (true) {
-    const silentMillis = (yield* Clock.currentTimeMillis) - (yield* lastFrameAt)
-    if (silentMillis >= limit) {
-      return yield* new GatewayError({
-        reason: "ConnectionLost",
-        message: `The gateway at ${url} has been silent for ${silentMillis} ms, though it ticks every ${tickMillis} ms`,
-        retryable: true
-      })
-    }
-    yield* Effect.sleep(limit - silentMillis)
+    const now = yield* Clock.currentTimeMillis
+    const quiet = now - (yield* lastFrameAt)
+    const unheard = Math.min(quiet, now - (yield* lastPongAt))
+    if (quiet >= tickLimit || unheard >= pongLimit) return yield* silence(url, quiet, unheard)
+    yield* ping
+    yield* Effect.sleep(Math.min(tickLimit - quiet, pongLimit - unheard, pongLimit / 4))
   }
 })
+
+const silence = (url: string, quiet: number, unheard: number): GatewayError =>
+  new GatewayError({
+    reason: "ConnectionLost",
+    code: "SILENT",
+    message: `The gateway at ${url} has been silent for ${quiet} ms, and answered no ping for ${unheard} ms`,
+    retryable: true
+  })
 
 const tooMany = (maxPending: number): GatewayError =>
   new GatewayError({
@@ -195,6 +208,10 @@ const tooMany = (maxPending: number): GatewayError =>
 const tooLarge = (method: string, bytes: number, limit: number): GatewayError =>
   new GatewayError({
     reason: "InvalidRequest",
+    code: "REQUEST_TOO_LARGE",
     message: `The ${method} request has ${bytes} bytes, the gateway takes at most ${limit}. Send less`,
-    retryable: false
+    retryable: limit < largestRequestBytes
   })
+
+/** What the edge lets through, written as JSON: a gateway that takes less is at fault, not the request. */
+const largestRequestBytes = 2 * 1024 * 1024

@@ -62,8 +62,15 @@ export const deviceText = (deviceId: string, token: string, challenge: typeof Ch
     ""
   ].join("|")
 
-/** Checks what the gateway offers. A connection without our scopes is of no use, so it is an error. */
-export const greet = (url: string, hello: typeof HelloOk.Type): GatewayHello | GatewayError => {
+/**
+ * Checks what the gateway offers. A connection without our scopes is of no use, so it is an error. Whatever tick it names, silence is noticed in time and
+ * not too soon.
+ */
+export const greet = (
+  url: string,
+  hello: typeof HelloOk.Type,
+  { least, most }: { readonly least: number; readonly most: number }
+): GatewayHello | GatewayError => {
   if (hello.protocol !== protocolVersion) {
     return new GatewayError({
       reason: "ProtocolMismatch",
@@ -71,7 +78,7 @@ export const greet = (url: string, hello: typeof HelloOk.Type): GatewayHello | G
       retryable: false
     })
   }
-  const granted = hello.auth.scopes ?? []
+  const granted = hello.auth.scopes
   const missing = scopes.filter((scope) => !granted.includes(scope))
   if (missing.length > 0) {
     return new GatewayError({
@@ -89,7 +96,7 @@ export const greet = (url: string, hello: typeof HelloOk.Type): GatewayHello | G
     bootId: hello.server.bootId ?? hello.server.connId,
     connId: hello.server.connId,
     scopes: granted,
-    maxPayloadBytes: hello.policy.maxPayload,
-    tickIntervalMillis: hello.policy.tickIntervalMs
+    maxPayloadBytes: Math.max(0, hello.policy.maxPayload),
+    tickIntervalMillis: Math.min(most, Math.max(least, hello.policy.tickIntervalMs))
   }
 }

@@ -7,9 +7,11 @@
  * interrupted never runs, and the gateway refuses its key for ever: that run is over without having begun, so it is
  * `done` with a retryable failure, and a new attempt needs a new key.
  */
-import { type ChatHistory, type HistoryRow, textOf } from "./GatewayFrames.ts"
+import { type ChatHistory, type HistoryRow, keyOf, textOf } from "./GatewayFrames.ts"
 import type { Reconciled, TurnEnd } from "./GatewayLink.ts"
-import { failureOf, timedOut, usageOf } from "./TurnStream.ts"
+import { failureOf } from "./Failures.ts"
+import { toCount } from "./Told.ts"
+import { interrupted, timedOut, usageOf } from "./TurnStream.ts"
 
 /**
  * `unsettled`: the user row is there, nothing runs, and no answer is written (yet). A status is written slightly before
@@ -23,13 +25,13 @@ const recovery = "main_session_restart_recovery"
 export const reconcileHistory = (history: ChatHistory, runKey: string): Verdict => {
   const active = activeRuns(history)
   if (active.has(runKey)) return { _tag: "running", runId: runKey }
-  const at = history.messages.findIndex((row) => row.role === "user" && row.idempotencyKey === `${runKey}:user`)
+  const at = history.messages.findIndex((row) => row.role === "user" && keyOf(row) === `${runKey}:user`)
   return at < 0 ? reconcilePending(history, runKey) : reconcileRows(history, runKey, at, active)
 }
 
 /** Whether older rows or older pending inputs must be read before "absent" can be believed. */
 export const needsOlder = (history: ChatHistory, runKey: string): boolean =>
-  history.messages.every((row) => row.idempotencyKey !== `${runKey}:user`) && history.hasMore === true
+  history.messages.every((row) => keyOf(row) !== `${runKey}:user`) && history.hasMore === true
 
 const activeRuns = (history: ChatHistory): ReadonlySet<string> =>
   new Set([
@@ -51,7 +53,8 @@ const neverBegan: TurnEnd = {
   failure: {
     code: "RUN_NEVER_BEGAN",
     message: "The gateway restarted while the turn waited in its queue: it never began. Send it again under a new key",
-    retryable: true
+    retryable: true,
+    excused: true
   }
 }
 
@@ -77,9 +80,10 @@ export const abandoned: TurnEnd = {
   status: "error",
   text: "",
   failure: {
-    code: "RUN_INTERRUPTED",
+    code: interrupted,
     message: "The gateway was interrupted in this turn and did not take it up again; its tools may have acted",
-    retryable: false
+    retryable: false,
+    excused: true
   }
 }
 
@@ -93,7 +97,7 @@ const goesOn = (history: ChatHistory): boolean => {
   return info?.hasActiveRun === true || info?.status === "running"
 }
 
-const runOfUserRow = (row: HistoryRow): string => (row.idempotencyKey ?? "").replace(/:user$/, "")
+const runOfUserRow = (row: HistoryRow): string => (keyOf(row) ?? "").replace(/:user$/, "")
 
 /** An assistant row that ends a run; a row that only calls tools does not. */
 const isAnswer = (row: HistoryRow): boolean =>
@@ -105,7 +109,7 @@ const endOfRow = (row: HistoryRow): TurnEnd => {
   switch (row.stopReason) {
     case "error": {
       const message = row.errorMessage ?? text
-      return { status: "error", text: "", failure: failureOf(providerReason(message), message) }
+      return { status: "error", text: "", failure: failureOf(undefined, message) }
     }
     case "aborted":
       return row.errorMessage?.includes("timed out") === true
@@ -116,20 +120,11 @@ const endOfRow = (row: HistoryRow): TurnEnd => {
   }
 }
 
-/** A transcript keeps the provider's HTTP status in words only. */
-const providerReason = (message: string): string | undefined => {
-  const status = Number(/HTTP (\d{3})/.exec(message)?.[1] ?? Number.NaN)
-  if (Number.isNaN(status)) return undefined
-  if (status === 429) return "rate_limit"
-  if (status === 401 || status === 403) return "auth"
-  return status >= 500 ? "server_error" : "format"
-}
-
 const usageOfRows = (rows: ReadonlyArray<HistoryRow>): Pick<TurnEnd, "usage"> => {
   const sum = (count: (row: HistoryRow) => number | undefined) =>
-    rows.reduce((total, row) => total + (count(row) ?? 0), 0)
+    toCount(rows.reduce((total, row) => total + (count(row) ?? 0), 0))
   const total = sum((row) => row.usage?.totalTokens)
-  return total === 0
+  return total === undefined || total === 0
     ? {}
     : {
         usage: usageOf(

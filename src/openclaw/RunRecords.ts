@@ -3,7 +3,7 @@
  * that makes a verdict of them is in `Reconcile`.
  */
 import { Effect } from "effect"
-import { AgentWait, ChatHistory, decodePayload } from "./GatewayFrames.ts"
+import { AgentWait, ChatHistory, ChatMessage, decodePayload, type HistoryRow, keyOf } from "./GatewayFrames.ts"
 import { GatewayError, type Reconciled, type Turn } from "./GatewayLink.ts"
 import type { GatewaySession } from "./GatewaySession.ts"
 import { needsOlder, reconcileHistory } from "./Reconcile.ts"
@@ -16,6 +16,11 @@ const unsettledReadings = 10
 export const lookMillis = 500
 const historyRows = 200
 const historyPages = 25
+/** From here on `agent.wait` may have cut what was said; the transcript has it whole a moment later. */
+const rememberedMost = 4_000
+/** Rows that the gateway leaves out of a page for their size (128 KiB) and that are read one by one. */
+const largeRows = 8
+const largeChars = 2_000_000
 
 export interface Look {
   readonly verdict: Reconciled
@@ -35,7 +40,10 @@ export const look = Effect.fnUntraced(function* (
       return { verdict, text: textOfRun(history, verdict) }
     }
     const remembered = endOfWait(yield* awaitRun(link, turn.runKey, 0))
-    if (remembered !== undefined) return { verdict: { _tag: "done", end: remembered }, text: "" }
+    const settled = reading >= unsettledReadings || verdict._tag !== "unsettled"
+    if (remembered !== undefined && (settled || remembered.text.length < rememberedMost)) {
+      return { verdict: { _tag: "done", end: remembered }, text: "" }
+    }
     if (verdict._tag !== "unsettled") return { verdict, text: textOfRun(history, verdict) }
     if (reading >= unsettledReadings) return { verdict: { _tag: "done", end: verdict.end }, text: "" }
     yield* Effect.sleep(lookMillis)
@@ -71,7 +79,29 @@ const readHistory = Effect.fnUntraced(function* (
     history = { ...history, ...(older.pendingInputs === undefined ? {} : { pendingInputs: older.pendingInputs }) }
     before = older.pendingInputs?.nextBefore
   }
-  return history
+  return yield* withLargeRows(link, turn, history)
+})
+
+/** Answers above 128 KiB come as a placeholder without their run; read by themselves, they are rows like others. */
+const withLargeRows = Effect.fnUntraced(function* (
+  link: GatewaySession,
+  turn: RunKey,
+  history: ChatHistory
+): Effect.fn.Return<ChatHistory, GatewayError> {
+  const at = history.messages.findIndex((row) => keyOf(row) === `${turn.runKey}:user`)
+  const large = history.messages
+    .slice(at + 1)
+    .flatMap(({ __openclaw }) => (__openclaw?.truncated === true && __openclaw.id !== undefined ? [__openclaw.id] : []))
+    .slice(0, at < 0 ? 0 : largeRows)
+  if (large.length === 0) return history
+  const read = new Map<string, HistoryRow>()
+  for (const messageId of large) {
+    const { message } = yield* link
+      .request("chat.message.get", { sessionKey: turn.sessionKey, messageId, maxChars: largeChars })
+      .pipe(Effect.flatMap(decodePayload("chat.message.get", ChatMessage)))
+    if (message !== undefined) read.set(messageId, message)
+  }
+  return { ...history, messages: history.messages.map((row) => read.get(row.__openclaw?.id ?? "") ?? row) }
 })
 
 const readPage = (

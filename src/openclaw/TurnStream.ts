@@ -1,20 +1,19 @@
 /**
  * The terminal rule: what the frames of one run mean. Pure.
  *
- * A run is over at the first of: the final response to `agent`, `lifecycle end`, `lifecycle error`, or `chat` `final`,
- * `error`, `aborted`. Later signs are ignored, `lifecycle start` (repeated for each retry) and `finishing` (also with an
- * error) are no signs. However the signs are ordered, repeated or mixed, `Ended` comes out exactly once, last, and with
- * the status of the first sign. An event may outrun the final response, which alone carries the usage: the reducer then
- * waits for the response until `Settle`, which the shell feeds shortly after.
+ * A run is over at the first of: the final response to `agent`, `lifecycle end`, `lifecycle error`, or `chat` `final`, `error`, `aborted`. `lifecycle
+ * start` (repeated for each retry) and `finishing` (also with an error) are no signs of an end. Events come before the answer is whole: they carry what was
+ * streamed so far, or no more than its first 4,096 characters. So an event ends nothing: the shell waits a moment for the final response, then reads the
+ * gateway's records, and what they say is `Known`. `Ended` comes out exactly once, last. Whichever way the end was learnt, it is the same.
  */
 import { Option, Predicate, Schema } from "effect"
+import { bounds, cut, gatewayBounds } from "../schema/Bounds.ts"
+import { failureOf } from "./Failures.ts"
 import { AgentEvent, type AgentResponse, type AgentWait, ChatEvent, textOf } from "./GatewayFrames.ts"
-import type { TurnEnd, TurnFailure, TurnProgress, TurnUsage } from "./GatewayLink.ts"
+import type { TurnEnd, TurnProgress, TurnUsage } from "./GatewayLink.ts"
 
 export interface TurnState {
   readonly runId: string
-  /** A final response is expected, which `Ended` waits for until `Settle`. */
-  readonly answered: boolean
   readonly text: string
   readonly phase: string
   /** The first terminal sign. */
@@ -28,41 +27,60 @@ export type TurnSign =
   | { readonly _tag: "Final"; readonly response: AgentResponse; readonly ok: boolean; readonly message: string }
   | { readonly _tag: "Known"; readonly end: TurnEnd }
   | { readonly _tag: "InFlight"; readonly runId: string; readonly text: string }
+  /** Nothing more can be learnt: the event must do. */
   | { readonly _tag: "Settle" }
 
 type Step = readonly [state: TurnState, progress: ReadonlyArray<TurnProgress>]
 
-/** The start of a run that this connection sent (`answered`), or that it only follows. */
-export const initialTurn = (runId: string, answered: boolean): TurnState => ({
-  runId,
-  answered,
-  text: "",
-  phase: "",
-  end: undefined,
-  done: false
-})
+export const initialTurn = (runId: string): TurnState => ({ runId, text: "", phase: "", end: undefined, done: false })
 
 export const stepTurn = (state: TurnState, sign: TurnSign): Step => {
   if (state.done) return [state, []]
   switch (sign._tag) {
     case "Final":
-      return finish(state, merge(state.end ?? endOfResponse(sign, state.text), sign.response))
+      return finish(state, agreed(state.end, withUsage(endOfResponse(sign, state.text), sign.response)))
     case "Known":
-      return finish(state, state.end ?? sign.end)
+      return finish(state, agreed(state.end, sign.end))
     case "Settle":
       return state.end === undefined ? [state, []] : finish(state, state.end)
     case "InFlight":
       return follow(state, sign.runId, sign.text)
     case "Event":
-      return state.end === undefined ? stepEvent(state, sign.event, sign.payload) : [state, []]
+      return stepEvent(state, sign.event, sign.payload)
   }
 }
 
 const finish = (state: TurnState, end: TurnEnd): Step => [{ ...state, end, done: true }, [{ _tag: "Ended", end }]]
 
-/** The first terminal sign. With no final response to come, it is the end. */
-const conclude = (state: TurnState, end: TurnEnd): Step =>
-  state.answered ? [{ ...state, end }, []] : finish(state, end)
+/** The first terminal event stays; later ones are echoes of it. */
+const conclude = (state: TurnState, end: TurnEnd): Step => [state.end === undefined ? { ...state, end } : state, []]
+
+/** An event before, and then the response or the records. These win, save where the event alone says why. */
+export const agreed = (event: TurnEnd | undefined, told: TurnEnd): TurnEnd => {
+  if (event === undefined) return told
+  if (told.failure?.code === interrupted || (told.status === "aborted" && event.status !== "ok")) {
+    return { ...event, text: longer(event.text, told.text), ...usageFrom(told, event) }
+  }
+  if (told.status !== event.status) return told.text === "" && told.status === "ok" ? { ...told, text: event.text } : told
+  const failure = event.failure !== undefined && event.failure.code !== "RUN_FAILED" ? event.failure : told.failure
+  return {
+    ...event,
+    ...told,
+    text: told.text === "" ? event.text : told.text,
+    ...(failure === undefined ? {} : { failure }),
+    ...usageFrom(told, event)
+  }
+}
+
+/** The records' word for a run of which they know the beginning only. */
+export const interrupted = "RUN_INTERRUPTED"
+
+const longer = (left: string, right: string): string => (right.length > left.length ? right : left)
+
+const usageFrom = (first: TurnEnd, second: TurnEnd): Pick<TurnEnd, "usage"> => {
+  const usage = first.usage ?? second.usage
+  return usage === undefined ? {} : { usage }
+}
 
 const follow = (state: TurnState, runId: string, text: string): Step =>
   text === "" || (runId === state.runId && text.length <= state.text.length)
@@ -134,7 +152,7 @@ const stepChat = (state: TurnState, event: ChatEvent): Step => {
 }
 
 const endOfLifecycle = (data: AgentEvent["data"], text: string): TurnEnd => {
-  const reply = data.terminalReply?.text ?? text
+  const reply = text === "" ? (data.terminalReply?.text ?? "") : text
   const stop = data.stopReason === undefined ? {} : { stopReason: data.stopReason }
   if (data.aborted === true || data.status === "cancelled") return { status: "aborted", text: reply, ...stop }
   if (data.phase === "end") return { status: "ok", text: reply, ...stop }
@@ -149,13 +167,18 @@ const endOfLifecycle = (data: AgentEvent["data"], text: string): TurnEnd => {
 
 const endOfResponse = (final: Extract<TurnSign, { _tag: "Final" }>, text: string): TurnEnd => {
   const { response } = final
-  const answer = (response.result?.payloads ?? []).map((payload) => payload.text ?? "").join("\n")
+  const payloads = response.result?.payloads ?? []
+  const answer = cut(payloads.map((payload) => payload.text ?? "").join("\n"), gatewayBounds.answer)
   const stop = response.stopReason === undefined ? {} : { stopReason: response.stopReason }
   if (final.ok && response.status === "ok") return { status: "ok", text: answer === "" ? text : answer, ...stop }
   if (response.status === "timeout") return { ...endOfTimeout(response.timeoutPhase, answer, text), ...stop }
-  const failure = failureOf(undefined, answer === "" ? (response.summary ?? final.message) : answer)
+  const failure = failureOf(undefined, told(final.message, response.summary, answer))
   return { status: "error", text, failure, ...stop }
 }
+
+/** The first that says something. */
+const told = (...words: ReadonlyArray<string | undefined>): string =>
+  cut(words.find((said) => said !== undefined && said !== "") ?? "", bounds.errorMessage)
 
 const endOfTimeout = (phase: string | undefined, message: string, text: string): TurnEnd =>
   phase === undefined ? { status: "aborted", text } : timedOut(text, message)
@@ -180,7 +203,7 @@ export const endOfWait = (wait: AgentWait): TurnEnd | undefined => {
     : { status: "error", text, failure: failureOf(undefined, wait.error), ...stop }
 }
 
-const merge = (end: TurnEnd, response: AgentResponse): TurnEnd => {
+const withUsage = (end: TurnEnd, response: AgentResponse): TurnEnd => {
   const usage = response.result?.meta?.agentMeta?.usage
   return usage === undefined ? end : { ...end, usage: usageOf(usage.input, usage.output, usage.total) }
 }
@@ -190,23 +213,4 @@ export const usageOf = (input?: number, output?: number, total?: number): TurnUs
   ...(input === undefined ? {} : { inputTokens: input }),
   ...(output === undefined ? {} : { outputTokens: output }),
   ...(total === undefined ? {} : { totalTokens: total })
-})
-
-const passing: ReadonlySet<string> = new Set([
-  "rate_limit",
-  "overloaded",
-  "server_error",
-  "timeout",
-  "empty_response",
-  "session_expired"
-])
-
-/**
- * Why the provider failed the run. The code is `PROVIDER_` and the gateway's own reason (`format`, `auth`, `billing`,
- * `rate_limit`, `server_error`, …), or `RUN_FAILED` when it gave none. Retryable is what may pass by itself.
- */
-export const failureOf = (reason: string | undefined, message: string | undefined): TurnFailure => ({
-  code: reason === undefined ? "RUN_FAILED" : `PROVIDER_${reason.toUpperCase()}`,
-  message: message === undefined || message === "" ? "The run failed and the gateway did not say why" : message,
-  retryable: reason !== undefined && passing.has(reason)
 })

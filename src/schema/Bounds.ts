@@ -94,3 +94,16 @@ export const cut = (value: string, most: number): string => {
 /** As ISO 8601. A number that no `Date` can hold, which may have been stored before it was refused, is told as the number that it is. */
 export const instantText = (millis: number): string =>
   Math.abs(millis) <= lastInstant ? DateTime.formatIso(DateTime.makeUnsafe(millis)) : `${millis} ms`
+
+/** Of what a gateway says. A count is of tokens, bytes or tasks. */
+export const gatewayBounds = {
+  /** A whole answer of a model; what of it is kept is a matter of the task's result. */
+  answer: 8_000_000,
+  /** Run ids, session keys, boot ids. */
+  id: 1_024,
+  phase: 128,
+  /** Entries of a list in one frame. */
+  rows: 1_000,
+  count: 1_000_000_000_000_000,
+  delayMillis: 3_600_000
+} as const

@@ -6,6 +6,7 @@ import * as ActorMetrics from "../../src/observability/ActorMetrics.ts"
 import * as DomainMetrics from "../../src/observability/DomainMetrics.ts"
 import * as EdgeMetrics from "../../src/observability/EdgeMetrics.ts"
 import * as FleetMetrics from "../../src/observability/FleetMetrics.ts"
+import * as GatewayMetrics from "../../src/observability/GatewayMetrics.ts"
 import * as JournalMetrics from "../../src/observability/JournalMetrics.ts"
 import { clusterMetrics, type MetricName, metrics } from "../../src/observability/Names.ts"
 import * as OwnershipMetrics from "../../src/observability/OwnershipMetrics.ts"
@@ -52,6 +53,7 @@ const everything = Effect.gen(function* () {
   yield* EdgeMetrics.timeRequest({ method: "GET", route: "/health" }, () => "2xx", Effect.void)
   yield* EdgeMetrics.timeRead(Effect.void)
   yield* Effect.ignore(EdgeMetrics.timeRead(Effect.fail("no")))
+  yield* GatewayMetrics.linkLost("Unreachable")
 })
 
 const sources = (instances: () => ReadonlyArray<InstanceStatus>) => ({

@@ -18,11 +18,8 @@ const resumption = (runId: string): HistoryRow => ({
   ...user(runId),
   provenance: { sourceTool: "main_session_restart_recovery" }
 })
-const history = (messages: ReadonlyArray<HistoryRow>, more: Partial<ChatHistory> = {}): ChatHistory => ({
-  messages,
-  sessionInfo: { status: "done", hasActiveRun: false, activeRunIds: [] },
-  ...more
-})
+const history = (messages: ReadonlyArray<HistoryRow>, more: object = {}): ChatHistory =>
+  decode({ messages, sessionInfo: { status: "done", hasActiveRun: false, activeRunIds: [] }, ...more })
 const verdict = (of: ChatHistory) => reconcileHistory(of, "k")
 
 describe("Reconcile on captured histories", () => {

@@ -1,18 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Option, Schema } from "effect"
-import { AgentResponse, type InboundFrame } from "../../src/openclaw/GatewayFrames.ts"
-import type { TurnProgress } from "../../src/openclaw/GatewayLink.ts"
+import { AgentResponse, ChatHistory, type InboundFrame } from "../../src/openclaw/GatewayFrames.ts"
+import { messageOf } from "../../src/openclaw/GatewayErrors.ts"
+import type { TurnEnd, TurnProgress } from "../../src/openclaw/GatewayLink.ts"
+import { reconcileHistory } from "../../src/openclaw/Reconcile.ts"
+import { cut, gatewayBounds } from "../../src/schema/Bounds.ts"
 import { endOfWait, initialTurn, stepTurn, type TurnSign } from "../../src/openclaw/TurnStream.ts"
 import { captured } from "./CapturedFrames.ts"
 
 const decodeResponse = Schema.decodeUnknownOption(AgentResponse)
+const decodeHistory = Schema.decodeUnknownSync(ChatHistory)
 
 const signOf = (frame: InboundFrame): ReadonlyArray<TurnSign> => {
   if (frame._tag === "Event") return [{ _tag: "Event", event: frame.event, payload: frame.payload }]
   const response = Option.getOrThrow(decodeResponse(frame.payload))
   return response.status === undefined || response.status === "accepted" || response.result === undefined
     ? []
-    : [{ _tag: "Final", response, ok: frame.ok, message: frame.error?.message ?? "" }]
+    : [{ _tag: "Final", response, ok: frame.ok, message: messageOf(frame.error) }]
 }
 
 const runIdOf = (name: string): string => {
@@ -20,9 +24,9 @@ const runIdOf = (name: string): string => {
   return (frame as { payload: { runId: string } }).payload.runId
 }
 
-const replay = (name: string, signs: ReadonlyArray<TurnSign>, answered = true): ReadonlyArray<TurnProgress> => {
+const replay = (name: string, signs: ReadonlyArray<TurnSign>): ReadonlyArray<TurnProgress> => {
   const progress: Array<TurnProgress> = []
-  let state = initialTurn(runIdOf(name), answered)
+  let state = initialTurn(runIdOf(name))
   for (const sign of [...signs, { _tag: "Settle" } as const]) {
     const [next, out] = stepTurn(state, sign)
     state = next
@@ -76,17 +80,18 @@ describe("TurnStream on captured frames", () => {
     assert.strictEqual(last?._tag === "Ended" ? last.end.status : "", "timeout")
   })
 
-  it("ends at the first event when no response is expected", () => {
-    const signs = captured("agent-ok").flatMap(signOf)
-    const events = signs.filter((sign) => sign._tag === "Event")
-    assert.deepStrictEqual(
-      tags(replay("agent-ok", events, false)).filter((tag) => tag === "Ended"),
-      ["Ended"]
-    )
+  it("ends with what the events said when nothing more can be learnt", () => {
+    const events = captured("agent-ok")
+      .flatMap(signOf)
+      .filter((sign) => sign._tag === "Event")
+    assert.deepInclude(replay("agent-ok", events).at(-1), {
+      _tag: "Ended",
+      end: { status: "ok", text: "alpha beta gamma delta", stopReason: "stop" }
+    })
   })
 
   it("ignores the frames of other runs", () => {
-    const state = initialTurn("another-run", true)
+    const state = initialTurn("another-run")
     for (const sign of captured("agent-ok").flatMap(signOf)) {
       if (sign._tag === "Event") assert.deepStrictEqual(stepTurn(state, sign), [state, []])
     }
@@ -133,17 +138,15 @@ function chatEvent(state: string): TurnSign {
   return { _tag: "Event", event: "chat", payload: { runId: "run", state } }
 }
 
-const feed = (signs: ReadonlyArray<TurnSign>, answered: boolean) => {
-  let state = initialTurn("run", answered)
+const feed = (signs: ReadonlyArray<TurnSign>) => {
+  let state = initialTurn("run")
   const progress: Array<TurnProgress> = []
-  const statuses: Array<string | undefined> = []
   for (const sign of signs) {
     const [next, out] = stepTurn(state, sign)
     state = next
     progress.push(...out)
-    statuses.push(state.end?.status)
   }
-  return { progress, statuses, state }
+  return progress
 }
 
 const Index = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 }))
@@ -151,24 +154,91 @@ const pick = (signs: ReadonlyArray<TurnSign>, index: number): TurnSign => signs[
 
 describe("The terminal rule", () => {
   it.prop(
-    "gives exactly one end, last, with the status of the first sign, however signs are mixed and repeated",
-    { picks: Schema.Array(Index), first: Index, later: Schema.Array(Index), answered: Schema.Boolean },
-    ({ answered, first, later, picks }) => {
+    "gives exactly one end, last, however signs are mixed and repeated",
+    { picks: Schema.Array(Index), first: Index, later: Schema.Array(Index) },
+    ({ first, later, picks }) => {
       const all = [...terminal, ...idle, { _tag: "Settle" } as const]
       const before = picks.map((index) => pick(idle, index))
-      const sign = pick(terminal, first)
-      const signs = [...before, sign, ...later.map((index) => pick(all, index)), { _tag: "Settle" } as const]
-      const { progress, statuses } = feed(signs, answered)
-      const ends = progress.filter((one) => one._tag === "Ended")
-      assert.strictEqual(ends.length, 1)
+      const after = later.map((index) => pick(all, index))
+      const progress = feed([...before, pick(terminal, first), ...after, { _tag: "Settle" }])
+      assert.strictEqual(progress.filter((one) => one._tag === "Ended").length, 1)
       assert.strictEqual(progress.at(-1)?._tag, "Ended")
-      assert.strictEqual(ends[0]?._tag === "Ended" ? ends[0].end.status : "", statuses[before.length])
     }
   )
 
   it.prop("gives no end without a terminal sign", { picks: Schema.Array(Index) }, ({ picks }) => {
-    const { progress } = feed([...picks.map((index) => pick(idle, index)), { _tag: "Settle" }], true)
+    const progress = feed([...picks.map((index) => pick(idle, index)), { _tag: "Settle" }])
     assert.isTrue(progress.every((one) => one._tag !== "Ended"))
+  })
+})
+
+/** Everything that a gateway says of one good run whose answer is `text`, of which `streamed` was streamed. */
+const said = (text: string, streamed: string) => {
+  const capped = text.slice(0, 4_095)
+  const payload = { runId: "run", stream: "assistant", data: { text: streamed, delta: streamed } }
+  const known = (end: TurnEnd): TurnSign => ({ _tag: "Known", end })
+  return {
+    stream: [
+      { _tag: "Event", event: "agent", payload },
+      agentEvent({ phase: "end", aborted: false, terminalReply: { text: capped } }),
+      { _tag: "Event", event: "chat", payload: { runId: "run", state: "final", message: { content: streamed } } }
+    ] satisfies ReadonlyArray<TurnSign>,
+    whole: [
+      {
+        _tag: "Final",
+        ok: true,
+        message: "",
+        response: { status: "ok", result: { payloads: [{ text }] } }
+      },
+      known({ status: "ok", text }),
+      known(endOfHistory(text))
+    ] satisfies ReadonlyArray<TurnSign>
+  }
+}
+
+const endOfHistory = (text: string): TurnEnd => {
+  const history = decodeHistory({
+    messages: [
+      { role: "user", content: "do", idempotencyKey: "run:user" },
+      { role: "assistant", content: [{ type: "text", text }], stopReason: "stop", __openclaw: { runId: "run" } }
+    ]
+  })
+  const found = reconcileHistory(history, "run")
+  return found._tag === "done" ? found.end : { status: "error", text: "" }
+}
+
+describe("A result", () => {
+  const Text = Schema.String.check(Schema.isMaxLength(50))
+  it.prop(
+    "is the same whichever way it is learnt, and whatever was streamed before",
+    { text: Schema.NonEmptyString, more: Text, cutAt: Index, order: Schema.Array(Index), way: Index, long: Schema.Boolean },
+    ({ cutAt, long, more, order, text, way }) => {
+      const answer = cut(long ? text.repeat(5_000) : text, gatewayBounds.answer)
+      for (const streamed of [answer, "", answer.slice(0, cutAt % answer.length), answer + more]) {
+        const { stream, whole } = said(answer, streamed)
+        const before = order.slice(0, 8).map((index) => pick([...stream, ...idle], index))
+        const learnt = pick(whole, way)
+        const progress = feed([...before, learnt, ...stream, ...whole, { _tag: "Settle" }])
+        const ends = progress.flatMap((one) => (one._tag === "Ended" ? [one.end] : []))
+        assert.deepStrictEqual(
+          ends.map((end) => [end.status, end.text]),
+          [["ok", answer]]
+        )
+      }
+    }
+  )
+
+  it("keeps the reason that an event alone has", () => {
+    const payload = { runId: "run", state: "error", errorMessage: "no", errorDetail: { failoverReason: "format" } }
+    const final = { _tag: "Final", ok: false, message: "no", response: { status: "error", summary: "failed" } } as const
+    const last = feed([{ _tag: "Event", event: "chat", payload }, final]).at(-1)
+    assert.deepInclude(last?._tag === "Ended" ? last.end.failure : {}, { code: "PROVIDER_FORMAT", retryable: false })
+  })
+
+  it("takes a turn that went on after an error for good", () => {
+    const final = said("well", "").whole[0]!
+    const last = feed([agentEvent({ phase: "error", error: "first model failed" }), final]).at(-1)
+    assert.deepInclude(last, { _tag: "Ended", end: { status: "ok", text: "well" } })
   })
 })
 

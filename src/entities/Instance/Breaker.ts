@@ -37,13 +37,24 @@ export const Breaker = Schema.Struct({
   /** Unix milliseconds; when open. */
   until: Schema.optionalKey(Schema.Finite),
   /** Times of the failures in the window, oldest first; only with a total limit, and never more than it. */
-  recent: Schema.Array(Schema.Finite)
+  recent: Schema.Array(Schema.Finite),
+  /** While not closed: the failure that opened it, in words. */
+  because: Schema.optionalKey(Schema.String)
 })
 export type Breaker = typeof Breaker.Type
 
 export const closed: Breaker = { state: "closed", failures: 0, successes: 0, recent: [] }
-export const halfOpen: Breaker = { state: "half_open", failures: 0, successes: 0, recent: [] }
-export const open = (until: number): Breaker => ({ state: "open", failures: 0, successes: 0, until, recent: [] })
+export const halfOpen = (because?: string): Breaker => ({ state: "half_open", failures: 0, successes: 0, recent: [], ...told(because) })
+export const open = (until: number, because?: string): Breaker => ({
+  state: "open",
+  failures: 0,
+  successes: 0,
+  until,
+  recent: [],
+  ...told(because)
+})
+
+const told = (because: string | undefined) => (because === undefined ? {} : { because })
 
 /** Whether one more may start while `underWay` run. */
 export const admits = (profile: BreakerProfile, breaker: Breaker, underWay: number): boolean =>
@@ -60,19 +71,19 @@ export const onSuccess = (profile: BreakerProfile, breaker: Breaker): Breaker =>
   }
 }
 
-export const onFailure = (profile: BreakerProfile, breaker: Breaker, now: number): Breaker => {
+export const onFailure = (profile: BreakerProfile, breaker: Breaker, now: number, because?: string): Breaker => {
   switch (breaker.state) {
     case "open":
       return breaker
     case "half_open":
-      return open(now + profile.openMillis)
+      return open(now + profile.openMillis, because)
     case "closed": {
       const { total } = profile
       const recent =
         total === undefined ? breaker.recent : [...breaker.recent.filter((at) => at > now - total.windowMillis), now]
       const failures = breaker.failures + 1
       return failures >= profile.failures || (total !== undefined && recent.length >= total.failures)
-        ? open(now + profile.openMillis)
+        ? open(now + profile.openMillis, because)
         : { ...breaker, failures, recent }
     }
   }
@@ -80,4 +91,4 @@ export const onFailure = (profile: BreakerProfile, breaker: Breaker, now: number
 
 /** Unchanged unless it is open and its time is over. */
 export const onTime = (breaker: Breaker, now: number): Breaker =>
-  breaker.state === "open" && now >= breaker.until! ? halfOpen : breaker
+  breaker.state === "open" && now >= breaker.until! ? halfOpen(breaker.because) : breaker

@@ -1,6 +1,7 @@
 /** Folds one event into the state of an Instance actor. */
 import { HashMap, Option } from "effect"
 import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
+import { bounds, cut } from "../../schema/Bounds.ts"
 import * as Breaker from "./Breaker.ts"
 import { latencyWeight } from "./InstancePolicy.ts"
 import { type InstanceRecord, type InstanceState, type Run, runIdOf } from "./InstanceState.ts"
@@ -95,12 +96,15 @@ const onRun = (state: InstanceState, runId: string, change: (run: Run) => Run): 
   return Option.isNone(run) ? state : { ...state, runs: HashMap.set(state.runs, runId, change(run.value)) }
 }
 
+const wordsOf = ({ error }: Of<"run.ended">): string | undefined =>
+  error === undefined ? undefined : cut(`${error.code}: ${error.message}`, bounds.reason)
+
 const runEnded = (state: InstanceState, event: Of<"run.ended">): InstanceState => {
   const breaker =
     event.verdict === "success"
       ? Breaker.onSuccess(Breaker.profiles.openClawInstance, state.breaker)
       : event.verdict === "failure"
-        ? Breaker.onFailure(Breaker.profiles.openClawInstance, state.breaker, event.at)
+        ? Breaker.onFailure(Breaker.profiles.openClawInstance, state.breaker, event.at, wordsOf(event))
         : state.breaker
   const mean = state.latencyMillis
   return {
@@ -155,7 +159,7 @@ export const evolve = (state: InstanceState, event: InstanceEvent): InstanceStat
     case "instance.breaker_closed":
       return state
     case "instance.breaker_half_open":
-      return { ...state, breaker: Breaker.halfOpen }
+      return { ...state, breaker: Breaker.halfOpen(state.breaker.because) }
     default: {
       if (state.record === undefined) return state
       const record = onRecord(state.record, event)

@@ -13,8 +13,15 @@ export const stopGrace = 10_000
 export const abortLimit = 15_000
 /** How long the abort activity waits for a link. */
 export const abortLinkWait = 8_000
-/** How long an attempt of which nothing was sent waits for a link before it is handed back. */
-export const linkWait = 30_000
+/**
+ * How long runs wait for a gateway that is away: those that never began are then given back to their lane, the others end as failed. With the lane's first
+ * backoff the work is elsewhere within 30 s. A gateway of ours that crashed is back sooner.
+ */
+export const awayLimit = 25_000
+/** A link that is lost for silence was quiet for so long. */
+export const silenceBefore = 20_000
+/** A connection that held this long was one: the wait for the gateway starts anew when it ends. */
+export const steadyLink = 5_000
 /** How long after its limit a run that the gateway did not end is aborted. */
 export const guardSlack = 5_000
 /** The wake-up for it is rounded up to this, so that it seldom changes while runs come and go. */
@@ -80,6 +87,8 @@ export const toolReports = 500
 export const retryWait = { first: 100, last: 5_000 }
 /** Requests that the gateway answers with "not now" before the attempt is given up. */
 export const unavailableLimit = 10
+/** The same for requests that it does not answer at all, each within its own time. */
+export const unansweredLimit = 3
 
 /** Weight of the newest turn in the mean latency. */
 export const latencyWeight = 0.2

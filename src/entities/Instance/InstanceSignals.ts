@@ -6,6 +6,7 @@ import { HashMap, Option } from "effect"
 import type { DecideContext, Decision } from "../../actor/Actor.ts"
 import { note } from "../../actor/Actor.ts"
 import type { InstanceEvent, ProgressKind, Verdict } from "../../schema/events/InstanceEvents.ts"
+import { bounds, cut, gatewayBounds } from "../../schema/Bounds.ts"
 import type { InstanceRef } from "../../instances/InstanceDriver.ts"
 import { linkHung, linkUnhealthy, probesHung, probesUnhealthy, warmLimit } from "./InstancePolicy.ts"
 import { currentLoad, type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
@@ -14,6 +15,7 @@ import {
   about,
   draft,
   endRun,
+  failing,
   type InstanceDraft,
   refuseAttempt,
   runFields,
@@ -120,7 +122,8 @@ const onLifeSignal = (change: InstanceDraft, record: InstanceRecord, signal: Lif
     }
     case "Ready": {
       if (record.phase === "provisioning") return
-      const { bootId, version } = signal
+      const bootId = cut(signal.bootId, gatewayBounds.id)
+      const version = cut(signal.version, bounds.version)
       const known = record.phase !== "warming" && record.bootId === bootId && record.version === version
       if (known) return setHealth(change, "healthy")
       return change.emit({ _tag: "instance.ready", ...about(record), version, bootId, at: now })
@@ -169,11 +172,13 @@ const onLifeSignal = (change: InstanceDraft, record: InstanceRecord, signal: Lif
 
 /** Health is only judged while the gateway should be up. */
 const setHealth = (change: InstanceDraft, health: "healthy" | "degraded" | "unhealthy", reason = ""): void => {
+  const { breaker } = change.state
+  if (health === "healthy" && breaker.state !== "closed") return setHealth(change, "degraded", failing(breaker))
   const record = change.state.record!
   if (record.phase !== "warm" && record.phase !== "claimed" && record.phase !== "draining") return
   if (record.health === health) return
   if (health === "healthy") change.emit({ _tag: "instance.healthy", ...about(record) })
-  else change.emit({ _tag: `instance.${health}`, ...about(record), reason })
+  else change.emit({ _tag: `instance.${health}`, ...about(record), reason: cut(reason, bounds.errorMessage) })
 }
 
 const onRunSignal = (

@@ -4,6 +4,7 @@
  */
 import { HashMap } from "effect"
 import type { StopGoal } from "../../schema/events/InstanceEvents.ts"
+import { bounds, cut } from "../../schema/Bounds.ts"
 import { abortLimit, planRestart, startLimit, stopLimit } from "./InstancePolicy.ts"
 import { about, abortRun, endAllRuns, type InstanceDraft } from "./RunTransitions.ts"
 
@@ -30,7 +31,8 @@ export interface Trouble {
 /**
  * The gateway is not there: start it again later, or give up. Runs are kept meanwhile, and reconciled when it is back.
  */
-export const loseGateway = (draft: InstanceDraft, trouble: Trouble, now: number): void => {
+export const loseGateway = (draft: InstanceDraft, lost: Trouble, now: number): void => {
+  const trouble = { ...lost, reason: cut(lost.reason, bounds.errorMessage - 100) }
   const record = draft.state.record!
   if (record.phase === "draining") {
     endAllRuns(draft, instanceFailed(trouble.reason), now)

@@ -7,16 +7,19 @@
  * | `aborted`, not by us | failed `AbortedAtGateway` | no: somebody wanted it | neutral |
  * | `timeout`, told by the gateway | failed `AttemptTimeout` | yes | neutral: the limit was the caller's |
  * | not ended by the gateway in time | failed `AttemptTimeout` | yes | failure |
- * | `error` that may pass (provider 5xx, 429, cut stream) | failed, the gateway's code | yes | failure |
- * | `error` that may not (provider 4xx, format) | failed, the gateway's code | no | neutral |
- * | `error` `RUN_NEVER_BEGAN`: the gateway restarted before the turn's time came | failed, that code | yes | neutral |
+ * | `error` with a reason | failed, the gateway's code | see `Failures` | failure where it is the gateway's fault |
+ * | `error` without one | failed `RUN_FAILED` | yes | failure |
  * | `InvalidRequest` | failed `InvalidRequest` | no | neutral |
- * | `Unavailable` ten times | failed `GatewayUnavailable` | yes | failure |
+ * | the same where the gateway takes less than it must | failed `InvalidRequest` | yes | failure |
+ * | `Failed`: refused for no reason of the caller's | failed, the gateway's code | yes | failure |
+ * | `Unavailable` ten times, or no answer three times | failed `GatewayUnavailable` | yes | failure |
  * | refused: token, pairing, protocol, scope | failed, the reason | yes: on another instance | failure |
- * | `Unreachable`, `ConnectionLost`, `Closed`, `DeadlineExceeded` | none: reconcile and go on, until the attempt's time is over | | |
+ * | `Unreachable`, `ConnectionLost`, `FrameTooLarge`, `Closed` | none: reconcile and go on, until the gateway has been away too long | | |
+ * | away too long | failed `GatewayLost`; or given back when nothing of it was sent | yes | neutral |
  */
-import type { TurnEnd } from "../../openclaw/GatewayLink.ts"
+import type { TurnEnd, TurnFailure } from "../../openclaw/GatewayLink.ts"
 import type { GatewayError } from "../../openclaw/GatewayLink.ts"
+import { bounds, cut } from "../../schema/Bounds.ts"
 import type { Verdict } from "../../schema/events/InstanceEvents.ts"
 import type { RunOutcome } from "./RunTransitions.ts"
 
@@ -29,7 +32,10 @@ export interface Verdicted {
 export const resultTextMax = 1_000_000
 
 const failed = (code: string, message: string, retryable: boolean, verdict: Verdict): Verdicted => ({
-  outcome: { _tag: "failed", error: { code, message, retryable } },
+  outcome: {
+    _tag: "failed",
+    error: { code: cut(code, bounds.errorCode), message: cut(message, bounds.errorMessage), retryable }
+  },
   verdict
 })
 
@@ -52,12 +58,12 @@ export const ofEnd = (end: TurnEnd, durationMillis: number): Verdicted => {
     case "timeout":
       return failed("AttemptTimeout", "the attempt did not end within its time", true, "neutral")
     case "error": {
-      const { code, message, retryable } = end.failure ?? {
+      const { code, excused, message, retryable }: TurnFailure = end.failure ?? {
         code: "UNKNOWN",
         message: "the gateway ended the turn with an error and gave no reason",
         retryable: true
       }
-      return failed(code, message, retryable, retryable && code !== "RUN_NEVER_BEGAN" ? "failure" : "neutral")
+      return failed(code, message, retryable, excused === true ? "neutral" : "failure")
     }
   }
 }
@@ -66,7 +72,9 @@ export const ofEnd = (end: TurnEnd, durationMillis: number): Verdicted => {
 export const ofError = (error: GatewayError): Verdicted | undefined => {
   switch (error.reason) {
     case "InvalidRequest":
-      return failed(error.reason, error.message, false, "neutral")
+      return failed(error.reason, error.message, error.retryable, error.retryable ? "failure" : "neutral")
+    case "Failed":
+      return failed(error.code ?? "RUN_FAILED", error.message, true, "failure")
     case "AuthenticationFailed":
     case "PairingRequired":
     case "ProtocolMismatch":
@@ -75,6 +83,7 @@ export const ofError = (error: GatewayError): Verdicted | undefined => {
     case "Unavailable":
     case "Unreachable":
     case "ConnectionLost":
+    case "FrameTooLarge":
     case "DeadlineExceeded":
     case "Closed":
       return undefined
@@ -83,5 +92,9 @@ export const ofError = (error: GatewayError): Verdicted | undefined => {
 
 export const unavailable = (error: GatewayError): Verdicted =>
   failed("GatewayUnavailable", error.message, true, "failure")
+
+/** The gateway did not come back in time. What it may still say of the attempt is not heard any more. */
+export const lost = (reason: string): Verdicted =>
+  failed("GatewayLost", `the gateway has been away too long to wait for this run: ${reason}`, true, "neutral")
 
 export const neverSent = (reason: string): Verdicted => ({ outcome: { _tag: "refused", reason }, verdict: "neutral" })

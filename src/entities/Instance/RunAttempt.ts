@@ -14,13 +14,13 @@ import {
 } from "../../openclaw/GatewayLink.ts"
 import * as TaskSpan from "../../observability/TaskSpan.ts"
 import * as Traceparent from "../../observability/Traceparent.ts"
-import { linkWait, retryWait, unavailableLimit } from "./InstancePolicy.ts"
 import { attemptNumberOf } from "../../schema/Attempt.ts"
 import { parseInstanceEntityId, parseSessionEntityId } from "../../schema/Ids.ts"
+import { awayLimit, retryWait, silenceBefore, steadyLink, unansweredLimit, unavailableLimit } from "./InstancePolicy.ts"
 import type { InstanceSignal } from "./InstanceSignals.ts"
 import type { InstanceState, Run } from "./InstanceState.ts"
 import type { LinkPost } from "./LinkBoard.ts"
-import { neverSent, ofEnd, ofError, unavailable, type Verdicted } from "./Outcomes.ts"
+import { lost, neverSent, ofEnd, ofError, unavailable, type Verdicted } from "./Outcomes.ts"
 import { TurnReporter } from "./TurnReporter.ts"
 
 export type InstanceSelf = Self<InstanceState, InstanceSignal>
@@ -78,30 +78,53 @@ const pursue = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Verdicted, never, Scope.Scope> {
   let maybeSent = sentBefore
   let wait = retryWait.first
-  let unavailables = 0
+  const troubles = new Troubles(yield* Clock.currentTimeMillis)
   while (true) {
-    const link = maybeSent ? yield* post.connected : yield* firstLink(post)
-    if (link === undefined) return neverSent("the gateway could not be reached")
+    const from = yield* Clock.currentTimeMillis
+    const link = yield* Effect.timeoutOption(post.connected, Math.max(0, troubles.awaySince + awayLimit - from))
+    if (Option.isNone(link)) return maybeSent ? lost(troubles.words) : neverSent("the gateway could not be reached")
     post.begun.add(run.runId)
     const traceparent = run.attempt.traceparent === undefined ? undefined : yield* Traceparent.current
-    const turn = turnOf(run, yield* Clock.currentTimeMillis, traceparent)
+    const started = yield* Clock.currentTimeMillis
+    const turn = turnOf(run, started, traceparent)
     if (traceparent !== undefined) yield* TaskSpan.agentInvoked(turn.sessionKey)
-    const step = yield* Effect.result(maybeSent ? resume(link, turn, reporter) : follow(link.run(turn), reporter))
+    const step = yield* Effect.result(
+      maybeSent ? resume(link.value, turn, reporter) : follow(link.value.run(turn), reporter)
+    )
     maybeSent = true
-    if (Result.isSuccess(step)) return ofEnd(step.success, (yield* Clock.currentTimeMillis) - run.acceptedAt)
+    const now = yield* Clock.currentTimeMillis
+    if (Result.isSuccess(step)) return ofEnd(step.success, now - run.acceptedAt)
     const error = step.failure
-    const final = ofError(error)
+    const final = ofError(error) ?? troubles.after(error, started, now)
     if (final !== undefined) return final
-    unavailables = error.reason === "Unavailable" ? unavailables + 1 : 0
-    if (unavailables >= unavailableLimit) return unavailable(error)
     yield* Effect.sleep(Math.min(retryWait.last, Math.max(wait, error.retryAfterMillis ?? 0)))
     wait = Math.min(retryWait.last, wait * 2)
   }
 })
 
-/** Undefined when there is none in time: nothing was sent, so the attempt can go elsewhere. */
-const firstLink = (post: LinkPost): Effect.Effect<GatewayLink | undefined> =>
-  Effect.map(Effect.timeoutOption(post.connected, linkWait), Option.getOrUndefined)
+/** What went wrong on the way of one attempt, and when that is enough. */
+class Troubles {
+  /** When the gateway was last known to be there. */
+  awaySince: number
+  words = "it could not be reached"
+  #unavailable = 0
+  #unanswered = 0
+
+  constructor(now: number) {
+    this.awaySince = now
+  }
+
+  after(error: GatewayError, started: number, now: number): Verdicted | undefined {
+    this.words = error.message
+    this.#unavailable = error.reason === "Unavailable" ? this.#unavailable + 1 : 0
+    this.#unanswered = error.reason === "DeadlineExceeded" ? this.#unanswered + 1 : 0
+    if (this.#unavailable >= unavailableLimit || this.#unanswered >= unansweredLimit) return unavailable(error)
+    const there = error.reason === "Unavailable" || error.reason === "DeadlineExceeded"
+    const silence = error.code === "SILENT" ? silenceBefore : 0
+    if (there || now - started >= steadyLink) this.awaySince = now - silence
+    return now - this.awaySince >= awayLimit ? lost(this.words) : undefined
+  }
+}
 
 const turnOf = ({ attempt, deadlineAt, runId }: Run, now: number, traceparent: string | undefined): Turn => ({
   sessionKey: attempt.sessionKey,

@@ -158,12 +158,17 @@ export const endRun = (draft: InstanceDraft, run: Run, ended: RunOutcome, verdic
   noteBreaker(draft, before)
 }
 
+/** Why an instance whose probes are good is degraded: its runs fail. */
+export const failing = ({ because }: Breaker.Breaker): string =>
+  `runs fail at this gateway one after the other${because === undefined ? "" : `, the last one with ${because}`}`
+
 const noteBreaker = (draft: InstanceDraft, before: Breaker.Breaker["state"]): void => {
   const { breaker, record } = draft.state
   if (breaker.state === before) return
-  if (breaker.state === "open")
+  if (breaker.state === "open") {
     draft.emit({ _tag: "instance.breaker_opened", ...about(record!), until: breaker.until! })
-  else if (breaker.state === "closed") draft.emit({ _tag: "instance.breaker_closed", ...about(record!) })
+    if (record!.health === "healthy") draft.emit({ _tag: "instance.degraded", ...about(record!), reason: failing(breaker) })
+  } else if (breaker.state === "closed") draft.emit({ _tag: "instance.breaker_closed", ...about(record!) })
 }
 
 export const abortRun = (draft: InstanceDraft, run: Run, cause: AbortCause, now: number): void => {

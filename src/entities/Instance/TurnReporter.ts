@@ -5,6 +5,7 @@
 import { Clock, Effect, type Scope } from "effect"
 import * as TaskSpan from "../../observability/TaskSpan.ts"
 import type { TurnProgress } from "../../openclaw/GatewayLink.ts"
+import { bounds, cut } from "../../schema/Bounds.ts"
 import type { ProgressKind } from "../../schema/events/InstanceEvents.ts"
 import { textEvery, textTail, toolReports } from "./InstancePolicy.ts"
 
@@ -30,9 +31,9 @@ export class TurnReporter {
     const tools: Array<Progress> = []
     for (const progress of arrived) {
       if (progress._tag === "TextDelta") text = progress.text
-      else if (progress._tag === "ToolStarted") tools.push({ kind: "tool_started", tool: progress.name })
+      else if (progress._tag === "ToolStarted") tools.push({ kind: "tool_started", tool: cut(progress.name, bounds.toolName) })
       else if (progress._tag === "ToolEnded") {
-        tools.push({ kind: progress.isError ? "tool_failed" : "tool_ended", tool: progress.name })
+        tools.push({ kind: progress.isError ? "tool_failed" : "tool_ended", tool: cut(progress.name, bounds.toolName) })
       }
     }
     if (text === undefined && tools.length === 0) return Effect.void
@@ -51,7 +52,7 @@ export class TurnReporter {
 
   #text(text: string): Effect.Effect<void, never, Scope.Scope> {
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      const tail = text.slice(-textTail)
+      const tail = cut(text.slice(-textTail), textTail)
       if (this.#pending !== undefined) {
         this.#pending = tail
         return Effect.void

@@ -1,4 +1,5 @@
 /** What a simulated model does with a message: directives in the text, or a handler of the fleet. Pure. */
+import { failureOf } from "../../openclaw/Failures.ts"
 import type { TurnEnd } from "../../openclaw/GatewayLink.ts"
 
 export interface TurnRequest {
@@ -76,11 +77,7 @@ export const ends = {
   providerError: (status: number): TurnEnd => ({
     status: "error",
     text: "",
-    failure: {
-      code: "UNAVAILABLE",
-      message: `the model provider answered ${status}`,
-      retryable: status >= 500 || status === 429
-    }
+    failure: failureOf(undefined, `the model provider answered HTTP ${status}`)
   }),
   /** A crash came while the turn waited in its queue. The key is used up; a new attempt needs a new one. */
   neverBegan: (): TurnEnd => ({
@@ -89,12 +86,13 @@ export const ends = {
     failure: {
       code: "RUN_NEVER_BEGAN",
       message: "the gateway restarted while the turn waited in its queue: it never began",
-      retryable: true
+      retryable: true,
+      excused: true
     }
   }),
   transcriptGuard: (): TurnEnd => ({
     status: "error",
     text: "",
-    failure: { code: "UNAVAILABLE", message: "this run key is already in the session's transcript", retryable: false }
+    failure: { code: "UNAVAILABLE", message: "this run key is already in the session's transcript", retryable: false, excused: true }
   })
 }

@@ -23,15 +23,15 @@ describe("Breaker", () => {
   })
 
   it("opens again at the first failure while half open", () => {
-    const breaker = Breaker.onFailure(profile, Breaker.onSuccess(profile, Breaker.halfOpen), 7)
+    const breaker = Breaker.onFailure(profile, Breaker.onSuccess(profile, Breaker.halfOpen()), 7)
     assert.deepStrictEqual(breaker, Breaker.open(30_007))
   })
 
   it("lets through all while closed, none while open, and three at a time while half open", () => {
     assert.isTrue(Breaker.admits(profile, Breaker.closed, 1_000))
     assert.isFalse(Breaker.admits(profile, Breaker.open(1), 0))
-    assert.isTrue(Breaker.admits(profile, Breaker.halfOpen, 2))
-    assert.isFalse(Breaker.admits(profile, Breaker.halfOpen, 3))
+    assert.isTrue(Breaker.admits(profile, Breaker.halfOpen(), 2))
+    assert.isFalse(Breaker.admits(profile, Breaker.halfOpen(), 3))
   })
 
   it("opens at 20 failures within the window, though successes lie between them", () => {
