@@ -63,11 +63,17 @@ const decades = (points: ReadonlyArray<Point>): boolean => {
   return xs.length > 1 && Math.max(...xs) / Math.min(...xs) >= 50
 }
 
-/** A line a series, from zero; x by decades where it spans them. */
-export const lines = (title: string, xLabel: string, yLabel: string, series: ReadonlyArray<Series>): string => {
+/** A line a series, from zero; x by decades where it spans them, unless it is a time. */
+export const lines = (
+  title: string,
+  xLabel: string,
+  yLabel: string,
+  series: ReadonlyArray<Series>,
+  isTime = false
+): string => {
   const [left, right, top, bottom] = [70, width - 24, 44, 250]
   const all = series.flatMap(({ points }) => points)
-  const logarithmic = decades(all)
+  const logarithmic = !isTime && decades(all)
   const place = (x: number) => (logarithmic ? Math.log10(Math.max(x, 1)) : x)
   const [least, greatest] = [Math.min(...all.map(({ x }) => place(x))), Math.max(...all.map(({ x }) => place(x)))]
   const most = Math.max(...all.map(({ y }) => y), Number.MIN_VALUE)
@@ -80,12 +86,12 @@ export const lines = (title: string, xLabel: string, yLabel: string, series: Rea
     text(left - 8, yOf(part * most) + 4, figure(part * most), `text-anchor="end"`)
   ])
   const ticks = xs.filter((_, n) => n % every === 0).map((x) => text(xOf(x), bottom + 18, figure(x), `text-anchor="middle"`))
-  const drawn = series.flatMap(({ points }, n) => {
+  const drawn = series.flatMap(({ label, points }, n) => {
     const colour = n === 0 ? ours : theirs
     const path = points.map(({ x, y }) => `${xOf(x).toFixed(1)},${yOf(y).toFixed(1)}`).join(" ")
     return [
-      `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"/>`,
-      ...points.map(({ x, y }) => `<circle cx="${xOf(x).toFixed(1)}" cy="${yOf(y).toFixed(1)}" r="3" fill="${colour}"/>`)
+      `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"><title>${escape(label)}</title></polyline>`,
+      ...(isTime ? [] : points).map(({ x, y }) => `<circle cx="${xOf(x).toFixed(1)}" cy="${yOf(y).toFixed(1)}" r="3" fill="${colour}"/>`)
     ]
   })
   return page(bottom + 44, title, [

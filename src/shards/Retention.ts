@@ -24,7 +24,7 @@ export const settings = Config.all({
   history: Config.Duration("CLAWSTER_RETENTION_HISTORY").pipe(Config.withDefault(Duration.days(7))),
   tasks: Config.Duration("CLAWSTER_RETENTION_TASKS").pipe(Config.withDefault(Duration.days(7))),
   messages: Config.Duration("CLAWSTER_RETENTION_MESSAGES").pipe(Config.withDefault(Duration.days(7))),
-  idempotencyKeys: Config.succeed(Duration.days(7)),
+  idempotencyKeys: Config.Duration("CLAWSTER_RETENTION_IDEMPOTENCY").pipe(Config.withDefault(Duration.days(7))),
   every: Config.Duration("CLAWSTER_RETENTION_EVERY").pipe(Config.withDefault(Duration.minutes(1)))
 })
 
