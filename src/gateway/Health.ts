@@ -6,11 +6,17 @@ import { Cause, Clock, Context, Duration, Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { Feed, ViewReads } from "../entities/Reads.ts"
 import type { Check, Health as Report } from "./api/SystemApi.ts"
-import { Probes } from "./Probes.ts"
+import { ProbeFailed, Probes } from "./Probes.ts"
 
 const patience = "2 seconds"
 const sharedFor = "1 second"
 const instancesLookedAt = 1_000
+
+const detailOf = (cause: Cause.Cause<unknown>): string => {
+  if (Cause.hasInterruptsOnly(cause)) return "interrupted"
+  const error = Cause.squash(cause)
+  return error instanceof ProbeFailed ? error.message : "it does not answer"
+}
 
 const check = Effect.fnUntraced(function* <E>(
   question: Effect.Effect<{ readonly ok: boolean; readonly detail?: string }, E>
@@ -21,7 +27,7 @@ const check = Effect.fnUntraced(function* <E>(
     Effect.catchCause((cause) =>
       Effect.as(Effect.logWarning("A health check failed", cause), {
         ok: false,
-        detail: Cause.hasInterruptsOnly(cause) ? "interrupted" : "it does not answer"
+        detail: detailOf(cause)
       })
     )
   )

@@ -1,20 +1,52 @@
 /**
- * Runs a process to its end: SIGTERM and SIGINT close its layers in order and exit 0, or 1 when that takes longer than 15 s; a failure is said in one line
- * and exits 1.
+ * Runs a process to its end. SIGTERM, SIGINT, SIGHUP (the terminal was closed) and SIGQUIT close its layers in order and exit 0, or 1 when that takes longer
+ * than the bound; asked again, it goes on stopping. A failure is said in one line with what to do about it, and exits 1.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Effect, Exit, Layer } from "effect"
+import { explainCause, told } from "./Explain.ts"
 
-const said = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause)
-  return error instanceof Error ? error.message : String(error)
+/** More than gateways that stop with us may take (10 s), less than orchestrators wait before they kill (30 s). */
+const stopWithinMillis = 15_000
+
+const stopping = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const
+
+/** The runtime heeds SIGTERM and SIGINT. */
+const forwardSignals = (): void => {
+  for (const signal of ["SIGHUP", "SIGQUIT"] as const) process.on(signal, () => process.kill(process.pid, "SIGTERM"))
 }
 
-export const main = <E>(effect: Effect.Effect<unknown, E>): void =>
+/** A process that cannot reach its store, or whose activity does not end, must not stay on as one that ignores signals. */
+const boundStop = (millis: number): void => {
+  let isStopping = false
+  for (const signal of stopping) {
+    process.on(signal, () => {
+      if (isStopping) return
+      isStopping = true
+      setTimeout(() => {
+        process.stderr.write(`clawster: not stopped within ${millis / 1_000} s of ${signal}; exiting as it is\n`)
+        process.exit(1)
+      }, millis).unref()
+    })
+  }
+}
+
+/** Whoever reads what we print may go before us: a closed terminal, a pipe. That is no reason to skip an ordered stop. */
+const outliveReaders = (): void => {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners("error")
+    stream.on("error", () => undefined)
+  }
+}
+
+export const main = <E>(effect: Effect.Effect<unknown, E>, options: { readonly stopWithinMillis?: number } = {}): void => {
+  outliveReaders()
+  forwardSignals()
+  boundStop(options.stopWithinMillis ?? stopWithinMillis)
   NodeRuntime.runMain(
     effect.pipe(
       Effect.tapCause((cause) =>
-        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.sync(() => process.stderr.write(`clawster: ${said(cause)}\n`))
+        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.sync(() => process.stderr.write(told(explainCause(cause))))
       )
     ),
     {
@@ -22,6 +54,7 @@ export const main = <E>(effect: Effect.Effect<unknown, E>): void =>
       teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
     }
   )
+}
 
 /** With `CLAWSTER_LIFELINE` set, standard input is held open by whoever started us: when it closes, we stop. */
 const heedLifeline = (): void => {
@@ -30,22 +63,7 @@ const heedLifeline = (): void => {
   process.stdin.once("close", () => process.kill(process.pid, "SIGTERM"))
 }
 
-/** More than gateways that stop with us may take (10 s), less than orchestrators wait before they kill (30 s). */
-const stopWithinMillis = 15_000
-
-/** A runner that cannot reach its store, or whose activity does not end, must not stay on as a process that ignores signals. */
-const boundStop = (): void => {
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.once(signal, () =>
-      setTimeout(() => {
-        process.stderr.write(`clawster: not stopped within ${stopWithinMillis / 1_000} s of ${signal}; exiting as it is\n`)
-        process.exit(1)
-      }, stopWithinMillis).unref())
-  }
-}
-
 export const launch = <E>(layer: Layer.Layer<never, E>): void => {
   heedLifeline()
-  boundStop()
   main(Layer.launch(layer))
 }

@@ -4,6 +4,7 @@ import * as MetricsServerNode from "../observability/MetricsServerNode.ts"
 import * as Observability from "../observability/Observability.ts"
 import * as Cluster from "../shards/Cluster.ts"
 import * as Database from "../shards/Database.ts"
+import * as SchemaVersion from "../shards/SchemaVersion.ts"
 import * as Gateway from "./GatewayLayer.ts"
 import { launch } from "./Launch.ts"
 import * as Settings from "./Settings.ts"
@@ -21,6 +22,6 @@ export const layer = Layer.unwrap(
       Layer.provide(Cluster.layerClient(placements))
     )
   })
-).pipe(Layer.provide(Database.layerConfig), Layer.provide(observability))
+).pipe(Layer.provide(SchemaVersion.layer), Layer.provide(Database.layerConfig), Layer.provide(observability))
 
 if (import.meta.main) launch(layer)

@@ -5,6 +5,7 @@ import * as Database from "../shards/Database.ts"
 import * as MetricsServerNode from "../observability/MetricsServerNode.ts"
 import * as Observability from "../observability/Observability.ts"
 import * as Retention from "../shards/Retention.ts"
+import * as SchemaVersion from "../shards/SchemaVersion.ts"
 import * as Actors from "./Actors.ts"
 import * as Drivers from "./Drivers.ts"
 import { launch } from "./Launch.ts"
@@ -35,6 +36,7 @@ export const layer = ready.pipe(
   Layer.provide(metrics),
   Layer.provide(Drivers.layer),
   Layer.provide(cluster),
+  Layer.provide(SchemaVersion.layer),
   Layer.provide(Database.layerConfig),
   Layer.provide(observability)
 )

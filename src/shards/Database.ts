@@ -1,6 +1,10 @@
 /** The one connection pool of a process. The connection must not go through a pooler that rewrites sessions' prepared statements. */
 import { PgClient } from "@effect/sql-pg"
-import { Config, Layer, type Redacted } from "effect"
+import { Config, Effect, Layer, Redacted } from "effect"
+import { readFileSync } from "node:fs"
+import { faultOf } from "./postgres/DatabaseFault.ts"
+import { BadDatabaseUrl, type DatabaseTarget, parse } from "./postgres/DatabaseUrl.ts"
+import { check, lockTimeout } from "./postgres/Suitability.ts"
 
 export interface DatabaseOptions {
   readonly url: Redacted.Redacted
@@ -9,7 +13,7 @@ export interface DatabaseOptions {
 }
 
 /** Few connections are enough, since commits are grouped: two carry the flushes, the rest reads. */
-const defaultConnections = 10
+export const defaultConnections = 10
 
 /**
  * Everything here reads or writes few rows by their keys. A plan is kept for as long as its statement is prepared, and one made while a table was small
@@ -17,14 +21,60 @@ const defaultConnections = 10
  */
 const planning = { jit: "off", enable_seqscan: "off", enable_hashjoin: "off", enable_mergejoin: "off" }
 
-export const layer = (options: DatabaseOptions) =>
-  PgClient.layer({
-    url: options.url,
-    maxConnections: options.maxConnections ?? defaultConnections,
-    connectTimeout: "5 seconds",
-    applicationName: options.applicationName ?? "clawster",
-    startupParameters: { lock_timeout: "10s", statement_timeout: "30s", ...planning }
+const fileOf = (name: string, path: string) =>
+  Effect.try({
+    try: () => readFileSync(path, "utf8"),
+    catch: (error) =>
+      new BadDatabaseUrl({
+        message: `DATABASE_URL: ${name}: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
+        advice: "name a file that this user can read"
+      })
   })
+
+/** With the certificates that the URL names. */
+const tlsOf = Effect.fnUntraced(function*({ tls, tlsFiles }: DatabaseTarget) {
+  if (typeof tls !== "object") return tls
+  const names = { ca: "sslrootcert", cert: "sslcert", key: "sslkey" } as const
+  const files: { ca?: string; cert?: string; key?: string } = {}
+  for (const [part, path] of Object.entries(tlsFiles)) {
+    files[part as keyof typeof names] = yield* fileOf(names[part as keyof typeof names], path)
+  }
+  return { ...tls, ...files }
+})
+
+/** What the URL asks for, understood; the driver's options for it. */
+const optionsOf = Effect.fnUntraced(function*(options: DatabaseOptions) {
+  const target = yield* Effect.fromResult(parse(Redacted.value(options.url), process.env["USER"]))
+  const ssl = yield* tlsOf(target)
+  return {
+    target,
+    pool: {
+      url: Redacted.make(target.url),
+      maxConnections: options.maxConnections ?? defaultConnections,
+      connectTimeout: `${target.connectTimeoutSeconds} seconds`,
+      applicationName: target.applicationName ?? options.applicationName ?? "clawster",
+      startupParameters: { lock_timeout: lockTimeout, statement_timeout: "30s", ...planning },
+      ...(target.keepAliveSeconds === undefined ? {} : { keepAlive: `${target.keepAliveSeconds} seconds` }),
+      ...(ssl === undefined ? {} : { ssl })
+    } satisfies PgClient.PgPoolConfig
+  }
+})
+
+/**
+ * Connects, and looks once whether the database is one that Clawster can use. Fails with what is wrong and what to do: `BadDatabaseUrl` when nothing was
+ * tried, else `DatabaseFault`.
+ */
+export const layer = (options: DatabaseOptions) =>
+  Layer.unwrap(
+    Effect.map(optionsOf(options), ({ pool, target }) =>
+      Layer.effectDiscard(Effect.flatMap(PgClient.PgClient, (sql) => check(sql, target.address))).pipe(
+        Layer.provideMerge(
+          PgClient.layer(pool).pipe(
+            Layer.catch((error) => Layer.effectContext(Effect.fail(faultOf(error, target.address) ?? error)))
+          )
+        )
+      ))
+  )
 
 /** `DATABASE_URL`, and optionally `CLAWSTER_DATABASE_CONNECTIONS`. */
 export const layerConfig = Layer.unwrap(

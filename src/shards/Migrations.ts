@@ -10,7 +10,7 @@ import { liveness } from "./migrations/0012_liveness.ts"
 import { taskFilters } from "./migrations/0014_task_filters.ts"
 import * as Indexes from "./Indexes.ts"
 
-const loader = Migrator.fromRecord({
+export const loader = Migrator.fromRecord({
   "0001_actors": actors,
   "0002_tasks": tasks,
   "0003_access": access,

@@ -11,6 +11,7 @@ import {
 } from "../actor/Journal.ts"
 import * as Acknowledgements from "./Acknowledgements.ts"
 import * as GroupCommit from "./GroupCommit.ts"
+import { faultOf } from "./postgres/DatabaseFault.ts"
 
 /** Each is one statement, atomic by itself and by no means together. */
 export interface JournalStatements {
@@ -33,8 +34,11 @@ export interface JournalStatements {
 /** A store that went away without a word never answers. */
 const answerTimeout = "10 seconds"
 
+/** In the server's own words: they end up in the log of a dropped actor. */
+const wordsOf = (error: unknown): string => faultOf(error)?.message ?? String(error)
+
 const unavailable = <A, R>(effect: Effect.Effect<A, unknown, R>) =>
-  Effect.mapError(Effect.timeout(effect, answerTimeout), (error) => new StoreUnavailable({ message: String(error) }))
+  Effect.mapError(Effect.timeout(effect, answerTimeout), (error) => new StoreUnavailable({ message: wordsOf(error) }))
 
 export const make = Effect.fnUntraced(function*(statements: JournalStatements) {
   const append = yield* GroupCommit.make(statements.write)
@@ -53,7 +57,7 @@ export const make = Effect.fnUntraced(function*(statements: JournalStatements) {
     saveSnapshot: (address, epoch, snapshot) =>
       Effect.mapError(
         Effect.timeout(statements.saveSnapshot(address, epoch, snapshot), answerTimeout),
-        (error) => new CommitFailed({ reason: "InDoubt", message: String(error) })
+        (error) => new CommitFailed({ reason: "InDoubt", message: wordsOf(error) })
       ),
     wakes: (shardIds, until) => unavailable(statements.wakes(shardIds, until))
   })

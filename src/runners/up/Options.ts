@@ -1,7 +1,8 @@
 /** What `clawster up` can be told. */
-import { Schema } from "effect"
+import { Effect, type Schema } from "effect"
 import { readFileSync } from "node:fs"
-import { parse } from "yaml"
+import { parse, type YAMLParseError } from "yaml"
+import { StartFailed } from "../StartFailed.ts"
 
 export interface UpOptions {
   readonly runners: number
@@ -23,14 +24,35 @@ export const defaults: UpOptions = {
   openclawDirectory: ".clawster/openclaw"
 }
 
-export class BadOption extends Schema.TaggedError<BadOption>()("BadOption", { message: Schema.String }) {}
+const optionOf = (file: string) => `--openclaw-config ${file}`
 
-/** JSON is YAML too, so one parser reads both. */
-export const readConfig = (file: string): Record<string, Schema.Json> => {
-  const text = readFileSync(file, "utf8")
-  const value: unknown = parse(text)
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new BadOption({ message: `--openclaw-config ${file}: expected an object of OpenClaw settings` })
-  }
-  return value as Record<string, Schema.Json>
-}
+/** Fails with the line where the file is wrong. JSON is YAML too, so one parser reads both. */
+export const readConfig = (file: string): Effect.Effect<Record<string, Schema.Json>, StartFailed> =>
+  Effect.gen(function*() {
+    const text = yield* Effect.try({
+      try: () => readFileSync(file, "utf8"),
+      catch: (error) =>
+        new StartFailed({
+          message: `${optionOf(file)} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
+          advice: "name a file that is there and that this user can read"
+        })
+    })
+    const value = yield* Effect.try({
+      try: (): unknown => parse(text),
+      catch: (error) => {
+        const { linePos, message } = error as YAMLParseError
+        const line = linePos === undefined ? "" : `, line ${linePos[0].line}`
+        return new StartFailed({
+          message: `${optionOf(file)}${line}: ${message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "")}`,
+          advice: "mend that line; JSON and YAML are read"
+        })
+      }
+    })
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      return yield* new StartFailed({
+        message: `${optionOf(file)}: expected an object of OpenClaw settings`,
+        advice: "see the reference of OpenClaw's configuration"
+      })
+    }
+    return value as Record<string, Schema.Json>
+  })

@@ -18,6 +18,8 @@ import * as HomeLock from "./HomeLock.ts"
 import { readConfig, type UpOptions } from "./Options.ts"
 import { step } from "./Steps.ts"
 
+type Config = Effect.Success<ReturnType<typeof readConfig>>
+
 const host = hostname()
 const placement = hostPlacement(host)
 const placements = [defaultPlacement, placement]
@@ -32,7 +34,7 @@ const database = (options: UpOptions, home: string) =>
     : Effect.succeed(Redacted.make(options.databaseUrl))
 
 /** A model of the user's own, by their configuration; else the demo model. */
-const model = (config: ReturnType<typeof readConfig> | undefined) =>
+const model = (config: Config | undefined) =>
   config !== undefined && "models" in config
     ? Effect.succeed(undefined)
     : step("demo model (no model configured)", () => DemoModel.make({}), ({ url }) => url)
@@ -43,7 +45,7 @@ const surroundings = (options: {
   readonly url: Redacted.Redacted
   readonly openclaw: OpenClawInstall.OpenClaw
   readonly model: DemoModel.DemoModel | undefined
-  readonly config: ReturnType<typeof readConfig> | undefined
+  readonly config: Config | undefined
 }): Record<string, string> => ({
   DATABASE_URL: Redacted.value(options.url),
   CLAWSTER_HOME: options.home,
@@ -56,7 +58,7 @@ const surroundings = (options: {
 export const start = Effect.fnUntraced(function*(options: UpOptions) {
   const home = resolve(options.home)
   yield* HomeLock.take(home)
-  const config = options.openclawConfig === undefined ? undefined : readConfig(options.openclawConfig)
+  const config = options.openclawConfig === undefined ? undefined : yield* readConfig(options.openclawConfig)
   const url = yield* database(options, home)
   const base = yield* Layer.build(Database.layer({ url, applicationName: "clawster up" }))
   yield* step("database schema", () => Effect.provide(migrate, base), (applied) => applied.join(", ") || "up to date")

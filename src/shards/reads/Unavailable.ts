@@ -1,15 +1,18 @@
-import { Effect } from "effect"
+import { type Cause, Effect } from "effect"
 import * as EdgeMetrics from "../../observability/EdgeMetrics.ts"
 import { ActorUnavailable } from "../../schema/Errors.ts"
+import { faultOfCause, tell } from "../postgres/FaultLog.ts"
 
 /** A store that went away without a word never answers. */
 export const answerTimeout = "10 seconds"
 
+/** What a caller learns. The cause is for whoever runs the cluster: it is logged, and `/health` shows it. */
+const messageOf = (cause: Cause.Cause<unknown>): string =>
+  faultOfCause(cause) === undefined ? "the database does not answer; try again" : "the database refuses; try again, and see /health"
+
 /** A read that the store could not answer: nothing is wrong with the question. */
 export const unavailable = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, ActorUnavailable, R> =>
   EdgeMetrics.timeRead(Effect.timeout(effect, answerTimeout)).pipe(
-    Effect.tapCause((cause) => Effect.logWarning("The store could not answer a read", cause)),
-    Effect.catchCause(() =>
-      Effect.fail(new ActorUnavailable({ message: "the database does not answer; try again", retryAfterMillis: 1_000 }))
-    )
+    Effect.tapCause((cause) => tell("The store could not answer a read", cause)),
+    Effect.catchCause((cause) => Effect.fail(new ActorUnavailable({ message: messageOf(cause), retryAfterMillis: 1_000 })))
   )
