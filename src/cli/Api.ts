@@ -138,6 +138,7 @@ export class Api extends Context.Service<
         address: SessionAddress & { readonly turnId: string; readonly millis: number }
       ) => Call<TurnStatus>
       readonly abort: (address: SessionAddress, request: AbortSession) => Call<SessionStatus>
+      readonly move: (address: SessionAddress, instanceId: InstanceId | undefined) => Call<SessionStatus>
       readonly terminate: (address: SessionAddress) => Call<SessionStatus>
     }
     readonly lanes: {

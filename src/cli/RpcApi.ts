@@ -78,6 +78,7 @@ const made = (connect: Effect.Effect<Connected, ApiError>): Api["Service"] => {
       steer: (address, request) => call((client) => client.SteerSession(given({ ...address, ...request }))),
       waitTurn: (request) => call((client) => client.WaitTurn(given(request))),
       abort: (address, request) => call((client) => client.AbortSession(given({ ...address, ...request }))),
+      move: (address, instanceId) => call((client) => client.MoveSession(given({ ...address, instanceId }))),
       terminate: (address) => call((client) => client.TerminateSession(given(address)))
     },
     lanes: {

@@ -39,6 +39,7 @@ import {
   InstanceLogs,
   InstanceMetrics,
   InstanceRegistration,
+  MoveSession,
   phasesMost,
   ReplayedTasks,
   ReplayTasks,
@@ -134,6 +135,8 @@ export class ClientRpcs extends RpcGroup.make(
   read("WaitTurn", "session:read", { ...turn, millis: WaitMillis }, TurnStatus),
   change("SteerSession", "session:write", { ...session, ...SteerSession.fields }, TurnStatus),
   change("AbortSession", "session:write", { ...session, ...AbortSession.fields }, SessionStatus),
+  /** The next turn that starts goes there. What was said so far stays at the old gateway. */
+  change("MoveSession", "session:write", { ...session, ...MoveSession.fields }, SessionStatus),
   change("TerminateSession", "session:write", session, SessionStatus),
 
   change("ConfigureLane", "lane:write", { ...lane, config: ConfigureLane }, LaneStatus),

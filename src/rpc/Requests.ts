@@ -191,6 +191,12 @@ export const AbortSession = Schema.Struct({ queued: Schema.optionalKey(Schema.Bo
 })
 export type AbortSession = typeof AbortSession.Type
 
+/** Absent: any other instance than the present one. */
+export const MoveSession = Schema.Struct({ instanceId: Schema.optionalKey(InstanceId) }).annotate({
+  identifier: "MoveSession"
+})
+export type MoveSession = typeof MoveSession.Type
+
 /** What is left out takes its default, not its present value. */
 export const ConfigureLane = Schema.Struct({
   concurrency: Schema.optionalKey(LaneConfig.fields.concurrency),

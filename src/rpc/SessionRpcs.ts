@@ -1,6 +1,7 @@
 /** The Session actor: the order of one conversation's turns and its affinity to an instance. */
 import { Schema } from "effect"
 import { Conflict, NotFound, Overloaded } from "../schema/Errors.ts"
+import { InstanceId } from "../schema/Ids.ts"
 import { QueueMode, SessionStatus, TurnStatus } from "../schema/Session.ts"
 import { RoutingHints } from "../schema/Task.ts"
 import { command, protocol } from "./ActorProtocol.ts"
@@ -45,6 +46,12 @@ export const SessionAbort = command("SessionAbort", {
 })
 /** Ends the session: waiting turns are aborted, the running one too, then it is closed for good. */
 export const SessionTerminate = command("SessionTerminate", { success: SessionStatus, error: NotFound })
+/** The next turn that starts goes to that instance, or to any other than the present one. What was said so far stays at the old gateway. */
+export const SessionMove = command("SessionMove", {
+  payload: { instanceId: Schema.optionalKey(InstanceId) },
+  success: SessionStatus,
+  error: Schema.Union([NotFound, Conflict])
+})
 export const SessionGet = command("SessionGet", { success: SessionStatus, error: NotFound })
 
 export const SessionRpcs = protocol(
@@ -54,6 +61,7 @@ export const SessionRpcs = protocol(
   SessionSteer,
   SessionAbort,
   SessionTerminate,
+  SessionMove,
   SessionGet,
   AttemptEnded,
   AttemptRefused

@@ -8,6 +8,7 @@ import * as ServerNode from "../gateway/ServerNode.ts"
 import * as FleetMetrics from "../observability/FleetMetrics.ts"
 import * as ProcessMetricsNode from "../observability/ProcessMetricsNode.ts"
 import { type Placement, TenantId } from "../schema/Ids.ts"
+import * as PgTombstones from "../shards/PgTombstones.ts"
 import * as PgAccess from "../shards/reads/PgAccess.ts"
 import * as PgFeed from "../shards/reads/PgFeed.ts"
 import * as PgTasks from "../shards/reads/PgTasks.ts"
@@ -38,7 +39,7 @@ const fleetMetrics = Layer.unwrap(
 /** Needs `Sharding` and the database. */
 export const layer = ({ host, placements, port }: GatewayOptions) =>
   Layer.mergeAll(ServerNode.layer({ host, port }), KeyService.layer, fleetMetrics, ProcessMetricsNode.layer).pipe(
-    Layer.provide([PgAccess.layer, PgFeed.layer, PgTasks.layer, PgViewReads.layer, InstanceOps.layer, Probes.layer]),
+    Layer.provide([PgAccess.layer, PgFeed.layer, PgTasks.layer, PgViewReads.layer, InstanceOps.layer, PgTombstones.layer, Probes.layer]),
     Layer.provide(Layer.succeed(EdgeConfig, { placements, defaultTenant }))
   )
 

@@ -402,7 +402,7 @@ describe("help", () => {
     Effect.gen(function* () {
       const verbs = {
         task: ["submit", "get", "list", "cancel", "events", "wait", "replay"],
-        session: ["create", "get", "list", "send", "steer", "abort", "terminate"],
+        session: ["create", "get", "list", "send", "steer", "abort", "move", "terminate"],
         instance: ["register", "list", "get", "health", "start", "stop", "drain", "logs", "metrics", "deregister"],
         lane: ["get", "list", "configure"],
         key: ["create", "list", "revoke"]

@@ -160,6 +160,7 @@ export const make = (fake: Fake = {}) => {
         answer("send", { ...address, ...turn, ...options }, () => turnOf("u2", { phase: "queued" })),
       steer: (address, request) => answer("steer", { ...address, ...request }, () => turnOf("u2", { phase: "queued" })),
       waitTurn: (request) => answer("waitTurn", request, () => turnOf(request.turnId)),
+      move: (address, instanceId) => answer("move", { ...address, instanceId }, () => session),
       abort: (address, request) => answer("abort", { ...address, ...request }, () => session),
       terminate: (request) => answer("terminate", request, () => session)
     },

@@ -232,6 +232,22 @@ const abort = Command.make(
   })
 ).pipe(Command.withDescription("Abort the turn that runs"))
 
+const move = Command.make(
+  "move",
+  {
+    session: sessionId,
+    instance: Flag.String("instance").pipe(
+      Flag.withSchema(InstanceId),
+      Flag.optional,
+      Flag.withDescription("To this one; to any other when absent")
+    )
+  },
+  Effect.fnUntraced(function* ({ instance, session }) {
+    const api = yield* Api
+    yield* showSession(yield* api.sessions.move(yield* addressOf(session), Option.getOrUndefined(instance)))
+  })
+).pipe(Command.withDescription("Have the next turns run on another instance; what was said so far stays at the old one"))
+
 const terminate = Command.make(
   "terminate",
   { session: sessionId },
@@ -243,5 +259,5 @@ const terminate = Command.make(
 
 export const session = Command.make("session").pipe(
   Command.withDescription("Conversations, whose turns run one at a time in order"),
-  Command.withSubcommands([create, get, list, send, steer, abort, terminate])
+  Command.withSubcommands([create, get, list, send, steer, abort, move, terminate])
 )

@@ -107,17 +107,15 @@ const about = (state: LaneState, { attempt, instanceId, task }: RunningTask, now
   instanceId
 })
 
-const lost = (state: LaneState, running: RunningTask, now: number): LaneEvent =>
-  failure(
-    state,
-    running,
-    {
-      code: "AttemptLost",
-      message: `nothing was heard of the attempt on ${running.instanceId} within ${running.until - running.startedAt} ms`,
-      retryable: true
-    },
-    now
-  )
+/** Nothing will be heard of the attempt any more. It counts as failed. */
+export const attemptLost = (state: LaneState, running: RunningTask, message: string, now: number): LaneEvent =>
+  failure(state, running, { code: "AttemptLost", message, retryable: true }, now)
+
+const lost = (state: LaneState, running: RunningTask, now: number): LaneEvent => {
+  const { instanceId, startedAt, until } = running
+  const message = `nothing was heard of the attempt on ${instanceId} within ${until - startedAt} ms`
+  return attemptLost(state, running, message, now)
+}
 
 const cancelled = (state: LaneState, { cancel, task }: RunningTask, now: number): LaneEvent => ({
   _tag: "task.cancelled",

@@ -8,7 +8,6 @@
  * Tasks that ask for the same things are filtered alike, so one that finds no instance answers for the others of its round.
  */
 import { HashMap } from "effect"
-import type { WaitingTask } from "../../schema/events/LaneEvents.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
 import type { TaskId } from "../../schema/Ids.ts"
 import type { TaskSpec } from "../../schema/Task.ts"
@@ -48,7 +47,7 @@ const candidateOf = (
 const wishes = new WeakMap<TaskSpec, string>()
 
 /** Equal for tasks that every filter treats alike. */
-const wishOf = (task: TaskSpec): string => {
+export const wishOf = (task: TaskSpec): string => {
   let wish = wishes.get(task)
   if (wish === undefined) {
     const { instanceId, maxLatencyMillis, preferredRegion, regionRequired, requiredCapabilities } = task.hints
@@ -61,7 +60,7 @@ const wishOf = (task: TaskSpec): string => {
 
 const modelOf = ({ hints, payload }: TaskSpec): string | undefined => payload.model ?? hints.model
 
-const requestOf = ({ lastInstanceId, tenantId }: LaneState, { task }: WaitingTask) => {
+export const requestOf = ({ lastInstanceId, tenantId }: LaneState, { task }: { readonly task: TaskSpec }) => {
   const model = modelOf(task)
   return {
     tenantId,

@@ -36,6 +36,7 @@ const waitingAgain = (running: RunningTask, attempt: number, notBefore?: number)
   submittedAt: running.submittedAt,
   maxAttempts: running.maxAttempts,
   attempt,
+  ...(running.reroutes === undefined ? {} : { reroutes: running.reroutes }),
   ...(notBefore === undefined ? {} : { notBefore })
 })
 
@@ -86,6 +87,15 @@ const started = (state: LaneState, event: LaneEventOf<"task.started">): LaneStat
 const requeued = (state: LaneState, event: LaneEventOf<"task.requeued">): LaneState => {
   const running = runningOf(state, event.taskId)
   if (running === undefined) return state
+  const { rerouted } = event
+  if (rerouted !== undefined) {
+    const { maxAttempts, times } = rerouted
+    return addWaiting(leave(state, running, event.at), {
+      ...waitingAgain(running, event.attempt),
+      maxAttempts,
+      reroutes: times
+    })
+  }
   const next = addWaiting(leave(state, running, event.at), waitingAgain(running, event.attempt - 1))
   return { ...next, shares: Shares.busy(next.shares, event.instanceId, event.busyUntil) }
 }

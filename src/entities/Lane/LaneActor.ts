@@ -13,6 +13,7 @@ import { attemptEnded, attemptRefused } from "./Attempts.ts"
 import { cancel, cancelWhere } from "./Cancel.ts"
 import { evolve } from "./Evolve.ts"
 import { explain, explainMany } from "./Explain.ts"
+import { giveUp } from "./GiveUp.ts"
 import type { LaneSignal } from "./LaneSignal.ts"
 import { initial, LaneState, statusOf } from "./LaneState.ts"
 import { replay } from "./Replay.ts"
@@ -23,18 +24,21 @@ import { onTimer, timers } from "./Timers.ts"
 
 export interface LaneActivity {
   readonly key: string
-  readonly kind: "dispatch" | "pending" | "scheduled" | "dead" | "lookups" | "deadlines"
+  readonly kind: "dispatch" | "attempts" | "pending" | "scheduled" | "dead" | "lookups" | "deadlines"
 }
 
 /** Something waits that may start. */
 export const wantsDispatch = ({ config, pending, running }: LaneState): boolean =>
   !config.paused && pending.entries.length > 0 && HashMap.size(running) < config.concurrency
 
+const attemptsWatch: LaneActivity = { key: "attempts", kind: "attempts" }
+
 /** What should be under way. A key that changes is a new reading, or a new round for a lane at rest. */
 export const activities = (state: LaneState): ReadonlyArray<LaneActivity> => {
-  const { dead, lookups, pending, round, scheduled, sweep } = state
+  const { dead, lookups, pending, round, running, scheduled, sweep } = state
   const wanted: Array<LaneActivity> = []
   if (wantsDispatch(state)) wanted.push({ key: `dispatch:${round}`, kind: "dispatch" })
+  if (!HashMap.isEmpty(running)) wanted.push(attemptsWatch)
   if (pending.refill !== null) wanted.push({ key: `pending:${pending.refill.seq}`, kind: "pending" })
   if (scheduled.refill !== null) wanted.push({ key: `scheduled:${scheduled.refill.seq}`, kind: "scheduled" })
   if (dead.refill !== null) wanted.push({ key: `dead:${dead.refill.seq}`, kind: "dead" })
@@ -51,6 +55,8 @@ const signal = (
   switch (report._tag) {
     case "Assign":
       return assign(state, report, context)
+    case "GiveUp":
+      return giveUp(state, report, context)
     case "Page":
       return page(state, report, context)
     case "DeadPage":

@@ -138,7 +138,9 @@ export const rows = (event: LaneEvent, _before: LaneState, _after: LaneState): R
       return [
         update(event, event.taskId, {
           phase: "pending",
-          attempt: event.attempt - 1,
+          ...(event.rerouted === undefined
+            ? { attempt: event.attempt - 1 }
+            : { max_attempts: event.rerouted.maxAttempts }),
           instance_id: null,
           started_at: null,
           because: event.reason

@@ -1,33 +1,54 @@
 /**
- * Which instance takes the next attempt of a session. It stays with the one that has its history, and waits for it
- * while that may come back. Only when it is deregistered or failed the session moves; what was said before stays at the
- * old gateway.
+ * Which instance takes the next attempt of a session. It stays with the one that has its history, and waits for it while that may come back. It moves when that
+ * one is deregistered, failed or lost, when it has been stopped or draining for a while, and when it was asked to; what was said before stays at the old
+ * gateway. A session that was created for one instance alone waits for that.
  */
+import type { InstanceId } from "../../schema/Ids.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
 import * as Candidate from "../routing/Candidate.ts"
+import { isElsewhere } from "../routing/Elsewhere.ts"
+import type { RouteRequest } from "../routing/Filter.ts"
 import { route } from "../routing/Router.ts"
+import { historyWait } from "./SessionPolicy.ts"
 import type { SessionState } from "./SessionState.ts"
 import type { Place } from "./TurnTransitions.ts"
 
 export type Found = ({ readonly _tag: "Found" } & Place) | { readonly _tag: "None"; readonly reason: string }
 
-/** A deregistered instance is in no list any more. */
-const isGone = (status: InstanceStatus | undefined): boolean =>
-  status === undefined || status.phase === "destroyed" || status.phase === "failed"
+/** Why an instance is lost; undefined while it is not (routing/LostInstances.ts). */
+export type ReasonOf = (instanceId: InstanceId) => string | undefined
 
-const isReady = (status: InstanceStatus): boolean =>
-  (status.phase === "warm" || status.phase === "claimed") && status.health !== "unhealthy" &&
-  status.health !== "unknown" &&
-  status.breaker !== "open"
+const isReady = ({ breaker, health, phase }: InstanceStatus): boolean =>
+  (phase === "warm" || phase === "claimed") && (health === "healthy" || health === "degraded") && breaker !== "open"
 
-export const findPlace = (state: SessionState, fleet: ReadonlyArray<InstanceStatus>, now: number): Found => {
-  const { assignment, created, sessionId, tenantId } = state
-  if (assignment?.settled === true) {
-    const status = fleet.find(({ instanceId }) => instanceId === assignment.instanceId)
-    if (!isGone(status)) return stay(status!)
-  }
+/** Why the session leaves the instance that has its history; undefined: it stays. */
+const leaves = (
+  { assignment, head, move }: SessionState,
+  status: InstanceStatus | undefined,
+  now: number,
+  reasonOf: ReasonOf
+): string | undefined => {
+  const { instanceId } = assignment!
+  if (move !== undefined) return `it was asked to leave ${instanceId}`
+  if (status === undefined) return `${instanceId} is not registered any more`
+  if (status.phase === "destroyed" || status.phase === "failed") return `${instanceId} is ${status.phase}`
+  const lost = reasonOf(instanceId)
+  if (lost !== undefined) return `${instanceId} is lost: ${lost}`
+  const isAway = status.phase === "stopped" || status.phase === "draining"
+  return isAway && now - (head?.waitsSince ?? now) >= historyWait ? `${instanceId} is ${status.phase}` : undefined
+}
+
+const requestOf = ({ created, move, sessionId, tenantId }: SessionState): RouteRequest => ({
+  tenantId,
+  key: sessionId,
+  hints: move?.to === undefined ? (created?.hints ?? {}) : { ...created?.hints, instanceId: move.to },
+  sessionId,
+  opensSession: true
+})
+
+const choose = (state: SessionState, fleet: ReadonlyArray<InstanceStatus>, now: number): Found => {
   const decision = route(
-    { tenantId, key: sessionId, hints: created?.hints ?? {}, sessionId, opensSession: true },
+    requestOf(state),
     fleet.map((status) => Candidate.make(status)),
     now
   )
@@ -36,9 +57,37 @@ export const findPlace = (state: SessionState, fleet: ReadonlyArray<InstanceStat
     : { _tag: "None", reason: decision.reason }
 }
 
+const nothingLost: ReasonOf = () => undefined
+
+export const findPlace = (
+  state: SessionState,
+  fleet: ReadonlyArray<InstanceStatus>,
+  now: number,
+  reasonOf: ReasonOf = nothingLost
+): Found => {
+  const { assignment } = state
+  if (assignment === undefined || (!assignment.settled && state.move === undefined)) return choose(state, fleet, now)
+  const { instanceId } = assignment
+  const status = fleet.find((known) => known.instanceId === instanceId)
+  const why = leaves(state, status, now, reasonOf)
+  if (why === undefined) return stay(status!)
+  const found = choose(
+    state,
+    fleet.filter((known) => known.instanceId !== instanceId),
+    now
+  )
+  return found._tag === "Found"
+    ? { ...found, because: `${found.because}; ${why}, and its gateway keeps the history so far` }
+    : { _tag: "None", reason: `waits for another instance, since ${why} (${found.reason})` }
+}
+
 const stay = (status: InstanceStatus): Found => {
   const { breaker, health, instanceId, phase, placement, reason } = status
   if (isReady(status)) return { _tag: "Found", instanceId, placement, because: `${instanceId} has the session's history` }
   const why = health === "unknown" && reason !== undefined ? reason : `${phase}, ${health}, breaker ${breaker}`
   return { _tag: "None", reason: `waits for ${instanceId}, which has its history (${why})` }
 }
+
+/** Whether another instance than the lost one it has may take the session, by now or later. */
+export const mayMove = (state: SessionState, fleet: ReadonlyArray<InstanceStatus>, now: number): boolean =>
+  isElsewhere(requestOf(state), fleet, now)

@@ -9,21 +9,44 @@ import { attemptEnded, attemptRefused } from "./AttemptReports.ts"
 import { evolve } from "./SessionEvolve.ts"
 import { initial, runKeyOf, SessionState } from "./SessionState.ts"
 import { viewOf } from "./SessionStatusView.ts"
+import { move } from "./Move.ts"
 import { onTimer, timers } from "./SessionTimers.ts"
 import * as Turns from "./TurnCommands.ts"
-import { about, assign, draft, type Place, start } from "./TurnTransitions.ts"
+import { about, assign, draft, onLost, type Place, start } from "./TurnTransitions.ts"
 
 /** `placement` names the search that reports: an older one's word is not taken. */
 export type SessionSignal =
   | { readonly _tag: "Placed"; readonly placement: string; readonly place: Place }
   | { readonly _tag: "Unplaced"; readonly placement: string; readonly reason: string }
+  /** The instance that has the turn under way is lost, and another may take it. */
+  | { readonly _tag: "Lost"; readonly runKey: string; readonly reason: string }
 
 export interface SessionActivity {
   readonly key: string
+  readonly kind: "place" | "watch"
 }
 
 const placementOf = ({ head }: SessionState): string | undefined =>
   head?.step === "placing" ? `place:${runKeyOf(head)}:${head.tries}` : undefined
+
+const activityOf = (state: SessionState): SessionActivity | undefined => {
+  const { head } = state
+  if (head?.step === "sent") return { key: `watch:${runKeyOf(head)}`, kind: "watch" }
+  const placement = placementOf(state)
+  return placement === undefined ? undefined : { key: placement, kind: "place" }
+}
+
+const decideLost = (
+  state: SessionState,
+  { reason, runKey }: Extract<SessionSignal, { readonly _tag: "Lost" }>,
+  now: number
+): Actor.Decision<SessionEvent, void, never> => {
+  const { head } = state
+  if (head?.step !== "sent" || runKeyOf(head) !== runKey) return Actor.note([])
+  const change = draft(state)
+  onLost(change, head, reason, now)
+  return change.accept(undefined)
+}
 
 const decideSignal = (
   state: SessionState,
@@ -31,6 +54,7 @@ const decideSignal = (
   { now }: Actor.DecideContext
 ): Actor.Decision<SessionEvent, void, never> => {
   const { head } = state
+  if (signal._tag === "Lost") return decideLost(state, signal, now)
   if (head === undefined || signal.placement !== placementOf(state)) return Actor.note([])
   const change = draft(state)
   const { turnId } = head.turn
@@ -57,6 +81,7 @@ export const SessionActor = Actor.define<SessionState, SessionEvent, SessionSign
     SessionSteer: Turns.steer,
     SessionAbort: Turns.abort,
     SessionTerminate: Turns.terminate,
+    SessionMove: move,
     SessionGet: Turns.get,
     AttemptEnded: attemptEnded,
     AttemptRefused: attemptRefused
@@ -65,8 +90,8 @@ export const SessionActor = Actor.define<SessionState, SessionEvent, SessionSign
   timers,
   onTimer,
   activities: (state) => {
-    const key = placementOf(state)
-    return key === undefined ? [] : [{ key }]
+    const activity = activityOf(state)
+    return activity === undefined ? [] : [activity]
   },
   view: viewOf
 })

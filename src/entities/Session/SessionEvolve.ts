@@ -75,6 +75,26 @@ const afterEnd = (assignment: Assignment, { error, phase }: Ending): Assignment 
   return ran ? { ...assignment, settled: true, answers: true } : assignment
 }
 
+/** A session that was created for one instance alone is for the new one from now on, or for any. */
+const moving = (state: SessionState, { at, to }: Of<"session.move_asked">): SessionState => {
+  const { created } = state
+  const { instanceId, ...hints } = created?.hints ?? {}
+  return {
+    ...state,
+    move: to === undefined ? {} : { to },
+    lastActivityAt: at,
+    ...(created === undefined || instanceId === undefined
+      ? {}
+      : { created: { ...created, hints: to === undefined ? hints : { ...hints, instanceId: to } } })
+  }
+}
+
+/** After the loss of its instance the session looks for a place before it sends anything. */
+const doubted = (state: SessionState, { reroutes }: Of<"session.internal_put_off">): SessionState =>
+  reroutes === undefined || state.assignment === undefined
+    ? state
+    : { ...state, assignment: { ...state.assignment, answers: false } }
+
 /** Ends a turn, wherever it stands. */
 const ended = (state: SessionState, turnId: string, at: number, ending: Ending): SessionState => {
   const isHead = state.head?.turn.turnId === turnId
@@ -124,7 +144,7 @@ export const evolve = (state: SessionState, event: SessionEvent): SessionState =
     case "session.internal_waiting":
       return onHead(state, event.turnId, (head) => ({ ...head, reason: event.reason }))
     case "session.internal_put_off":
-      return onHead(state, event.turnId, (head) => {
+      return onHead(doubted(state, event), event.turnId, (head) => {
         const waitsSince = event.attempt === head.attempt ? head.waitsSince : event.retryAt
         return {
           ...head,
@@ -133,14 +153,18 @@ export const evolve = (state: SessionState, event: SessionEvent): SessionState =
           tries: head.tries + 1,
           reason: event.reason,
           retryAt: event.retryAt,
+          ...(event.reroutes === undefined ? {} : { reroutes: event.reroutes }),
           waitsSince,
           deadlineAt: waitsSince + head.turn.timeoutMillis
         }
       })
     case "session.assigned": {
       const { instanceId, placement } = event
-      return { ...state, assignment: { instanceId, placement, settled: false, answers: true } }
+      const { move: _, ...rest } = state
+      return { ...rest, assignment: { instanceId, placement, settled: false, answers: true } }
     }
+    case "session.move_asked":
+      return moving(state, event)
     case "session.turn_started":
       return started(state, event)
     case "session.steered": {

@@ -1,11 +1,14 @@
 /** The Session actor on a runner: needs the fleet, to find its turns a place. */
-import { Clock, Effect, Stream } from "effect"
+import { Clock, Effect, Layer, Stream } from "effect"
 import * as ActorShell from "../../actor/ActorShell.ts"
 import * as DomainMetrics from "../../observability/DomainMetrics.ts"
 import { Fleet } from "../Fleet.ts"
+import type { InstanceId } from "../../schema/Ids.ts"
+import { LostInstances } from "../routing/LostInstances.ts"
 import { findPlace } from "./Placement.ts"
 import { type SessionActivity, SessionActor, type SessionSignal } from "./SessionActor.ts"
 import type { SessionState } from "./SessionState.ts"
+import { watchTurn } from "./WatchTurn.ts"
 
 type SessionSelf = ActorShell.Self<SessionState, SessionSignal>
 
@@ -16,17 +19,23 @@ const tell = (self: SessionSelf, signal: SessionSignal): Effect.Effect<void> =>
   Effect.catch(self.tell(signal), () => Effect.never)
 
 /** Looks until there is a place; the turn's own deadline ends the search. */
-const findAPlace = Effect.fnUntraced(function* ({ key: placement }: SessionActivity, self: SessionSelf) {
+const findAPlace = Effect.fnUntraced(function* (placement: string, self: SessionSelf, lost: LostInstances) {
   const fleet = yield* Fleet
+  const reasonOf = (instanceId: InstanceId) => lost.reasonOf(instanceId)
   while (true) {
-    const found = findPlace(yield* self.state, yield* fleet.snapshot, yield* Clock.currentTimeMillis)
+    const found = findPlace(yield* self.state, yield* fleet.snapshot, yield* Clock.currentTimeMillis, reasonOf)
     if (found._tag === "Found") return yield* tell(self, { _tag: "Placed", placement, place: found })
     yield* tell(self, { _tag: "Unplaced", placement, reason: found.reason })
     yield* Effect.raceFirst(Stream.runDrain(Stream.take(fleet.changes, 1)), Effect.sleep(lookEvery))
   }
 })
 
-export const layer = ActorShell.layer(SessionActor, {
-  perform: findAPlace,
-  onCommitted: DomainMetrics.committed
-})
+export const layer = Layer.unwrap(
+  Effect.map(LostInstances.make, (lost) =>
+    ActorShell.layer(SessionActor, {
+      perform: ({ key, kind }: SessionActivity, self) =>
+        kind === "place" ? findAPlace(key, self, lost) : watchTurn(self, lost),
+      onCommitted: DomainMetrics.committed
+    })
+  )
+)

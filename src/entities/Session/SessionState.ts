@@ -27,6 +27,8 @@ export const Head = Schema.Struct({
   turn: WaitingTurn,
   step: HeadStep,
   attempt: Schema.Int,
+  /** How often its instance was lost; these attempts do not count. */
+  reroutes: Schema.optionalKey(Schema.Int),
   /** How often it was refused or put off: names the placement under way. */
   tries: Schema.Int,
   /** When this attempt could first be placed. */
@@ -65,6 +67,8 @@ export const SessionState = Schema.Struct({
   ),
   phase: SessionPhase,
   assignment: Schema.optionalKey(Assignment),
+  /** It was asked to leave its instance, to another or to any; until it has. */
+  move: Schema.optionalKey(Schema.Struct({ to: Schema.optionalKey(InstanceId) })),
   queue: Schema.Array(WaitingTurn),
   head: Schema.optionalKey(Head),
   steered: Schema.Array(Steered),

@@ -21,10 +21,10 @@ import {
 
 type Of<A, E = never> = Decision<SessionEvent, A, E>
 
-const unknownSession = ({ sessionId }: SessionState) =>
+export const unknownSession = ({ sessionId }: SessionState) =>
   refuse(new NotFound({ kind: "session", id: sessionId, message: `there is no session ${sessionId}; create it first` }))
 
-const over = ({ phase, sessionId }: SessionState) =>
+export const over = ({ phase, sessionId }: SessionState) =>
   refuse(new Conflict({ message: `session ${sessionId} is ${phase} and takes no more turns`, state: phase }))
 
 export const create = (

@@ -14,7 +14,7 @@ import type { TaskError } from "../../schema/Task.ts"
 import { Draft } from "../../actor/Draft.ts"
 import { Instance } from "../Instance.ts"
 import { evolve } from "./SessionEvolve.ts"
-import { abortLimit, attempts, refusedWait, retryWait, textKept } from "./SessionPolicy.ts"
+import { abortLimit, attempts, refusedWait, reroutesMost, retryWait, textKept } from "./SessionPolicy.ts"
 import { type Head, runKeyOf, type SessionState, steerKeyOf, type WaitingTurn } from "./SessionState.ts"
 
 export type SessionDraft = Draft<SessionState, SessionEvent>
@@ -46,12 +46,13 @@ export const enqueue = (draft: SessionDraft, turn: WaitingTurn, position: QueueP
 
 /** Begins the next turn when none is under way; closes a closing session when nothing is left. */
 export const advance = (draft: SessionDraft, now: number): void => {
-  const { assignment, head, phase, queue } = draft.state
+  const { assignment, head, move, phase, queue } = draft.state
   if (head !== undefined) return
   if (phase === "closing") return draft.emit({ _tag: "session.closed", ...about(draft.state), at: now })
   const next = queue[0]
   if (next === undefined) return
-  if (assignment?.settled === true && assignment.answers) return start(draft, next.turnId, 1, now)
+  const isHome = assignment?.settled === true && assignment.answers && move === undefined
+  if (isHome) return start(draft, next.turnId, 1, now)
   place(draft, next.turnId, now)
 }
 
@@ -67,14 +68,15 @@ export interface Place {
 
 export const assign = (draft: SessionDraft, { because, instanceId, placement }: Place): void => {
   const before = draft.state.assignment
-  if (before?.instanceId === instanceId && before.placement === placement) return
+  const isSame = before?.instanceId === instanceId && before.placement === placement
+  if (isSame && draft.state.move === undefined) return
   draft.emit({
     _tag: "session.assigned",
     ...about(draft.state),
     instanceId,
     placement,
     because,
-    ...(before === undefined ? {} : { movedFrom: before.instanceId })
+    ...(before === undefined || isSame ? {} : { movedFrom: before.instanceId })
   })
 }
 
@@ -160,7 +162,7 @@ export const onEnded = (draft: SessionDraft, head: Head, outcome: AttemptOutcome
         abortTurn(draft, turnId, now)
         return advance(draft, now)
       }
-      if (!maySucceedLater(outcome.error) || head.attempt >= attempts || draft.state.phase === "closing") {
+      if (!maySucceedLater(outcome.error) || head.attempt - (head.reroutes ?? 0) >= attempts || draft.state.phase === "closing") {
         return failTurn(draft, turnId, outcome.error, now)
       }
       const attempt = head.attempt + 1
@@ -169,13 +171,21 @@ export const onEnded = (draft: SessionDraft, head: Head, outcome: AttemptOutcome
   }
 }
 
-const putOff = (draft: SessionDraft, head: Head, attempt: number, reason: string, retryAt: number): void =>
+const putOff = (
+  draft: SessionDraft,
+  head: Head,
+  attempt: number,
+  reason: string,
+  retryAt: number,
+  reroutes?: number
+): void =>
   draft.emit({
     _tag: "session.internal_put_off",
     ...ofTurn(draft.state, head.turn.turnId),
     attempt,
     reason,
-    retryAt
+    retryAt,
+    ...(reroutes === undefined ? {} : { reroutes })
   })
 
 export const onRefused = (
@@ -190,6 +200,21 @@ export const onRefused = (
     return advance(draft, now)
   }
   putOff(draft, head, head.attempt, reason, now + refusedWait(runKeyOf(head), head.tries, retryAfterMillis))
+}
+
+/**
+ * The instance of the turn under way is lost: the turn is tried elsewhere under its next attempt number, so that what the lost attempt may still say is not
+ * taken. Messages on their way into it become turns of their own.
+ */
+export const onLost = (draft: SessionDraft, head: Head, reason: string, now: number): void => {
+  askAbort(draft, head)
+  const { turnId } = head.turn
+  const reroutes = (head.reroutes ?? 0) + 1
+  const message = `given up on ${draft.state.assignment!.instanceId}: ${reason}`
+  for (const { turn } of draft.state.steered) enqueue(draft, turn, "ordered")
+  if (reroutes > reroutesMost) return failTurn(draft, turnId, { code: "AttemptLost", message, retryable: false }, now)
+  putOff(draft, head, head.attempt + 1, message, now, reroutes)
+  place(draft, turnId, now)
 }
 
 /** Puts a message into the running turn; the instance says whether it got there. */

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
-import { AbortSession, CreateSession, SendTurn, SteerSession, TurnId, WaitMillis } from "../../rpc/Requests.ts"
+import { AbortSession, CreateSession, MoveSession, SendTurn, SteerSession, TurnId, WaitMillis } from "../../rpc/Requests.ts"
 import { SessionId } from "../../schema/Ids.ts"
 import { pageOf } from "../../schema/Page.ts"
 import { SessionStatus, TurnStatus } from "../../schema/Session.ts"
@@ -80,13 +80,25 @@ const abort = HttpApiEndpoint.post("abort", "/sessions/:sessionId/abort", {
   success: Session.pipe(HttpApiSchema.status(202))
 }).annotateMerge(endpoint("session:write", "Abort turns", "The running turn; with `queued` those that wait, too."))
 
+const move = HttpApiEndpoint.post("move", "/sessions/:sessionId/move", {
+  ...change,
+  payload: MoveSession,
+  success: Session.pipe(HttpApiSchema.status(202))
+}).annotateMerge(
+  endpoint(
+    "session:write",
+    "Move a session",
+    "The next turn that starts goes to that instance, or to any other; one that runs ends where it is. What was said so far stays at the old gateway."
+  )
+)
+
 const terminate = HttpApiEndpoint.delete("terminate", "/sessions/:sessionId", {
   ...change,
   success: Session.pipe(HttpApiSchema.status(202))
 }).annotateMerge(endpoint("session:write", "Terminate a session", "Aborts its turns, then closes it for good."))
 
 export class SessionsApi extends HttpApiGroup.make("sessions")
-  .add(create, list, get, send, turn, waitTurn, steer, abort, terminate)
+  .add(create, list, get, send, turn, waitTurn, steer, abort, move, terminate)
   .middleware(Authorise)
   .middleware(Authenticate)
   .annotateMerge(OpenApi.annotations({ title: "Sessions", description: "Conversations, and their turns." })) {}

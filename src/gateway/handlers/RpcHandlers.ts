@@ -140,6 +140,8 @@ export const RpcHandlers = ClientRpcs.toLayer(
         Effect.flatMap(changing("SteerSession", payload, incoming), (call) => sessions.steer(call, payload, payload)),
       AbortSession: (payload, incoming) =>
         Effect.flatMap(changing("AbortSession", payload, incoming), (call) => sessions.abort(call, payload, payload)),
+      MoveSession: (payload, incoming) =>
+        Effect.flatMap(changing("MoveSession", payload, incoming), (call) => sessions.move(call, payload, payload)),
       TerminateSession: (payload, incoming) =>
         Effect.flatMap(changing("TerminateSession", payload, incoming), (call) => sessions.terminate(call, payload)),
 

@@ -39,6 +39,12 @@ export const SessionHandlers = HttpApiBuilder.group(
             sessions.abort(call, { ...request.params, ...request.query }, request.payload)
           )
         ),
+      move: (request) =>
+        answer(
+          Effect.flatMap(changing(request), (call) =>
+            sessions.move(call, { ...request.params, ...request.query }, request.payload)
+          )
+        ),
       terminate: (request) =>
         answer(
           Effect.flatMap(changing(request), (call) => sessions.terminate(call, { ...request.params, ...request.query }))

@@ -8,6 +8,7 @@ import * as ActorClient from "../../actor/ActorClient.ts"
 import { Instance } from "../../entities/Instance.ts"
 import { InstanceOps, type InstanceOpsError } from "../../entities/InstanceOps.ts"
 import { type Page, ViewReads } from "../../entities/Reads.ts"
+import { Tombstones } from "../../entities/Tombstones.ts"
 import type {
   InstanceHealthReport,
   InstanceLoadReport,
@@ -35,6 +36,10 @@ export const defaultDrainMillis = 600_000
 /** A read that its runner does not answer in this time shows what is known instead. */
 const readMillis = 2_000
 
+/** After so long the runner of an instance that is deregistered by force is taken to be gone, if its heartbeats say so, too. */
+const forceMillis = 5_000
+const retired = "its runner is gone, so it was removed without it; should its machine come back, its gateway is stopped there"
+
 type Refused = NotFound | Conflict | IdempotencyConflict | ActorUnavailable
 
 const unknownInstance = (instanceId: InstanceId) =>
@@ -47,6 +52,7 @@ const make = Effect.gen(function* () {
   const actorOf = yield* ActorClient.make(Instance)
   const views = yield* ViewReads
   const ops = yield* InstanceOps
+  const tombstones = yield* Tombstones
 
   const seen = Effect.fnUntraced(function* (call: Call, instanceId: InstanceId) {
     const tenantId = yield* reading(call, undefined)
@@ -90,7 +96,47 @@ const make = Effect.gen(function* () {
         state: known.phase
       })
     }
-    return yield* actorOf(instanceEntityId(spec.placement, spec.instanceId)).Register({ spec }, optionsOf(call))
+    const entityId = instanceEntityId(spec.placement, spec.instanceId)
+    if (known === undefined && (yield* tombstones.has(entityId))) yield* bury(entityId)
+    return yield* actorOf(entityId).Register({ spec }, optionsOf(call))
+  })
+
+  /** The machine of one that was deregistered without its runner has come back: what is left there goes first. */
+  const bury = Effect.fnUntraced(function* (entityId: string) {
+    const left = yield* actorOf(entityId)
+      .Deregister({ force: true }, { timeoutMillis: forceMillis })
+      .pipe(
+        Effect.map(({ phase }) => phase),
+        Effect.catchTags({ NotFound: () => Effect.succeed("destroyed" as const), IdempotencyConflict: Effect.die })
+      )
+    if (left !== "destroyed") {
+      return yield* new Conflict({
+        message: "an instance of this id is being removed from its machine, which has come back; try again in a moment",
+        state: left
+      })
+    }
+    yield* tombstones.remove(entityId)
+  })
+
+  /** Where its runner is gone, without it: a tombstone tells readers at once, and the actor when a runner has it again. */
+  const deregister = Effect.fnUntraced(function* (call: Call, instanceId: InstanceId, force: boolean) {
+    const known = force ? yield* views.instance(instanceId) : undefined
+    if (known === undefined) {
+      return yield* command(call, instanceId, (actor) => actor.Deregister({ force }, optionsOf(call)))
+    }
+    const entityId = instanceEntityId(known.placement, instanceId)
+    return yield* actorOf(entityId)
+      .Deregister({ force }, { ...optionsOf(call), timeoutMillis: forceMillis })
+      .pipe(
+        Effect.catchTag("ActorUnavailable", (silent) =>
+          Effect.gen(function* () {
+            const now = yield* views.instance(instanceId)
+            if (now !== undefined && now.health !== "unknown") return yield* silent
+            yield* tombstones.put(entityId)
+            return { ...known, phase: "destroyed" as const, health: "unknown" as const, reason: retired }
+          })
+        )
+      )
   })
 
   const health = Effect.fn("Instances.health")(function* (call: Call, instanceId: InstanceId) {
@@ -140,9 +186,7 @@ const make = Effect.gen(function* () {
     drain: Effect.fn("Instances.drain")((call: Call, instanceId: InstanceId, deadlineMillis = defaultDrainMillis) =>
       command(call, instanceId, (actor) => actor.Drain({ deadlineMillis }, optionsOf(call)))
     ),
-    deregister: Effect.fn("Instances.deregister")((call: Call, instanceId: InstanceId, force: boolean) =>
-      command(call, instanceId, (actor) => actor.Deregister({ force }, optionsOf(call)))
-    ),
+    deregister: Effect.fn("Instances.deregister")(deregister),
     logs: Effect.fn("Instances.logs")(function* (call: Call, instanceId: InstanceId, limit: number) {
       const { placement } = yield* seen(call, instanceId)
       return yield* ops.logs(instanceId, placement, limit)

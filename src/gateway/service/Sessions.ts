@@ -4,16 +4,17 @@ import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../actor/ActorClient.ts"
 import { type Page, ViewReads } from "../../entities/Reads.ts"
 import { Session } from "../../entities/Session.ts"
-import type { AbortSession, CreateSession, SendTurn, SteerSession } from "../../rpc/Requests.ts"
-import type {
-  ActorUnavailable,
+import type { AbortSession, CreateSession, MoveSession, SendTurn, SteerSession } from "../../rpc/Requests.ts"
+import {
+  type ActorUnavailable,
   Conflict,
-  IdempotencyConflict,
-  InvalidInput,
+  type IdempotencyConflict,
+  type InvalidInput,
   NotFound,
-  Overloaded
+  type Overloaded
 } from "../../schema/Errors.ts"
 import { SessionId, sessionEntityId, type TenantId } from "../../schema/Ids.ts"
+import type { InstanceStatus } from "../../schema/Instance.ts"
 import { pageSize } from "../../schema/Page.ts"
 import type { SessionStatus, TurnPhase, TurnStatus } from "../../schema/Session.ts"
 import { turnKey } from "../events/Broadcast.ts"
@@ -37,6 +38,15 @@ export interface TurnAddress extends SessionAddress {
 }
 
 const overPhases: ReadonlySet<TurnPhase> = new Set(["completed", "failed", "aborted"])
+
+/** Instances that are looked at for another one to move to. */
+const othersLookedAt = 1_000
+
+const isOpenTo = ({ tenancy }: InstanceStatus, tenantId: TenantId): boolean =>
+  tenancy._tag === "shared" || tenancy.tenantId === tenantId
+
+const takesWork = ({ health, phase }: InstanceStatus): boolean =>
+  (phase === "warm" || phase === "claimed") && (health === "healthy" || health === "degraded")
 
 const make = Effect.gen(function* () {
   const actorOf = yield* ActorClient.make(Session)
@@ -88,8 +98,33 @@ const make = Effect.gen(function* () {
     )
   })
 
+  const move = Effect.fn("Sessions.move")(function* (call: Call, address: SessionAddress, { instanceId }: MoveSession) {
+    const { actor, tenantId } = yield* at(call, address)
+    const present = yield* asRead(actor.SessionGet())
+    if (instanceId === undefined) {
+      const { items } = yield* views.instances({ limit: othersLookedAt })
+      const isOther = (status: InstanceStatus) =>
+        status.instanceId !== present.instanceId && isOpenTo(status, tenantId) && takesWork(status)
+      if (!items.some(isOther)) {
+        return yield* new Conflict({ message: `no other instance takes work now that session ${address.sessionId} could move to` })
+      }
+      return yield* actor.SessionMove({}, optionsOf(call))
+    }
+    const target = yield* views.instance(instanceId)
+    if (target === undefined || !isOpenTo(target, tenantId)) {
+      return yield* new NotFound({ kind: "instance", id: instanceId, message: `there is no instance ${instanceId}` })
+    }
+    if (!takesWork(target)) {
+      const { health, phase, reason } = target
+      const why = reason === undefined ? "" : `: ${reason}`
+      return yield* new Conflict({ message: `instance ${instanceId} takes no work now (${phase}, ${health}${why})`, state: phase })
+    }
+    return yield* actor.SessionMove({ instanceId }, optionsOf(call))
+  })
+
   return Sessions.of({
     create,
+    move,
     send,
     steer,
     turn,
@@ -146,6 +181,12 @@ export class Sessions extends Context.Service<
       address: SessionAddress,
       request: AbortSession
     ) => Effect.Effect<SessionStatus, Refused>
+    /** Success: its next turn starts there; one that runs ends where it is. What was said so far stays at the old gateway. */
+    readonly move: (
+      call: Call,
+      address: SessionAddress,
+      request: MoveSession
+    ) => Effect.Effect<SessionStatus, Refused | Conflict>
     readonly terminate: (call: Call, address: SessionAddress) => Effect.Effect<SessionStatus, Refused>
   }
 >()("clawster/gateway/Sessions") {

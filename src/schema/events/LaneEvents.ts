@@ -18,6 +18,8 @@ export const WaitingTask = Schema.Struct({
   submittedAt: Schema.Finite,
   attempt: Schema.Int,
   maxAttempts: Schema.Int,
+  /** How often its instance was lost while it was held here. */
+  reroutes: Schema.optionalKey(Schema.Int),
   /** Only while it is `scheduled` or `retrying`. */
   notBefore: Schema.optionalKey(Schema.Finite)
 })
@@ -56,11 +58,15 @@ export const TaskRetrying = Schema.TaggedStruct("task.retrying", {
   notBefore: Schema.Finite,
   error: TaskError
 })
-/** The instance did not take it. The attempt does not count. */
+/**
+ * The attempt does not count: the instance did not take it, or, with `rerouted`, the instance is lost and it is tried elsewhere. Since a lost attempt may have
+ * begun, its number is not used again, and the budget is raised by one instead.
+ */
 export const TaskRequeued = Schema.TaggedStruct("task.requeued", {
   ...attempt,
   reason: Schema.String,
-  busyUntil: Schema.Finite
+  busyUntil: Schema.Finite,
+  rerouted: Schema.optionalKey(Schema.Struct({ maxAttempts: Schema.Int, times: Schema.Int }))
 })
 export const TaskCompleted = Schema.TaggedStruct("task.completed", { ...attempt, result: TaskResult })
 export const TaskFailed = Schema.TaggedStruct("task.failed", {

@@ -35,7 +35,9 @@ export const SessionEvent = Schema.Union([
     ...ofTurn,
     attempt: Schema.Int,
     reason: Schema.String,
-    retryAt: at
+    retryAt: at,
+    /** Its instance was lost so often; the attempt does not count. */
+    reroutes: Schema.optionalKey(Schema.Int)
   }),
   Schema.TaggedStruct("session.assigned", {
     ...about,
@@ -44,6 +46,13 @@ export const SessionEvent = Schema.Union([
     because: Schema.String,
     /** The instance it had, whose gateway keeps the history so far. */
     movedFrom: Schema.optionalKey(InstanceId)
+  }),
+  /** It leaves `from` with its next turn, for `to` or for any other. */
+  Schema.TaggedStruct("session.move_asked", {
+    ...about,
+    from: Schema.optionalKey(InstanceId),
+    to: Schema.optionalKey(InstanceId),
+    at
   }),
   Schema.TaggedStruct("session.turn_started", {
     ...ofTurn,

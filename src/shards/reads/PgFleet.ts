@@ -39,7 +39,7 @@ const make = Effect.gen(function*() {
   const changes = yield* PubSub.sliding<void>(1)
   const known = new Map<string, Known>()
   let doubts: ReadonlyMap<string, Doubt> = new Map()
-  let doubtedAt = -Infinity
+  let doubtedAt: number | undefined
   /** A status keeps its identity for as long as it is the same, since lanes remember what they made of it. */
   let shown = new Map<string, Known & { readonly status: InstanceStatus }>()
   let snapshot: ReadonlyArray<InstanceStatus> = []
@@ -63,7 +63,7 @@ const make = Effect.gen(function*() {
 
   const readLiveness = Effect.gen(function*() {
     const now = yield* Clock.currentTimeMillis
-    if (now - doubtedAt < livenessEveryMillis) return
+    if (doubtedAt !== undefined && now - doubtedAt < livenessEveryMillis) return
     const rows = yield* sql.unsafe<Doubt>(doubtful)
     doubts = new Map(rows.map((row) => [row.id, row]))
     doubtedAt = now
@@ -97,7 +97,11 @@ const make = Effect.gen(function*() {
     Effect.repeat(Schedule.spaced(refreshEvery)),
     Effect.forkScoped
   )
-  return Fleet.of({ snapshot: Effect.sync(() => snapshot), changes: Stream.fromPubSub(changes) })
+  return Fleet.of({
+    snapshot: Effect.sync(() => snapshot),
+    changes: Stream.fromPubSub(changes),
+    readAt: Effect.sync(() => doubtedAt)
+  })
 })
 
 export const layer = Layer.effect(Fleet, make)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { findPlace } from "../../../src/entities/Session/Placement.ts"
+import { findPlace, type ReasonOf } from "../../../src/entities/Session/Placement.ts"
+import { historyWait } from "../../../src/entities/Session/SessionPolicy.ts"
 import { initial, type SessionState } from "../../../src/entities/Session/SessionState.ts"
 import { InstanceId, Placement } from "../../../src/schema/Ids.ts"
 import type { InstanceStatus } from "../../../src/schema/Instance.ts"
@@ -42,8 +43,21 @@ const at = (instanceId: string | undefined): SessionState => ({
       })
 })
 
-const placeOf = (state: SessionState, fleet: ReadonlyArray<InstanceStatus>) => {
-  const found = findPlace(state, fleet, now)
+/** With a turn that has waited for so long. */
+const waiting = (state: SessionState, millis: number): SessionState => ({
+  ...state,
+  head: {
+    turn: { turnId: "t", message: "hello", timeoutMillis: 60_000, acceptedAt: 0 },
+    step: "placing",
+    attempt: 1,
+    tries: 0,
+    waitsSince: now - millis,
+    deadlineAt: now + 60_000
+  }
+})
+
+const placeOf = (state: SessionState, fleet: ReadonlyArray<InstanceStatus>, reasonOf?: ReasonOf) => {
+  const found = findPlace(state, fleet, now, reasonOf)
   return found._tag === "Found" ? found.instanceId : found.reason
 }
 
@@ -65,7 +79,35 @@ describe("Session placement", () => {
     assert.strictEqual(placeOf(at("a"), [status("a", { phase: "failed" }), status("b")]), "b")
     assert.strictEqual(placeOf(at("a"), [status("a", { phase: "destroyed" }), status("b")]), "b")
     assert.strictEqual(placeOf(at("a"), [status("b")]), "b")
-    assert.strictEqual(placeOf(at("a"), []), "no instance is registered")
+    assert.match(placeOf(at("a"), []), /waits for another instance, since a is not registered any more/)
+  })
+
+  it("moves when it is lost, and says where the history stays", () => {
+    const fleet = [status("a", { health: "unknown" }), status("b")]
+    const found = findPlace(at("a"), fleet, now, (id) => (id === "a" ? "its machine is gone" : undefined))
+    assert.deepInclude(found, { _tag: "Found", instanceId: InstanceId.make("b") })
+    assert.match((found as { because: string }).because, /a is lost: its machine is gone, and its gateway keeps the history/)
+  })
+
+  it("moves when it is stopped or drains, once the turn has waited for it for a while", () => {
+    for (const phase of ["stopped", "draining"] as const) {
+      const fleet = [status("a", { phase }), status("b")]
+      assert.match(placeOf(waiting(at("a"), historyWait - 1), fleet), /^waits for a/)
+      assert.strictEqual(placeOf(waiting(at("a"), historyWait), fleet), "b")
+    }
+  })
+
+  it("moves when it was asked to, to the instance named or to any other, and waits when there is none", () => {
+    const fleet = [status("a"), status("b"), status("c", { breaker: "half_open" })]
+    assert.include(["b", "c"], placeOf({ ...at("a"), move: {} }, fleet))
+    assert.strictEqual(placeOf({ ...at("a"), move: { to: InstanceId.make("c") } }, fleet), "c")
+    assert.match(placeOf({ ...at("a"), move: {} }, [status("a")]), /^waits for another instance, since it was asked to leave a/)
+  })
+
+  it("stays with the one instance that a session was created for", () => {
+    const pinned = { ...at("a"), created: { hints: { instanceId: InstanceId.make("a") }, at: 0 } }
+    const fleet = [status("a", { phase: "stopped" }), status("b")]
+    assert.match(placeOf(waiting(pinned, historyWait), fleet), /1 not the one asked for/)
   })
 
   it("does not begin on an instance that is unknown", () => {

@@ -1,0 +1,33 @@
+/** Looks after the turn under way: says so when its instance is lost and another may take it. At rest it waits for a change of what is lost. */
+import { Clock, Effect } from "effect"
+import type { Self } from "../../actor/ActorShell.ts"
+import { Fleet } from "../Fleet.ts"
+import type { LostInstances } from "../routing/LostInstances.ts"
+import { mayMove } from "./Placement.ts"
+import type { SessionSignal } from "./SessionActor.ts"
+import { runKeyOf, type SessionState } from "./SessionState.ts"
+
+/** Between two looks for another place while there is none. */
+const lookAgain = "1 second"
+
+export const watchTurn = Effect.fnUntraced(
+  function* (self: Self<SessionState, SessionSignal>, lost: LostInstances) {
+    const fleet = yield* Fleet
+    while (true) {
+      const { revision } = lost
+      const state = yield* self.state
+      const { assignment, head } = state
+      if (assignment === undefined || head?.step !== "sent") return
+      const reason = lost.reasonOf(assignment.instanceId)
+      if (reason === undefined) {
+        yield* lost.laterThan(revision)
+        continue
+      }
+      if (mayMove(state, yield* fleet.snapshot, yield* Clock.currentTimeMillis)) {
+        return yield* self.tell({ _tag: "Lost", runKey: runKeyOf(head), reason })
+      }
+      yield* Effect.timeoutOption(lost.laterThan(revision), lookAgain)
+    }
+  },
+  Effect.catch(() => Effect.void)
+)

@@ -1,0 +1,108 @@
+/**
+ * Which instances have been unknown, or gone from the fleet, for so long that what runs there is given up and tried elsewhere. One watch serves all actors of
+ * a runner.
+ *
+ * Time counts only while the fleet can be read without a pause: after an outage of the store, or of this runner, every heartbeat looks old for a moment, and
+ * nothing must be given up for that.
+ */
+import { Clock, Effect, Latch, Schedule, type Scope } from "effect"
+import type { InstanceId } from "../../schema/Ids.ts"
+import type { InstanceStatus } from "../../schema/Instance.ts"
+import { Fleet } from "../Fleet.ts"
+
+/**
+ * A machine that was killed is unknown after some two seconds, one that went silent after 7.5 to 10. With this on top, its work runs elsewhere within 30 s of
+ * its death; a runner that is only restarted has that long to come back and follow its runs to their ends.
+ */
+export const giveUpAfterMillis = 12_000
+const lookEvery = "500 millis"
+/** Between two readings of the fleet; after a longer pause time begins anew. */
+const pauseMillis = 3_000
+
+/** What is gone for good is forgotten, unless it is asked for again. */
+const forgetAfterMillis = 600_000
+
+const goneReason = "it is not registered any more"
+
+interface Missing {
+  /** When it was first seen so. */
+  readonly at: number
+  readonly reason: string
+}
+
+export class LostInstances {
+  #revision = 0
+  #readAt = -Infinity
+  /** What has been unknown or gone without a pause. */
+  #since: ReadonlyMap<InstanceId, Missing> = new Map()
+  #known: ReadonlySet<InstanceId> = new Set()
+  #lost: ReadonlyMap<InstanceId, string> = new Map()
+  /** Asked for, and perhaps gone before this runner first read the fleet. */
+  readonly #asked = new Set<InstanceId>()
+  readonly #changed = Latch.makeUnsafe(false)
+
+  /** Watches for as long as the scope is open. */
+  static readonly make: Effect.Effect<LostInstances, never, Fleet | Scope.Scope> = Effect.gen(function* () {
+    const lost = new LostInstances()
+    const fleet = yield* Fleet
+    const look = Effect.gen(function* () {
+      const readAt = yield* fleet.readAt ?? Clock.currentTimeMillis
+      if (readAt !== undefined) yield* lost.note(yield* fleet.snapshot, readAt)
+    })
+    yield* look.pipe(Effect.repeat(Schedule.spaced(lookEvery)), Effect.forkScoped)
+    return lost
+  })
+
+  /** Grows when an instance is lost, or found again. Read it before asking, so that no change falls between the two. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  /** Completes once there is a later revision, at once when there is. */
+  laterThan(revision: number): Effect.Effect<void> {
+    return Effect.suspend(() => (this.#revision > revision ? Effect.void : this.#changed.await))
+  }
+
+  /** Why it is lost; undefined while it is not. */
+  reasonOf(instanceId: InstanceId): string | undefined {
+    if (!this.#known.has(instanceId)) this.#asked.add(instanceId)
+    return this.#lost.get(instanceId)
+  }
+
+  /** What the fleet was when it was last read, at `readAt` (Unix milliseconds by this process's clock). */
+  note(snapshot: ReadonlyArray<InstanceStatus>, readAt: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (readAt <= this.#readAt) return Effect.void
+      const isPaused = readAt - this.#readAt > pauseMillis
+      this.#readAt = readAt
+      const missing = this.#missing(snapshot)
+      const since = new Map<InstanceId, Missing>()
+      for (const [id, reason] of missing) {
+        const at = isPaused ? readAt : (this.#since.get(id)?.at ?? readAt)
+        if (reason !== goneReason || readAt - at < forgetAfterMillis) since.set(id, { at, reason })
+      }
+      this.#since = since
+      const lost = new Map(
+        [...since].flatMap(([id, { at, reason }]) => (readAt - at >= giveUpAfterMillis ? [[id, reason] as const] : []))
+      )
+      const isSame = lost.size === this.#lost.size && [...lost.keys()].every((id) => this.#lost.has(id))
+      this.#lost = lost
+      if (isSame) return Effect.void
+      this.#revision++
+      return this.#changed.release
+    })
+  }
+
+  #missing(snapshot: ReadonlyArray<InstanceStatus>): ReadonlyMap<InstanceId, string> {
+    const known = new Set(snapshot.map(({ instanceId }) => instanceId))
+    const gone = [...this.#known, ...this.#since.keys(), ...this.#asked].filter((id) => !known.has(id))
+    this.#known = known
+    this.#asked.clear()
+    return new Map([
+      ...gone.map((id) => [id, goneReason] as const),
+      ...snapshot.flatMap(({ health, instanceId, reason }) =>
+        health === "unknown" ? [[instanceId, reason ?? "nothing is heard of it"] as const] : []
+      )
+    ])
+  }
+}
