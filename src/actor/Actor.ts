@@ -46,9 +46,20 @@ export interface Decision<Event, A, E> {
   readonly send: ReadonlyArray<Outgoing>
 }
 
-/** One write to a table that the store knows by name. `key` and `columns` are plain JSON values. */
+/** How the store keeps a column. `json` is any JSON value. */
+export type ColumnKind = "text" | "int" | "bigint" | "double precision" | "boolean" | "json"
+
+/** A table that actors write with their commits, declared once. The store has it as `clawster_<name>`, made by a migration. */
+export interface Table {
+  readonly name: string
+  /** The columns that name a row. */
+  readonly key: ReadonlyArray<string>
+  readonly columns: Readonly<Record<string, ColumnKind>>
+}
+
+/** One write to a table. `row` has the key, and of the columns those that are written; its values are plain JSON. */
 export interface RowWrite {
-  readonly table: string
+  readonly table: Table
   /** An insert of a row that is there does nothing. Writes of one commit to one row are applied in order. */
   readonly op: "insert" | "update"
   /** Of an insert whose row may be there already: a later write of the commit to that row counts all the same. Else it is new for certain. */
@@ -106,7 +117,7 @@ export interface ActorDefinition<
   readonly activities?: (state: State) => ReadonlyArray<Activity>
   readonly view?: (state: State, entityId: string) => View | undefined
   readonly rows?: (event: Event, before: State, after: State) => ReadonlyArray<RowWrite>
-  /** A snapshot is taken after this many journal entries, or eight times as many events. */
+  /** A snapshot is taken after this many journal entries, or eight times as many events, or when they have become large (Life.ts). */
   readonly snapshotEvery?: number
 }
 

@@ -3,21 +3,13 @@
  * comes again. So is one whose id fell out, if the request may have come before; the unique request ids there refuse one that comes twice without saying so.
  */
 import type { EncodedAnswer, RecordedAnswer } from "./Journal.ts"
+import { weightOf } from "./Weight.ts"
 
 export interface AnswersKept {
   /** Ids. */
   readonly number: number
   /** Bytes of answers, roughly. The last one is kept whatever its weight. */
   readonly weight: number
-}
-
-/** What a JSON value takes in memory, roughly. */
-const weightOf = (value: unknown): number => {
-  if (typeof value === "string") return 24 + value.length
-  if (typeof value !== "object" || value === null) return 8
-  let weight = 32
-  for (const part of Object.values(value)) weight += 8 + weightOf(part)
-  return weight
 }
 
 export class Answered {

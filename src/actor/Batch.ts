@@ -5,6 +5,10 @@
 import type { ActorDefinition, Answer, DecideContext, Decision, RowWrite } from "./Actor.ts"
 import type { ActorCodec } from "./Codec.ts"
 import type { EncodedAnswer, Entry, OutboxMessage } from "./Journal.ts"
+import { weightOf } from "./Weight.ts"
+
+/** Of what one command, signal or timer leaves behind (Weight.ts): well above what one request can bring, well below what one row can hold. */
+const entryWeight = 32 * 1024 * 1024
 
 export type Definition = ActorDefinition<string, any, any, any, any, any>
 
@@ -33,6 +37,8 @@ export class Batch {
   readonly entries: Array<Entry> = []
   readonly outbox: Array<OutboxMessage> = []
   readonly rows: Array<RowWrite> = []
+  /** Of the commit (Weight.ts). Rows say what the events say. */
+  weight = 0
   readonly #definition: Definition
   readonly #codec: ActorCodec<any, any>
   readonly #context: Omit<DecideContext, "requestId">
@@ -63,6 +69,11 @@ export class Batch {
     const outbox = this.#outgoing(decision, seq)
     const rows: Array<RowWrite> = []
     const state = this.#evolve(decision.events, rows)
+    const weight = weightOf(events) * (rows.length > 0 ? 2 : 1) + weightOf(recorded) + weightOf(outbox)
+    if (weight > entryWeight) {
+      throw new Error(`one command of ${this.#context.entityId} would write some ${weight} characters; ${entryWeight} is the most that the store takes at once`)
+    }
+    this.weight += weight
     this.seq = seq
     this.state = state
     this.rows.push(...rows)

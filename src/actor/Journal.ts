@@ -58,6 +58,8 @@ export interface Commit {
   /** Absent: as before. `doc` null removes it. */
   readonly view?: { readonly tenantId: string | null; readonly doc: unknown }
   readonly rows: ReadonlyArray<RowWrite>
+  /** Of all of it, roughly (Weight.ts). Absent: little. */
+  readonly weight?: number
 }
 
 export interface Snapshot {
@@ -70,12 +72,23 @@ export interface Loaded {
   readonly snapshot: Snapshot | undefined
   /** How far a snapshot of another version went; 0 when there is none. */
   readonly passedOver: number
-  /** After the snapshot, in order. */
+  /** After the snapshot, in order: all, or the first of them. */
   readonly entries: ReadonlyArray<Entry>
+  /** There are entries behind these: read on with `entriesAfter`. */
+  readonly moreEntries: boolean
+  /** All, or the first of them. */
   readonly outbox: ReadonlyArray<OutboxMessage>
+  /** There are messages behind these: read on with `outboxAfter`. */
+  readonly moreOutbox: boolean
   readonly wake: WakeRow | undefined
   /** Whether `entries` is all there ever was, so that an unknown request id is new for sure. */
   readonly complete: boolean
+}
+
+/** The next rows of an actor, in order, as many as one read takes. `more`: there are others behind them. */
+export interface Piece<A> {
+  readonly items: ReadonlyArray<A>
+  readonly more: boolean
 }
 
 /**
@@ -101,8 +114,18 @@ export interface RecordedAnswer {
 export class Journal extends Context.Service<Journal, {
   /** Success: durable. */
   readonly append: (commit: Commit) => Effect.Effect<void, CommitFailed>
-  /** A snapshot of another version is passed over: the entries must go back to the first. */
+  /**
+   * One read, however much the actor has: of a large one the first part (Load.ts reads on). A snapshot of another version is passed over: the entries must go
+   * back to the first.
+   */
   readonly load: (address: ActorAddress, stateVersion: number) => Effect.Effect<Loaded, StoreUnavailable>
+  /** Entries behind sequence `seq`. */
+  readonly entriesAfter: (address: ActorAddress, seq: number) => Effect.Effect<Piece<Entry>, StoreUnavailable>
+  /** Undelivered messages behind this one. */
+  readonly outboxAfter: (
+    address: ActorAddress,
+    last: { readonly seq: number; readonly ordinal: number }
+  ) => Effect.Effect<Piece<OutboxMessage>, StoreUnavailable>
   readonly findAnswers: (
     address: ActorAddress,
     requestIds: ReadonlyArray<string>

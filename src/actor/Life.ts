@@ -6,16 +6,26 @@ import { Batch } from "./Batch.ts"
 import { digestOf } from "./Digest.ts"
 import { type ActorAddress, type Commit, CommitFailed, type OutboxMessage, type StoreUnavailable, type WakeRow } from "./Journal.ts"
 import type { Mail, Mailbox } from "./Mailbox.ts"
-import { fold, type Memory } from "./Memory.ts"
+import { load } from "./Load.ts"
+import type { Memory } from "./Memory.ts"
 import type { ResidentOptions, ResidentSelf } from "./Resident.ts"
 import { forgotten, refuseAll, Round } from "./Round.ts"
 import { Undertakings } from "./Undertakings.ts"
+import { weightOf } from "./Weight.ts"
 
 const moving = "the actor is moving; send the same request again"
 const doubtful = "the outcome is not known yet; send the same request id again to learn it"
 
 /** Entries with more events than this on average bring the snapshot forward, so that loading stays as quick. */
 const eventsAnEntry = 8
+
+/** A commit takes no more mail once it weighs so much; the mail that is left is decided in the next. */
+const commitWeight = 4 * 1024 * 1024
+/**
+ * Entries that weigh so much bring the snapshot forward too, and so does twice the weight of the last snapshot when that is more: so a large state is not written
+ * for each of its changes, and loading reads at most about three times as much as the state is large.
+ */
+const unfoldedWeight = 4 * 1024 * 1024
 
 const asleep: WakeRow = { dueAt: null, resident: false }
 
@@ -50,12 +60,12 @@ export class Life {
   get load(): Effect.Effect<void, StoreUnavailable> {
     return Effect.gen({ self: this }, function*() {
       const { answersKept, codec, definition, journal } = this.#options
-      const { entityId, entityType } = this.#address
-      const stored = yield* journal.load(this.#address, definition.stateVersion)
-      this.#memory = fold(definition, codec, entityId, stored, answersKept)
-      this.#wake = stored.wake ?? asleep
-      yield* this.#undertake(stored.outbox, true)
-      yield* ActorMetrics.loaded(entityType)
+      const { memory, outbox, wake } = yield* load(journal, definition, codec, this.#address, answersKept)
+      this.#memory = memory
+      this.#wake = wake ?? asleep
+      yield* this.#undertake(outbox, true)
+      yield* this.#snapshot()
+      yield* ActorMetrics.loaded(this.#address.entityType)
       this.#isLoaded = true
     })
   }
@@ -115,7 +125,8 @@ export class Life {
     }
   }
 
-  #round(mails: ReadonlyArray<Mail>): Effect.Effect<void, CommitFailed | StoreUnavailable> {
+  /** Takes out of `mails` what does not fit into one commit, and puts it back into the box. */
+  #round(mails: Array<Mail>): Effect.Effect<void, CommitFailed | StoreUnavailable> {
     return Effect.gen({ self: this }, function*() {
       const { codec, definition, journal, ownership, quiet } = this.#options
       const address = this.#address
@@ -129,7 +140,9 @@ export class Life {
       const context = { entityId: address.entityId, now, epoch: this.#epoch }
       const batch = new Batch(definition, codec, context, this.#memory.state, this.#memory.seq)
       const round = new Round(definition, codec, this.#memory, batch, now, found, quiet)
-      for (const mail of mails) round.decide(mail)
+      let decided = 0
+      while (decided < mails.length && batch.weight < commitWeight) round.decide(mails[decided++]!)
+      if (decided < mails.length) this.#post.mailbox.putBack(mails.splice(decided))
       if (batch.entries.length === 0) return round.answer()
       const proposal = yield* this.#proposal(batch, now)
       if (proposal !== undefined) round.decide({ _tag: "Signal", signal: proposal.signal, resume: () => {} })
@@ -139,6 +152,7 @@ export class Life {
       this.#memory.state = batch.state
       this.#memory.seq = batch.seq
       for (const { events } of batch.entries) this.#memory.unfolded += events.length
+      this.#memory.unfoldedWeight += batch.weight
       for (const { answer, payloadHash, requestId } of round.fresh) {
         this.#memory.answered.add(requestId, payloadHash, answer)
       }
@@ -170,6 +184,7 @@ export class Life {
       entries: batch.entries,
       outbox: batch.outbox,
       rows: batch.rows,
+      weight: batch.weight,
       ...(changed && (definition.timers !== undefined || definition.activities !== undefined) ? { wake } : {}),
       ...(view === undefined ? {} : { view })
     }
@@ -212,10 +227,14 @@ export class Life {
     const { codec, definition, journal } = this.#options
     const memory = this.#memory
     const every = definition.snapshotEvery ?? 256
-    if (memory.seq - memory.snapshotSeq < every && memory.unfolded < every * eventsAnEntry) return Effect.void
-    memory.snapshotSeq = memory.seq
-    memory.unfolded = 0
+    const isDue = memory.seq - memory.snapshotSeq >= every || memory.unfolded >= every * eventsAnEntry
+    const isHeavy = memory.unfoldedWeight >= Math.max(unfoldedWeight, 2 * memory.snapshotWeight)
+    if (!isDue && !isHeavy) return Effect.void
     const snapshot = { seq: memory.seq, version: definition.stateVersion, state: codec.encodeState(memory.state as never) }
+    memory.snapshotSeq = memory.seq
+    memory.snapshotWeight = weightOf(snapshot.state)
+    memory.unfolded = 0
+    memory.unfoldedWeight = 0
     return Effect.asVoid(this.#undertaking.fork(Effect.ignore(journal.saveSnapshot(this.#address, this.#epoch, snapshot))))
   }
 }

@@ -53,6 +53,11 @@ export class Mailbox {
     wake?.()
   }
 
+  /** Mail that was taken and not decided: it comes first again. */
+  putBack(mails: ReadonlyArray<Mail>): void {
+    this.#mails = [...mails, ...this.#mails]
+  }
+
   /** Completes when there is mail. One waiter at a time. */
   get ready(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {

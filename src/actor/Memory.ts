@@ -2,41 +2,53 @@
 import type { Definition } from "./Batch.ts"
 import { Answered, type AnswersKept } from "./Answered.ts"
 import type { ActorCodec } from "./Codec.ts"
-import type { Loaded } from "./Journal.ts"
+import type { Entry, Loaded } from "./Journal.ts"
+import { weightOf } from "./Weight.ts"
 
 export interface Memory {
   state: unknown
   seq: number
   snapshotSeq: number
+  /** Of the last snapshot that was taken in this life; 0 when none was. */
+  snapshotWeight: number
   /** Events since the last snapshot: what loading has to fold. */
   unfolded: number
+  /** Of these events (Weight.ts): what loading has to read. */
+  unfoldedWeight: number
   readonly answered: Answered
 }
 
-const theLast: AnswersKept = { number: 1, weight: 0 }
+/** As of the snapshot. */
+export const begin = (
+  definition: Definition,
+  codec: ActorCodec<any, any>,
+  entityId: string,
+  { complete, snapshot }: Pick<Loaded, "complete" | "snapshot">,
+  answersKept: AnswersKept
+): Memory => ({
+  state: snapshot === undefined ? definition.initial(entityId) : codec.decodeState(snapshot.state),
+  seq: snapshot?.seq ?? 0,
+  snapshotSeq: snapshot?.seq ?? 0,
+  snapshotWeight: 0,
+  unfolded: 0,
+  unfoldedWeight: 0,
+  answered: new Answered(answersKept, complete)
+})
 
-/** Throws when the journal does not continue the snapshot. */
+/** Throws when the journal does not go on where the memory ends. */
 export const fold = (
   definition: Definition,
   codec: ActorCodec<any, any>,
   entityId: string,
-  loaded: Loaded,
-  answersKept: AnswersKept = theLast
-): Memory => {
-  const answered = new Answered(answersKept, loaded.complete)
-  const snapshotSeq = loaded.snapshot?.seq ?? 0
-  let state = loaded.snapshot === undefined ? definition.initial(entityId) : codec.decodeState(loaded.snapshot.state)
-  let seq = snapshotSeq
-  let unfolded = 0
-  for (const entry of loaded.entries) {
-    if (entry.seq !== seq + 1) throw new Error(`the journal of ${entityId} has no entry ${seq + 1}`)
-    for (const event of entry.events) state = definition.evolve(state, codec.decodeEvent(event))
-    if (entry.requestId !== null && entry.answer !== null) answered.note(entry.requestId)
-    seq = entry.seq
-    unfolded += entry.events.length
+  memory: Memory,
+  entries: ReadonlyArray<Entry>
+): void => {
+  for (const entry of entries) {
+    if (entry.seq !== memory.seq + 1) throw new Error(`the journal of ${entityId} has no entry ${memory.seq + 1}`)
+    for (const event of entry.events) memory.state = definition.evolve(memory.state, codec.decodeEvent(event))
+    if (entry.requestId !== null && entry.answer !== null) memory.answered.note(entry.requestId)
+    memory.seq = entry.seq
+    memory.unfolded += entry.events.length
+    memory.unfoldedWeight += weightOf(entry.events)
   }
-  if (seq < loaded.passedOver) {
-    throw new Error(`the journal of ${entityId} was pruned up to a snapshot of another version, at ${loaded.passedOver}`)
-  }
-  return { state, seq, snapshotSeq, unfolded, answered }
 }

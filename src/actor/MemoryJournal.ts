@@ -9,10 +9,13 @@ import {
   CommitFailed,
   type Entry,
   Journal,
+  type Loaded,
   type OutboxMessage,
+  type Piece,
   type Snapshot,
   type WakeRow
 } from "./Journal.ts"
+import { fitting, weightOf } from "./Weight.ts"
 
 export interface Stored {
   readonly address: ActorAddress
@@ -32,6 +35,7 @@ export class MemoryStore extends Context.Service<MemoryStore, {
   readonly actors: Map<string, Stored>
   /** Highest epoch granted for a shard. */
   readonly epochs: Map<string, number>
+  /** By the table's name and the row's key, its columns joined by `/`. */
   readonly tables: Map<string, Map<string, Record<string, unknown>>>
   readonly faults: { next: (commit: Commit) => CommitFault }
   commits: number
@@ -74,9 +78,9 @@ export const stored = (store: MemoryStore["Service"], address: ActorAddress): St
 
 const writeRows = (store: MemoryStore["Service"], commit: Commit): void => {
   for (const { op, row, table } of commit.rows) {
-    let rows = store.tables.get(table)
-    if (rows === undefined) store.tables.set(table, rows = new Map())
-    const key = `${row["tenant_id"]}/${row["task_id"]}`
+    let rows = store.tables.get(table.name)
+    if (rows === undefined) store.tables.set(table.name, rows = new Map())
+    const key = table.key.map((column) => String(row[column])).join("/")
     const before = rows.get(key)
     if (op === "insert" && before === undefined) rows.set(key, { ...row })
     if (op === "update" && before !== undefined) rows.set(key, { ...before, ...row })
@@ -133,6 +137,38 @@ export const answersOf = ({ entries }: Stored, requestIds: ReadonlyArray<string>
     requestId !== null && answer !== null && requestIds.includes(requestId) ? [{ requestId, payloadHash, answer }] : []
   )
 
+/** As much as one read takes. */
+const pieceOf = <A>(rows: ReadonlyArray<A>): Piece<A> => {
+  const count = fitting(rows, weightOf, { count: 1_024, weight: 262_144 })
+  return { items: rows.slice(0, count), more: count < rows.length }
+}
+
+export const entriesAfter = ({ entries }: Stored, seq: number): Piece<Entry> =>
+  pieceOf(entries.filter((entry) => entry.seq > seq))
+
+export const outboxAfter = ({ outbox }: Stored, last: { readonly seq: number; readonly ordinal: number }): Piece<OutboxMessage> =>
+  pieceOf(
+    [...outbox.values()]
+      .filter(({ ordinal, seq }) => seq > last.seq || (seq === last.seq && ordinal > last.ordinal))
+      .sort((left, right) => left.seq - right.seq || left.ordinal - right.ordinal)
+  )
+
+/** All but `complete`, which the snapshot says. */
+export const loadedOf = (actor: Stored, stateVersion: number): Omit<Loaded, "complete"> => {
+  const snapshot = actor.snapshot?.version === stateVersion ? actor.snapshot : undefined
+  const entries = entriesAfter(actor, snapshot?.seq ?? 0)
+  const outbox = outboxAfter(actor, { seq: 0, ordinal: -1 })
+  return {
+    snapshot,
+    passedOver: snapshot === undefined ? actor.snapshot?.seq ?? 0 : 0,
+    entries: entries.items,
+    moreEntries: entries.more,
+    outbox: outbox.items,
+    moreOutbox: outbox.more,
+    wake: actor.wake
+  }
+}
+
 /** Actors of these shards that are due by `until`, or have something under way. */
 export const wakesOf = (store: MemoryStore["Service"], shardIds: ReadonlySet<string>, until: number) =>
   [...store.actors.values()].flatMap(({ address, outbox, wake }) => {
@@ -154,18 +190,11 @@ const make = Effect.gen(function*() {
       }),
     load: (address, stateVersion) =>
       Effect.sync(() => {
-        const actor = stored(store, address)
-        const snapshot = actor.snapshot?.version === stateVersion ? actor.snapshot : undefined
-        const after = snapshot?.seq ?? 0
-        return {
-          snapshot,
-          passedOver: snapshot === undefined ? actor.snapshot?.seq ?? 0 : 0,
-          entries: actor.entries.filter((entry) => entry.seq > after),
-          outbox: [...actor.outbox.values()],
-          wake: actor.wake,
-          complete: snapshot === undefined
-        }
+        const loaded = loadedOf(stored(store, address), stateVersion)
+        return { ...loaded, complete: loaded.snapshot === undefined }
       }),
+    entriesAfter: (address, seq) => Effect.sync(() => entriesAfter(stored(store, address), seq)),
+    outboxAfter: (address, last) => Effect.sync(() => outboxAfter(stored(store, address), last)),
     findAnswers: (address, requestIds) =>
       Effect.sync(() => answersOf(stored(store, address), requestIds)),
     saveSnapshot: (address, epoch, snapshot) =>

@@ -6,6 +6,7 @@ import { Effect, Schedule } from "effect"
 import * as ActorMetrics from "../observability/ActorMetrics.ts"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { ActorAddress, Journal, OutboxMessage } from "./Journal.ts"
+import { fitting, weightOf } from "./Weight.ts"
 
 export type DeliverTo = (
   target: { readonly entityType: string; readonly entityId: string },
@@ -13,7 +14,8 @@ export type DeliverTo = (
   again: boolean
 ) => Effect.Effect<void, ActorUnavailable>
 
-const messagesADelivery = 256
+/** Well below what one message between runners can carry; a single message may be heavier. */
+const aDelivery = { count: 256, weight: 2 * 1024 * 1024 }
 
 /** Tries for ever, since an undelivered message is a promise: from 50 ms between tries up to 5 s. */
 const patience = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(Schedule.jittered)
@@ -73,7 +75,7 @@ export class OutboxPump {
     return Effect.gen({ self: this }, function*() {
       const queue = this.#queues!.get(key)!
       while (queue.messages.length > 0) {
-        const batch = queue.messages.slice(0, messagesADelivery)
+        const batch = queue.messages.slice(0, fitting(queue.messages, ({ payload }) => weightOf(payload), aDelivery))
         yield* Effect.suspend(() => this.#deliver(target, batch, queue.again)).pipe(
           Effect.tapError(() => Effect.sync(() => (queue.again = true))),
           Effect.retry(patience),

@@ -8,6 +8,3 @@ export const EdgeConfig = Context.Reference<{
   /** Whose things admins and operators change when they name no tenant. Absent: they must name one. */
   readonly defaultTenant?: TenantId | undefined
 }>("clawster/gateway/EdgeConfig", { defaultValue: () => ({ placements: [defaultPlacement] }) })
-
-/** Bodies beyond these are refused with 413, unread. */
-export const bodyLimits = { ordinary: 1_048_576, bulk: 8_388_608 } as const

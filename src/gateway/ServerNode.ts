@@ -3,7 +3,7 @@ import { NodeHttpServer } from "@effect/platform-node"
 import { Layer } from "effect"
 import { createServer } from "node:http"
 import * as Server from "./Server.ts"
-import { bodyLimits } from "./EdgeConfig.ts"
+import { requestBytes } from "../schema/Bounds.ts"
 
 /** Open sockets are told, requests under way may end in this time. */
 const shutdownWithin = "10 seconds"
@@ -16,7 +16,7 @@ export const layer = (options: { readonly host: string; readonly port: number })
         host: options.host,
         port: options.port,
         gracefulShutdownTimeout: shutdownWithin,
-        websocket: { maxPayload: bodyLimits.bulk, perMessageDeflate: false }
+        websocket: { maxPayload: requestBytes.bulk, perMessageDeflate: false }
       })
     )
   )

@@ -3,12 +3,13 @@
  * shards and epochs of the group that still hold; when one is missing, nothing was written. A group may name one shard under two epochs, when its runner
  * lost the shard and took it again.
  *
- * Rows travel as arrays (ArrayParameters.ts), so a flush is one round trip whatever its size. Its text depends only on which tables and task columns
+ * Rows travel as arrays (ArrayParameters.ts), so a flush is one round trip whatever its size. Its text depends only on which tables and columns
  * are written, so that a connection prepares few of them.
  */
-import type { RowWrite } from "../actor/Actor.ts"
+import { Array } from "effect"
+import type { RowWrite, Table } from "../actor/Actor.ts"
 import type { Commit, Entry, OutboxMessage } from "../actor/Journal.ts"
-import { ArrayParameters, type Columns, type Kind, names } from "./ArrayParameters.ts"
+import { ArrayParameters, type Columns, names } from "./ArrayParameters.ts"
 
 export interface Statement {
   readonly text: string
@@ -68,71 +69,80 @@ const viewColumns: Columns<Written<NonNullable<Commit["view"]>>> = [
   ["doc", "json", ({ row }) => row.doc]
 ]
 
-const taskKinds: ReadonlyArray<readonly [name: string, kind: Kind]> = [
-  ["tenant_id", "text"],
-  ["task_id", "text"],
-  ["lane", "text"],
-  ["phase", "text"],
-  ["priority", "text"],
-  ["rank", "double precision"],
-  ["attempt", "int"],
-  ["max_attempts", "int"],
-  ["not_before", "bigint"],
-  ["deadline_at", "bigint"],
-  ["submitted_at", "bigint"],
-  ["started_at", "bigint"],
-  ["ended_at", "bigint"],
-  ["instance_id", "text"],
-  ["spec", "json"],
-  ["result", "json"],
-  ["error", "json"],
-  ["because", "text"],
-  ["updated_at", "bigint"],
-  ["error_code", "text"],
-  ["session_id", "text"],
-  ["workspace_id", "text"]
-]
-const taskKeys = new Set(["tenant_id", "task_id"])
+type TableRow = Record<string, unknown>
 
-type TaskRow = Record<string, unknown>
-
-/**
- * A statement sees each row as it was before it, so a row that one commit writes twice would lose one of the writes. Writes of one commit to one row are therefore
- * merged, in order. An update of what the same commit may have inserted is written as an update as well, which is what counts where the row was there before. Those of
- * two commits are not merged: the insert of a task id that another lane has already does nothing, and that lane's update holds.
- */
-const mergeCommit = (rows: ReadonlyArray<RowWrite>) => {
-  const inserts = new Map<string, TaskRow>()
-  const updates = new Map<string, TaskRow>()
-  const doubtful = new Set<string>()
-  for (const { mayExist = false, op, row } of rows) {
-    const key = `${String(row["tenant_id"])}/${String(row["task_id"])}`
-    const inserted = inserts.get(key)
-    if (op === "insert") {
-      if (inserted === undefined) inserts.set(key, { ...row })
-      if (mayExist) doubtful.add(key)
-      continue
-    }
-    if (inserted !== undefined) Object.assign(inserted, row)
-    if (inserted === undefined || doubtful.has(key)) updates.set(key, { ...updates.get(key), ...row })
-  }
-  return { inserts: [...inserts.values()], updates: [...updates.values()] }
+const keyOf = ({ key }: Table, row: TableRow): string => {
+  let text = ""
+  for (const column of key) text += `${String(row[column])}/`
+  return text
 }
 
-export const mergeTaskRows = (commits: ReadonlyArray<ReadonlyArray<RowWrite>>) => {
-  const merged = commits.filter((rows) => rows.length > 0).map(mergeCommit)
-  const byColumns = new Map<string, Array<TaskRow>>()
-  for (const row of merged.flatMap(({ updates }) => updates)) {
+/** What is written to one table. */
+export class TableWrites {
+  readonly table: Table
+  readonly inserts: Array<TableRow> = []
+  /** By the columns that they write. */
+  readonly updates = new Map<string, Array<TableRow>>()
+
+  constructor(table: Table) {
+    this.table = table
+  }
+
+  /**
+   * A statement sees each row as it was before it, so a row that one commit writes twice would lose one of the writes. Writes of one commit to one row are therefore
+   * merged, in order. An update of what the same commit may have inserted is written as an update as well, which is what counts where the row was there before. Those of
+   * two commits are not merged: the insert of a task id that another lane has already does nothing, and that lane's update holds.
+   */
+  addCommit(writes: ReadonlyArray<RowWrite>): void {
+    const inserts = new Map<string, TableRow>()
+    const updates = new Map<string, TableRow>()
+    const doubtful = new Set<string>()
+    for (const { mayExist = false, op, row } of writes) {
+      const key = keyOf(this.table, row)
+      const inserted = inserts.get(key)
+      if (op === "insert") {
+        if (inserted === undefined) inserts.set(key, { ...row })
+        if (mayExist) doubtful.add(key)
+        continue
+      }
+      if (inserted !== undefined) Object.assign(inserted, row)
+      if (inserted === undefined || doubtful.has(key)) updates.set(key, { ...updates.get(key), ...row })
+    }
+    for (const row of inserts.values()) this.inserts.push(row)
+    for (const row of updates.values()) this.#update(row)
+  }
+
+  #update(row: TableRow): void {
     const columns = Object.keys(row).sort().join(",")
-    const group = byColumns.get(columns)
-    if (group === undefined) byColumns.set(columns, [row])
+    const group = this.updates.get(columns)
+    if (group === undefined) this.updates.set(columns, [row])
     else group.push(row)
   }
-  return { inserts: merged.flatMap(({ inserts }) => inserts), updates: byColumns }
+
+  columns(isWritten: (name: string) => boolean): Columns<TableRow> {
+    return Object.entries(this.table.columns).flatMap(([name, kind]) =>
+      isWritten(name) ? [[name, kind, (row: TableRow) => row[name]] as const] : []
+    )
+  }
 }
 
-const taskColumns = (present: (name: string) => boolean): Columns<TaskRow> =>
-  taskKinds.filter(([name]) => present(name)).map(([name, kind]) => [name, kind, (row) => row[name]])
+/** Of each table that is written, the first written first. */
+export const tableWrites = (commits: ReadonlyArray<ReadonlyArray<RowWrite>>): ReadonlyArray<TableWrites> => {
+  const tables = new Map<string, TableWrites>()
+  for (const rows of commits) {
+    if (rows.length === 0) continue
+    const [first] = rows
+    const isOne = rows.every(({ table }) => table.name === first!.table.name)
+    const parts = isOne ? [rows] : Object.values(Array.groupBy(rows, ({ table }) => table.name))
+    for (const part of parts) {
+      const { table } = part[0]!
+      let writes = tables.get(table.name)
+      if (writes === undefined) tables.set(table.name, (writes = new TableWrites(table)))
+      writes.addCommit(part)
+    }
+  }
+  return [...tables.values()]
+}
 
 /** One part of the statement for each kind of row there is. */
 class Parts {
@@ -169,13 +179,19 @@ class Parts {
 )`)
   }
 
-  updateTasks(names: ReadonlySet<string>, rows: ReadonlyArray<TaskRow>): void {
-    const columns = taskColumns((name) => names.has(name) || taskKeys.has(name))
+  writeTable(writes: TableWrites): void {
+    const { inserts, table, updates } = writes
+    const given = writes.columns((name) => inserts.some((row) => (row[name] ?? null) !== null))
+    this.insert(table.name, given, inserts, "ON CONFLICT DO NOTHING")
+    for (const rows of updates.values()) this.#update(table, writes.columns((name) => name in rows[0]!), rows)
+  }
+
+  #update({ key, name: table }: Table, columns: Columns<TableRow>, rows: ReadonlyArray<TableRow>): void {
     const { from, read } = this.parameters.table(columns, rows)
-    const set = columns.flatMap(([name], index) => (taskKeys.has(name) ? [] : [`${name} = ${read[index]}`]))
-    this.parts.push(`tasks_${this.parts.length} AS (
-  UPDATE clawster_tasks t SET ${set.join(", ")} FROM ${from}, fenced
-  WHERE fenced.ok AND t.tenant_id = x.tenant_id AND t.task_id = x.task_id
+    const set = columns.flatMap(([name], index) => (key.includes(name) ? [] : [`${name} = ${read[index]}`]))
+    this.parts.push(`${table}_${this.parts.length} AS (
+  UPDATE clawster_${table} t SET ${set.join(", ")} FROM ${from}, fenced
+  WHERE fenced.ok AND ${columns.flatMap(([name], index) => (key.includes(name) ? [`t.${name} = ${read[index]}`] : [])).join(" AND ")}
 )`)
   }
 }
@@ -218,10 +234,7 @@ export const build = (commits: ReadonlyArray<Commit>): Statement => {
     SET tenant_id = EXCLUDED.tenant_id, doc = EXCLUDED.doc, revision = EXCLUDED.revision`
   )
   statement.removeViews(views.filter(({ row }) => row.doc === null))
-  const { inserts, updates } = mergeTaskRows(commits.map(({ rows }) => rows))
-  const given = taskColumns((name) => inserts.some((row) => (row[name] ?? null) !== null))
-  statement.insert("tasks", given, inserts, "ON CONFLICT DO NOTHING")
-  for (const [columns, rows] of updates) statement.updateTasks(new Set(columns.split(",")), rows)
+  for (const writes of tableWrites(commits.map(({ rows }) => rows))) statement.writeTable(writes)
   const { parameters, parts } = statement
   return {
     text: `WITH ${parts.join(",\n")}\nSELECT shard_id AS "shardId", epoch::float8 AS epoch FROM fence`,

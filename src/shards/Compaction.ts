@@ -9,7 +9,7 @@ import { Effect, Option } from "effect"
 import { ActorDirectory } from "../actor/ActorDirectory.ts"
 import * as Codec from "../actor/Codec.ts"
 import { type ActorAddress, Journal } from "../actor/Journal.ts"
-import { fold } from "../actor/Memory.ts"
+import { load } from "../actor/Load.ts"
 import { Ownership } from "../actor/Ownership.ts"
 
 const actorsAtOnce = 4
@@ -27,13 +27,12 @@ export const make = Effect.gen(function* () {
   const [directory, journal, ownership] = actors.value
 
   const compact = Effect.fnUntraced(function* (address: ActorAddress) {
-    const { entityId, entityType, shardId } = address
+    const { entityType, shardId } = address
     const definition = directory.definitionOf(entityType)
     const epoch = ownership.epochOf(shardId)
     if (definition === undefined || epoch === undefined) return
-    const loaded = yield* journal.load(address, definition.stateVersion)
     const codec = Codec.make<unknown, { readonly _tag: string }>(definition)
-    const { seq, state } = fold(definition, codec, entityId, loaded)
+    const { memory: { seq, state } } = yield* load(journal, definition, codec, address)
     yield* journal.saveSnapshot(address, epoch, {
       seq,
       version: definition.stateVersion,

@@ -21,6 +21,12 @@ export const defaultConnections = 10
  */
 const planning = { jit: "off", enable_seqscan: "off", enable_hashjoin: "off", enable_mergejoin: "off" }
 
+/**
+ * The largest message that is read from the server, which is at least one row. The driver's own limit, 16 MiB, is less than one state or entry may have become in
+ * versions that did not bound them; a row beyond it breaks the connection, each time that it is read.
+ */
+const maxMessageSize = 256 * 1024 * 1024
+
 const fileOf = (name: string, path: string) =>
   Effect.try({
     try: () => readFileSync(path, "utf8"),
@@ -52,6 +58,7 @@ const optionsOf = Effect.fnUntraced(function*(options: DatabaseOptions) {
       url: Redacted.make(target.url),
       maxConnections: options.maxConnections ?? defaultConnections,
       connectTimeout: `${target.connectTimeoutSeconds} seconds`,
+      maxMessageSize,
       applicationName: target.applicationName ?? options.applicationName ?? "clawster",
       startupParameters: { lock_timeout: lockTimeout, statement_timeout: "30s", ...planning },
       ...(target.keepAliveSeconds === undefined ? {} : { keepAlive: `${target.keepAliveSeconds} seconds` }),

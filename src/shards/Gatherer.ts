@@ -27,6 +27,8 @@ export interface GathererOptions<Item, A, E> {
   readonly failed: (failure: WriteFailed) => E
   /** Rows that an item writes, where that is not one. */
   readonly rowsOf?: (item: Item) => number
+  /** Of what an item writes (actor/Weight.ts), where that may be much. */
+  readonly weigh?: (item: Item) => number
 }
 
 interface Waiting<Item, A, E> {
@@ -38,6 +40,8 @@ interface Waiting<Item, A, E> {
 const flushesAtOnce = 2
 const itemsAFlush = 512
 const rowsAFlush = 4_096
+/** One statement's parameters are one message of the protocol, which takes at most 1 GB. A single item may weigh more than this. */
+const weightAFlush = 8 * 1024 * 1024
 const flushTimeout = "10 seconds"
 const victimRetries = 3
 
@@ -55,6 +59,7 @@ const failureOf = (cause: Cause.Cause<unknown>): WriteFailed => {
 export const make = Effect.fnUntraced(function* <Item, A, E>({
   failed,
   rowsOf = () => 1,
+  weigh = () => 0,
   write
 }: GathererOptions<Item, A, E>) {
   let waiting: Array<Waiting<Item, A, E>> = []
@@ -63,9 +68,13 @@ export const make = Effect.fnUntraced(function* <Item, A, E>({
 
   const take = (): ReadonlyArray<Waiting<Item, A, E>> => {
     let rows = 0
+    let weight = 0
     let count = 0
     while (count < waiting.length && count < itemsAFlush && rows < rowsAFlush) {
-      rows += rowsOf(waiting[count]!.item)
+      const { item } = waiting[count]!
+      weight += weigh(item)
+      if (count > 0 && weight > weightAFlush) break
+      rows += rowsOf(item)
       count++
     }
     const taken = waiting.slice(0, count)

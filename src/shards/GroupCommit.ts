@@ -37,5 +37,6 @@ export const make = (write: WriteGroup) =>
         })
       ),
     failed,
-    rowsOf: ({ entries }) => entries.length
+    rowsOf: ({ entries }) => entries.length,
+    weigh: ({ weight = 0 }) => weight
   })

@@ -3,8 +3,11 @@ import { Effect } from "effect"
 import {
   type ActorAddress,
   CommitFailed,
+  type Entry,
   Journal,
   type Loaded,
+  type OutboxMessage,
+  type Piece,
   type RecordedAnswer,
   type Snapshot,
   StoreUnavailable
@@ -17,8 +20,13 @@ import { faultOf } from "./postgres/DatabaseFault.ts"
 export interface JournalStatements {
   readonly write: GroupCommit.WriteGroup
   readonly removeOutbox: (messages: ReadonlyArray<Acknowledgements.Delivered>) => Effect.Effect<void, unknown>
-  /** All of an actor at one moment: when a shard moves, its next owner loads many at once. The snapshot only when it is of that version. */
+  /** All of an actor at one moment, or its first part: when a shard moves, its next owner loads many at once. The snapshot only when it is of that version. */
   readonly load: (address: ActorAddress, version: number) => Effect.Effect<Omit<Loaded, "complete">, unknown>
+  readonly entriesAfter: (address: ActorAddress, seq: number) => Effect.Effect<Piece<Entry>, unknown>
+  readonly outboxAfter: (
+    address: ActorAddress,
+    last: { readonly seq: number; readonly ordinal: number }
+  ) => Effect.Effect<Piece<OutboxMessage>, unknown>
   readonly findAnswers: (
     address: ActorAddress,
     requestIds: ReadonlyArray<string>
@@ -53,6 +61,8 @@ export const make = Effect.fnUntraced(function*(statements: JournalStatements) {
         Effect.map((loaded) => ({ ...loaded, complete: loaded.snapshot === undefined })),
         unavailable
       ),
+    entriesAfter: (address, seq) => unavailable(statements.entriesAfter(address, seq)),
+    outboxAfter: (address, last) => unavailable(statements.outboxAfter(address, last)),
     findAnswers: (address, requestIds) => unavailable(statements.findAnswers(address, requestIds)),
     saveSnapshot: (address, epoch, snapshot) =>
       Effect.mapError(

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Entry, Loaded } from "../../src/actor/Journal.ts"
+import { Effect } from "effect"
+import type { Entry, Journal, Loaded } from "../../src/actor/Journal.ts"
 import * as Codec from "../../src/actor/Codec.ts"
 import type { Definition } from "../../src/actor/Batch.ts"
-import { fold } from "../../src/actor/Memory.ts"
+import { load } from "../../src/actor/Load.ts"
 import { definition } from "../fixtures/Counter.ts"
 
 const counter = definition as unknown as Definition
@@ -22,12 +23,18 @@ const loaded = (entries: ReadonlyArray<Entry>, passedOver: number): Loaded => ({
   snapshot: undefined,
   passedOver,
   entries,
+  moreEntries: false,
   outbox: [],
+  moreOutbox: false,
   wake: undefined,
   complete: true
 })
 
-const totalOf = (found: Loaded) => (fold(counter, codec, "a", found).state as { readonly total: number }).total
+const totalOf = (found: Loaded) => {
+  const journal = { load: () => Effect.succeed(found) } as unknown as Journal["Service"]
+  const address = { entityType: "Counter", entityId: "a", shardId: "default:1" }
+  return (Effect.runSync(load(journal, counter, codec, address)).memory.state as { readonly total: number }).total
+}
 
 describe("An actor whose snapshot is of another version", () => {
   it("is folded from its first entry", () => {

@@ -13,6 +13,8 @@ conformance({
       epochs.set(shardId, epoch)
       return epoch
     }),
+  withTable: ({ name }) =>
+    Effect.map(MemoryJournal.MemoryStore, ({ tables }) => Effect.sync(() => [...(tables.get(name)?.values() ?? [])])),
   phaseOf: (taskId) =>
-    Effect.map(MemoryJournal.MemoryStore, ({ tables }) => tables.get(taskTable)?.get(`${tenantId}/${taskId}`)?.["phase"] as string | undefined)
+    Effect.map(MemoryJournal.MemoryStore, ({ tables }) => tables.get(taskTable.name)?.get(`${tenantId}/${taskId}`)?.["phase"] as string | undefined)
 })

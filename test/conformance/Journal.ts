@@ -1,7 +1,7 @@
 /** What every journal must do, whatever it is stored in. */
 import { assert, it } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
-import type { RowWrite } from "../../src/actor/Actor.ts"
+import type { RowWrite, Table } from "../../src/actor/Actor.ts"
 import { type ActorAddress, type Commit, type Entry, Journal } from "../../src/actor/Journal.ts"
 import { rows } from "../../src/entities/Lane/TaskRow.ts"
 import { initial } from "../../src/entities/Lane/LaneState.ts"
@@ -13,6 +13,8 @@ export interface JournalCase {
   readonly name: string
   readonly layer: Layer.Layer<Journal, unknown>
   readonly grant: (shardId: string) => Effect.Effect<number, unknown, any>
+  /** The rows of a table, made anew for it where the journal does not make tables by itself. */
+  readonly withTable: (table: Table) => Effect.Effect<Effect.Effect<ReadonlyArray<unknown>, unknown, any>, unknown, any>
   /** A task's row. */
   readonly phaseOf: (taskId: string) => Effect.Effect<string | undefined, unknown, any>
 }
@@ -57,6 +59,46 @@ const submitted = (taskId: string): ReadonlyArray<RowWrite> => {
 }
 const cancelled = (taskId: string, reason = "enough"): ReadonlyArray<RowWrite> =>
   rowsOf({ _tag: "task.cancelled", tenantId, lane, at: 2, taskId: taskSpec(taskId).taskId, reason })
+
+const note = {
+  name: "case_notes",
+  key: ["owner", "number"],
+  columns: { owner: "text", number: "int", text: "text", read: "boolean" }
+} as const satisfies Table
+
+const large = 8 * 1024 * 1024
+
+/** Not to be made much shorter by compression. */
+const textOf = (seq: number, length: number): string => {
+  let text = ""
+  for (let n = seq * 7_919; text.length < length; n = (n * 1_103_515_245 + 12_345) % 2_147_483_648) text += n.toString(36)
+  return text.slice(0, length)
+}
+
+const sized = (seq: number, text: string, requestId: string | null = null): Entry => ({
+  ...entry(seq, requestId),
+  events: [{ _tag: "case.said", text }]
+})
+
+/** Piece by piece, as an actor is loaded. */
+const loadWhole = Effect.fnUntraced(function* (address: ActorAddress) {
+  const journal = yield* Journal
+  const first = yield* journal.load(address, 1)
+  const entries = [...first.entries]
+  const outbox = [...first.outbox]
+  let pieces = 1
+  for (let more = first.moreEntries; more; pieces++) {
+    const piece = yield* journal.entriesAfter(address, entries.at(-1)?.seq ?? first.snapshot?.seq ?? 0)
+    entries.push(...piece.items)
+    more = piece.more
+  }
+  for (let more = first.moreOutbox; more; pieces++) {
+    const piece = yield* journal.outboxAfter(address, outbox.at(-1) ?? { seq: 0, ordinal: -1 })
+    outbox.push(...piece.items)
+    more = piece.more
+  }
+  return { ...first, entries, outbox, pieces }
+})
 
 export const conformance = (subject: JournalCase) => {
   it.layer(subject.layer, { timeout: 120_000, excludeTestServices: true })(`${subject.name} journal`, (it) => {
@@ -198,6 +240,88 @@ export const conformance = (subject: JournalCase) => {
         assert.isFalse(loaded.complete)
         const folded = yield* journal.load(address, 8)
         assert.deepStrictEqual([folded.snapshot, folded.entries.length, folded.passedOver], [undefined, 3, 2])
+      }))
+
+    it.effect("keeps entries, messages and a state of 8 MiB each, and reads them in pieces", () =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        const address = newActor()
+        const epoch = yield* subject.grant(address.shardId)
+        const text = textOf(1, large)
+        const sent = [1, 2].map((seq) => ({ ...message(address, seq, 0), payload: { text } }))
+        yield* journal.append(commit(address, epoch, [sized(1, text, "a")], { outbox: [sent[0]!] }))
+        yield* journal.append(commit(address, epoch, [sized(2, text)], { outbox: [sent[1]!] }))
+        const whole = yield* loadWhole(address)
+        assert.deepStrictEqual(whole.entries, [sized(1, text, "a"), sized(2, text)])
+        assert.deepStrictEqual(whole.outbox, sent)
+        assert.strictEqual(whole.pieces, 3)
+        yield* journal.saveSnapshot(address, epoch, { seq: 1, version: 1, state: { text } })
+        const { entries, snapshot } = yield* loadWhole(address)
+        assert.deepStrictEqual(snapshot, { seq: 1, version: 1, state: { text } })
+        assert.deepStrictEqual(entries, [sized(2, text)])
+      }), { timeout: 60_000 })
+
+    it.effect("reads many entries and messages in pieces, each once and in order", () =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        const address = newActor()
+        const epoch = yield* subject.grant(address.shardId)
+        const [entries, messages] = [3_000, 2_500]
+        for (let seq = 1; seq <= entries; seq += 1_000) {
+          yield* journal.append(commit(address, epoch, Array.from({ length: 1_000 }, (_, n) => sized(seq + n, textOf(n, 300)))))
+        }
+        const sent = Array.from({ length: messages }, (_, n) => message(address, entries + 1 + Math.floor(n / 1_500), n % 1_500))
+        yield* journal.append(commit(address, epoch, [entry(entries + 1), entry(entries + 2)], { outbox: sent }))
+        const whole = yield* loadWhole(address)
+        assert.deepStrictEqual(whole.entries.map(({ seq }) => seq), Array.from({ length: entries + 2 }, (_, n) => n + 1))
+        assert.deepStrictEqual(whole.outbox.map(({ id }) => id), sent.map(({ id }) => id))
+        assert.isAbove(whole.pieces, 5)
+      }), { timeout: 60_000 })
+
+    it.effect("reads texts in pieces that compression makes short", () =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        const address = newActor()
+        const epoch = yield* subject.grant(address.shardId)
+        const count = 300
+        const text = "x".repeat(200_000)
+        for (let seq = 1; seq <= count; seq += 50) {
+          yield* journal.append(commit(address, epoch, Array.from({ length: 50 }, (_, n) => sized(seq + n, text))))
+        }
+        const { entries, pieces } = yield* loadWhole(address)
+        assert.strictEqual(entries.length, count)
+        assert.isTrue(entries.every(({ events }) => (events[0] as { text: string }).text === text))
+        assert.isAbove(pieces, 2)
+      }), { timeout: 60_000 })
+
+    it.effect("writes the rows of several tables in one commit, each by its own key", () =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        const address = newActor()
+        const epoch = yield* subject.grant(address.shardId)
+        const notes = yield* subject.withTable(note)
+        const write = (op: RowWrite["op"], row: Record<string, unknown>): RowWrite => ({ table: note, op, row })
+        const taskId = `noted-${address.entityId}`
+        yield* journal.append(commit(address, epoch, [entry(1)], {
+          rows: [
+            ...submitted(taskId),
+            write("insert", { owner: "a", number: 1, text: "one", read: false }),
+            write("insert", { owner: "a", number: 2, text: "two", read: false }),
+            write("update", { owner: "a", number: 2, read: true })
+          ]
+        }))
+        yield* journal.append(commit(address, epoch, [entry(2)], {
+          rows: [
+            { ...write("insert", { owner: "a", number: 1, text: "another", read: true }), mayExist: true },
+            write("update", { owner: "a", number: 1, text: "changed" }),
+            ...cancelled(taskId)
+          ]
+        }))
+        assert.strictEqual(yield* subject.phaseOf(taskId), "cancelled")
+        assert.sameDeepMembers([...(yield* notes)], [
+          { owner: "a", number: 1, text: "changed", read: false },
+          { owner: "a", number: 2, text: "two", read: true }
+        ])
       }))
 
     it.effect("tells which actors of a shard are to be woken", () =>

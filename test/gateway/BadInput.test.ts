@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { CommitLog } from "../fixtures/MemoryReads.ts"
-import { bodyLimits } from "../../src/gateway/EdgeConfig.ts"
+import { requestBytes } from "../../src/schema/Bounds.ts"
 import { type Ask, layer, Tokens, Web } from "./GatewayBench.ts"
 
 const message = { payload: { message: "hi" } }
@@ -214,8 +214,8 @@ const cases: ReadonlyArray<Case> = [
   {
     title: "a body over 1 MiB",
     ask: {
-      text: JSON.stringify({ ...message, taskId: "x".repeat(bodyLimits.ordinary) }),
-      headers: { "content-length": String(bodyLimits.ordinary + 100) }
+      text: JSON.stringify({ ...message, taskId: "x".repeat(requestBytes.ordinary) }),
+      headers: { "content-length": String(requestBytes.ordinary + 100) }
     },
     status: 413,
     code: "PayloadTooLarge"

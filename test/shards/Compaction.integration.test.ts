@@ -6,7 +6,7 @@ import { ActorDirectory } from "../../src/actor/ActorDirectory.ts"
 import type { Definition } from "../../src/actor/Batch.ts"
 import * as Codec from "../../src/actor/Codec.ts"
 import { type ActorAddress, Journal } from "../../src/actor/Journal.ts"
-import { fold } from "../../src/actor/Memory.ts"
+import { load } from "../../src/actor/Load.ts"
 import { Ownership } from "../../src/actor/Ownership.ts"
 import { defaultPlacement } from "../../src/schema/Ids.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
@@ -62,8 +62,9 @@ const count = (address: ActorAddress, times: ReadonlyArray<number>) =>
 
 const loaded = (address: ActorAddress) =>
   Effect.gen(function* () {
-    const found = yield* (yield* Journal).load(address, definition.stateVersion)
-    const { seq, state } = fold(definition, codec, address.entityId, found)
+    const journal = yield* Journal
+    const found = yield* journal.load(address, definition.stateVersion)
+    const { seq, state } = (yield* load(journal, definition, codec, address)).memory
     return { entries: found.entries.map((entry) => entry.seq), seq, state }
   })
 

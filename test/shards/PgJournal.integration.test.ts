@@ -18,6 +18,13 @@ conformance({
          ON CONFLICT (shard_id) DO UPDATE SET epoch = clawster_shards.epoch + 1 RETURNING epoch::float8 AS epoch`,
         [shardId]
       )).pipe(Effect.map((rows) => rows[0]!.epoch)),
+  withTable: ({ columns, key, name }) =>
+    Effect.gen(function* () {
+      const sql = yield* PgClient.PgClient
+      const defined = Object.entries(columns).map(([column, kind]) => `${column} ${kind}`)
+      yield* sql.unsafe(`CREATE TABLE clawster_${name} (${defined.join(", ")}, PRIMARY KEY (${key.join(", ")}))`)
+      return sql.unsafe(`SELECT * FROM clawster_${name}`)
+    }),
   phaseOf: (taskId) =>
     Effect.flatMap(PgClient.PgClient, (sql) =>
       sql.unsafe<{ phase: string }>(`SELECT phase FROM clawster_tasks WHERE task_id = $1::text`, [taskId])).pipe(

@@ -18,7 +18,7 @@ const waits = ({ phase }: TaskRow): boolean => phase === "pending" || phase === 
 
 const make = Effect.map(MemoryStore, (store) => {
   const rowsOf = ({ lane, tenantId }: LaneAddress): ReadonlyArray<TaskRow> =>
-    [...(store.tables.get(taskTable)?.values() ?? [])]
+    [...(store.tables.get(taskTable.name)?.values() ?? [])]
       .map((row) => row as unknown as TaskRow)
       .filter((row) => row.tenant_id === tenantId && row.lane === lane)
 

@@ -2,13 +2,11 @@
  * The rows of the task table, as the lane's commits write them. An `insert` whose (tenant_id, task_id) exists does nothing; an `update` carries the key
  * and what changes, null to clear a column. Writes of one commit to one row are applied in order. The names are stored for ever.
  */
-import type { RowWrite } from "../../actor/Actor.ts"
+import type { RowWrite, Table } from "../../actor/Actor.ts"
 import { bounds, cut } from "../../schema/Bounds.ts"
 import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
 import type { TaskError, TaskPhase, TaskResult, TaskSpec } from "../../schema/Task.ts"
 import type { LaneState } from "./LaneState.ts"
-
-export const taskTable = "tasks"
 
 /** `spec`, `result` and `error` are JSON; times are Unix milliseconds. */
 export interface TaskRow {
@@ -42,30 +40,34 @@ export interface TaskRow {
   readonly workspace_id: string | null
 }
 
-export const taskColumns = [
-  "tenant_id",
-  "task_id",
-  "lane",
-  "phase",
-  "priority",
-  "rank",
-  "attempt",
-  "max_attempts",
-  "not_before",
-  "deadline_at",
-  "submitted_at",
-  "started_at",
-  "ended_at",
-  "instance_id",
-  "spec",
-  "result",
-  "error",
-  "because",
-  "updated_at",
-  "error_code",
-  "session_id",
-  "workspace_id"
-] as const satisfies ReadonlyArray<keyof TaskRow>
+export const taskTable = {
+  name: "tasks",
+  key: ["tenant_id", "task_id"],
+  columns: {
+    tenant_id: "text",
+    task_id: "text",
+    lane: "text",
+    phase: "text",
+    priority: "text",
+    rank: "double precision",
+    attempt: "int",
+    max_attempts: "int",
+    not_before: "bigint",
+    deadline_at: "bigint",
+    submitted_at: "bigint",
+    started_at: "bigint",
+    ended_at: "bigint",
+    instance_id: "text",
+    spec: "json",
+    result: "json",
+    error: "json",
+    because: "text",
+    updated_at: "bigint",
+    error_code: "text",
+    session_id: "text",
+    workspace_id: "text"
+  } satisfies Record<keyof TaskRow, Table["columns"][string]>
+} as const satisfies Table
 
 type Key = "tenant_id" | "task_id" | "updated_at"
 export type TaskRowUpdate = Pick<TaskRow, Key> & Partial<Omit<TaskRow, Key>>

@@ -7,7 +7,7 @@ import { HttpIncomingMessage, HttpRouter, HttpServerError, HttpServerRequest, Ht
 import { HttpApiError } from "effect/http-api"
 import { timeRequest } from "../../observability/EdgeMetrics.ts"
 import * as Traceparent from "../../observability/Traceparent.ts"
-import { bodyLimits } from "../EdgeConfig.ts"
+import { requestBytes } from "../../schema/Bounds.ts"
 import { invalidInput } from "../../schema/Faults.ts"
 import { errorResponse, problemResponse } from "./Respond.ts"
 import { methodsOf, routeOf } from "./Routes.ts"
@@ -127,7 +127,7 @@ const envelope = (handler: Effect.Effect<Response, unknown>) =>
 const answered = (request: HttpServerRequest.HttpServerRequest, handler: Effect.Effect<Response, unknown>) =>
   Effect.gen(function* () {
     const path = pathOf(request.url)
-    const limit = isBulk(path) ? bodyLimits.bulk : bodyLimits.ordinary
+    const limit = isBulk(path) ? requestBytes.bulk : requestBytes.ordinary
     if (Number(request.headers["content-length"] ?? 0) > limit) return tooLarge(limit)
     if (isPlainGet(request, path))
       return problemResponse("InvalidInput", { message: "connect to this path with a WebSocket" })

@@ -11,7 +11,7 @@ import { askHere, elsewhere, FastPath, type FastTarget } from "../../actor/FastP
 import { type Asked, Residents } from "../../actor/Residents.ts"
 import { unavailable } from "../../actor/Round.ts"
 import { Connections, reconnect } from "../Connections.ts"
-import { callsAMessage, RunnerRpcs, type WireAnswer, type WireCall } from "./Calls.ts"
+import { arrayOf, messagesOf, RunnerRpcs, type WireAnswer, type WireCall } from "./Calls.ts"
 import { Routes } from "./Routes.ts"
 
 /** Longer than a busy runner stands still: the other way costs it several times as much a call. */
@@ -20,7 +20,15 @@ const doubtAfterMillis = 2_000
 const callsUnderWay = 32_768
 
 /** Gives each text of answers to `take` as it comes, and ends after the last. */
-type Send = (calls: ReadonlyArray<WireCall>, take: (answers: ReadonlyArray<WireAnswer>) => void) => Effect.Effect<void, unknown, Scope.Scope>
+type Send = (calls: ReadonlyArray<Written>, take: (answers: ReadonlyArray<WireAnswer>) => void) => Effect.Effect<void, unknown, Scope.Scope>
+
+/** A call as it goes. `text`: JSON of a `WireCall`. */
+interface Written {
+  readonly n: number
+  readonly text: string
+}
+
+const textOf = ({ text }: Written) => text
 
 interface Waiting {
   readonly target: FastTarget
@@ -37,7 +45,7 @@ class Outbound {
   readonly #clock: Clock.Clock
   readonly #onElsewhere: (shardId: string) => void
   readonly #waiting = new Map<number, Waiting>()
-  #next: Array<WireCall> = []
+  #next: Array<Written> = []
   #n = 0
   #heardAt = 0
 
@@ -58,25 +66,23 @@ class Outbound {
     const n = this.#n++
     const call: WireCall = [n, target.entityType, target.entityId, tag, requestId, fingerprint, codec.encodePayload(payload)]
     this.#waiting.set(n, { target, codec, resume })
-    if (this.#next.push(call) === 1) Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.#flush))
+    if (this.#next.push({ n, text: JSON.stringify(call) }) === 1) Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.#flush))
     return true
   }
 
   readonly #flush = Effect.suspend(() => {
     const calls = this.#next
     this.#next = []
-    const messages = Array.from({ length: Math.ceil(calls.length / callsAMessage) }, (_, n) =>
-      calls.slice(n * callsAMessage, (n + 1) * callsAMessage))
-    return Effect.forEach(messages, (message) => this.#message(message), { concurrency: "unbounded", discard: true })
+    return Effect.forEach(messagesOf(calls, textOf), (message) => this.#message(message), { concurrency: "unbounded", discard: true })
   })
 
-  #message(calls: ReadonlyArray<WireCall>): Effect.Effect<void> {
+  #message(calls: ReadonlyArray<Written>): Effect.Effect<void> {
     return this.#send.pipe(
       Effect.flatMap((send) => send(calls, (answers) => this.#answer(answers))),
       Effect.scoped,
       Effect.ignoreCause,
       Effect.ensuring(Effect.sync(() => {
-        for (const [n] of calls) this.#resume(n, lost)
+        for (const { n } of calls) this.#resume(n, lost)
       }))
     )
   }
@@ -112,11 +118,10 @@ const clientOf = Effect.fnUntraced(function*(address: RunnerAddress.RunnerAddres
     Effect.provideService(RpcClient.Protocol, protocol)
   )
   const send: Send = (calls, take) => {
-    const [first] = calls
     if (calls.length === 1) {
-      return Effect.map(client.Call({ call: JSON.stringify(first) }), (answer) => take([JSON.parse(answer)]))
+      return Effect.map(client.Call({ call: calls[0]!.text }), (answer) => take([JSON.parse(answer)]))
     }
-    return Effect.flatMap(client.Calls({ calls: JSON.stringify(calls) }, { asQueue: true }), (answers) =>
+    return Effect.flatMap(client.Calls({ calls: arrayOf(calls.map(textOf)) }, { asQueue: true }), (answers) =>
       Effect.forever(Effect.map(Queue.take(answers), (text) => take(JSON.parse(text))))
     )
   }

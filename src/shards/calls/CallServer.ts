@@ -3,14 +3,17 @@ import { type Cause, type Context, Effect, Exit, Layer, Queue } from "effect"
 import { RunnerServer } from "effect/cluster"
 import { RpcServer } from "effect/rpc"
 import { Residents } from "../../actor/Residents.ts"
-import { Call, Calls, encodeExit, RunnerRpcs, type WireAnswer, type WireCall } from "./Calls.ts"
+import { arrayOf, Call, Calls, encodeExit, messagesOf, RunnerRpcs, type WireAnswer, type WireCall } from "./Calls.ts"
 
-/** Gathers the answers of one turn into one text; ends with the last. */
+const itself = (text: string) => text
+
+/** Gathers the answers of one turn into one text, or into several when they are long; ends with the last. */
 class Answers {
   readonly #queue: Queue.Queue<string, Cause.Done>
   readonly #context: Context.Context<never>
   #left: number
-  #ready: Array<WireAnswer> = []
+  /** Each the JSON of a `WireAnswer`. */
+  #ready: Array<string> = []
 
   constructor(queue: Queue.Queue<string, Cause.Done>, context: Context.Context<never>, calls: number) {
     this.#queue = queue
@@ -19,14 +22,14 @@ class Answers {
   }
 
   give(answer: WireAnswer): void {
-    if (this.#ready.push(answer) === 1) Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.#send))
+    if (this.#ready.push(JSON.stringify(answer)) === 1) Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.#send))
   }
 
   readonly #send = Effect.sync(() => {
     const ready = this.#ready
     this.#ready = []
     this.#left -= ready.length
-    Queue.offerUnsafe(this.#queue, JSON.stringify(ready))
+    for (const texts of messagesOf(ready, itself)) Queue.offerUnsafe(this.#queue, arrayOf(texts))
     if (this.#left === 0) Queue.endUnsafe(this.#queue)
   })
 }

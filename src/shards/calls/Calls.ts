@@ -7,8 +7,9 @@ import { Runners } from "effect/cluster"
 import { Rpc } from "effect/rpc"
 import type { CommandCodec } from "../../actor/Codec.ts"
 import type { EncodedAnswer } from "../../actor/Journal.ts"
+import { fitting } from "../../actor/Weight.ts"
 
-/** `calls`: JSON of `ReadonlyArray<WireCall>`, at most `callsAMessage`. Answered bit by bit by JSON of `ReadonlyArray<WireAnswer>`, each call once. */
+/** `calls`: JSON of `ReadonlyArray<WireCall>`, at most `aMessage`. Answered bit by bit by JSON of `ReadonlyArray<WireAnswer>`, each call once. */
 export const Calls = Rpc.make("Calls", { payload: { calls: Schema.String }, success: Schema.String, stream: true })
 
 /** One of them alone, in two messages instead of four. `call`: JSON of a `WireCall`; answered by JSON of a `WireAnswer`. */
@@ -17,7 +18,20 @@ export const Call = Rpc.make("Call", { payload: { call: Schema.String }, success
 /** What a runner hears from other processes. */
 export const RunnerRpcs = Runners.Rpcs.add(Calls, Call)
 
-export const callsAMessage = 512
+/** In characters. A frame between runners has at most 16 MiB; a single call, or answer, may be longer than this. */
+export const aMessage = { count: 512, weight: 2 * 1024 * 1024 }
+
+/** Told in as many messages as are needed to keep each short. */
+export const messagesOf = <A>(parts: ReadonlyArray<A>, textOf: (part: A) => string): ReadonlyArray<ReadonlyArray<A>> => {
+  const messages: Array<ReadonlyArray<A>> = []
+  for (let from = 0; from < parts.length; from += messages.at(-1)!.length) {
+    messages.push(parts.slice(from, from + fitting(parts, (part) => textOf(part).length, aMessage, from)))
+  }
+  return messages
+}
+
+/** The JSON of an array, of the JSON of its parts. */
+export const arrayOf = (texts: ReadonlyArray<string>): string => `[${texts.join(",")}]`
 
 export type WireCall = readonly [
   n: number,

@@ -1,7 +1,7 @@
 /** The statements of StoredJournal.ts on the virtual store, by the same rules as on PostgreSQL. */
 import { Effect, Layer } from "effect"
 import { type Commit, Journal } from "../../actor/Journal.ts"
-import { answersOf, conflicts, isRefused, stored, wakesOf } from "../../actor/MemoryJournal.ts"
+import { answersOf, conflicts, entriesAfter, isRefused, loadedOf, outboxAfter, stored, wakesOf } from "../../actor/MemoryJournal.ts"
 import { WriteFailed } from "../../shards/Gatherer.ts"
 import { claimKey } from "../../shards/GroupCommit.ts"
 import * as StoredJournal from "../../shards/StoredJournal.ts"
@@ -51,17 +51,14 @@ const statements = (database: Database, host: Host): StoredJournal.JournalStatem
         }
       }),
     load: (address, version) =>
-      database.statement(host, "read", `load ${address.entityType}/${address.entityId}`, () => {
-        const { entries, outbox, snapshot, wake } = stored(store, address)
-        const current = snapshot?.version === version ? snapshot : undefined
-        return {
-          snapshot: current,
-          passedOver: current === undefined ? snapshot?.seq ?? 0 : 0,
-          entries: entries.filter(({ seq }) => seq > (current?.seq ?? 0)),
-          outbox: [...outbox.values()].sort((a, b) => a.seq - b.seq || a.ordinal - b.ordinal),
-          wake
-        }
-      }),
+      database.statement(host, "read", `load ${address.entityType}/${address.entityId}`, () =>
+        loadedOf(stored(store, address), version)),
+    entriesAfter: (address, seq) =>
+      database.statement(host, "read", `load ${address.entityType}/${address.entityId} from ${seq}`, () =>
+        entriesAfter(stored(store, address), seq)),
+    outboxAfter: (address, last) =>
+      database.statement(host, "read", `load the outbox of ${address.entityType}/${address.entityId} from ${last.seq}`, () =>
+        outboxAfter(stored(store, address), last)),
     findAnswers: (address, requestIds) =>
       database.statement(host, "read", "find answers", () => answersOf(stored(store, address), requestIds)),
     saveSnapshot: (address, epoch, snapshot) => {

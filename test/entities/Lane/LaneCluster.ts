@@ -143,7 +143,7 @@ export const layer = MemoryCluster.withActors(
 
 export const rows = Effect.map(
   MemoryStore,
-  (store) => [...(store.tables.get(taskTable)?.values() ?? [])] as unknown as ReadonlyArray<TaskRow>
+  (store) => [...(store.tables.get(taskTable.name)?.values() ?? [])] as unknown as ReadonlyArray<TaskRow>
 )
 
 /** Waits until the tasks are in one of the phases; fails after 15 s with what they are. */
