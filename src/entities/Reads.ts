@@ -67,6 +67,8 @@ export class TaskReads extends Context.Service<TaskReads, {
 export class ViewReads extends Context.Service<ViewReads, {
   readonly instances: (options: PageOptions) => Effect.Effect<Page<InstanceStatus>, ActorUnavailable>
   readonly instance: (instanceId: InstanceId) => Effect.Effect<InstanceStatus | undefined, ActorUnavailable>
+  /** Names the cluster for as long as its data lives, also over a dump and restore. */
+  readonly cluster: Effect.Effect<string, ActorUnavailable>
   readonly sessions: (options: PageOptions) => Effect.Effect<Page<SessionStatus>, ActorUnavailable>
   /** `having`: only lanes that have some of these. */
   readonly lanes: (

@@ -7,7 +7,7 @@
 import { Context, type Effect, Schema, type Scope } from "effect"
 import type { GatewayLink } from "../openclaw/GatewayLink.ts"
 import { InstanceId } from "../schema/Ids.ts"
-import type { DriverKind, InstanceSpec } from "../schema/Instance.ts"
+import type { DriverKind, InstanceSpec, RegisteredSpec } from "../schema/Instance.ts"
 
 /** Why a driver could not do what was asked. `retryable` says whether the same call may succeed later. */
 export class DriverError extends Schema.TaggedError<DriverError>()("DriverError", {
@@ -34,6 +34,7 @@ export const InstanceRef = Schema.Struct({
   url: Schema.String,
   incarnation: Schema.String,
   adopted: Schema.Boolean,
+  registration: Schema.optionalKey(Schema.String),
   pid: Schema.optionalKey(Schema.Int)
 })
 export type InstanceRef = typeof InstanceRef.Type
@@ -52,6 +53,9 @@ export interface DriverMetrics {
   readonly uptimeMillis?: number
 }
 
+/** A registration of an id, of which a host keeps something. */
+export type Kept = Pick<RegisteredSpec, "instanceId" | "registration">
+
 export interface ExecResult {
   readonly exitCode: number
   readonly stdout: string
@@ -64,10 +68,10 @@ export interface InstanceDriver {
    * Starts the gateway, or adopts the one that is already running for this instance. Success: the gateway has answered its
    * startup probe. Failure: nothing of it runs any more.
    */
-  readonly start: (spec: InstanceSpec, epoch: number) => Effect.Effect<InstanceRef, DriverError>
+  readonly start: (spec: RegisteredSpec, epoch: number) => Effect.Effect<InstanceRef, DriverError>
   /** Graceful within `graceMillis`, forced after it. Success, also when it was not running: no process is left. */
   readonly stop: (
-    spec: InstanceSpec,
+    spec: RegisteredSpec,
     epoch: number,
     options: { readonly graceMillis: number }
   ) => Effect.Effect<void, DriverError>
@@ -75,13 +79,20 @@ export interface InstanceDriver {
   readonly awaitExit: (ref: InstanceRef) => Effect.Effect<DriverError>
   readonly probe: (ref: InstanceRef) => Effect.Effect<Probe>
   /** Opens a link to the gateway; it reconnects by itself until the scope closes. */
-  readonly connect: (spec: InstanceSpec, ref: InstanceRef) => Effect.Effect<GatewayLink, DriverError, Scope.Scope>
+  readonly connect: (spec: RegisteredSpec, ref: InstanceRef) => Effect.Effect<GatewayLink, DriverError, Scope.Scope>
+  /**
+   * Removes what this driver keeps of the registration: state, workspace, logs, token. Success, also when there was nothing: another registration of the
+   * same id finds nothing of it. Fails while a process of it runs.
+   */
+  readonly remove: (kept: Kept) => Effect.Effect<void, DriverError>
+  /** The registrations of which this host keeps something for that cluster. None, when it was first used for another one. */
+  readonly kept: (cluster: string) => Effect.Effect<ReadonlyArray<Kept>>
   /** The last `limit` lines, at most 10,000. */
-  readonly logs: (spec: InstanceSpec, limit: number) => Effect.Effect<ReadonlyArray<string>, DriverError>
+  readonly logs: (spec: RegisteredSpec, limit: number) => Effect.Effect<ReadonlyArray<string>, DriverError>
   readonly metrics: (ref: InstanceRef) => Effect.Effect<DriverMetrics, DriverError>
   /** Runs a command beside the gateway, in its workspace. Output is cut at 1 MiB, time at `timeoutMillis`. */
   readonly exec: (
-    spec: InstanceSpec,
+    spec: RegisteredSpec,
     command: ReadonlyArray<string>,
     options: { readonly timeoutMillis: number }
   ) => Effect.Effect<ExecResult, DriverError>
@@ -90,5 +101,6 @@ export interface InstanceDriver {
 /** The drivers this runner has. */
 export class InstanceDrivers extends Context.Service<InstanceDrivers, {
   /** `Unsupported` when this runner was not given that driver. */
-  readonly get: (spec: InstanceSpec) => Effect.Effect<InstanceDriver, DriverError>
+  readonly get: (spec: Pick<InstanceSpec, "driver" | "instanceId">) => Effect.Effect<InstanceDriver, DriverError>
+  readonly all: ReadonlyArray<InstanceDriver>
 }>()("clawster/instances/InstanceDrivers") {}

@@ -11,14 +11,15 @@ export const layer = <E, R>(
 export const make = (drivers: ReadonlyArray<InstanceDriver>): InstanceDrivers["Service"] => {
   const byKind = new Map(drivers.map((driver) => [driver.kind, driver]))
   return {
-    get: (spec: InstanceSpec) => {
+    all: Array.from(byKind.values()),
+    get: (spec) => {
       const driver = byKind.get(spec.driver)
       return driver === undefined ? Effect.fail(missing(spec, Array.from(byKind.keys()))) : Effect.succeed(driver)
     }
   }
 }
 
-const missing = (spec: InstanceSpec, has: ReadonlyArray<string>): DriverError =>
+const missing = (spec: Pick<InstanceSpec, "driver" | "instanceId">, has: ReadonlyArray<string>): DriverError =>
   new DriverError({
     instanceId: spec.instanceId,
     reason: "Unsupported",

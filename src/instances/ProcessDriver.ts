@@ -3,19 +3,18 @@
  * adopts it by its pid file. It does not outlive its owners: without a runner that renews the lease, the guardian ends it.
  */
 import { existsSync } from "node:fs"
-import { join } from "node:path"
 import { Effect, Redacted, type Scope } from "effect"
 import { GatewayConnector } from "../openclaw/GatewayLink.ts"
-import type { InstanceId } from "../schema/Ids.ts"
-import type { InstanceSpec } from "../schema/Instance.ts"
-import type { InstanceDriver, InstanceRef } from "./InstanceDriver.ts"
+import { bounds, cut } from "../schema/Bounds.ts"
+import type { RegisteredSpec } from "../schema/Instance.ts"
+import type { InstanceDriver, InstanceRef, Kept } from "./InstanceDriver.ts"
 import { exec } from "./process/Exec.ts"
 import { environmentOf } from "./process/GatewayEnvironment.ts"
 import { driverError, makeLifecycle } from "./process/GatewayLifecycle.ts"
 import * as Guardianship from "./process/Guardianship.ts"
 import { isLive, isStarted } from "./process/HttpProbe.ts"
+import { instanceDirectories } from "./process/InstanceDirectories.ts"
 import { tailLines } from "./process/LogTail.ts"
-import { InstanceFiles } from "./process/PidFile.ts"
 import type { ProcessDriverOptions } from "./process/ProcessDriverOptions.ts"
 import { cpuShare, type ProcessSample, sample } from "./process/ProcessStats.ts"
 
@@ -28,13 +27,13 @@ export const make = Effect.fn("ProcessDriver.make")(function* (
 ): Effect.fn.Return<InstanceDriver, never, GatewayConnector | Scope.Scope> {
   const connector = yield* GatewayConnector
   const samples = new Map<string, ProcessSample>()
-  const filesOf = (instanceId: InstanceId) => new InstanceFiles(join(options.directory, "instances", instanceId))
-  const { start, stop } = yield* makeLifecycle(options, filesOf)
+  const instances = instanceDirectories(options.directory)
+  const { start, stop } = yield* makeLifecycle(options, instances.filesOf)
 
-  const running = Effect.fnUntraced(function* (instanceId: InstanceId, incarnation?: string) {
-    const found = Guardianship.runningGateway(filesOf(instanceId))
+  const running = Effect.fnUntraced(function* (kept: Kept, incarnation?: string) {
+    const found = Guardianship.runningGateway(instances.filesOf(kept))
     if (found !== undefined && (incarnation === undefined || found.incarnation === incarnation)) return found
-    return yield* driverError(instanceId, {
+    return yield* driverError(kept.instanceId, {
       reason: "NotRunning",
       message: "the gateway does not run on this host",
       retryable: true
@@ -44,20 +43,27 @@ export const make = Effect.fn("ProcessDriver.make")(function* (
   return {
     kind: "process",
     start,
-    stop: (spec, epoch, { graceMillis }) => stop(spec.instanceId, epoch, graceMillis),
-    awaitExit: Effect.fnUntraced(function* ({ instanceId, incarnation }: InstanceRef) {
-      const files = filesOf(instanceId)
+    stop: (spec, epoch, { graceMillis }) => stop(spec, epoch, graceMillis),
+    remove: (kept) =>
+      Effect.andThen(
+        Effect.sync(() => samples.delete(kept.instanceId)),
+        instances.remove(kept)
+      ),
+    kept: instances.kept,
+    awaitExit: Effect.fnUntraced(function* (ref: InstanceRef) {
+      const { incarnation } = ref
+      const files = instances.filesOf(ref)
       while (Guardianship.isGuarded(files, incarnation)) yield* Effect.sleep(exitPollMillis)
-      return driverError(instanceId, Guardianship.meaningOfExit(files, incarnation, true))
+      return driverError(ref.instanceId, Guardianship.meaningOfExit(files, incarnation, true))
     }),
-    probe: ({ instanceId, incarnation }) =>
-      running(instanceId, incarnation).pipe(
+    probe: (ref) =>
+      running(ref, ref.incarnation).pipe(
         Effect.flatMap(({ port }) => Effect.all([isLive(port), isStarted(port)], { concurrency: 2 })),
         Effect.map(([live, started]) => ({ live, started, ...probeDetail(live, started) })),
         Effect.catch((error) => Effect.succeed({ live: false, started: false, detail: error.message }))
       ),
-    connect: Effect.fnUntraced(function* (spec: InstanceSpec, ref: InstanceRef) {
-      const token = filesOf(spec.instanceId).readToken()
+    connect: Effect.fnUntraced(function* (spec: RegisteredSpec, ref: InstanceRef) {
+      const token = instances.filesOf(spec).readToken()
       if (token !== undefined) return yield* connector.connect({ url: ref.url, token: Redacted.make(token) })
       return yield* driverError(spec.instanceId, {
         reason: "NotRunning",
@@ -67,21 +73,22 @@ export const make = Effect.fn("ProcessDriver.make")(function* (
     }),
     logs: (spec, limit) =>
       Effect.sync(() => {
-        const files = filesOf(spec.instanceId)
+        const files = instances.filesOf(spec)
         const path = existsSync(files.gatewayLog) ? files.gatewayLog : files.consoleLog
-        return tailLines(path, Math.min(limit, logLinesMax))
+        return tailLines(path, Math.min(limit, logLinesMax)).map((line) => cut(line, bounds.logLine))
       }),
-    metrics: Effect.fnUntraced(function* ({ instanceId, incarnation }: InstanceRef) {
-      const { gateway } = yield* running(instanceId, incarnation)
+    metrics: Effect.fnUntraced(function* (ref: InstanceRef) {
+      const { instanceId } = ref
+      const { gateway } = yield* running(ref, ref.incarnation)
       const now = sample(gateway)
       if (now === undefined) return {}
       const cpu = cpuShare(now, samples.get(instanceId))
       samples.set(instanceId, now)
       return { rssBytes: now.rssBytes, uptimeMillis: now.uptimeMillis, cpu }
     }),
-    exec: Effect.fnUntraced(function* (spec: InstanceSpec, command: ReadonlyArray<string>, { timeoutMillis }) {
-      const files = filesOf(spec.instanceId)
-      yield* running(spec.instanceId)
+    exec: Effect.fnUntraced(function* (spec: RegisteredSpec, command: ReadonlyArray<string>, { timeoutMillis }) {
+      const files = instances.filesOf(spec)
+      yield* running(spec)
       return yield* exec(command, {
         cwd: files.workspace,
         env: environmentOf(files, spec.resourceLimits, process.env, options.environment ?? {}),

@@ -99,6 +99,12 @@ export const make = Effect.fn("RemoteDriver.make")(function* (
     kind: "remote",
     start,
     stop: ({ instanceId }, epoch) => Effect.andThen(fence(instanceId, epoch), forget(instanceId)),
+    remove: ({ instanceId }) =>
+      Effect.andThen(
+        forget(instanceId),
+        Effect.sync(() => epochs.delete(instanceId))
+      ),
+    kept: () => Effect.succeed([]),
     awaitExit: (ref) =>
       registered(ref.instanceId).pipe(
         Effect.flatMap(({ link }) => departure(ref, link, options.lostAfterMillis ?? lostAfterMillis)),

@@ -75,6 +75,8 @@ export const make: Effect.Effect<InstanceDriver, never, SimulatedFleet> = Effect
         const gateway = fleet.gateway(spec.instanceId)
         return Effect.andThen(fence(gateway, epoch), gateway.lifecycle.withPermit(end(gateway, epoch, graceMillis)))
       },
+      remove: ({ instanceId }) => Effect.sync(() => fleet.gateway(instanceId).erase()),
+      kept: () => Effect.succeed([]),
       awaitExit: (ref) =>
         Effect.callback((resume) => {
           const gateway = fleet.gateway(ref.instanceId)

@@ -2,6 +2,7 @@
  * The link to a real gateway. Every call has a deadline; only `run` and `send` make the gateway work, and neither is ever
  * repeated here: a caller in doubt reconciles.
  */
+import { createHash } from "node:crypto"
 import { Effect, Layer, Option, Schema } from "effect"
 import { bounds, gatewayBounds } from "../schema/Bounds.ts"
 import * as DeviceIdentity from "./DeviceIdentity.ts"
@@ -105,17 +106,17 @@ const linkOver = (connection: GatewayConnection.GatewayConnection, limits: LinkL
     statusChanges: connection.statusChanges,
     ready: Effect.map(session, (live) => live.hello),
 
-    run: (turn) => run(session, limits, turn),
-    attach: (turn) => attach(session, limits, turn),
-    reconcile: (turn) => reconcile(session, turn),
+    run: (turn) => run(session, limits, onWire(turn)),
+    attach: (turn) => attach(session, limits, onWire(turn)),
+    reconcile: (turn) => reconcile(session, onWire(turn)),
     abort: (sessionKey, runKey) =>
       Effect.asVoid(
         runKey === undefined
           ? call("sessions.abort", { key: sessionKey, clearQueued: true })
-          : call("chat.abort", { sessionKey, runId: runKey })
+          : call("chat.abort", { sessionKey, runId: keyOnWire(runKey) })
       ),
     send: ({ message, queueMode, runKey, sessionKey }) =>
-      Effect.asVoid(call("chat.send", { sessionKey, message, idempotencyKey: runKey, queueMode })),
+      Effect.asVoid(call("chat.send", { sessionKey, message, idempotencyKey: keyOnWire(runKey), queueMode })),
 
     createSession: (options) =>
       Effect.map(ask("sessions.create", { ...options }, Answers.create), (created) => ({
@@ -175,6 +176,15 @@ const linkOver = (connection: GatewayConnection.GatewayConnection, limits: LinkL
     resume: (suspensionId) => Effect.asVoid(call("gateway.suspend.resume", { suspensionId }))
   }
 }
+
+/** `chat.history` takes no run id above 256 characters, so that a run with a longer key could be sent and never found again. */
+const keyMost = 200
+
+const keyOnWire = (runKey: string): string =>
+  runKey.length <= keyMost ? runKey : `${runKey.slice(0, 120)}~${createHash("sha256").update(runKey).digest("hex")}`
+
+const onWire = <A extends { readonly runKey: string }>(turn: A): A =>
+  turn.runKey.length <= keyMost ? turn : { ...turn, runKey: keyOnWire(turn.runKey) }
 
 const sessionOf = (row: Partial<typeof SessionRow.Type> & { readonly key: string }): GatewaySession => ({
   key: row.key,

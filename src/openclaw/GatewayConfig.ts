@@ -37,8 +37,8 @@ export type ConfigObject = { readonly [key: string]: ConfigValue }
 
 /** The gateway's configuration file. Pure: the same options give the same file. */
 export const gatewayConfig = (options: GatewayConfigOptions): ConfigObject =>
-  merge(
-    merge(defaults, options.model === undefined ? {} : modelConfig(options.model)),
+  mergeConfig(
+    mergeConfig(defaults, options.model === undefined ? {} : modelConfig(options.model)),
     options.base ?? {},
     ours(options)
   )
@@ -101,12 +101,12 @@ const isObject = (value: ConfigValue | undefined): value is ConfigObject =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Objects are merged key by key, anything else is replaced; the last one wins. */
-const merge = (...configs: ReadonlyArray<ConfigObject>): ConfigObject =>
+export const mergeConfig = (...configs: ReadonlyArray<ConfigObject>): ConfigObject =>
   configs.reduce((left, right) => {
     const merged: Record<string, ConfigValue> = { ...left }
     for (const [key, value] of Object.entries(right)) {
       const present = merged[key]
-      merged[key] = isObject(present) && isObject(value) ? merge(present, value) : value
+      merged[key] = isObject(present) && isObject(value) ? mergeConfig(present, value) : value
     }
     return merged
   }, {})

@@ -1,6 +1,7 @@
 /** Every actor of a runner over its reads; the runner gives the cluster, the database and the drivers. */
 import { Layer } from "effect"
 import * as InstanceLayer from "../entities/Instance/InstanceLayer.ts"
+import * as HomeSweep from "../entities/InstanceHost/HomeSweep.ts"
 import * as InstanceHostLayer from "../entities/InstanceHost/InstanceHostLayer.ts"
 import { LaneLayer } from "../entities/Lane/LaneLayer.ts"
 import * as SessionLayer from "../entities/Session/SessionLayer.ts"
@@ -9,6 +10,6 @@ import * as PgFleet from "../shards/reads/PgFleet.ts"
 import * as PgViewReads from "../shards/reads/PgViewReads.ts"
 import * as PgTasks from "../shards/reads/PgTasks.ts"
 
-export const layer = Layer.mergeAll(LaneLayer, InstanceLayer.layer, InstanceHostLayer.layer, SessionLayer.layer).pipe(
+export const layer = Layer.mergeAll(LaneLayer, InstanceLayer.layer, InstanceHostLayer.layer, HomeSweep.layer, SessionLayer.layer).pipe(
   Layer.provide([PgFleet.layer, PgTasks.layer, PgViewReads.layer, PgHeartbeats.layer])
 )

@@ -85,6 +85,9 @@ export const InstanceSpec = Schema.Struct({
 })
 export type InstanceSpec = typeof InstanceSpec.Type
 
+/** A spec, and the registration of its id that it belongs to. */
+export type RegisteredSpec = InstanceSpec & { readonly registration?: string }
+
 /** Load of one instance as last seen (R062, R089). */
 export const InstanceLoad = Schema.Struct({
   runningTasks: Schema.Int,
@@ -125,6 +128,8 @@ export const InstanceStatus = Schema.Struct({
   bootId: Schema.optionalKey(Schema.String),
   restarts: Schema.Int,
   registeredAt: Schema.Finite,
+  /** Names this registration of the id. The files that its host keeps belong to it alone. */
+  registration: Schema.optionalKey(Schema.String),
   lastHeartbeatAt: Schema.optionalKey(Schema.Finite)
 })
 export type InstanceStatus = typeof InstanceStatus.Type

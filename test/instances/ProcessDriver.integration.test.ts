@@ -1,18 +1,20 @@
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { sweepOne } from "../../src/entities/InstanceHost/HomeSweep.ts"
+import type { ViewReads } from "../../src/entities/Reads.ts"
 import type { InstanceDriver, InstanceRef } from "../../src/instances/InstanceDriver.ts"
 import { InstanceFiles, type PidFile } from "../../src/instances/process/PidFile.ts"
 import { identify, isAlive } from "../../src/processes/ProcessIdentity.ts"
 import type { ProcessDriverOptions } from "../../src/instances/process/ProcessDriverOptions.ts"
 import * as ProcessDriver from "../../src/instances/ProcessDriver.ts"
 import { GatewayConnector } from "../../src/openclaw/GatewayLink.ts"
-import type { InstanceSpec } from "../../src/schema/Instance.ts"
+import type { InstanceSpec, InstanceStatus } from "../../src/schema/Instance.ts"
 import { instanceDriverConformance } from "../conformance/InstanceDriver.ts"
 import { instanceSpec } from "../fixtures/InstanceSpecs.ts"
 
@@ -34,7 +36,7 @@ const makeHost = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "clawster-process-"))),
   (directory) =>
     Effect.gen(function* () {
-      for (const name of ["one", "two", "three", "four"]) {
+      for (const name of ["one", "one@a1", "one@a2", "two", "three", "four"]) {
         const files = new InstanceFiles(join(directory, "instances", name))
         const found = files.pidFile
         if (found !== undefined && isAlive(found.gateway)) process.kill(-found.gateway.pid, "SIGKILL")
@@ -91,6 +93,96 @@ instanceDriverConformance<never>({
   // The fake gateway speaks no WebSocket: RealGateway.integration.test.ts has the turn.
   skips: ["turn"],
   provide: (effect) => effect
+})
+
+/** Everything under a folder that holds the text, by name. */
+const grep = (directory: string, text: string): ReadonlyArray<string> =>
+  readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && readFileSync(join(entry.parentPath, entry.name), "utf8").includes(text))
+    .map((entry) => entry.name)
+
+describe("ProcessDriver and the registrations of an id", () => {
+  const former = { ...spec("one"), registration: "a1" }
+  const next = { ...spec("one"), registration: "a2" }
+  const secret = "the former tenant's words"
+
+  const leave = (files: InstanceFiles) => {
+    for (const place of [files.state, files.workspace, files.home]) writeFileSync(join(place, "notes.md"), secret)
+    writeFileSync(files.gatewayLog, secret)
+    return files.readToken()!
+  }
+  const filesOfRegistration = (directory: string, { instanceId, registration }: typeof former) =>
+    new InstanceFiles(join(directory, "instances", `${instanceId}@${registration}`))
+
+  it.live("gives a second registration nothing of the first one, which is removed whole", () =>
+    Effect.gen(function* () {
+      const directory = yield* makeHost
+      const driver = yield* driverOn(directory)
+      yield* driver.start(former, 1)
+      const token = leave(filesOfRegistration(directory, former))
+      assert.include((yield* driver.logs(former, 10)).join("\n"), secret)
+      const busy = yield* Effect.flip(driver.remove(former))
+      assert.strictEqual(busy.reason, "StateInUse")
+      yield* driver.stop(former, 1, { graceMillis: 2_000 })
+      yield* driver.remove(former)
+      assert.deepStrictEqual(grep(directory, secret), [])
+      yield* driver.start(next, 1)
+      assert.notStrictEqual(filesOfRegistration(directory, next).readToken(), token)
+      assert.deepStrictEqual(grep(directory, secret), [])
+      assert.deepStrictEqual(grep(directory, token), [])
+      yield* stopAll(driver, next)
+      yield* driver.remove(next)
+      assert.deepStrictEqual(yield* driver.kept("c"), [])
+    })
+  )
+
+  it.live("shows a second registration nothing even while the files of the first are still there", () =>
+    Effect.gen(function* () {
+      const directory = yield* makeHost
+      const driver = yield* driverOn(directory)
+      yield* driver.start(former, 1)
+      leave(filesOfRegistration(directory, former))
+      yield* driver.stop(former, 1, { graceMillis: 2_000 })
+      yield* driver.start(next, 2)
+      assert.notInclude((yield* driver.logs(next, 100)).join("\n"), secret)
+      const files = filesOfRegistration(directory, next)
+      assert.deepStrictEqual(grep(files.directory, secret), [])
+      yield* stopAll(driver, next)
+    })
+  )
+
+  it.live("finds the folders of ended registrations when its runner starts, and removes no others", () =>
+    Effect.gen(function* () {
+      const directory = yield* makeHost
+      const driver = yield* driverOn(directory)
+      const legacy = spec("two")
+      for (const one of [former, next, legacy, spec("three")]) {
+        yield* driver.start(one, 1)
+        yield* stopAll(driver, one)
+      }
+      const views = {
+        cluster: Effect.succeed("c1"),
+        instance: (instanceId: string) =>
+          Effect.succeed(
+            instanceId === "one"
+              ? ({ registration: "a2" } as InstanceStatus)
+              : instanceId === "two"
+                ? ({} as InstanceStatus)
+                : undefined
+          )
+      } as unknown as ViewReads["Service"]
+      const removed = yield* sweepOne(driver, views)
+      assert.deepStrictEqual(
+        removed.map(({ instanceId, registration }) => [instanceId, registration]),
+        [
+          ["one", "a1"],
+          ["three", undefined]
+        ]
+      )
+      assert.deepStrictEqual(readdirSync(join(directory, "instances")).toSorted(), ["one@a2", "two"])
+      assert.deepStrictEqual(yield* sweepOne(driver, { ...views, cluster: Effect.succeed("another") }), [])
+    })
+  )
 })
 
 describe("ProcessDriver", () => {

@@ -15,7 +15,7 @@ import { onTimer, timers } from "./InstanceTimers.ts"
 import * as Runs from "./RunCommands.ts"
 
 export type InstanceActivity =
-  | { readonly _tag: "Supervise" | "Stop" | "CleanUp"; readonly key: string; readonly start: number }
+  | { readonly _tag: "Supervise" | "Stop" | "CleanUp" | "Erase"; readonly key: string; readonly start: number }
   | { readonly _tag: "Run" | "Abort"; readonly key: string; readonly runId: string }
   | { readonly _tag: "Steer"; readonly key: string; readonly runId: string; readonly steerKey: string }
 
@@ -23,6 +23,9 @@ const ofLife = (record: InstanceRecord): InstanceActivity | undefined => {
   const { start } = record
   if (isSupervised(record)) return { _tag: "Supervise", key: `supervise:${start}`, start }
   if (record.drain === "stopping") return { _tag: "Stop", key: `stop:${start}`, start }
+  if (record.phase === "destroyed" && record.erased !== true) {
+    return { _tag: "Erase", key: `erase:${record.registration ?? ""}`, start }
+  }
   return record.phase === "failed" ? { _tag: "CleanUp", key: `cleanup:${start}`, start } : undefined
 }
 

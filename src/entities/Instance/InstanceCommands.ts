@@ -57,10 +57,17 @@ export const register = (
     ...(spec.region === undefined ? {} : { region: spec.region }),
     capabilities: spec.capabilities,
     at: now,
+    registration: nextRegistration(state.record, now),
     secret: { spec }
   })
   beginStart(change, now, { reset: true })
   return done(change)
+}
+
+/** Differs from every other one of this id, also from one that ended in this millisecond. */
+const nextRegistration = (before: InstanceRecord | undefined, now: number): string => {
+  const last = Number.parseInt(before?.registration ?? "0", 36)
+  return Math.max(now, Number.isNaN(last) ? 0 : last + 1).toString(36)
 }
 
 /** Also ends a wait for the next restart, and forgives what failed before. */

@@ -11,6 +11,7 @@ type Of<Tag extends InstanceEvent["_tag"]> = Extract<InstanceEvent, { readonly _
 const registered = (event: Of<"instance.registered">): InstanceRecord => ({
   spec: event.secret.spec,
   registeredAt: event.at,
+  ...(event.registration === undefined ? {} : { registration: event.registration }),
   phase: "stopped",
   health: "unknown",
   start: 0,
@@ -84,6 +85,8 @@ const onRecord = (record: InstanceRecord, event: InstanceEvent): InstanceRecord 
       return { ...settled, phase: "failed", health: "unhealthy", reason: event.reason }
     case "instance.deregistered":
       return { ...calm, phase: "destroyed", health: "unknown" }
+    case "instance.internal_erased":
+      return { ...record, erased: true }
     case "instance.internal_heartbeat":
       return { ...record, load: event.load, lastHeartbeatAt: event.at }
     default:

@@ -7,6 +7,7 @@ import { type InstanceActivity, InstanceActor } from "./InstanceActor.ts"
 import { LinkBoard } from "./LinkBoard.ts"
 import { type InstanceSelf, runAttempt } from "./RunAttempt.ts"
 import { abortAtGateway, steerAtGateway } from "./RunInterventions.ts"
+import { erase } from "./Erase.ts"
 import { keepClean, stopGateway, supervise } from "./Supervise.ts"
 
 const performWith =
@@ -18,6 +19,8 @@ const performWith =
         return supervise(activity.start, self, post)
       case "Stop":
         return stopGateway(activity.start, self)
+      case "Erase":
+        return erase(activity.start, self)
       case "CleanUp":
         return keepClean(activity.start, self)
       case "Run":

@@ -48,6 +48,7 @@ export type LifeSignal =
   /** It was deregistered while no runner had it. */
   | { readonly _tag: "Retired"; readonly start: number }
   | { readonly _tag: "Stopped"; readonly start: number }
+  | { readonly _tag: "Erased"; readonly start: number; readonly left?: string }
   | { readonly _tag: "StopFailed"; readonly start: number; readonly reason: string }
 
 export type RunSignal =
@@ -76,6 +77,7 @@ export const decideSignal = (
   if (signal.start !== record.start) return note([])
   const change = draft(state)
   if (signal._tag === "Retired") onRetired(change, record, now)
+  else if (signal._tag === "Erased") onErased(change, record, signal)
   else if (record.drain === "stopping") onStopSignal(change, signal)
   else if (isSupervised(record)) onLifeSignal(change, record, signal, now)
   return change.accept(undefined)
@@ -92,6 +94,15 @@ const onRetired = (change: InstanceDraft, record: InstanceRecord, now: number): 
   if (!isRegistered(record)) return
   if (record.phase === "failed") return change.emit({ _tag: "instance.deregistered", ...about(record) })
   beginDrain(change, "deregister", now, now)
+}
+
+const onErased = (change: InstanceDraft, record: InstanceRecord, { left }: Extract<LifeSignal, { readonly _tag: "Erased" }>): void => {
+  if (record.phase !== "destroyed" || record.erased === true) return
+  change.emit({
+    _tag: "instance.internal_erased",
+    ...about(record),
+    ...(left === undefined ? {} : { left: cut(left, bounds.reason) })
+  })
 }
 
 const onStopSignal = (change: InstanceDraft, signal: LifeSignal): void => {
@@ -166,6 +177,7 @@ const onLifeSignal = (change: InstanceDraft, record: InstanceRecord, signal: Lif
     case "Retired":
     case "Stopped":
     case "StopFailed":
+    case "Erased":
       return
   }
 }

@@ -5,7 +5,7 @@
 import { HashMap, Schema } from "effect"
 import { Attempt, type AttemptOrigin } from "../../schema/Attempt.ts"
 import { AbortCause, Steering, StopGoal } from "../../schema/events/InstanceEvents.ts"
-import { InstanceHealth, InstanceLoad, InstancePhase, InstanceSpec } from "../../schema/Instance.ts"
+import { InstanceHealth, InstanceLoad, InstancePhase, InstanceSpec, type RegisteredSpec } from "../../schema/Instance.ts"
 import { Breaker, closed } from "./Breaker.ts"
 
 /** One attempt that holds a slot, from its acceptance until its end is told. */
@@ -25,6 +25,10 @@ export type Run = typeof Run.Type
 export const InstanceRecord = Schema.Struct({
   spec: InstanceSpec,
   registeredAt: Schema.Finite,
+  /** Names this registration of the id: what a driver keeps belongs to one of them. Absent in those that older versions made. */
+  registration: Schema.optionalKey(Schema.String),
+  /** In `destroyed`: nothing that the driver kept is left, as far as can be told. */
+  erased: Schema.optionalKey(Schema.Boolean),
   phase: InstancePhase,
   health: InstanceHealth,
   reason: Schema.optionalKey(Schema.String),
@@ -68,6 +72,10 @@ export const initial: InstanceState = { breaker: closed, runs: HashMap.empty() }
  */
 export const runIdOf = (origin: AttemptOrigin, runKey: string): string =>
   `${origin.entityType}:${origin.entityId.replaceAll("/", ":")}:${runKey}`
+
+/** For the driver: the spec, and whose registration it is. */
+export const registeredSpec = ({ registration, spec }: InstanceRecord): RegisteredSpec =>
+  registration === undefined ? spec : { ...spec, registration }
 
 /** The instance exists, for whoever asks. */
 export const isRegistered = (record: InstanceRecord | undefined): record is InstanceRecord =>

@@ -39,6 +39,7 @@ const statusWith = (record: InstanceRecord, breaker: InstanceStatus["breaker"], 
     ...(record.bootId === undefined ? {} : { bootId: record.bootId }),
     restarts: record.restarts,
     registeredAt: record.registeredAt,
+    ...(record.registration === undefined ? {} : { registration: record.registration }),
     ...(record.lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt: record.lastHeartbeatAt })
   }
 }

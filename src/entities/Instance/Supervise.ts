@@ -10,9 +10,10 @@ import {
   type InstanceRef
 } from "../../instances/InstanceDriver.ts"
 import type { GatewayError } from "../../openclaw/GatewayLink.ts"
-import type { InstanceSpec } from "../../schema/Instance.ts"
+import type { RegisteredSpec } from "../../schema/Instance.ts"
 import { Heartbeats } from "../Heartbeats.ts"
 import { stopGrace } from "./InstancePolicy.ts"
+import { registeredSpec } from "./InstanceState.ts"
 import type { LinkPost } from "./LinkBoard.ts"
 import { type InstanceSelf, tell } from "./RunAttempt.ts"
 import { sendKeys } from "./RunInterventions.ts"
@@ -23,7 +24,7 @@ export const supervise = Effect.fnUntraced(function* (start: number, self: Insta
   if (record === undefined || record.start !== start) return
   post.keep(sendKeys(HashMap.values(runs)))
   if (yield* (yield* Heartbeats).isRetired(self.entityId)) return yield* retire(start, self)
-  yield* keep(start, record.spec, record.fresh, self, post).pipe(
+  yield* keep(start, registeredSpec(record), record.fresh, self, post).pipe(
     Effect.catchTag("DriverError", (error) =>
       error.reason === "StaleOwner"
         ? Effect.never
@@ -42,7 +43,7 @@ const retire = (start: number, self: InstanceSelf) =>
 
 const keep = Effect.fnUntraced(function* (
   start: number,
-  spec: InstanceSpec,
+  spec: RegisteredSpec,
   fresh: boolean,
   self: InstanceSelf,
   post: LinkPost
@@ -66,7 +67,7 @@ const exited = (driver: InstanceDriver, ref: InstanceRef, start: number, self: I
 
 const linked = Effect.fnUntraced(function* (
   driver: InstanceDriver,
-  spec: InstanceSpec,
+  spec: RegisteredSpec,
   ref: InstanceRef,
   start: number,
   self: InstanceSelf,
@@ -123,7 +124,7 @@ const cleanUp = Effect.fnUntraced(function* (
 ): Effect.fn.Return<DriverError | undefined, never, InstanceDrivers> {
   const { record } = yield* self.state
   if (record === undefined) return undefined
-  const { spec } = record
+  const spec = registeredSpec(record)
   return yield* Effect.flatMap(InstanceDrivers, (drivers) => drivers.get(spec)).pipe(
     Effect.flatMap((driver) => driver.stop(spec, self.epoch, { graceMillis: stopGrace })),
     Effect.tapError((error) => (error.retryable ? Effect.sleep("2 seconds") : Effect.void)),

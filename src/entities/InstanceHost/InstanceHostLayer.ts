@@ -4,12 +4,13 @@ import { Entity } from "effect/cluster"
 import { InstanceDrivers } from "../../instances/InstanceDriver.ts"
 import { Conflict, NotFound } from "../../schema/Errors.ts"
 import { type InstanceId, parseInstanceEntityId } from "../../schema/Ids.ts"
-import type { InstanceSpec, InstanceStatus } from "../../schema/Instance.ts"
+import type { InstanceStatus, RegisteredSpec } from "../../schema/Instance.ts"
 import { InstanceHost } from "../InstanceHost.ts"
 import { ViewReads } from "../Reads.ts"
 
 /** Enough of a spec to name the instance to its driver; what only a start needs is left out. */
-const specOf = (status: InstanceStatus): InstanceSpec => ({
+const specOf = (status: InstanceStatus): RegisteredSpec => ({
+  ...(status.registration === undefined ? {} : { registration: status.registration }),
   instanceId: status.instanceId,
   driver: status.driver,
   placement: status.placement,

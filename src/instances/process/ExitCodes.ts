@@ -1,4 +1,5 @@
 /** What the end of a gateway process means, from its exit code and its last lines. Pure. */
+import { cut } from "../../schema/Bounds.ts"
 import type { DriverError } from "../InstanceDriver.ts"
 
 export interface ProcessExit {
@@ -28,10 +29,10 @@ export const exitMeaning = (
   if (exitCode === 78) {
     return stateInUse.test(text)
       ? meaning("StateInUse", `another gateway owns this instance's state directory${told}`, true)
-      : meaning("ConfigurationRefused", `the gateway refused its configuration${told}`, false)
+      : meaning("ConfigurationRefused", `the gateway refused its configuration; mend the instance's gatewayConfig, or CLAWSTER_GATEWAY_CONFIG${told}`, false)
   }
   if (exitCode === 1 && portInUse.test(text)) {
-    return meaning("PortInUse", `the gateway's port is taken by another process${told}`, true)
+    return meaning("PortInUse", `the gateway's port is taken by another process; it is tried again on another one${told}`, true)
   }
   if (started) return meaning("NotRunning", ended(exitCode), true)
   return meaning("LaunchFailed", `the gateway ended before it had started, ${ended(exitCode)}${told}`, true)
@@ -51,13 +52,13 @@ const meaning = (reason: ExitMeaning["reason"], message: string, retryable: bool
   retryable
 })
 
-/** Colours are for a terminal, and a long log line would drown the reason. */
-const tell = (lines: ReadonlyArray<string>): string => {
+/** What the gateway wrote last. Colours are for a terminal, and a long log line would drown the reason. */
+export const tell = (lines: ReadonlyArray<string>): string => {
   const plain = lines
     // oxlint-disable-next-line no-control-regex
     .map((line) => line.replaceAll(/\u001b\[[0-9;]*m/g, "").trim())
     .filter((line) => line !== "")
     .slice(-linesTold)
     .join("\n")
-  return plain === "" ? "" : `. Its last lines:\n${plain.slice(-charactersTold)}`
+  return plain === "" ? "" : `. Its last lines:\n${cut(plain.slice(-charactersTold), charactersTold)}`
 }

@@ -5,10 +5,10 @@
 import { randomBytes, randomUUID } from "node:crypto"
 import { join } from "node:path"
 import { Effect, Result, type Scope, Semaphore } from "effect"
-import { type ConfigObject, gatewayConfig } from "../../openclaw/GatewayConfig.ts"
+import { type ConfigObject, gatewayConfig, mergeConfig } from "../../openclaw/GatewayConfig.ts"
 import type { InstanceId } from "../../schema/Ids.ts"
-import type { InstanceSpec } from "../../schema/Instance.ts"
-import { DriverError, type InstanceRef } from "../InstanceDriver.ts"
+import type { InstanceSpec, RegisteredSpec } from "../../schema/Instance.ts"
+import { DriverError, type InstanceRef, type Kept } from "../InstanceDriver.ts"
 import type { ExitMeaning } from "./ExitCodes.ts"
 import { environmentOf } from "./GatewayEnvironment.ts"
 import * as Guardianship from "./Guardianship.ts"
@@ -20,25 +20,26 @@ import { defaultProcessOptions, type ProcessDriverOptions } from "./ProcessDrive
 import { isAlive } from "../../processes/ProcessIdentity.ts"
 
 export interface GatewayLifecycle {
-  readonly start: (spec: InstanceSpec, epoch: number) => Effect.Effect<InstanceRef, DriverError>
-  readonly stop: (instanceId: InstanceId, epoch: number, graceMillis: number) => Effect.Effect<void, DriverError>
+  readonly start: (spec: RegisteredSpec, epoch: number) => Effect.Effect<InstanceRef, DriverError>
+  readonly stop: (kept: Kept, epoch: number, graceMillis: number) => Effect.Effect<void, DriverError>
 }
 
 const orphanKillMillis = 10_000
 
 export const makeLifecycle = Effect.fnUntraced(function* (
   given: ProcessDriverOptions,
-  filesOf: (instanceId: InstanceId) => InstanceFiles
+  filesOf: (kept: Kept) => InstanceFiles
 ): Effect.fn.Return<GatewayLifecycle, never, Scope.Scope> {
   const options = { ...defaultProcessOptions, ...given }
   const ownership = yield* Ownership.make(options.orphanAfterMillis)
   const ports = makePorts(join(options.directory, "ports"), options.ports ?? defaultPortRange)
   const starting = yield* Semaphore.make(options.startConcurrency)
 
-  const claim = Effect.fnUntraced(function* (instanceId: InstanceId, epoch: number) {
-    const files = filesOf(instanceId)
-    yield* writing({ instanceId, files, epoch }, () => files.makeDirectories())
-    return { instanceId, files, epoch }
+  const claimOf = ({ instanceId, registration }: Kept, epoch: number): Ownership.Claim => ({
+    instanceId,
+    ...(registration === undefined ? {} : { registration }),
+    files: filesOf({ instanceId, ...(registration === undefined ? {} : { registration }) }),
+    epoch
   })
 
   const end = Effect.fnUntraced(function* (claim: Ownership.Claim, running: PidFile, graceMillis: number) {
@@ -114,7 +115,7 @@ export const makeLifecycle = Effect.fnUntraced(function* (
       Effect.flatMap(launch(spec, claim, command), (running) =>
         restore(awaitStarted(claim, running, timeoutMillis)).pipe(
           Effect.onError(() => Effect.ignore(end(claim, running, 0))),
-          Effect.as(refOf(claim.instanceId, running, false))
+          Effect.as(refOf(claim, running, false))
         )
       )
     )
@@ -140,7 +141,7 @@ export const makeLifecycle = Effect.fnUntraced(function* (
 
   /** Adopts what runs; what is stopping, or has lost its guardian, is ended first. */
   const adopt = Effect.fnUntraced(function* (claim: Ownership.Claim) {
-    const { files, instanceId } = claim
+    const { files } = claim
     const found = files.pidFile
     if (found === undefined || !isAlive(found.gateway)) return undefined
     if (Guardianship.runningGateway(files) === undefined || files.stopping) {
@@ -151,19 +152,21 @@ export const makeLifecycle = Effect.fnUntraced(function* (
     yield* awaitStarted(claim, found, options.startupTimeoutMillis).pipe(
       Effect.tapError(() => Effect.ignore(end(claim, found, 0)))
     )
-    return refOf(instanceId, found, true)
+    return refOf(claim, found, true)
   })
 
-  const start = Effect.fn("ProcessDriver.start")(function* (spec: InstanceSpec, epoch: number) {
-    const claimed = yield* claim(spec.instanceId, epoch)
+  const start = Effect.fn("ProcessDriver.start")(function* (spec: RegisteredSpec, epoch: number) {
+    const claimed = claimOf(spec, epoch)
+    yield* writing(claimed, () => claimed.files.makeDirectories())
     yield* ownership.as(claimed, Effect.void)
     const adopted = yield* adopt(claimed)
     return adopted ?? (yield* starting.withPermit(launchFirst(spec, claimed)))
   })
 
-  const stop = Effect.fn("ProcessDriver.stop")(function* (instanceId: InstanceId, epoch: number, graceMillis: number) {
-    const claimed = yield* claim(instanceId, epoch)
-    const { files } = claimed
+  const stop = Effect.fn("ProcessDriver.stop")(function* (kept: Kept, epoch: number, graceMillis: number) {
+    const claimed = claimOf(kept, epoch)
+    const { files, instanceId } = claimed
+    yield* writing(claimed, () => files.makeDirectories())
     const running = yield* ownership.as(
       claimed,
       Effect.sync(() => {
@@ -182,7 +185,7 @@ export const makeLifecycle = Effect.fnUntraced(function* (
       Effect.flatMap(ownership.owned, (owned) =>
         Effect.forEach(
           owned,
-          ({ epoch, instanceId }) => Effect.ignore(stop(instanceId, epoch, options.shutdownGraceMillis)),
+          (claim) => Effect.ignore(stop(claim, claim.epoch, options.shutdownGraceMillis)),
           { concurrency: "unbounded", discard: true }
         )
       )
@@ -196,8 +199,9 @@ export const driverError = (
   meaning: ExitMeaning & { readonly exitCode?: number }
 ): DriverError => new DriverError({ instanceId, ...meaning })
 
-const refOf = (instanceId: InstanceId, running: PidFile, adopted: boolean): InstanceRef => ({
+const refOf = ({ instanceId, registration }: Ownership.Claim, running: PidFile, adopted: boolean): InstanceRef => ({
   instanceId,
+  ...(registration === undefined ? {} : { registration }),
   url: `ws://127.0.0.1:${running.port}/`,
   incarnation: running.incarnation,
   adopted,
@@ -221,7 +225,8 @@ const writeConfig = (
   port: number,
   { config, model }: ProcessDriverOptions
 ): void => {
-  const base = isObject(spec.gatewayConfig) ? spec.gatewayConfig : config
+  const own = spec.gatewayConfig
+  const base = isObject(own) ? mergeConfig(config ?? {}, own) : config
   files.writeConfig(
     gatewayConfig({
       port,

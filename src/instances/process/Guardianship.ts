@@ -6,7 +6,7 @@ import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { Clock, Effect, Result } from "effect"
 import type { DriverError } from "../InstanceDriver.ts"
-import { type ExitMeaning, exitMeaning } from "./ExitCodes.ts"
+import { type ExitMeaning, exitMeaning, tell } from "./ExitCodes.ts"
 import { isLive, isStarted } from "./HttpProbe.ts"
 import { tailLines } from "./LogTail.ts"
 import type { InstanceFiles, Launch, PidFile } from "./PidFile.ts"
@@ -86,7 +86,9 @@ export const awaitStarted = Effect.fn("Guardianship.awaitStarted")(function* (
   const live = yield* isLive(running.port)
   return Result.fail<ExitMeaning>({
     reason: "StartupTimeout",
-    message: `the gateway ${live ? "answers but did not report that it started" : "did not answer"} within ${timeoutMillis} ms`,
+    message:
+      `the gateway ${live ? "answers but did not report that it started" : "did not answer"} within ${timeoutMillis} ms` +
+      tell(tailLines(files.consoleLog, lastLines)),
     retryable: true
   })
 })

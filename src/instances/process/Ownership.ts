@@ -11,6 +11,7 @@ import type { InstanceFiles } from "./PidFile.ts"
 /** A runner's hold on an instance, by the epoch under which it acts. */
 export interface Claim {
   readonly instanceId: InstanceId
+  readonly registration?: string
   readonly files: InstanceFiles
   readonly epoch: number
 }

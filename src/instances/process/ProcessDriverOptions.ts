@@ -22,7 +22,7 @@ export interface ProcessDriverOptions {
   readonly shutdownGraceMillis?: number
   /** The model of gateways whose configuration names none. */
   readonly model?: ModelProvider
-  /** Used for instances without a `gatewayConfig` of their own. */
+  /** What an instance's own `gatewayConfig` is merged over. */
   readonly config?: ConfigObject
   /** Added to the gateways' environment. Of the runner's own only a few harmless variables are passed on. */
   readonly environment?: Readonly<Record<string, string>>

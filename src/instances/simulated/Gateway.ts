@@ -220,6 +220,13 @@ export class Gateway {
     }
   }
 
+  /** Nothing of the registration that has ended is left, save the epoch. */
+  erase(): void {
+    this.sessions.clear()
+    this.#exits.clear()
+    this.#log = []
+  }
+
   log(line: string): void {
     this.#log.push(line)
     if (this.#log.length > logLinesKept) this.#log = this.#log.slice(logLinesKept / 2)

@@ -56,6 +56,8 @@ export const InstanceEvent = Schema.Union([
     region: Schema.optionalKey(Schema.String),
     capabilities: Schema.Array(Schema.String),
     at,
+    /** Names this registration of the id. Absent in what older versions wrote. */
+    registration: Schema.optionalKey(Schema.String),
     secret: Schema.Struct({ spec: InstanceSpec })
   }),
   Schema.TaggedStruct("instance.starting", {
@@ -89,6 +91,8 @@ export const InstanceEvent = Schema.Union([
   Schema.TaggedStruct("instance.stopped", { ...about, reason: Schema.String }),
   Schema.TaggedStruct("instance.failed", { ...about, reason: Schema.String }),
   Schema.TaggedStruct("instance.deregistered", about),
+  /** What its driver kept is gone, or `left` says why not: then it is looked for again later. */
+  Schema.TaggedStruct("instance.internal_erased", { ...about, left: Schema.optionalKey(Schema.String) }),
   Schema.TaggedStruct("instance.internal_heartbeat", { ...about, load: InstanceLoad, at }),
   Schema.TaggedStruct("instance.breaker_opened", { ...about, until: at }),
   Schema.TaggedStruct("instance.breaker_half_open", about),

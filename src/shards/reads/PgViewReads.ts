@@ -92,6 +92,9 @@ const make = Effect.gen(function*() {
          LIMIT 1`,
         [instanceId]
       ).pipe(Effect.map((rows) => rows[0] === undefined ? undefined : seen(rows[0])), unavailable),
+    cluster: sql.unsafe<{ readonly name: string }>(
+      "SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS') AS name FROM clawster_migrations ORDER BY migration_id LIMIT 1"
+    ).pipe(Effect.map((rows) => rows[0]!.name), unavailable),
     sessions: list("Session", decoder(SessionStatus)),
     lanes: ({ having, ...options }) => list("Lane", lane, hasSome(having))(options)
   })
