@@ -14,16 +14,9 @@ import * as Counter from "../test/fixtures/Counter.ts"
 const jobTime = "300 millis"
 
 const cluster = Layer.unwrap(Effect.gen(function*() {
-  const { host, leaseMillis, placements, port } = yield* Settings.runner
-  const listenPort = yield* Config.Port("CHAOS_LISTEN_PORT").pipe(Config.withDefault(port))
-  return Cluster.layerRunner({
-    host,
-    port,
-    listen: { host, port: listenPort },
-    placements,
-    leaseMillis,
-    serves: yield* Settings.serves()
-  })
+  const settings = yield* Settings.runner
+  const listenPort = yield* Config.Port("CHAOS_LISTEN_PORT").pipe(Config.withDefault(settings.port))
+  return Cluster.layerRunner({ ...settings, listen: { host: settings.host, port: listenPort } })
 }))
 
 const database = Layer.unwrap(Effect.gen(function*() {

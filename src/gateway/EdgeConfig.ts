@@ -7,4 +7,6 @@ export const EdgeConfig = Context.Reference<{
   readonly placements: ReadonlyArray<Placement>
   /** Whose things admins and operators change when they name no tenant. Absent: they must name one. */
   readonly defaultTenant?: TenantId | undefined
+  /** Sockets on the feed that one process holds; 10,000 when absent. */
+  readonly socketsMost?: number | undefined
 }>("clawster/gateway/EdgeConfig", { defaultValue: () => ({ placements: [defaultPlacement] }) })

@@ -86,6 +86,19 @@ export const ensure = Effect.fn("OpenClawInstall.ensure")(function* (
   return openclaw
 })
 
+/** The version where it is there already; nothing is installed. */
+export const installed = Effect.fnUntraced(function* (options: InstallOptions) {
+  const version = options.version ?? defaultVersion
+  const path = yield* Path.Path
+  const nodePath = yield* Effect.option(NodeBinary.find)
+  const directory = path.resolve(options.directory)
+  if (Option.isNone(nodePath)) return Option.none<OpenClaw>()
+  const found = { version, directory, nodePath: nodePath.value, tell: () => Effect.void }
+  return (yield* isInstalled(found))
+    ? Option.some<OpenClaw>({ version, nodePath: nodePath.value, entry: entryOf(path, path.join(directory, version)) })
+    : Option.none<OpenClaw>()
+})
+
 const entryOf = (path: Path.Path, root: string) => path.join(root, "node_modules", "openclaw", "openclaw.mjs")
 
 const isInstalled = Effect.fnUntraced(function* (target: Target) {
@@ -152,13 +165,31 @@ const moveInto = Effect.fnUntraced(function* (target: Target, draft: string) {
   )
 })
 
+/** Runs a command until it ends, or until whoever started it is gone: then the pipe to it closes. */
+const whileHeld = `
+exec 3<&0
+"$@" </dev/null &
+pid=$!
+trap 'kill "$pid" 2>/dev/null' TERM INT HUP
+(read -r _ <&3; kill "$pid" 2>/dev/null) >/dev/null 2>&1 &
+watch=$!
+wait "$pid"
+code=$?
+kill "$watch" 2>/dev/null
+exit "$code"
+`
+
 const npm = Effect.fnUntraced(function* (target: Target, draft: string) {
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   const path = yield* Path.Path
   const { nodePath, version } = target
   const command = ChildProcess.make(
-    "npm",
+    "/bin/sh",
     [
+      "-c",
+      whileHeld,
+      "clawster-npm",
+      "npm",
       "install",
       `openclaw@${version}`,
       ...["--prefix", draft, "--no-global", "--ignore-scripts", "--omit=dev"],
@@ -166,7 +197,7 @@ const npm = Effect.fnUntraced(function* (target: Target, draft: string) {
     ],
     {
       cwd: draft,
-      stdin: "ignore",
+      stdin: "pipe",
       extendEnv: true,
       env: { PATH: [path.dirname(nodePath), process.env["PATH"] ?? ""].join(delimiter) }
     }

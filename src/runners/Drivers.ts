@@ -15,33 +15,32 @@ import * as OpenClawInstall from "../openclaw/OpenClawInstall.ts"
 import type { DriverKind } from "../schema/Instance.ts"
 import * as Settings from "./Settings.ts"
 
-/** A JSON array, for paths with blanks; else words separated by blanks. */
-const commandOf = (text: string): Command =>
-  (text.startsWith("[") ? JSON.parse(text) : text.trim().split(/\s+/)) as Command
-
 /** The command that was given; else the managed install, where a version was asked for; else what is found on PATH. */
 const launcher = Effect.fnUntraced(function*() {
   const { command, home, path, version } = yield* Settings.drivers
   if (Option.isSome(command)) {
-    return { command: commandOf(command.value), path }
+    return { command: command.value as Command, path }
   }
   if (Option.isNone(version)) return { path }
   const openclaw = yield* OpenClawInstall.ensure({
     version: version.value,
-    directory: join(home, "openclaw"),
+    directory: yield* Settings.openclawDirectory(home),
     onProgress: (line) => Effect.logInfo(line)
   })
   return { managed: [openclaw.nodePath, openclaw.entry, "gateway", "run"] as Command, path }
 })
 
 const processDriver = Effect.gen(function*() {
-  const { config, firstPort, home, model, onShutdown, orphanAfterMillis } = yield* Settings.drivers
+  const { config, firstPort, home, model, onShutdown, orphanAfterMillis, ...starts } = yield* Settings.drivers
   return yield* ProcessDriver.make({
     directory: join(home, "gateways"),
     launcher: yield* launcher(),
     ports: { first: firstPort, last: Math.min(firstPort + 20 * 500, 65_000), step: 20 },
     onShutdown,
     orphanAfterMillis,
+    startConcurrency: starts.startConcurrency,
+    startupTimeoutMillis: starts.startupTimeoutMillis,
+    variantWindowMillis: starts.variantWindowMillis,
     ...(Option.isSome(model) ? { model: model.value } : {}),
     ...(Option.isSome(config) ? { config: config.value } : {})
   })

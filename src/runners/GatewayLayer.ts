@@ -21,6 +21,7 @@ export interface GatewayOptions {
   /** 0: any free one. */
   readonly port: number
   readonly placements: ReadonlyArray<Placement>
+  readonly socketsMost?: number
 }
 
 const defaultTenant = TenantId.make("default")
@@ -37,16 +38,23 @@ const fleetMetrics = Layer.unwrap(
 )
 
 /** Needs `Sharding` and the database. */
-export const layer = ({ host, placements, port }: GatewayOptions) =>
+export const layer = ({ host, placements, port, socketsMost }: GatewayOptions) =>
   Layer.mergeAll(ServerNode.layer({ host, port }), KeyService.layer, fleetMetrics, ProcessMetricsNode.layer).pipe(
     Layer.provide([PgAccess.layer, PgFeed.layer, PgTasks.layer, PgViewReads.layer, InstanceOps.layer, PgTombstones.layer, Probes.layer]),
-    Layer.provide(Layer.succeed(EdgeConfig, { placements, defaultTenant }))
+    Layer.provide(Layer.succeed(EdgeConfig, { placements, defaultTenant, socketsMost }))
   )
+
+/** From this machine. */
+const reachedAt = (host: string): string => {
+  if (host === "0.0.0.0") return "127.0.0.1"
+  if (host === "::") return "[::1]"
+  return host.includes(":") ? `[${host}]` : host
+}
 
 /** Serves until the scope closes; answers where, and the service that makes API keys. */
 export const start = Effect.fnUntraced(function*(options: GatewayOptions) {
   const services = yield* Layer.build(layer(options))
   const { address } = Context.get(services, HttpServer.HttpServer)
   const port = "port" in address ? address.port : options.port
-  return { url: `http://${options.host}:${port}`, keys: Context.get(services, KeyService) }
+  return { url: `http://${reachedAt(options.host)}:${port}`, keys: Context.get(services, KeyService) }
 })

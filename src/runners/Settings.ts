@@ -1,77 +1,94 @@
-/** What a process reads from its environment. Every name is listed in the README's table. */
-import { Config, Effect, Schema } from "effect"
-import { hostname } from "node:os"
-import { resolve } from "node:path"
+/** What a process reads from its environment. The catalogue has every name, its meaning and what it may be. */
+import { Config, Effect, Option } from "effect"
+import { join } from "node:path"
 import { defaultPlacement, hostPlacement, type Placement, regionPlacement } from "../schema/Ids.ts"
-import { ModelProvider } from "../openclaw/GatewayConfig.ts"
+import * as Catalogue from "./settings/Catalogue.ts"
+import * as HostName from "./settings/HostName.ts"
 
-const list = (name: string) => Config.Array(Schema.NonEmptyString, name).pipe(Config.withDefault<ReadonlyArray<string>>([]))
+export const home = Catalogue.home.config
 
-export const home = Config.String("CLAWSTER_HOME").pipe(Config.withDefault(".clawster"), Config.map((path) => resolve(path)))
+/** Where OpenClaw is installed, for a home. */
+export const openclawDirectory = (home: string) =>
+  Config.map(Catalogue.openclawDirectory.config, (given) => Option.getOrElse(given, () => join(home, "openclaw")))
 
-/** This machine's name in the cluster: gateways started here live on its runners. */
-const thisHost = Config.String("CLAWSTER_HOST_NAME").pipe(Config.withDefault(hostname()))
+const unique = (placements: ReadonlyArray<Placement>): ReadonlyArray<Placement> => [...new Set(placements)]
 
-/** The same on every process of a cluster: all hosts and regions it has. This host need not be named. */
-export const placements = Config.all({
-  host: thisHost,
-  hosts: list("CLAWSTER_HOSTS"),
-  regions: list("CLAWSTER_REGIONS")
-}).pipe(Config.map(({ host, hosts, regions }): ReadonlyArray<Placement> => [
-  ...new Set([defaultPlacement, hostPlacement(host), ...hosts.map(hostPlacement), ...regions.map(regionPlacement)])
-]))
+const named = Config.all({ hosts: Catalogue.hosts.config, regions: Catalogue.regions.config }).pipe(
+  Config.map(({ hosts, regions }) => [...hosts.map(hostPlacement), ...regions.map(regionPlacement)])
+)
 
-const runnerHost = Config.String("CLAWSTER_RUNNER_HOST").pipe(Config.withDefault("127.0.0.1"))
+/** On a machine of that name: what its runners serve, and every placement of the cluster. */
+export const placementsOf = (host: string) =>
+  Config.all({ named, region: Catalogue.region.config }).pipe(
+    Config.map(({ named, region }) => {
+      const ofRegion = Option.match(region, { onNone: () => [], onSome: (name) => [regionPlacement(name)] })
+      const serves = unique([defaultPlacement, hostPlacement(host), ...ofRegion])
+      return { serves, placements: unique([...serves, ...named]) }
+    })
+  )
+
+/** Of a process that serves no actors: those that are named, and the host that is given or that a runner over the same home is. */
+const placements = Config.all({ home, named, given: Catalogue.hostName.config }).pipe(
+  Config.map(({ given, home, named }) => {
+    const host = Option.getOrElse(given, () => HostName.kept(home))
+    return unique([defaultPlacement, ...(host === undefined ? [] : [hostPlacement(host)]), ...named])
+  })
+)
 
 /** A port of its own for `/metrics`, with everything and for everyone who reaches it. */
-const metricsAt = (host: Config.Config<string>) =>
-  Config.all({
-    host: Config.String("CLAWSTER_METRICS_HOST").pipe(Config.orElse(() => host)),
-    port: Config.Port("CLAWSTER_METRICS_PORT")
-  }).pipe(Config.option)
-const metrics = metricsAt(Config.succeed("127.0.0.1"))
+const metricsAt = (fallback: Config.Config<string>) =>
+  Config.all({ host: Catalogue.metricsHost.config, fallback, port: Catalogue.metricsPort.config }).pipe(
+    Config.map(({ fallback, host, port }) =>
+      Option.map(port, (port) => ({ host: Option.getOrElse(host, () => fallback), port }))
+    )
+  )
 
-export const runner = Config.all({
-  host: runnerHost,
-  port: Config.Port("CLAWSTER_RUNNER_PORT").pipe(Config.withDefault(34431)),
-  hostName: thisHost,
-  region: Config.option(Config.String("CLAWSTER_REGION")),
-  placements,
-  leaseMillis: Config.Int("CLAWSTER_LEASE_MILLIS").pipe(Config.withDefault(6_000)),
-  metrics: metricsAt(runnerHost)
+const runnerConfig = Config.all({
+  host: Catalogue.runnerHost.config,
+  port: Catalogue.runnerPort.config,
+  listenHost: Catalogue.runnerListenHost.config,
+  listenPort: Catalogue.runnerListenPort.config,
+  home,
+  hostName: Catalogue.hostName.config,
+  region: Catalogue.region.config,
+  leaseMillis: Catalogue.leaseMillis.config,
+  maxResident: Catalogue.residentActors.config,
+  metrics: metricsAt(Catalogue.runnerHost.config)
+})
+
+/** What a runner is told, with the placements that it serves: what belongs nowhere, this home's host, and its region. */
+export const runner = Effect.gen(function*() {
+  const { hostName, listenHost, listenPort, ...config } = yield* runnerConfig
+  const name = yield* HostName.ofHome(config.home, hostName)
+  const isElsewhere = Option.isSome(listenHost) || Option.isSome(listenPort)
+  const listen = {
+    host: Option.getOrElse(listenHost, () => config.host),
+    port: Option.getOrElse(listenPort, () => config.port)
+  }
+  return { ...config, name, ...(yield* placementsOf(name.current)), ...(isElsewhere ? { listen } : {}) }
 })
 
 export const drivers = Config.all({
   home,
-  kinds: Config.Array(Schema.Literals(["process", "remote", "simulated"]), "CLAWSTER_DRIVERS").pipe(
-    Config.withDefault<ReadonlyArray<"process" | "remote" | "simulated">>(["process", "remote"])
-  ),
-  /** Program and arguments, separated by blanks or as a JSON array; overrides the managed install and what is on PATH. */
-  command: Config.option(Config.String("CLAWSTER_GATEWAY_COMMAND")),
-  version: Config.option(Config.String("CLAWSTER_OPENCLAW_VERSION")),
-  firstPort: Config.Port("CLAWSTER_GATEWAY_PORT").pipe(Config.withDefault(19_100)),
+  kinds: Catalogue.drivers.config,
+  /** Overrides the managed install and what is on PATH. */
+  command: Catalogue.gatewayCommand.config,
+  version: Catalogue.openclawVersion.config,
+  firstPort: Catalogue.gatewayPort.config,
   path: Config.String("PATH").pipe(Config.withDefault("")),
-  model: Config.option(Config.schema(Schema.fromJsonString(ModelProvider), "CLAWSTER_MODEL")),
-  config: Config.option(Config.schema(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Json)), "CLAWSTER_GATEWAY_CONFIG")),
-  onShutdown: Config.Literals(["leave", "stop"], "CLAWSTER_GATEWAYS_ON_SHUTDOWN").pipe(
-    Config.withDefault<"leave" | "stop">("leave")
-  ),
-  orphanAfterMillis: Config.Int("CLAWSTER_ORPHAN_AFTER_MILLIS").pipe(Config.withDefault(60_000))
+  model: Catalogue.model.config,
+  config: Catalogue.gatewayConfig.config,
+  onShutdown: Catalogue.onShutdown.config,
+  orphanAfterMillis: Catalogue.orphanMillis.config,
+  startupTimeoutMillis: Catalogue.startTimeoutMillis.config,
+  variantWindowMillis: Catalogue.variantMillis.config,
+  startConcurrency: Catalogue.startsAtOnce.config
 })
 
 export const gateway = Config.all({
-  host: Config.String("CLAWSTER_HTTP_HOST").pipe(Config.withDefault("127.0.0.1")),
-  port: Config.Port("CLAWSTER_HTTP_PORT").pipe(Config.withDefault(7_373)),
-  metrics,
+  host: Catalogue.httpHost.config,
+  port: Catalogue.httpPort.config,
+  socketsMost: Catalogue.socketsMost.config,
+  metrics: metricsAt(Config.succeed("127.0.0.1")),
   placements
-})
-
-/** The placements a runner serves: what belongs nowhere, this host, and its region. */
-export const serves = Effect.fnUntraced(function*() {
-  const { hostName, region } = yield* runner
-  return [
-    defaultPlacement,
-    hostPlacement(hostName),
-    ...(region._tag === "Some" ? [regionPlacement(region.value)] : [])
-  ]
 })

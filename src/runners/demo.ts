@@ -9,6 +9,7 @@ import * as Rest from "./demo/Rest.ts"
 import * as Typed from "./demo/Typed.ts"
 import * as Verdict from "./demo/Verdict.ts"
 import { freePort } from "./up/RunnerProcesses.ts"
+import * as Check from "./settings/Check.ts"
 import * as Options from "./up/Options.ts"
 import * as Stack from "./up/Stack.ts"
 import { say } from "./up/Steps.ts"
@@ -114,10 +115,11 @@ const script = Effect.fnUntraced(function*(started: Started) {
 })
 
 export const run = Effect.fnUntraced(function*(options: Partial<Options.UpOptions> = {}) {
+  yield* Check.refuse("up")
   const port = options.port ?? (yield* freePort)
   const table = yield* Effect.scoped(
     Effect.gen(function*() {
-      const started = yield* Stack.start({ ...Options.defaults, home: ".clawster/demo", ...options, port })
+      const started = yield* Stack.start(yield* Options.complete({ ...options, port }, "demo"))
       const rows = yield* script(started)
       yield* say(`\n${Verdict.render(rows)}\n`)
       yield* say("  stopping")

@@ -8,6 +8,7 @@ import * as SchemaVersion from "../shards/SchemaVersion.ts"
 import * as Gateway from "./GatewayLayer.ts"
 import { launch } from "./Launch.ts"
 import * as Settings from "./Settings.ts"
+import * as Check from "./settings/Check.ts"
 
 const observability = Layer.unwrap(
   Effect.map(Settings.gateway, ({ host, port }) => Observability.layer("gateway", `${host}:${port}`))
@@ -15,13 +16,19 @@ const observability = Layer.unwrap(
 
 export const layer = Layer.unwrap(
   Effect.gen(function*() {
-    const { host, metrics, placements, port } = yield* Settings.gateway
+    const { host, metrics, placements, port, socketsMost } = yield* Settings.gateway
     const ownMetrics = Option.isNone(metrics) ? Layer.empty : MetricsServerNode.layer(metrics.value)
-    return Gateway.layer({ host, port, placements }).pipe(
+    return Gateway.layer({ host, port, placements, socketsMost }).pipe(
       Layer.provideMerge(ownMetrics),
       Layer.provide(Cluster.layerClient(placements))
     )
   })
-).pipe(Layer.provide(SchemaVersion.layer), Layer.provide(Database.layerConfig), Layer.provide(observability))
+).pipe(
+  Layer.provide(SchemaVersion.layer),
+  Layer.provide(Database.layerConfig),
+  Layer.provide(Check.layerTell),
+  Layer.provide(observability),
+  Layer.provide(Check.layerRefuse("gateway"))
+)
 
 if (import.meta.main) launch(layer)

@@ -6,6 +6,7 @@ import * as Database from "../shards/Database.ts"
 import { migrate } from "../shards/Migrations.ts"
 import * as PgAccess from "../shards/reads/PgAccess.ts"
 import { main } from "./Launch.ts"
+import * as Check from "./settings/Check.ts"
 
 const say = (text: string) => Effect.sync(() => process.stdout.write(`${text}\n`))
 
@@ -16,13 +17,17 @@ const firstKey = Effect.gen(function*() {
   yield* say(`first API key, an administrator's, told only now: ${token}`)
 })
 
-export const run = Effect.gen(function*() {
+const work = Effect.gen(function*() {
   const applied = yield* migrate
   yield* say(applied.length === 0 ? "the database is up to date" : `applied ${applied.join(", ")}`)
   yield* firstKey
 }).pipe(
-  Effect.provide(KeyService.layer.pipe(Layer.provide(PgAccess.layer), Layer.provideMerge(Database.layerConfig))),
-  Effect.provide(Observability.layer("migrate"))
+  Effect.provide(KeyService.layer.pipe(Layer.provide(PgAccess.layer), Layer.provideMerge(Database.layerConfig)))
+)
+
+export const run = Effect.andThen(
+  Check.refuse("migrate"),
+  Effect.andThen(Check.tellUnknown, work).pipe(Effect.provide(Observability.layer("migrate")))
 )
 
 if (import.meta.main) main(run)

@@ -10,16 +10,22 @@ import * as Actors from "./Actors.ts"
 import * as Drivers from "./Drivers.ts"
 import { launch } from "./Launch.ts"
 import * as Settings from "./Settings.ts"
+import * as Check from "./settings/Check.ts"
+import * as HostName from "./settings/HostName.ts"
 
-const cluster = Layer.unwrap(Effect.gen(function*() {
-  const { host, leaseMillis, placements, port } = yield* Settings.runner
-  return Cluster.layerRunner({ host, port, placements, leaseMillis, serves: yield* Settings.serves() })
-}))
+const cluster = Layer.unwrap(Effect.map(Settings.runner, (settings) => Cluster.layerRunner(settings)))
 
 const ready = Layer.effectDiscard(Effect.gen(function*() {
-  const { host, port, region } = yield* Settings.runner
+  const { home, host, name, port, region } = yield* Settings.runner
+  const note = HostName.note(name, home)
+  if (note !== undefined) yield* Effect.logWarning(note).pipe(Effect.annotateLogs({ event: "host.renamed" }))
   yield* Effect.logInfo("The runner is ready").pipe(
-    Effect.annotateLogs({ event: "runner.ready", address: `${host}:${port}`, region: Option.getOrElse(region, () => "none") })
+    Effect.annotateLogs({
+      event: "runner.ready",
+      address: `${host}:${port}`,
+      host: name.current,
+      region: Option.getOrElse(region, () => "none")
+    })
   )
 }))
 
@@ -38,7 +44,9 @@ export const layer = ready.pipe(
   Layer.provide(cluster),
   Layer.provide(SchemaVersion.layer),
   Layer.provide(Database.layerConfig),
-  Layer.provide(observability)
+  Layer.provide(Check.layerTell),
+  Layer.provide(observability),
+  Layer.provide(Check.layerRefuse("runner"))
 )
 
 if (import.meta.main) launch(layer as Layer.Layer<never, unknown>)

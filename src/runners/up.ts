@@ -1,14 +1,9 @@
 /** `clawster up`: everything on this machine, until Ctrl-C. */
 import { Effect } from "effect"
-import { writeFileSync } from "node:fs"
-import { join } from "node:path"
+import * as Check from "./settings/Check.ts"
 import * as Options from "./up/Options.ts"
 import * as Stack from "./up/Stack.ts"
 import { say } from "./up/Steps.ts"
-
-/** Where the command line looks for the gateway and a key; only its owner may read it. */
-const rememberFor = (home: string, url: string, apiKey: string) =>
-  Effect.sync(() => writeFileSync(join(home, "cli.json"), `${JSON.stringify({ url, apiKey }, null, 2)}\n`, { mode: 0o600 }))
 
 const greeting = (url: string, apiKey: string) => `
   Clawster is up.
@@ -32,10 +27,11 @@ const greeting = (url: string, apiKey: string) => `
 export const run = (given: Partial<Options.UpOptions> = {}) =>
   Effect.scoped(
     Effect.gen(function*() {
+      yield* Check.refuse("up")
       yield* say("\n  Clawster\n")
+      yield* Check.tellUnknown
       yield* Effect.addFinalizer(() => say("  stopped"))
-      const { apiKey, home, url } = yield* Stack.start({ ...Options.defaults, ...given })
-      yield* rememberFor(home, url, apiKey)
+      const { apiKey, url } = yield* Stack.start(yield* Options.complete(given))
       yield* say(greeting(url, apiKey))
       yield* Effect.addFinalizer(() => say("\n  stopping: gateways, HTTP, runners, PostgreSQL"))
       return yield* Effect.never

@@ -16,7 +16,12 @@ const demo = (home: string) =>
     execFile(
       process.execPath,
       [join(root, "src", "cli", "main.ts"), "demo", "--home", home],
-      { cwd: root, maxBuffer: 10_000_000, timeout: 280_000 },
+      {
+        cwd: root,
+        env: { ...process.env, CLAWSTER_OPENCLAW_DIRECTORY: join(root, ".clawster", "openclaw") },
+        maxBuffer: 10_000_000,
+        timeout: 280_000
+      },
       (error, stdout, stderr) => resume(Effect.succeed({ code: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr }))
     )
   })

@@ -4,7 +4,10 @@ import { Argument, Command } from "effect/cli"
 /** The install failed; the message says why and what to do. */
 export class InstallFailed extends Schema.TaggedError<InstallFailed>()("InstallFailed", { message: Schema.String }) {}
 
-const home = Config.String("CLAWSTER_HOME").pipe(Config.withDefault(".clawster"))
+const directories = Config.all({
+  home: Config.String("CLAWSTER_HOME").pipe(Config.withDefault(".clawster")),
+  own: Config.option(Config.String("CLAWSTER_OPENCLAW_DIRECTORY"))
+})
 
 const install = Command.make(
   "install",
@@ -21,7 +24,12 @@ const install = Command.make(
   },
   Effect.fnUntraced(function* ({ version }) {
     const { defaultVersion, ensure } = yield* Effect.promise(() => import("../../openclaw/OpenClawInstall.ts"))
-    const directory = (yield* Path.Path).resolve(yield* home, "openclaw")
+    const { home, own } = yield* directories
+    const path = yield* Path.Path
+    const directory = Option.match(own, {
+      onNone: () => path.resolve(home, "openclaw"),
+      onSome: (folder) => path.resolve(folder)
+    })
     const wanted = Option.getOrElse(version, () => defaultVersion)
     const openclaw = yield* ensure({ version: wanted, directory, onProgress: (line) => Console.error(line) }).pipe(
       Effect.mapError(({ message }) => new InstallFailed({ message }))

@@ -10,10 +10,15 @@ const count = (name: string, description: string) =>
 const upFlags = {
   runners: count("runners", "Runner processes; 3 when absent"),
   instances: count("instances", "OpenClaw gateways; 2 when absent"),
-  port: count("port", "Port of the gateway; 7373 when absent"),
+  host: Flag.String("host").pipe(
+    Flag.withMetavar("ADDRESS"),
+    Flag.optional,
+    Flag.withDescription("Address that the gateway listens on; CLAWSTER_HTTP_HOST, or 127.0.0.1, when absent")
+  ),
+  port: count("port", "Port of the gateway; CLAWSTER_HTTP_PORT, or 7373, when absent"),
   home: Flag.String("home").pipe(
     Flag.optional,
-    Flag.withDescription("Where everything is kept; .clawster when absent")
+    Flag.withDescription("Where everything is kept; CLAWSTER_HOME, or .clawster, when absent")
   ),
   databaseUrl: Flag.String("database-url").pipe(
     Flag.withMetavar("URL"),
@@ -58,7 +63,7 @@ export const up = Command.make(
     yield* to(async () => {
       const { run } = await import("../../runners/up.ts")
       const { main } = await import("../../runners/Launch.ts")
-      main(run(options))
+      main(run(options), { stopWithinMillis: 90_000 })
     })
   })
 ).pipe(Command.withDescription("Start a whole cluster on this machine: database, runners, gateway, OpenClaw"))
@@ -71,7 +76,7 @@ export const demo = Command.make(
     yield* to(async () => {
       const { run } = await import("../../runners/demo.ts")
       const { main } = await import("../../runners/Launch.ts")
-      main(run(options))
+      main(run(options), { stopWithinMillis: 90_000 })
     })
   })
 ).pipe(

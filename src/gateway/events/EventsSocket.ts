@@ -22,6 +22,7 @@ import { type EdgeError, errorResponse } from "../http/Respond.ts"
 import { backlogBytes, backlogMost } from "./Backlog.ts"
 import { countedEvery, Counts } from "./Counts.ts"
 import { EventHub } from "./EventHub.ts"
+import { EdgeConfig } from "../EdgeConfig.ts"
 import { Farewell } from "./Farewell.ts"
 import { typeFilter } from "./TypeFilter.ts"
 
@@ -29,7 +30,7 @@ const heartbeatMillis = 15_000
 const authenticateWithin = "10 seconds"
 const messageMost = 4_096
 /** Sockets of one process. */
-const socketsMost = 10_000
+const socketsMostDefault = 10_000
 
 const list = text(2_048)
 export const EventsQuery = Schema.Struct({
@@ -60,6 +61,7 @@ const make = Effect.gen(function* () {
   const feed = yield* Feed
   const counts = yield* Counts
   const farewell = yield* Farewell
+  const { socketsMost = socketsMostDefault } = yield* EdgeConfig
   let sockets = 0
 
   /** The header that the principal was found by goes with it, so that its revocation can be watched. */
@@ -206,7 +208,7 @@ const make = Effect.gen(function* () {
         onFailure: (error: EdgeError | Unauthenticated) => Effect.succeed(errorResponse(error)),
         onSuccess: ({ known, query }) =>
           sockets >= socketsMost
-            ? Effect.succeed(full)
+            ? Effect.succeed(full(socketsMost))
             : Effect.ensuring(
                 Effect.andThen(
                   Effect.sync(() => sockets++),
@@ -219,13 +221,14 @@ const make = Effect.gen(function* () {
     )
 })
 
-const full = errorResponse(
-  new Overloaded({
-    layer: "sockets",
-    message: `this gateway holds ${socketsMost} sockets and takes no more`,
-    retryAfterMillis: 5_000
-  })
-)
+const full = (most: number) =>
+  errorResponse(
+    new Overloaded({
+      layer: "sockets",
+      message: `this gateway holds ${most} sockets and takes no more`,
+      retryAfterMillis: 5_000
+    })
+  )
 
 export const layer = HttpRouter.use((router) =>
   Effect.flatMap(make, (handler) =>

@@ -1,12 +1,19 @@
 /** The gateways of `up`: registered and started as any operator would, through the instances' actors, and stopped before the runners are. */
-import { Effect, Schedule, Schema } from "effect"
+import { Effect, Option, Schedule, Schema } from "effect"
 import * as ActorClient from "../../actor/ActorClient.ts"
 import { Instance } from "../../entities/Instance.ts"
+import { ViewReads } from "../../entities/Reads.ts"
 import { InstanceId, instanceEntityId, type Placement } from "../../schema/Ids.ts"
 import type { InstanceSpec, InstanceStatus } from "../../schema/Instance.ts"
 
 export class GatewayFailed extends Schema.TaggedError<GatewayFailed>()("GatewayFailed", { message: Schema.String }) {}
 
+const elsewhere = (name: string, placement: Placement) =>
+  new GatewayFailed({
+    message: `${name} is registered on ${placement}, which is not this home; deregister it there: clawster instance deregister ${name} --force`
+  })
+
+const instancesMost = 1_000
 const startPatience = "5 minutes"
 const stopGraceMillis = 3_000
 const stopPatience = "20 seconds"
@@ -35,6 +42,7 @@ export const start = Effect.fnUntraced(function*(
   tell: (line: string) => Effect.Effect<void>
 ) {
   const client = yield* ActorClient.make(Instance)
+  const views = yield* ViewReads
   const actorOf = (name: string) => client(instanceEntityId(placement, InstanceId.make(name)))
 
   const stop = (name: string) =>
@@ -64,15 +72,26 @@ export const start = Effect.fnUntraced(function*(
     )
 
   const begin = Effect.fnUntraced(function*(name: string) {
+    const known = yield* views.instance(InstanceId.make(name))
+    if (known !== undefined && known.placement !== placement) return yield* elsewhere(name, known.placement)
     const instance = actorOf(name)
     const status = yield* instance.Register({ spec: specOf(name, placement) })
     if (status.phase === "stopped" || status.phase === "failed") yield* instance.Start()
   })
 
   const all = names(count)
+  /** Also those that an earlier call started, or somebody registered since. */
+  const everyOne = Effect.map(Effect.option(views.instances({ limit: instancesMost })), (page) => [
+    ...new Set([
+      ...all,
+      ...Option.match(page, { onNone: () => [], onSome: ({ items }) => items })
+        .filter((instance) => instance.placement === placement && instance.driver === "process")
+        .map(({ instanceId }) => instanceId)
+    ])
+  ])
   yield* Effect.acquireRelease(
     Effect.forEach(all, begin, { concurrency: "unbounded", discard: true }),
-    () => Effect.forEach(all, stop, { concurrency: "unbounded", discard: true })
+    () => Effect.flatMap(everyOne, Effect.forEach(stop, { concurrency: "unbounded", discard: true }))
   )
   return yield* Effect.forEach(all, ready, { concurrency: "unbounded" })
 })

@@ -2,11 +2,15 @@
 import { Effect, type Schema } from "effect"
 import { readFileSync } from "node:fs"
 import { parse, type YAMLParseError } from "yaml"
+import { join, resolve } from "node:path"
+import * as Settings from "../Settings.ts"
 import { StartFailed } from "../StartFailed.ts"
 
 export interface UpOptions {
   readonly runners: number
   readonly instances: number
+  /** Address and port that the gateway listens on. */
+  readonly host: string
   readonly port: number
   readonly home: string
   /** Where OpenClaw is installed, one folder a version. */
@@ -16,13 +20,21 @@ export interface UpOptions {
   readonly openclawConfig?: string
 }
 
-export const defaults: UpOptions = {
-  runners: 3,
-  instances: 2,
-  port: 7_373,
-  home: ".clawster",
-  openclawDirectory: ".clawster/openclaw"
-}
+/** What is given on the line, else in the environment, else by itself. `within`: the folder of the home that is used when no home is given on the line. */
+export const complete = Effect.fnUntraced(function*(given: Partial<UpOptions>, within = "") {
+  const { host, port } = yield* Settings.gateway
+  const base = yield* Settings.home
+  const home = given.home === undefined ? join(base, within) : resolve(given.home)
+  return {
+    runners: 3,
+    instances: 2,
+    host,
+    port,
+    ...given,
+    home,
+    openclawDirectory: yield* Settings.openclawDirectory(given.home === undefined ? base : home)
+  } satisfies UpOptions as UpOptions
+})
 
 const optionOf = (file: string) => `--openclaw-config ${file}`
 

@@ -4,10 +4,12 @@
  */
 import { Clock, Effect, Schedule, Schema, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdirSync, openSync } from "node:fs"
+import { closeSync, mkdirSync, openSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import * as BoundedLogs from "./BoundedLogs.ts"
+import { forget, remember } from "./Leftovers.ts"
 
 export class RunnerFailed extends Schema.TaggedError<RunnerFailed>()("RunnerFailed", { message: Schema.String }) {}
 
@@ -58,6 +60,11 @@ const end = (child: ChildProcess) =>
     )
   })
 
+/** What one of our environment cannot be for several runners of one machine. */
+const ofOneProcess = ["CLAWSTER_RUNNER_LISTEN_HOST", "CLAWSTER_RUNNER_LISTEN_PORT", "CLAWSTER_METRICS_PORT"]
+
+const inherited = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => !ofOneProcess.includes(name)))
+
 /** Starts one runner; it is stopped, and waited for, when the scope closes. */
 export const start = Effect.fnUntraced(function*(
   options: RunnerOptions
@@ -72,14 +79,17 @@ export const start = Effect.fnUntraced(function*(
     Effect.sync(() => {
       const output = openSync(log, "a")
       current = spawn(process.execPath, [entry], {
-        env: { ...process.env, ...options.env, CLAWSTER_RUNNER_PORT: String(port), CLAWSTER_LIFELINE: "1" },
+        env: { ...inherited(), ...options.env, CLAWSTER_RUNNER_PORT: String(port), CLAWSTER_LIFELINE: "1" },
         stdio: ["pipe", output, output],
         detached: true
       })
+      closeSync(output)
+      current.stdin?.on("error", () => undefined)
+      if (current.pid !== undefined) remember(options.home, options.name, current.pid)
       return current
     }),
     exitOf,
-    end
+    (child) => Effect.andThen(end(child), Effect.sync(() => forget(options.home, options.name)))
   )
   let recent: ReadonlyArray<number> = []
   const keep = Effect.gen(function*() {
@@ -89,6 +99,7 @@ export const start = Effect.fnUntraced(function*(
     yield* Effect.logWarning(`${options.name} ended; it is started again. Its log: ${log}`)
     yield* Effect.sleep(recent.length > restartsAMinute ? "1 minute" : "1 second")
   })
+  yield* BoundedLogs.watch([log])
   yield* Effect.forkScoped(Effect.repeat(keep, Schedule.forever))
   yield* Effect.yieldNow
   return {

@@ -1,37 +1,50 @@
 /** Everything on one machine: database, schema, OpenClaw, model, runners, gateway and two OpenClaw gateways. Closing the scope stops all, in reverse order. */
 import { NodeServices } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Layer, Redacted } from "effect"
-import { hostname } from "node:os"
-import { join, resolve } from "node:path"
+import { Effect, Layer, Option, Redacted } from "effect"
+import { join } from "node:path"
 import * as DemoModel from "../../openclaw/DemoModel.ts"
 import * as OpenClawInstall from "../../openclaw/OpenClawInstall.ts"
-import { defaultPlacement, hostPlacement } from "../../schema/Ids.ts"
+import { hostPlacement } from "../../schema/Ids.ts"
 import * as ClusterLayers from "../../shards/Cluster.ts"
 import * as Database from "../../shards/Database.ts"
 import * as EmbeddedPostgres from "../../shards/EmbeddedPostgres.ts"
 import { migrate } from "../../shards/Migrations.ts"
+import * as PgViewReads from "../../shards/reads/PgViewReads.ts"
 import * as Gateway from "../GatewayLayer.ts"
+import * as Settings from "../Settings.ts"
+import * as Catalogue from "../settings/Catalogue.ts"
+import * as HostName from "../settings/HostName.ts"
+import * as BoundedLogs from "./BoundedLogs.ts"
+import * as Carried from "./Carried.ts"
 import * as Cluster from "./Cluster.ts"
 import * as Fleet from "./Fleet.ts"
 import * as HomeLock from "./HomeLock.ts"
+import * as Key from "./Key.ts"
+import * as Leftovers from "./Leftovers.ts"
 import { readConfig, type UpOptions } from "./Options.ts"
-import { step } from "./Steps.ts"
+import { say, step } from "./Steps.ts"
 
 type Config = Effect.Success<ReturnType<typeof readConfig>>
 
-const host = hostname()
-const placement = hostPlacement(host)
-const placements = [defaultPlacement, placement]
-
-const database = (options: UpOptions, home: string) =>
+const database = (options: UpOptions) =>
   options.databaseUrl === undefined
     ? step(
       "PostgreSQL 18, embedded",
-      () => EmbeddedPostgres.start({ directory: join(home, "postgres") }),
+      () => EmbeddedPostgres.start({ directory: join(options.home, "postgres") }),
       ({ port }) => `127.0.0.1:${port}`
-    ).pipe(Effect.map(({ url }) => url))
+    ).pipe(
+      Effect.tap(BoundedLogs.watch([join(options.home, "postgres", "postgres.log")])),
+      Effect.map(({ url }) => url)
+    )
     : Effect.succeed(Redacted.make(options.databaseUrl))
+
+/** None is installed where no gateway is asked for; what is there is used. */
+const openclaw = ({ instances, openclawDirectory: directory }: UpOptions) =>
+  (instances === 0
+    ? Effect.map(OpenClawInstall.installed({ directory }), Option.getOrUndefined)
+    : step(`OpenClaw ${OpenClawInstall.defaultVersion}`, ({ tell }) => OpenClawInstall.ensure({ directory, onProgress: tell }))
+  ).pipe(Effect.provide(NodeServices.layer))
 
 /** A model of the user's own, by their configuration; else the demo model. */
 const model = (config: Config | undefined) =>
@@ -42,49 +55,79 @@ const model = (config: Config | undefined) =>
 /** The environment of every runner: where the database is, how a gateway is started, which model it uses. */
 const surroundings = (options: {
   readonly home: string
+  readonly host: string
   readonly url: Redacted.Redacted
-  readonly openclaw: OpenClawInstall.OpenClaw
+  readonly openclaw: OpenClawInstall.OpenClaw | undefined
   readonly model: DemoModel.DemoModel | undefined
   readonly config: Config | undefined
 }): Record<string, string> => ({
+  CLAWSTER_ORPHAN_AFTER_MILLIS: orphanAfterMillis,
+  ...(process.env["CLAWSTER_ORPHAN_AFTER_MILLIS"] === undefined
+    ? {}
+    : { CLAWSTER_ORPHAN_AFTER_MILLIS: process.env["CLAWSTER_ORPHAN_AFTER_MILLIS"] }),
   DATABASE_URL: Redacted.value(options.url),
   CLAWSTER_HOME: options.home,
-  CLAWSTER_HOST_NAME: host,
-  CLAWSTER_GATEWAY_COMMAND: JSON.stringify([options.openclaw.nodePath, options.openclaw.entry, "gateway", "run"]),
+  CLAWSTER_HOST_NAME: options.host,
+  CLAWSTER_RUNNER_HOST: "127.0.0.1",
+  ...(options.openclaw === undefined
+    ? {}
+    : { CLAWSTER_GATEWAY_COMMAND: JSON.stringify([options.openclaw.nodePath, options.openclaw.entry, "gateway", "run"]) }),
   ...(options.model === undefined ? {} : { CLAWSTER_MODEL: JSON.stringify(options.model.provider) }),
   ...(options.config === undefined ? {} : { CLAWSTER_GATEWAY_CONFIG: JSON.stringify(options.config) })
 })
 
-export const start = Effect.fnUntraced(function*(options: UpOptions) {
-  const home = resolve(options.home)
-  yield* HomeLock.take(home)
+/** Gateways of an `up` that was killed end by themselves after so long. Longer than another runner takes to find those of one that died. */
+const orphanAfterMillis = "20000"
+
+/** What this home is called in the cluster, told where the names differ. */
+const hostName = Effect.fnUntraced(function*(home: string) {
+  const given = yield* Catalogue.hostName.config
+  const name = yield* HostName.ofHome(home, given, yield* Carried.hostOf(home))
+  const note = HostName.note(name, home)
+  if (note !== undefined) yield* say(`  ! ${note}`)
+  return name.current
+})
+
+const prepared = Effect.fnUntraced(function*(options: UpOptions) {
+  yield* HomeLock.take(options.home)
   const config = options.openclawConfig === undefined ? undefined : yield* readConfig(options.openclawConfig)
-  const url = yield* database(options, home)
+  const left = yield* Leftovers.endRunners(options.home)
+  if (left > 0) yield* say(`  ! ended ${left} runner${left === 1 ? "" : "s"} of a call that was killed`)
+  yield* Effect.addFinalizer(() => Leftovers.endGateways(options.home))
+  const url = yield* database(options)
   const base = yield* Layer.build(Database.layer({ url, applicationName: "clawster up" }))
   yield* step("database schema", () => Effect.provide(migrate, base), (applied) => applied.join(", ") || "up to date")
-  const openclaw = yield* step(
-    `OpenClaw ${OpenClawInstall.defaultVersion}`,
-    ({ tell }) => OpenClawInstall.ensure({ directory: resolve(options.openclawDirectory), onProgress: tell })
-  ).pipe(Effect.provide(NodeServices.layer))
+  const host = yield* Effect.provide(hostName(options.home), base)
+  return { base, config, host, url }
+})
+
+export const start = Effect.fnUntraced(function*(options: UpOptions) {
+  const { home } = options
+  const { base, config, host, url } = yield* prepared(options)
+  const installed = yield* openclaw(options)
   const demoModel = yield* model(config)
-  const env = surroundings({ home, url, openclaw, model: demoModel, config })
+  const env = surroundings({ home, host, url, openclaw: installed, model: demoModel, config })
+  const placement = hostPlacement(host)
+  const { placements, serves } = yield* Settings.placementsOf(host)
   const runners = yield* step(
     `${options.runners} runner${options.runners === 1 ? "" : "s"}`,
-    () => Effect.provide(Cluster.start({ count: options.runners, placements, home, env }), base),
+    () => Effect.provide(Cluster.start({ count: options.runners, placements: serves, home, env }), base),
     (started) => started.map(({ port }) => `127.0.0.1:${port}`).join(", ")
   )
   const services = yield* Layer.build(
     ClusterLayers.layerClient(placements).pipe(Layer.provideMerge(Layer.succeedContext(base)))
   )
+  const { socketsMost } = yield* Settings.gateway
   const server = yield* step(
     "gateway",
-    () => Effect.provide(Gateway.start({ host: "127.0.0.1", port: options.port, placements }), services),
+    () => Effect.provide(Gateway.start({ host: options.host, port: options.port, placements, socketsMost }), services),
     ({ url: at }) => at
   )
-  const { token: apiKey } = yield* server.keys.create({ name: "clawster up", role: "admin" })
+  const apiKey = yield* Key.ensure(home, server.url, server.keys)
   const instances = yield* step(
     `${options.instances} OpenClaw gateway${options.instances === 1 ? "" : "s"}`,
-    ({ tell }) => Effect.provide(Fleet.start(options.instances, placement, tell), services)
+    ({ tell }) =>
+      Fleet.start(options.instances, placement, tell).pipe(Effect.provide(PgViewReads.layer), Effect.provide(services))
   )
   const sql = yield* Effect.provide(PgClient.PgClient, base)
   return { home, url: server.url, apiKey, runners, instances, model: demoModel, sql }

@@ -1,0 +1,366 @@
+/**
+ * Every setting there is, in the order of the README's table. What runners read of these they read by `config`; the database, retention, logs and traces
+ * read theirs where they are used, and stand here by the same name, so that `config show`, the check at start and the README know them. A test compares
+ * this list with the sources and with the README.
+ */
+import { Config, Schema } from "effect"
+import { resolve } from "node:path"
+import { ModelProvider } from "../../openclaw/GatewayConfig.ts"
+import {
+  choice,
+  identifier,
+  identifiers,
+  identifierType,
+  json,
+  make,
+  optional,
+  port,
+  type ProcessKind,
+  type Setting,
+  text,
+  whole
+} from "./Setting.ts"
+
+const cluster: ReadonlyArray<ProcessKind> = ["runner", "gateway"]
+const everywhere: ReadonlyArray<ProcessKind> = ["up", "runner", "gateway", "migrate"]
+const runner: ReadonlyArray<ProcessKind> = ["runner"]
+/** `up` hands its environment on to its runners. */
+const runners: ReadonlyArray<ProcessKind> = ["up", "runner"]
+
+const day = 86_400_000
+const millis = (name: string, fallback: number, range: readonly [number, number], about: Parameters<typeof whole>[3]) =>
+  whole(name, fallback, range, about)
+
+export const databaseUrl = make("DATABASE_URL", "a URL of PostgreSQL", undefined, Config.Redacted("DATABASE_URL"), {
+  meaning:
+    "PostgreSQL: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full`. `up` and `demo` start their own unless `--database-url` is given",
+  readBy: ["runner", "gateway", "migrate"],
+  isSecret: true
+})
+
+export const databaseConnections = whole("CLAWSTER_DATABASE_CONNECTIONS", 10, [2, 1_000], {
+  meaning: "Connections of one process, at most",
+  readBy: everywhere
+})
+
+export const home = make(
+  "CLAWSTER_HOME",
+  "a folder",
+  ".clawster",
+  Config.NonEmptyString("CLAWSTER_HOME").pipe(
+    Config.withDefault(".clawster"),
+    Config.map((path) => resolve(path))
+  ),
+  {
+    meaning: "Gateways' files, device key, the placement's name, managed OpenClaw; all of `up`",
+    readBy: ["up", "runner", "cli"]
+  }
+)
+
+export const openclawDirectory = optional(
+  "CLAWSTER_OPENCLAW_DIRECTORY",
+  "a folder",
+  Config.NonEmptyString("CLAWSTER_OPENCLAW_DIRECTORY").pipe(Config.map((path) => resolve(path))),
+  { meaning: "Where OpenClaw is installed; `openclaw` in the home when absent", readBy: ["up", "runner", "cli"] }
+)
+
+export const runnerHost = text("CLAWSTER_RUNNER_HOST", "127.0.0.1", {
+  meaning:
+    "Where others reach a runner: an address or name of this machine that every other process of the cluster knows",
+  readBy: runner
+})
+
+export const runnerPort = port("CLAWSTER_RUNNER_PORT", 34_431, {
+  meaning:
+    "Its port. It lies in the range that Linux gives to clients (`net.ipv4.ip_local_port_range`): reserve it (`net.ipv4.ip_local_reserved_ports`) or choose another below 32768",
+  readBy: runner
+})
+
+export const runnerListenHost = optional(
+  "CLAWSTER_RUNNER_LISTEN_HOST",
+  "an address",
+  Config.NonEmptyString("CLAWSTER_RUNNER_LISTEN_HOST"),
+  {
+    meaning: "Where it listens when that is not where it is reached: `0.0.0.0`, or behind a port forward",
+    readBy: runner
+  }
+)
+
+export const runnerListenPort = optional(
+  "CLAWSTER_RUNNER_LISTEN_PORT",
+  "a port",
+  Config.Port("CLAWSTER_RUNNER_LISTEN_PORT"),
+  {
+    meaning: "The port there; the same as `CLAWSTER_RUNNER_PORT` when absent",
+    readBy: runner
+  }
+)
+
+export const hostName = optional(
+  "CLAWSTER_HOST_NAME",
+  identifierType,
+  Config.schema(identifier, "CLAWSTER_HOST_NAME"),
+  {
+    meaning:
+      "This machine's placement: gateways started here live on its runners. When absent, the name that the home has from its first start, which was the machine's",
+    readBy: ["up", ...cluster]
+  }
+)
+
+export const hosts = identifiers("CLAWSTER_HOSTS", {
+  meaning: "All hosts of the cluster, comma-separated, the same on every process",
+  readBy: cluster
+})
+
+export const regions = identifiers("CLAWSTER_REGIONS", {
+  meaning: "All regions of the cluster, comma-separated, the same on every process",
+  readBy: cluster
+})
+
+export const region = optional("CLAWSTER_REGION", identifierType, Config.schema(identifier, "CLAWSTER_REGION"), {
+  meaning: "The region this runner serves",
+  readBy: runner
+})
+
+export const leaseMillis = millis("CLAWSTER_LEASE_MILLIS", 6_000, [1_000, 120_000], {
+  meaning:
+    "A runner silent for so long has lost its actors. Shorter: quicker failover of a frozen one, more renewals, less patience with pauses",
+  readBy: runners
+})
+
+export const residentActors = whole("CLAWSTER_RESIDENT_ACTORS", 100_000, [100, 10_000_000], {
+  meaning: "Actors that a runner keeps in memory; about 20 KB each",
+  readBy: runners
+})
+
+const driverKinds = ["process", "remote", "simulated"] as const
+
+export const drivers = make(
+  "CLAWSTER_DRIVERS",
+  `some of ${driverKinds.join(", ")}, separated by commas`,
+  "process,remote",
+  Config.Array(Schema.Literals(driverKinds), "CLAWSTER_DRIVERS").pipe(
+    Config.withDefault<ReadonlyArray<(typeof driverKinds)[number]>>(["process", "remote"])
+  ),
+  { meaning: "Which gateways this runner can run: `process`, `remote`, `simulated`", readBy: runners }
+)
+
+export const openclawVersion = optional(
+  "CLAWSTER_OPENCLAW_VERSION",
+  "an exact version such as 2026.9.6",
+  Config.schema(
+    Schema.String.check(Schema.isPattern(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/)),
+    "CLAWSTER_OPENCLAW_VERSION"
+  ),
+  {
+    meaning:
+      "Install and use this OpenClaw, unless `CLAWSTER_GATEWAY_COMMAND` is given; without either `openclawd`, `openclaws` or `openclaw` on the PATH",
+    readBy: runner
+  }
+)
+
+/** A JSON array, for paths with blanks; else words separated by blanks. */
+const commandOf = (given: string): ReadonlyArray<string> =>
+  given.trim().startsWith("[") ? (JSON.parse(given) as ReadonlyArray<string>) : given.trim().split(/\s+/)
+
+const isCommand = (given: string): boolean => {
+  try {
+    const words = commandOf(given)
+    return Array.isArray(words) && words.length > 0 && words.every((word) => typeof word === "string" && word !== "")
+  } catch {
+    return false
+  }
+}
+
+export const gatewayCommand = optional(
+  "CLAWSTER_GATEWAY_COMMAND",
+  "a program and its arguments, as words or as a JSON array of them",
+  Config.schema(Schema.String.check(Schema.makeFilter<string>(isCommand)), "CLAWSTER_GATEWAY_COMMAND").pipe(
+    Config.map(commandOf)
+  ),
+  { meaning: "Program and arguments that start a gateway, by words or as a JSON array", readBy: runner }
+)
+
+export const gatewayPort = make(
+  "CLAWSTER_GATEWAY_PORT",
+  "a port, 1024 to 64000",
+  "19100",
+  Config.schema(
+    Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1_024, maximum: 64_000 })),
+    "CLAWSTER_GATEWAY_PORT"
+  ).pipe(Config.withDefault(19_100)),
+  { meaning: "First port of gateways; 20 apart", readBy: runners }
+)
+
+export const gatewayConfig = json(
+  "CLAWSTER_GATEWAY_CONFIG",
+  "a JSON object",
+  Schema.Record(Schema.String, Schema.Json),
+  {
+    meaning: "JSON merged over the lean gateway configuration",
+    readBy: runner,
+    isSecret: true
+  }
+)
+
+export const model = json("CLAWSTER_MODEL", "JSON {name, baseUrl, apiKey, model}", ModelProvider, {
+  meaning: "JSON `{name, baseUrl, apiKey, model}`: the model of gateways that configure none",
+  readBy: runner,
+  isSecret: true
+})
+
+export const startTimeoutMillis = millis("CLAWSTER_GATEWAY_START_MILLIS", 120_000, [5_000, 540_000], {
+  meaning: "How long a gateway may take from its launch until it answers",
+  readBy: runners
+})
+
+export const variantMillis = millis("CLAWSTER_GATEWAY_VARIANT_MILLIS", 30_000, [1_000, 540_000], {
+  meaning: "How long one of the programs on the PATH has to start before the next is tried",
+  readBy: runners
+})
+
+export const startsAtOnce = whole("CLAWSTER_GATEWAY_STARTS", 2, [1, 64], {
+  meaning: "Gateways that start at once on a runner; a start takes six to eight seconds of a processor",
+  readBy: runners
+})
+
+export const onShutdown = choice("CLAWSTER_GATEWAYS_ON_SHUTDOWN", ["leave", "stop"], "leave", {
+  meaning: "`leave` gateways for the next runner of this host, or `stop` them",
+  readBy: runners
+})
+
+export const orphanMillis = millis("CLAWSTER_ORPHAN_AFTER_MILLIS", 60_000, [2_000, day], {
+  meaning: "A gateway without a runner for so long ends itself; 20000 for those of `up`",
+  readBy: runners
+})
+
+export const httpHost = text("CLAWSTER_HTTP_HOST", "127.0.0.1", {
+  meaning: "Where a gateway process serves; `0.0.0.0` for every address of the machine",
+  readBy: ["up", "gateway"]
+})
+
+export const httpPort = port("CLAWSTER_HTTP_PORT", 7_373, { meaning: "Its port", readBy: ["up", "gateway"] })
+
+export const socketsMost = whole("CLAWSTER_SOCKETS", 10_000, [1, 1_000_000], {
+  meaning: "Sockets on `/events` that one gateway process holds; more are refused with 429",
+  readBy: ["up", "gateway"]
+})
+
+export const metricsHost = optional(
+  "CLAWSTER_METRICS_HOST",
+  "an address",
+  Config.NonEmptyString("CLAWSTER_METRICS_HOST"),
+  {
+    meaning:
+      "Where `/metrics` is served with everything and without a key; the runner's host, or 127.0.0.1 for a gateway, when absent",
+    readBy: cluster
+  }
+)
+
+export const metricsPort = optional("CLAWSTER_METRICS_PORT", "a port", Config.Port("CLAWSTER_METRICS_PORT"), {
+  meaning:
+    "Its port; none when absent. The gateway's own `/metrics` shows without a key nothing of tenants or their instances",
+  readBy: cluster
+})
+
+const retention = (name: string, fallback: string, meaning: string) =>
+  make(name, "a duration such as 7 days", fallback, Config.Duration(name), { meaning, readBy: runners })
+
+const named = (name: string, type: string, fallback: string | undefined, meaning: string, isSecret = false) =>
+  make(name, type, fallback, Config.String(name), { meaning, readBy: ["up", ...cluster], isSecret })
+
+const elsewhere: ReadonlyArray<Setting<unknown>> = [
+  retention("CLAWSTER_RETENTION_HISTORY", "7 days", "Journal entries behind a snapshot are kept so long"),
+  retention("CLAWSTER_RETENTION_TASKS", "7 days", "Ended tasks; dead letters are kept until they are replayed"),
+  retention("CLAWSTER_RETENTION_MESSAGES", "7 days", "Answered messages of plain entities"),
+  retention("CLAWSTER_RETENTION_IDEMPOTENCY", "7 days", "For so long an `Idempotency-Key` stands for its request"),
+  retention("CLAWSTER_RETENTION_EVERY", "1 minute", "How often a runner removes what has been kept long enough"),
+  make(
+    "CLAWSTER_LOG",
+    "json or pretty",
+    "json, on a terminal pretty",
+    Config.Literals(["json", "pretty"], "CLAWSTER_LOG"),
+    {
+      meaning: "`json` or `pretty`",
+      readBy: everywhere
+    }
+  ),
+  make(
+    "CLAWSTER_LOG_LEVEL",
+    "one of All, Trace, Debug, Info, Warn, Error, Fatal, None",
+    "Info",
+    Config.Literals(["All", "Trace", "Debug", "Info", "Warn", "Error", "Fatal", "None"], "CLAWSTER_LOG_LEVEL"),
+    { meaning: "`Debug`, `Info`, `Warn`, `Error`", readBy: everywhere }
+  ),
+  make(
+    "CLAWSTER_TRACE_RATIO",
+    "a number, 0 to 1",
+    "0.05",
+    Config.schema(Schema.FiniteFromString.check(Schema.isBetween({ minimum: 0, maximum: 1 })), "CLAWSTER_TRACE_RATIO"),
+    { meaning: "The share of traces that is sampled; a failed span goes in any case", readBy: cluster }
+  ),
+  named("OTEL_EXPORTER_OTLP_ENDPOINT", "a URL", undefined, "Where traces, metrics and logs go"),
+  named(
+    "OTEL_EXPORTER_OTLP_PROTOCOL",
+    "http/json, http/protobuf or grpc",
+    "http/json",
+    "`http/json`, `http/protobuf` or `grpc` (traces only). This, headers, compression and the endpoint also for one signal: `OTEL_EXPORTER_OTLP_TRACES_…`, `…_METRICS_…`, `…_LOGS_…`"
+  ),
+  named("OTEL_EXPORTER_OTLP_HEADERS", "name=value,…", undefined, "A vendor's headers, `name=value,…`", true),
+  named("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip or none", "none", "`gzip` or `none`"),
+  named("OTEL_TRACES_EXPORTER", "otlp or none", "otlp", "Whether traces are sent"),
+  named("OTEL_METRICS_EXPORTER", "otlp or none", "none", "Whether metrics are sent"),
+  named("OTEL_LOGS_EXPORTER", "otlp or none", "none", "Whether logs are sent"),
+  named("OTEL_SERVICE_NAME", "text", "`runner` or `gateway`", "Name of the service"),
+  named("OTEL_RESOURCE_ATTRIBUTES", "name=value,…", undefined, "Attributes of the service"),
+  named("OTEL_SDK_DISABLED", "true or false", "false", "Nothing is sent"),
+  make(
+    "CLAWSTER_URL",
+    "an http:// or https:// URL",
+    "what `up` wrote, else http://127.0.0.1:7373",
+    Config.String("CLAWSTER_URL"),
+    {
+      meaning: "The gateway that the command line talks to, as `--url`",
+      readBy: ["cli"]
+    }
+  ),
+  make("CLAWSTER_API_KEY", "an API key", "what `up` wrote", Config.Redacted("CLAWSTER_API_KEY"), {
+    meaning: "Its key, as `--api-key`",
+    readBy: ["cli"],
+    isSecret: true
+  })
+]
+
+export const all: ReadonlyArray<Setting<unknown>> = [
+  databaseUrl,
+  databaseConnections,
+  home,
+  openclawDirectory,
+  runnerHost,
+  runnerPort,
+  runnerListenHost,
+  runnerListenPort,
+  hostName,
+  hosts,
+  regions,
+  region,
+  leaseMillis,
+  residentActors,
+  drivers,
+  openclawVersion,
+  gatewayCommand,
+  gatewayPort,
+  gatewayConfig,
+  model,
+  startTimeoutMillis,
+  variantMillis,
+  startsAtOnce,
+  onShutdown,
+  orphanMillis,
+  httpHost,
+  httpPort,
+  socketsMost,
+  metricsHost,
+  metricsPort,
+  ...elsewhere
+]
