@@ -1,6 +1,7 @@
 /** Events as they happen: a line each, and waiting for the one that ends it. */
 import { Console, Effect, Option, Stream } from "effect"
 import type { Cursor, FeedEvent } from "../schema/Feed.ts"
+import { isNotice } from "../schema/FeedNotice.ts"
 import { Api, type ApiError } from "./Api.ts"
 import { colourOf, time } from "./Print.ts"
 import { paint, Screen } from "./Screen.ts"
@@ -65,7 +66,7 @@ export const follow = Effect.fnUntraced(function* (options: {
   const isEnd = options.isEnd ?? (() => false)
   const last = yield* api
     .follow({ after: options.after, tenantId })
-    .pipe(Stream.filter(options.wanted), Stream.tap(printEvent), Stream.takeUntil(isEnd), Stream.runLast)
+    .pipe(Stream.filter((event) => isNotice(event) || options.wanted(event)), Stream.tap(printEvent), Stream.takeUntil(isEnd), Stream.runLast)
   return Option.getOrUndefined(last)
 })
 

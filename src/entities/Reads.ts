@@ -3,8 +3,9 @@
  * list and feed misses nothing and sees nothing twice.
  */
 import { Context, type Effect, type Stream } from "effect"
-import type { ActorUnavailable } from "../schema/Errors.ts"
+import type { ActorUnavailable, InvalidInput } from "../schema/Errors.ts"
 import type { Cursor, FeedEvent } from "../schema/Feed.ts"
+import type { FeedGap } from "../schema/FeedNotice.ts"
 import type { InstanceId, LaneName, TaskId, TenantId } from "../schema/Ids.ts"
 import type { InstanceStatus } from "../schema/Instance.ts"
 import type { LaneStatus } from "../schema/Lane.ts"
@@ -78,14 +79,37 @@ export class ViewReads extends Context.Service<ViewReads, {
   ) => Effect.Effect<Page<LaneStatus>, ActorUnavailable>
 }>()("clawster/entities/ViewReads") {}
 
+/** A page of the feed, bounded in rows and bytes, so that it may have no events and still have got further. */
+export interface FeedPage {
+  readonly events: ReadonlyArray<FeedEvent>
+  /** How far was read: where to go on, also when nothing is returned. */
+  readonly cursor: Cursor
+  /** Whether that is all there was. */
+  readonly isPresent: boolean
+  /** Present when events after the position that was asked for are no longer there. */
+  readonly gap?: FeedGap
+}
+
 export class Feed extends Context.Service<Feed, {
   /** After everything committed so far. */
   readonly position: Effect.Effect<Cursor, ActorUnavailable>
-  /** Events after `after`, oldest first; `cursor` is where to go on, also when nothing is returned. Internal events and secrets are left out. */
+  /** Fails when nobody can have been given the position by this cluster: it is ahead of the feed, or of another one. `path` names the caller's field. */
+  readonly check: (cursor: Cursor, path: string) => Effect.Effect<void, InvalidInput | ActorUnavailable>
+  /** Events after `after`, oldest first, of whole journal entries. Internal events and secrets are left out. */
   readonly read: (
     after: Cursor,
     options: { readonly tenantId?: TenantId | undefined; readonly limit: number }
-  ) => Effect.Effect<{ readonly events: ReadonlyArray<FeedEvent>; readonly cursor: Cursor }, ActorUnavailable>
-  /** Everything from `after` on, as it is committed. Follows through store outages. */
+  ) => Effect.Effect<FeedPage, ActorUnavailable>
+  /**
+   * Everything from `after` on, as it is committed, with what the feed says of itself (FeedNotice.ts). Follows through store outages, and never stops at
+   * an entry that cannot be shown.
+   */
   readonly follow: (after: Cursor, tenantId?: TenantId) => Stream.Stream<FeedEvent>
+  /**
+   * How long ago the oldest entry was written that is committed and not yet read, in milliseconds; 0 when there is none. `after`: what was read so far; absent: what
+   * can be read. `heldBy` tells an operator what holds the feed back, when something does.
+   */
+  readonly age: (
+    after?: Cursor
+  ) => Effect.Effect<{ readonly millis: number; readonly heldBy?: string }, ActorUnavailable>
 }>()("clawster/entities/Feed") {}

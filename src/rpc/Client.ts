@@ -64,7 +64,10 @@ export interface ClientShape extends Calls {
     turn: { readonly sessionId: SessionId; readonly turnId: string; readonly tenantId?: TenantId },
     timeoutMillis: number
   ) => Effect.Effect<TurnStatus, Failure<"WaitTurn">>
-  /** Events from `cursor` on, for ever: a connection that breaks is made again, without gap or repeat. */
+  /**
+   * Events from `cursor` on, for ever: a connection that breaks is made again, without gap or repeat. A `feed.gap` among them says that events after the
+   * cursor are no longer there, a `feed.skipped` that one entry could not be shown.
+   */
   readonly events: (options?: {
     readonly cursor?: Cursor
     readonly tenantId?: TenantId
@@ -215,7 +218,8 @@ const make = (options: ClientOptions) =>
         Effect.gen(function* () {
           let last = cursor ?? (yield* calls.FeedPosition({})).position
           const follow = Stream.suspend(() => rpc.FollowEvents({ ...filter, cursor: last })).pipe(
-            Stream.tap((event) => Effect.sync(() => (last = event.cursor)))
+            Stream.tap((event) => Effect.sync(() => (last = event.cursor))),
+            Stream.filter(({ type }) => type !== "feed.position")
           )
           return follow.pipe(
             Stream.repeat(Schedule.spaced("100 millis")),

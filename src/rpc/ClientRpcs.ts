@@ -148,7 +148,10 @@ export class ClientRpcs extends RpcGroup.make(
   change("RevokeKey", "key:write", { keyId: KeyId }, ApiKeyInfo),
 
   read("FeedPosition", "event:read", {}, Schema.Struct({ position: Cursor })),
-  /** Events from `cursor` on (absent: from now on), without gap or repeat, for ever. `types`: such as `task.*`. */
+  /**
+   * Events from `cursor` on (absent: from now on), without gap or repeat, for ever, with what the feed says of itself (`schema/FeedNotice.ts`). `types`:
+   * such as `task.*`. Fails with `InvalidInput` for a cursor that this cluster never gave.
+   */
   Rpc.make("FollowEvents", {
     payload: {
       ...tenant,
@@ -156,7 +159,7 @@ export class ClientRpcs extends RpcGroup.make(
       types: Schema.optionalKey(listOf(text(bounds.label), 64))
     },
     success: FeedEvent,
-    error: Schema.Union([NotFound, ActorUnavailable, Unauthenticated]),
+    error: Schema.Union([InvalidInput, NotFound, ActorUnavailable, Unauthenticated]),
     stream: true
   }).annotate(RequiredAction, "event:read")
 ).middleware(Authentication) {}

@@ -10,6 +10,7 @@ import { Array } from "effect"
 import type { RowWrite, Table } from "../actor/Actor.ts"
 import type { Commit, Entry, OutboxMessage } from "../actor/Journal.ts"
 import { ArrayParameters, type Columns, names } from "./ArrayParameters.ts"
+import { tenantOfEntry } from "./EntryTenant.ts"
 
 export interface Statement {
   readonly text: string
@@ -42,7 +43,8 @@ const journalColumns: Columns<Written<Entry>> = [
   ["payload_hash", "text", ({ row }) => row.payloadHash],
   ["events", "json", ({ row }) => row.events],
   ["answer", "json", ({ row }) => row.answer],
-  ["at", "bigint", ({ row }) => row.at]
+  ["at", "bigint", ({ row }) => row.at],
+  ["tenant_id", "text", ({ row }) => tenantOfEntry(row.events)]
 ]
 
 const outboxColumns: Columns<Written<OutboxMessage>> = [

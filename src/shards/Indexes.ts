@@ -7,13 +7,17 @@
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Schedule } from "effect"
+import { tenantOf } from "./EntryTenant.ts"
 
 const rare = "('running', 'scheduled', 'retrying', 'failed', 'dead_lettered', 'cancelled')"
 const rareOfTenant = "('retrying', 'failed', 'dead_lettered', 'cancelled')"
 const place = `submitted_at, task_id, tenant_id COLLATE "C"`
 
+const tasks = "clawster_tasks"
+const journal = "clawster_journal"
+
 /** For the lists of tasks (reads/TaskListStatement.ts). Open and ended tasks are kept apart, since the few that are open lie between millions that are not. */
-const wanted: Readonly<Record<string, string>> = {
+const ofTasks: Readonly<Record<string, string>> = {
   clawster_tasks_open: `(${place}) WHERE ended_at IS NULL`,
   clawster_tasks_open_tenant: "(tenant_id, submitted_at, task_id) WHERE ended_at IS NULL",
   clawster_tasks_past: `(${place}) WHERE ended_at IS NOT NULL`,
@@ -27,7 +31,20 @@ const wanted: Readonly<Record<string, string>> = {
   clawster_tasks_workspace: `(workspace_id, ${place}) WHERE workspace_id IS NOT NULL`,
   clawster_tasks_end: `(ended_at, task_id, tenant_id COLLATE "C") WHERE ended_at IS NOT NULL`
 }
-export const indexNames: ReadonlyArray<string> = Object.keys(wanted)
+
+/** For the feed of one tenant (reads/TenantPages.ts). Entries that no tenant is shown are not in it. */
+const ofJournal: Readonly<Record<string, string>> = {
+  clawster_journal_tenant: `((${tenantOf}), tx, position) WHERE ${tenantOf} <> ''`
+}
+
+interface Wanted {
+  readonly table: string
+  readonly definition: string
+}
+const on = (table: string, indexes: Readonly<Record<string, string>>): ReadonlyArray<readonly [string, Wanted]> =>
+  Object.entries(indexes).map(([name, definition]) => [name, { table, definition }])
+const wanted: ReadonlyMap<string, Wanted> = new Map([...on(tasks, ofTasks), ...on(journal, ofJournal)])
+export const indexNames: ReadonlyArray<string> = [...wanted.keys()]
 
 /** Dropped when all that are wanted are there. */
 const superseded = ["clawster_tasks_newest", "clawster_tasks_ended"]
@@ -66,12 +83,13 @@ export const build = Effect.gen(function* () {
   const names = [...indexNames, ...superseded].map((name) => `'${name}'`).join(", ")
   const found = (yield* run(
     `SELECT c.relname AS name, i.indisvalid AS valid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-     WHERE i.indrelid = to_regclass('clawster_tasks') AND c.relname IN (${names})`
+     WHERE i.indrelid IN (to_regclass('${tasks}'), to_regclass('${journal}')) AND c.relname IN (${names})`
   )) as ReadonlyArray<Found>
   for (const { name, valid } of found) if (!valid) yield* run(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`)
   const present = new Set(found.filter(({ valid }) => valid).map(({ name }) => name))
-  const missing = indexNames.filter((name) => !present.has(name))
-  for (const name of missing) yield* run(`CREATE INDEX CONCURRENTLY IF NOT EXISTS ${name} ON clawster_tasks ${wanted[name]}`)
+  const missing = [...wanted].filter(([name]) => !present.has(name))
+  for (const [name, { definition, table }] of missing)
+    yield* run(`CREATE INDEX CONCURRENTLY IF NOT EXISTS ${name} ON ${table} ${definition}`)
   for (const name of superseded) if (present.has(name)) yield* run(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`)
-  return missing
+  return missing.map(([name]) => name)
 }).pipe(Effect.scoped)

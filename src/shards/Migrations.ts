@@ -6,9 +6,12 @@ import { tasks } from "./migrations/0002_tasks.ts"
 import { access } from "./migrations/0003_access.ts"
 import { messages } from "./migrations/0004_messages.ts"
 import { journalAge } from "./migrations/0005_journal_age.ts"
+import { feed } from "./migrations/0009_feed.ts"
+import { feedTenant } from "./migrations/0010_feed_tenant.ts"
 import { liveness } from "./migrations/0012_liveness.ts"
 import { taskFilters } from "./migrations/0014_task_filters.ts"
 import * as Indexes from "./Indexes.ts"
+import * as Timelines from "./Timelines.ts"
 
 export const loader = Migrator.fromRecord({
   "0001_actors": actors,
@@ -16,6 +19,8 @@ export const loader = Migrator.fromRecord({
   "0003_access": access,
   "0004_messages": messages,
   "0005_journal_age": journalAge,
+  "0009_feed": feed,
+  "0010_feed_tenant": feedTenant,
   "0012_liveness": liveness,
   "0014_task_filters": taskFilters
 })
@@ -24,5 +29,6 @@ export const loader = Migrator.fromRecord({
 export const migrate = Migrator.make({})({ loader, table: "clawster_migrations" }).pipe(
   Effect.map((applied) => applied.map(([id, name]) => `${String(id).padStart(4, "0")}_${name}`)),
   Effect.retry({ times: 20, while: (error) => error._tag === "MigrationError" && error.kind === "Locked" }),
-  Effect.tap(() => Indexes.build)
+  Effect.tap(() => Indexes.build),
+  Effect.tap(() => Timelines.ensure)
 )

@@ -15,6 +15,7 @@ import { build } from "./CommitStatement.ts"
 import { type Claim, claimKey } from "./GroupCommit.ts"
 import * as StoredJournal from "./StoredJournal.ts"
 import * as SqlFailure from "./SqlFailure.ts"
+import * as Timelines from "./Timelines.ts"
 
 const wakesARead = 10_000
 
@@ -204,5 +205,8 @@ const statements = (sql: PgClient.PgClient): StoredJournal.JournalStatements => 
 
 export const layer = Layer.effect(
   Journal,
-  Effect.flatMap(PgClient.PgClient, (sql) => StoredJournal.make(statements(sql)))
+  Effect.gen(function*() {
+    yield* Effect.orDie(Timelines.ensure)
+    return yield* StoredJournal.make(statements(yield* PgClient.PgClient))
+  })
 )

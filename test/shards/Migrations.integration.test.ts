@@ -14,7 +14,7 @@ it.layer(Postgres.layer, { timeout: 60_000, excludeTestServices: true })("the mi
         )
         assert.deepStrictEqual(
           indexes.map(({ name }) => name),
-          ["clawster_journal_feed", "clawster_journal_pkey", "clawster_journal_request"]
+          ["clawster_journal_feed", "clawster_journal_pkey", "clawster_journal_request", "clawster_journal_tenant"]
         )
       })
   )

@@ -1,23 +1,41 @@
 /**
- * What is committed from now on, handed to everyone of this process who follows: one reader of the feed for all. A subscriber that falls `capacity`
- * entries behind is let go with `Lagged`; what it has not taken by then is contiguous, and it can read on from its position.
+ * What is committed from now on, handed to everyone of this process who follows: one reader of the feed for all. A subscriber that falls too far
+ * behind, in entries or in bytes, is let go with `Lagged`; what it has not taken by then is contiguous, and it can read on from its position.
  */
 import { Cause, Effect, Queue, type Scope } from "effect"
 import type { Cursor, FeedEvent } from "../../schema/Feed.ts"
-import { entriesOf, type Entry } from "./Position.ts"
+import { isNotice } from "../../schema/FeedNotice.ts"
+import { weigh } from "../../schema/Shorten.ts"
+import { entriesOf, type Entry, numbered } from "./Position.ts"
 
 export interface Lagged {
   readonly _tag: "Lagged"
 }
 const lagged: Lagged = { _tag: "Lagged" }
 
+/** One entry for all who follow. */
+export interface Published {
+  readonly cursor: Cursor
+  readonly entry: Entry
+  /** Its events with the positions to go on from, the same objects for everybody to whom all of it is visible. */
+  readonly events: ReadonlyArray<FeedEvent>
+  /** Whose all of its events are; undefined when they are of several, or of none. */
+  readonly tenantId: string | undefined
+  /** Whether it is something that the feed says of itself. */
+  readonly isNotice: boolean
+}
+
 export interface Subscription {
-  /** Everything up to here was committed before; the queue has what came after. */
+  /** Everything up to here was committed before; what is taken came after. */
   readonly position: Cursor
-  readonly entries: Queue.Dequeue<Entry, Lagged>
+  /** At least one, at most `most`, in order. */
+  readonly take: (most: number) => Effect.Effect<ReadonlyArray<Published>, Lagged>
   readonly hasLagged: () => boolean
   readonly close: Effect.Effect<void>
 }
+
+/** Characters that may wait for one subscriber, unless they are of one entry. */
+const heldMost = 16_777_216
 
 /** What ends a wait: the task or the turn that an event is about. */
 const wakeKeyOf = ({ payload, tenantId, type }: FeedEvent): string | undefined => {
@@ -40,16 +58,30 @@ export const taskKey = (tenantId: string, taskId: string): string => `task/${ten
 export const turnKey = (tenantId: string, sessionId: string, turnId: string): string =>
   `turn/${tenantId}/${sessionId}/${turnId}`
 
+const tenantOf = ([first, ...rest]: Entry): string | undefined =>
+  rest.every(({ tenantId }) => tenantId === first.tenantId) ? first.tenantId : undefined
+
+interface Waiting {
+  readonly published: Published
+  readonly weight: number
+}
+
+interface Subscriber {
+  readonly queue: Queue.Queue<Waiting, Lagged>
+  weight: number
+}
+
 export class Broadcast {
   #position: Cursor
   #published = 0
-  readonly #subscribers = new Set<Queue.Queue<Entry, Lagged>>()
+  readonly #subscribers = new Set<Subscriber>()
   readonly #sleepers = new Map<string, Set<Queue.Queue<void>>>()
 
   constructor(position: Cursor) {
     this.#position = position
   }
 
+  /** How far the feed was read. */
   get position(): Cursor {
     return this.#position
   }
@@ -61,23 +93,29 @@ export class Broadcast {
 
   publish(events: ReadonlyArray<FeedEvent>): void {
     for (const entry of entriesOf(events)) {
-      this.#position = entry[0].cursor
-      this.#published += entry.length
-      for (const queue of this.#subscribers) this.#offer(queue, entry)
-      for (const event of entry) this.#wake(event)
+      const [{ cursor, type }] = entry
+      if (type !== "feed.position") this.#hand(entry)
+      this.#position = cursor
     }
   }
 
   /** The caller closes it. */
   subscribe(capacity: number): Effect.Effect<Subscription> {
-    return Effect.map(Queue.dropping<Entry, Lagged>(capacity), (queue) => {
-      this.#subscribers.add(queue)
+    return Effect.map(Queue.dropping<Waiting, Lagged>(capacity), (queue) => {
+      const subscriber: Subscriber = { queue, weight: 0 }
+      this.#subscribers.add(subscriber)
       return {
         position: this.#position,
-        entries: queue,
-        hasLagged: () => !this.#subscribers.has(queue),
+        take: (most) =>
+          Effect.map(Queue.takeBetween(queue, 1, most), (taken) =>
+            taken.map(({ published, weight }) => {
+              subscriber.weight -= weight
+              return published
+            })
+          ),
+        hasLagged: () => !this.#subscribers.has(subscriber),
         close: Effect.suspend(() => {
-          this.#subscribers.delete(queue)
+          this.#subscribers.delete(subscriber)
           return Queue.shutdown(queue)
         })
       }
@@ -100,9 +138,30 @@ export class Broadcast {
     )
   }
 
-  #offer(queue: Queue.Queue<Entry, Lagged>, entry: Entry): void {
-    if (Queue.offerUnsafe(queue, entry)) return
-    this.#subscribers.delete(queue)
+  #hand(entry: Entry): void {
+    this.#published += entry.length
+    for (const event of entry) this.#wake(event)
+    if (this.#subscribers.size === 0) return
+    const published: Published = {
+      cursor: entry[0].cursor,
+      entry,
+      events: numbered(this.#position, entry),
+      tenantId: tenantOf(entry),
+      isNotice: isNotice(entry[0])
+    }
+    let weight = 0
+    for (const { payload } of entry) weight += weigh(payload)
+    for (const subscriber of this.#subscribers) this.#offer(subscriber, { published, weight })
+  }
+
+  #offer(subscriber: Subscriber, waiting: Waiting): void {
+    const { queue } = subscriber
+    const fits = subscriber.weight === 0 || subscriber.weight + waiting.weight <= heldMost
+    if (fits && Queue.offerUnsafe(queue, waiting)) {
+      subscriber.weight += waiting.weight
+      return
+    }
+    this.#subscribers.delete(subscriber)
     Queue.failCauseUnsafe(queue, Cause.fail(lagged))
   }
 

@@ -2,17 +2,19 @@
  * The feed for many followers. A follower that starts in the past reads pages until it has reached the present, then takes what is broadcast: no gap,
  * no repeat, in the feed's order. The feed itself is read once for all, and only while somebody follows.
  */
-import { Context, Effect, Layer, Option, Queue, RcRef, Schedule, type Scope, Stream } from "effect"
-import { Feed } from "../../entities/Reads.ts"
+import { Clock, Context, Effect, Layer, Option, type Queue, RcRef, Schedule, type Scope, Stream } from "effect"
+import { Feed, type FeedPage } from "../../entities/Reads.ts"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
 import type { Cursor, FeedEvent } from "../../schema/Feed.ts"
+import { gapNotice, positionNotice } from "../../schema/FeedNotice.ts"
 import type { TenantId } from "../../schema/Ids.ts"
-import { Broadcast, type Lagged, type Subscription } from "./Broadcast.ts"
+import { Broadcast, type Lagged, type Published, type Subscription } from "./Broadcast.ts"
 import { compare, entriesOf, type Entry, numbered, parse } from "./Position.ts"
 
 const eventsAPage = 500
 /** Entries that may wait for one follower. */
 const entriesHeld = 1_024
+const entriesATake = 256
 const keptWhenIdle = "5 seconds"
 
 export interface FollowOptions {
@@ -32,25 +34,36 @@ interface Progress {
   readonly position: Cursor
   readonly skip: number
   readonly subscription: Subscription
+  /** The end of the last gap that the follower was told of. */
+  readonly told: Cursor | undefined
 }
 
 export class EventHub extends Context.Service<
   EventHub,
   {
+    /**
+     * Events, with what the feed says of itself (FeedNotice.ts): a `feed.gap` before what follows it, a `feed.position` after each stretch that had nothing for
+     * this follower, so that its position moves on.
+     */
     readonly follow: (options: FollowOptions) => Stream.Stream<FeedEvent, Lagged | ActorUnavailable>
     /** An element after each event that ends the wait named by `key` (`taskKey`, `turnKey`), from now on. */
     readonly wakeups: (key: string) => Effect.Effect<Queue.Dequeue<void>, ActorUnavailable, Scope.Scope>
     /** A number that grows with every event, while the scope is open. */
     readonly pulse: Effect.Effect<() => number, ActorUnavailable, Scope.Scope>
+    /** How far the feed was read for all; undefined while nobody follows. */
+    readonly position: Effect.Effect<Cursor | undefined>
   }
 >()("clawster/gateway/EventHub") {
   static readonly layer = Layer.effect(
     EventHub,
     Effect.gen(function* () {
       const feed = yield* Feed
+      let running: Broadcast | undefined
 
       const start = Effect.gen(function* () {
         const broadcast = new Broadcast(yield* feed.position)
+        running = broadcast
+        yield* Effect.addFinalizer(() => Effect.sync(() => (running = undefined)))
         yield* Effect.suspend(() =>
           Stream.runForEachArray(feed.follow(broadcast.position), (events) =>
             Effect.sync(() => broadcast.publish(events))
@@ -86,7 +99,8 @@ export class EventHub extends Context.Service<
               mode: options.after === undefined ? "live" : "read",
               position,
               skip,
-              subscription
+              subscription,
+              told: undefined
             }
             return Stream.paginate(first, (progress): Step<Lagged | ActorUnavailable> =>
               progress.mode === "read" ? readOn(feed, options, progress, again) : takeLive(options, progress, again)
@@ -97,7 +111,8 @@ export class EventHub extends Context.Service<
       return EventHub.of({
         follow,
         wakeups: (key) => Effect.flatMap(RcRef.get(current), (broadcast) => broadcast.wakeups(key)),
-        pulse: Effect.map(RcRef.get(current), (broadcast) => () => broadcast.published)
+        pulse: Effect.map(RcRef.get(current), (broadcast) => () => broadcast.published),
+        position: Effect.sync(() => running?.position)
       })
     })
   )
@@ -117,6 +132,9 @@ const emit = (progress: Progress, entries: ReadonlyArray<Entry>): readonly [Arra
   return [events, { ...progress, position, skip }]
 }
 
+const newsOf = ({ gap }: FeedPage, { told }: Progress, now: number): ReadonlyArray<FeedEvent> =>
+  gap === undefined || (told !== undefined && compare(gap.to, told) <= 0) ? [] : [gapNotice(gap, now)]
+
 const readOn = (
   feed: Feed["Service"],
   { tenantId }: FollowOptions,
@@ -125,25 +143,38 @@ const readOn = (
 ): Step<ActorUnavailable> =>
   Effect.gen(function* () {
     const page = yield* feed.read(progress.position, { tenantId, limit: eventsAPage })
-    const [events, read] = emit(progress, entriesOf(page.events))
-    const next: Progress = { ...read, position: page.cursor }
-    const isPresent = page.events.length === 0 || compare(page.cursor, progress.subscription.position) >= 0
+    const now = yield* Clock.currentTimeMillis
+    const news = newsOf(page, progress, now)
+    const [shown, read] = emit(progress, entriesOf(page.events))
+    const next: Progress = { ...read, position: page.cursor, told: news.length > 0 ? page.gap!.to : progress.told }
+    const isPresent = page.isPresent || compare(page.cursor, progress.subscription.position) >= 0
+    const moved = shown.length === 0 && page.cursor !== progress.position
+    const events = [...news, ...shown, ...(moved ? [positionNotice(page.cursor, !isPresent, now)] : [])]
     if (!isPresent) return [events, Option.some(next)]
     if (!progress.subscription.hasLagged()) return [events, Option.some({ ...next, mode: "live" })]
     return [events, Option.some({ ...next, subscription: yield* again })]
   })
 
+/** Those after the position, since what was read as the past may be broadcast too; and gaps, which begin where the feed was. */
+const freshOf = (taken: ReadonlyArray<Published>, position: Cursor): ReadonlyArray<Published> => {
+  const first = taken.findIndex(({ cursor }) => compare(cursor, position) > 0)
+  if (first === 0) return taken
+  const gaps = taken.slice(0, first < 0 ? taken.length : first).filter(({ entry }) => entry[0].type === "feed.gap")
+  return first < 0 ? gaps : [...gaps, ...taken.slice(first)]
+}
+
 const takeLive = ({ onLag, tenantId }: FollowOptions, progress: Progress, again: Resubscribe): Step<Lagged> =>
-  Queue.takeBetween(progress.subscription.entries, 1, 256).pipe(
-    Effect.map((taken) => {
-      const fresh = taken.filter(([first]) => compare(first.cursor, progress.position) > 0)
-      const [events, next] = emit(
-        progress,
-        fresh.flatMap((entry) => visible(entry, tenantId))
-      )
-      const last = fresh.at(-1)
-      return [events, Option.some(last === undefined ? next : { ...next, position: last[0].cursor })] as const
-    }),
+  progress.subscription.take(entriesATake).pipe(
+    Effect.flatMap((taken) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const fresh = freshOf(taken, progress.position)
+        const last = fresh.at(-1)
+        if (last === undefined) return [[], Option.some(progress)] as const
+        const [events, next] = showLive(fresh, progress, tenantId)
+        const shown = events.length > 0 ? events : [positionNotice(last.cursor, false, now)]
+        return [shown, Option.some({ ...next, position: last.cursor })] as const
+      })
+    ),
     Effect.catch((lagged) =>
       onLag === "fail"
         ? Effect.fail(lagged)
@@ -154,8 +185,24 @@ const takeLive = ({ onLag, tenantId }: FollowOptions, progress: Progress, again:
     )
   )
 
-const visible = (entry: Entry, tenantId: TenantId | undefined): ReadonlyArray<Entry> => {
-  if (tenantId === undefined) return [entry]
-  const [first, ...rest] = entry.filter((event) => event.tenantId === tenantId)
-  return first === undefined ? [] : [[first, ...rest]]
+const showLive = (
+  fresh: ReadonlyArray<Published>,
+  progress: Progress,
+  tenantId: TenantId | undefined
+): readonly [ReadonlyArray<FeedEvent>, Progress] => {
+  const events: Array<FeedEvent> = []
+  let { position, skip } = progress
+  for (const published of fresh) {
+    const isWhole = published.isNotice || tenantId === undefined || published.tenantId === tenantId
+    if (isWhole && skip === 0) events.push(...published.events)
+    else {
+      const [first, ...rest] = isWhole ? published.entry : published.entry.filter((event) => event.tenantId === tenantId)
+      if (first !== undefined) {
+        events.push(...numbered(position, [first, ...rest], skip))
+        skip = 0
+      }
+    }
+    position = published.cursor
+  }
+  return [events, { ...progress, position, skip }]
 }

@@ -3,8 +3,16 @@
  * (`task.*,instance.*`), `topics` (`events` and `counts`; `events` when absent), `tenantId`. Authenticates by an `Authorization` header, or, for
  * browsers, by a first message `{"type":"auth","token":"…"}` within 10 s.
  *
- * Beside events: `hello` (where the feed begins), `heartbeat` (every 15 s, where it is), `counts` (at most once a second). Closes with 1013 and the
- * last cursor when the client is too slow, 1001 when the server stops, 4401 when its key is not or no longer valid, 1009 when it sends more than 4 KiB.
+ * Beside events: `hello` (where the feed begins), `heartbeat` (every 15 s, and every second while the past is read: how far the feed was read for this client),
+ * `counts` (at most once a second), and what the feed says of itself, whatever `types` says: `feed.gap` when events after the cursor are no longer there (`from`, `to`:
+ * after that nothing is missing, `reason`: `expired` or `restored`), `feed.skipped` for an entry that cannot be shown. An event above 4 million characters has its texts cut
+ * and says so by `shortenedFrom`.
+ *
+ * A cursor that is malformed is refused with 400 before the upgrade; one that this cluster never gave (ahead of its feed, or of another cluster) with 400
+ * where the key came as a header, and with close code 4400 where it came as a message.
+ *
+ * Closes with 1013 and the last cursor when the client is too slow, 1001 when the server stops, 4400 for a cursor as above, 4401 when its key is not or no
+ * longer valid, 4404 for another tenant, 1009 when it sends more than 4 KiB.
  */
 import { Clock, Effect, Result, Schema, Stream } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -13,20 +21,23 @@ import { Authenticator } from "../../auth/Authenticator.ts"
 import { permits, readableTenant } from "../../auth/Policy.ts"
 import { Feed } from "../../entities/Reads.ts"
 import { text } from "../../schema/Bounds.ts"
-import { Forbidden, Overloaded, type Unauthenticated } from "../../schema/Errors.ts"
+import { Forbidden, type InvalidInput, Overloaded, type Unauthenticated } from "../../schema/Errors.ts"
 import { invalidInput } from "../../schema/Faults.ts"
 import { Cursor } from "../../schema/Feed.ts"
 import { TenantId } from "../../schema/Ids.ts"
 import type { Principal } from "../../schema/Principal.ts"
 import { type EdgeError, errorResponse } from "../http/Respond.ts"
-import { backlogBytes, backlogMost } from "./Backlog.ts"
+import { Backlogs } from "./Backlog.ts"
 import { countedEvery, Counts } from "./Counts.ts"
 import { EventHub } from "./EventHub.ts"
 import { EdgeConfig } from "../EdgeConfig.ts"
+import { textOf } from "./EventText.ts"
 import { Farewell } from "./Farewell.ts"
 import { typeFilter } from "./TypeFilter.ts"
 
 const heartbeatMillis = 15_000
+/** While the past is read and has nothing for the client. */
+const progressMillis = 1_000
 const authenticateWithin = "10 seconds"
 const messageMost = 4_096
 /** Sockets of one process. */
@@ -53,6 +64,8 @@ const namesOf = (text: string | undefined): ReadonlyArray<string> | undefined =>
 /** Why a socket is closed from here. */
 class Closing extends Schema.TaggedError<Closing>()("Closing", { code: Schema.Int, reason: Schema.String }) {}
 
+const foreign = ({ faults, message }: InvalidInput) =>
+  Effect.fail(new Closing({ code: 4400, reason: `${message}: ${faults[0]?.expected ?? ""}` }))
 const unauthenticated = new Closing({ code: 4401, reason: "not authenticated" })
 
 const make = Effect.gen(function* () {
@@ -62,6 +75,7 @@ const make = Effect.gen(function* () {
   const counts = yield* Counts
   const farewell = yield* Farewell
   const { socketsMost = socketsMostDefault } = yield* EdgeConfig
+  const backlogs = new Backlogs()
   let sockets = 0
 
   /** The header that the principal was found by goes with it, so that its revocation can be watched. */
@@ -104,10 +118,12 @@ const make = Effect.gen(function* () {
     const { pull } = yield* socket.reader
     const { write } = yield* socket.writer
     let cursor = query.cursor
+    let progressAt = 0
+    yield* Effect.addFinalizer(() => Effect.sync(() => backlogs.forget(request)))
 
     const sendText = (text: string) =>
       Effect.suspend(() =>
-        backlogBytes(request) > backlogMost
+        backlogs.isTooMuch(request)
           ? Effect.fail(new Closing({ code: 1013, reason: `too slow; go on from cursor=${cursor}` }))
           : Effect.catch(write(text), () => Effect.fail(new Closing({ code: 1011, reason: "write failed" })))
       )
@@ -122,13 +138,22 @@ const make = Effect.gen(function* () {
       const tenantId = tenant.success
       const topics = new Set(namesOf(query.topics) ?? ["events"])
       const isWanted = typeFilter(namesOf(query.types))
-      cursor ??= yield* feed.position
+      if (cursor === undefined) cursor = yield* feed.position
+      else if (known === undefined) yield* Effect.catchTag(feed.check(cursor, "cursor"), "InvalidInput", foreign)
       yield* send("hello", { cursor, heartbeatMillis })
 
+      /** Nothing for this client up to here. */
+      const progress = Effect.fnUntraced(function* (isCatchingUp: boolean) {
+        const now = yield* Clock.currentTimeMillis
+        if (!isCatchingUp || now - progressAt < progressMillis) return
+        progressAt = now
+        yield* send("heartbeat", { cursor })
+      })
+
       const events = Stream.runForEach(hub.follow({ after: cursor, tenantId, onLag: "fail" }), (event) => {
-        const isSent = isWanted(event.type)
-        if (isSent) cursor = event.cursor
-        return isSent ? sendText(JSON.stringify(event)) : Effect.void
+        cursor = event.cursor
+        if (event.type === "feed.position") return progress(event.payload["isCatchingUp"] === true)
+        return isWanted(event.type) ? sendText(textOf(event)) : Effect.void
       }).pipe(
         Effect.catch((error) =>
           Effect.fail(
@@ -199,6 +224,7 @@ const make = Effect.gen(function* () {
     const principal = yield* authenticator.authenticateHeader(header)
     if (!permits(principal, "event:read")) return yield* new Forbidden({ message: "this key may not read events" })
     yield* Effect.fromResult(readableTenant(principal, query.tenantId))
+    if (query.cursor !== undefined) yield* feed.check(query.cursor, "cursor")
     return { query, known: { header, principal } }
   })
 

@@ -3,6 +3,9 @@
  * off between two of them neither misses nor repeats one, each but the last is given the position before the entry and how many it has had: `P.n`.
  */
 import { Cursor, type FeedEvent } from "../../schema/Feed.ts"
+import { compareCursors as compare } from "../../schema/FeedPosition.ts"
+
+export { compare }
 
 export interface ResumePoint {
   readonly position: Cursor
@@ -15,18 +18,6 @@ export const parse = (cursor: Cursor): ResumePoint => {
   return at < 0
     ? { position: cursor, skip: 0 }
     : { position: Cursor.make(cursor.slice(0, at)), skip: Number(cursor.slice(at + 1)) }
-}
-
-const compareNumbers = (left: string, right: string): number =>
-  left.length === right.length ? (left < right ? -1 : left > right ? 1 : 0) : left.length - right.length
-
-const withoutZeros = (digits: string): string => digits.replace(/^0+(?=\d)/, "")
-
-/** By the order in which the feed is read. Neither has a `.n`. */
-export const compare = (left: Cursor, right: Cursor): number => {
-  const [leftTx, leftNumber] = left.split("-").map(withoutZeros) as [string, string]
-  const [rightTx, rightNumber] = right.split("-").map(withoutZeros) as [string, string]
-  return compareNumbers(leftTx, rightTx) || compareNumbers(leftNumber, rightNumber)
 }
 
 /** The events of one journal entry, in order. */

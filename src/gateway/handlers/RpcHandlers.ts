@@ -7,6 +7,7 @@ import { Feed } from "../../entities/Reads.ts"
 import { CurrentPrincipal, idempotencyKeyHeader } from "../../rpc/Authentication.ts"
 import { ClientRpcs } from "../../rpc/ClientRpcs.ts"
 import { ActorUnavailable, InvalidInput } from "../../schema/Errors.ts"
+import type { Cursor, FeedEvent } from "../../schema/Feed.ts"
 import { IdempotencyKey } from "../../schema/Ids.ts"
 import { EventHub } from "../events/EventHub.ts"
 import { typeFilter } from "../events/TypeFilter.ts"
@@ -28,6 +29,19 @@ const badKey = new InvalidInput({
   message: "the idempotency key is not as documented",
   faults: [{ path: idempotencyKeyHeader, expected: "1 to 255 visible ASCII characters" }]
 })
+
+const positionEveryMillis = 5_000
+
+/** Of the positions of a follower for whom there is nothing, one each 5 s is enough to go on from. */
+const fewPositions = () => {
+  let toldAt = 0
+  return ({ timestamp, type }: FeedEvent): boolean => {
+    if (type !== "feed.position") return true
+    if (timestamp - toldAt < positionEveryMillis) return false
+    toldAt = timestamp
+    return true
+  }
+}
 
 export const RpcHandlers = ClientRpcs.toLayer(
   Effect.gen(function* () {
@@ -57,7 +71,7 @@ export const RpcHandlers = ClientRpcs.toLayer(
 
     const follow = (
       payload: {
-        readonly cursor?: Parameters<EventHub["Service"]["follow"]>[0]["after"]
+        readonly cursor?: Cursor
         readonly tenantId?: Parameters<typeof readingTenant>[1]
         readonly types?: ReadonlyArray<string>
       },
@@ -66,9 +80,11 @@ export const RpcHandlers = ClientRpcs.toLayer(
       Stream.unwrap(
         Effect.gen(function* () {
           const tenantId = yield* readingTenant(yield* reading, payload.tenantId)
+          if (payload.cursor !== undefined) yield* feed.check(payload.cursor, "cursor")
           const isWanted = typeFilter(payload.types)
           return hub.follow({ after: payload.cursor, tenantId, onLag: "reread" }).pipe(
             Stream.filter(({ type }) => isWanted(type)),
+            Stream.filter(fewPositions()),
             Stream.mapError((error) =>
               error._tag === "Lagged"
                 ? new ActorUnavailable({

@@ -3,7 +3,7 @@ import { Array, Context, Effect, Layer } from "effect"
 import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../actor/ActorClient.ts"
 import { Lane } from "../../entities/Lane.ts"
-import { type Page, TaskReads, ViewReads } from "../../entities/Reads.ts"
+import { Feed, type Page, TaskReads, ViewReads } from "../../entities/Reads.ts"
 import type { SubmitOutcome } from "../../rpc/LaneRpcs.ts"
 import type {
   CancelledTask,
@@ -70,6 +70,7 @@ const make = Effect.gen(function* () {
   const reads = yield* TaskReads
   const views = yield* ViewReads
   const hub = yield* EventHub
+  const feed = yield* Feed
 
   const find = Effect.fnUntraced(function* (tenantId: TenantId | undefined, taskId: TaskId) {
     return (yield* reads.get(tenantId, taskId)) ?? (yield* unknownTask(taskId))
@@ -231,6 +232,7 @@ const make = Effect.gen(function* () {
     }
   ) {
     const task = yield* find(yield* reading(call, named), taskId)
+    if (after !== undefined) yield* feed.check(after, "after")
     return yield* reads.events(task, { after, limit: limit ?? pageSize.fallback })
   })
 
@@ -276,7 +278,7 @@ export class Tasks extends Context.Service<
         readonly after?: Cursor | undefined
         readonly limit?: number | undefined
       }
-    ) => Effect.Effect<Page<FeedEvent>, NotFound | ActorUnavailable>
+    ) => Effect.Effect<Page<FeedEvent>, InvalidInput | NotFound | ActorUnavailable>
     /** The task when it has ended, or as it is after `millis`. */
     readonly wait: (
       call: Call,
@@ -284,7 +286,7 @@ export class Tasks extends Context.Service<
     ) => Effect.Effect<TaskStatus, NotFound | ActorUnavailable>
   }
 >()("clawster/gateway/Tasks") {
-  static readonly layer: Layer.Layer<Tasks, never, Sharding.Sharding | TaskReads | ViewReads | EventHub> =
+  static readonly layer: Layer.Layer<Tasks, never, Sharding.Sharding | TaskReads | ViewReads | Feed | EventHub> =
     Layer.effect(
       Tasks,
       Effect.suspend(() => make)

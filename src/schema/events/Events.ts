@@ -1,14 +1,15 @@
 /**
- * The public events: what actors store, without what is internal and without secrets. The feed's envelope (`FeedEvent`) says the same with an
+ * The public events: what actors store, without what is internal and without secrets, and what the feed says of itself. The feed's envelope (`FeedEvent`) says the same with an
  * open payload, so that a client of an older version reads a newer feed.
  */
 import { Schema } from "effect"
-import { FeedEvent } from "../Feed.ts"
+import { FeedEvent, isPublicTag } from "../Feed.ts"
+import { FeedNotice } from "../FeedNotice.ts"
 import { InstanceEvent } from "./InstanceEvents.ts"
 import { LaneEvent } from "./LaneEvents.ts"
 import { SessionEvent } from "./SessionEvents.ts"
 
-type Stored = LaneEvent | InstanceEvent | SessionEvent
+type Said = LaneEvent | InstanceEvent | SessionEvent | FeedNotice
 
 type Envelope = Omit<FeedEvent, "type" | "payload">
 
@@ -18,10 +19,8 @@ type Public<Event> = Event extends { readonly _tag: infer Tag extends string }
     : Envelope & { readonly type: Tag; readonly payload: Omit<Event, "_tag" | "secret"> }
   : never
 
-export type PublicEvent = Public<Stored>
+export type PublicEvent = Public<Said>
 export type PublicEventType = PublicEvent["type"]
-
-const isPublic = (tag: string): boolean => !tag.includes(".internal_")
 
 const { payload: _, type: __, ...envelope } = FeedEvent.fields
 
@@ -37,9 +36,9 @@ const publicOf = ({ fields }: { readonly fields: Schema.Struct.Fields & { readon
   return { type, schema: Schema.Struct({ ...envelope, type: Schema.Literal(type), payload: Schema.Struct(payload) }) }
 }
 
-const members = [...LaneEvent.members, ...InstanceEvent.members, ...SessionEvent.members]
+const members = [...LaneEvent.members, ...InstanceEvent.members, ...SessionEvent.members, ...FeedNotice.members]
   .map(publicOf)
-  .filter(({ type }) => isPublic(type))
+  .filter(({ type }) => isPublicTag(type))
   .map(({ schema, type }) => schema.annotate({ identifier: `Event.${type}` }))
 
 /** Every public event type there is. */

@@ -1,38 +1,43 @@
 /** Journal rows as events that clients see. */
-import type { FeedEvent } from "../../schema/Feed.ts"
+import type { Cursor, FeedEvent } from "../../schema/Feed.ts"
+import { isPublicTag } from "../../schema/Feed.ts"
+import { skippedNotice } from "../../schema/FeedNotice.ts"
 import type { TenantId } from "../../schema/Ids.ts"
-import { toCursor } from "./Position.ts"
+import { shortened } from "../../schema/Shorten.ts"
+import type { JournalRow } from "./JournalPages.ts"
 
-export interface FeedRow {
-  readonly tx: string
-  readonly position: string
-  readonly entityType: string
-  readonly entityId: string
-  readonly seq: number
-  /** Unix milliseconds. */
-  readonly at: number
-  readonly events: ReadonlyArray<{ readonly _tag: string; readonly [field: string]: any }>
+interface StoredEvent {
+  readonly _tag: string
+  readonly [field: string]: any
 }
 
-export const rowColumns = `tx::text AS tx, position::text AS position, entity_type AS "entityType", entity_id AS "entityId",
-  seq::float8 AS seq, at::float8 AS at`
+const isStoredEvent = (value: unknown): value is StoredEvent =>
+  typeof value === "object" && value !== null && typeof (value as { readonly _tag?: unknown })._tag === "string"
 
-const isPublic = (tag: string): boolean => !tag.includes(".internal_")
+const isEntry = (value: unknown): value is ReadonlyArray<StoredEvent> => Array.isArray(value) && value.every(isStoredEvent)
 
-/** Without internal events and secrets, and without those of other tenants when one is named. */
-export const toEvents = (row: FeedRow, tenantId: TenantId | undefined): Array<FeedEvent> =>
-  row.events.flatMap(({ _tag, secret: _, ...payload }) => {
-    if (!isPublic(_tag) || (tenantId !== undefined && payload["tenantId"] !== tenantId)) return []
-    return [
-      {
-        cursor: toCursor(row),
-        type: _tag,
-        timestamp: row.at,
-        ...(typeof payload["tenantId"] === "string" ? { tenantId: payload["tenantId"] as TenantId } : {}),
-        entityType: row.entityType,
-        entityId: row.entityId,
-        seq: row.seq,
-        payload
-      }
-    ]
+/**
+ * Without internal events and secrets, and without those of other tenants when one is named. A row that cannot be shown becomes a note that it was passed
+ * over. `cursor` is of the row.
+ */
+export const toEvents = (row: JournalRow, cursor: Cursor, tenantId: TenantId | undefined): Array<FeedEvent> => {
+  const { at, entityId, entityType, events, fault, isLarge = false, seq } = row
+  const envelope = { cursor, entityType, entityId, seq, timestamp: at }
+  if (fault !== undefined) return [skippedNotice(envelope, fault)]
+  if (events === null) return []
+  if (!isEntry(events)) return [skippedNotice(envelope, "unknown_shape")]
+  return events.flatMap(({ _tag, secret: _, ...payload }) => {
+    if (!isPublicTag(_tag) || (tenantId !== undefined && payload["tenantId"] !== tenantId)) return []
+    const event: FeedEvent = {
+      cursor,
+      type: _tag,
+      timestamp: at,
+      ...(typeof payload["tenantId"] === "string" ? { tenantId: payload["tenantId"] as TenantId } : {}),
+      entityType,
+      entityId,
+      seq,
+      payload
+    }
+    return [isLarge ? shortened(event) : event]
   })
+}

@@ -29,23 +29,32 @@ const task: TaskStatus = {
   endedAt
 }
 
+const started = { instanceId: "i1", placement: "default" }
 const said = [
   { at: submittedAt, type: "task.submitted", actor: "Lane" },
-  { at: submittedAt, type: "task.started", actor: "Lane" },
+  { at: submittedAt, type: "task.started", actor: "Lane", more: started },
   { at: submittedAt + 500, type: "run.accepted", actor: "Instance" },
   { at: endedAt - 500, type: "task.progress", actor: "Instance" },
   { at: endedAt, type: "task.completed", actor: "Lane" },
   { at: endedAt + 3 * second, type: "run.ended", actor: "Instance" }
 ]
+const ids: Record<string, string> = { Lane: "acme/main", Instance: "default/i1" }
 
+/** Between `rowsEach` entries of others in each second. */
 const sayAt = (sql: PgClient.PgClient, at: number) =>
   Effect.forEach(
-    said.flatMap((one, index) => (one.at >= at && one.at < at + second ? [{ ...one, seq: index + 1 }] : [])),
-    ({ actor, at, seq, type }) =>
+    said.flatMap((one, index) => (one.at >= at && one.at < at + second ? [{ ...one, index }] : [])),
+    ({ actor, at: saidAt, index, more, type }) =>
       sql.unsafe(
         `INSERT INTO clawster_journal (entity_type, entity_id, seq, shard_id, epoch, command, events, at)
-         VALUES ($1::text, 'mine', $2::bigint, 'default:1', 1, 'Do', $3::text::json, $4::bigint)`,
-        [actor, seq, JSON.stringify([{ _tag: type, tenantId: "acme", taskId: "mine", at }]), at]
+         VALUES ($1::text, $5::text, $2::bigint, 'default:1', 1, 'Do', $3::text::json, $4::bigint)`,
+        [
+          actor,
+          (at / second) * 10 * rowsEach + 5 * rowsEach + index,
+          JSON.stringify([{ _tag: type, tenantId: "acme", taskId: "mine", at: saidAt, ...more }]),
+          saidAt,
+          ids[actor]
+        ]
       ),
     { discard: true }
   )
@@ -54,7 +63,7 @@ const sayAt = (sql: PgClient.PgClient, at: number) =>
 const others = (sql: PgClient.PgClient, at: number) =>
   sql.unsafe(
     `INSERT INTO clawster_journal (entity_type, entity_id, seq, shard_id, epoch, command, events, at)
-     SELECT 'Lane', 'acme/' || n % 10, $1::bigint * ${rowsEach} + n, 'default:1', 1, 'Do',
+     SELECT 'Lane', CASE n % 10 WHEN 0 THEN 'acme/main' ELSE 'acme/' || n % 10 END, $1::bigint / ${second} * ${10 * rowsEach} + n, 'default:1', 1, 'Do',
        json_build_array(json_build_object('_tag', 'task.submitted', 'tenantId', 'acme', 'taskId', 't' || n)), $1::bigint
      FROM generate_series(1, ${rowsEach}) AS n`,
     [at]
@@ -97,10 +106,17 @@ const explain = Effect.fnUntraced(function* (statement: string, params: Readonly
   return { indexes: [...new Set(scans.map((node) => node["Index Name"]))], looked }
 })
 
+const actor = (type: "Lane" | "Instance", high = transactions * 10 * rowsEach): PgTaskEvents.ActorRows => ({
+  type,
+  id: ids[type]!,
+  low: 1,
+  high
+})
+
 const seek = Effect.fnUntraced(function* (at: number) {
   const sql = yield* PgClient.PgClient
-  const [found] = yield* sql.unsafe<{ tx: string }>(PgTaskEvents.seekStatement, [at])
-  return found!.tx
+  const [found] = yield* sql.unsafe<{ seq: number }>(PgTaskEvents.timeStatement, [JSON.stringify([actor("Lane")]), at])
+  return found!.seq
 })
 
 const layer = PgTasks.layer.pipe(Layer.provideMerge(Postgres.layer))
@@ -119,14 +135,21 @@ it.layer(layer, { timeout: 180_000, excludeTestServices: true })("the events of 
         )
         assert.isUndefined(page.next)
 
-        const time = yield* explain(PgTaskEvents.seekStatement, [submittedAt])
-        assert.deepStrictEqual(time.indexes, ["clawster_journal_feed"])
+        const time = yield* explain(PgTaskEvents.timeStatement, [JSON.stringify([actor("Lane")]), submittedAt])
+        assert.deepStrictEqual(time.indexes, ["clawster_journal_pkey"])
         assert.isBelow(time.looked, 100)
-        const from = yield* seek(submittedAt)
-        const to = yield* seek(endedAt + second)
-        const rows = yield* explain(PgTaskEvents.readStatement, [from, "0", from, to, `"taskId":"mine"`])
-        assert.deepStrictEqual(rows.indexes, ["clawster_journal_feed"])
-        assert.isAtMost(rows.looked, 4 * rowsEach)
+        const lane = { ...actor("Lane"), low: yield* seek(submittedAt), high: yield* seek(endedAt + second) }
+        const rows = yield* explain(PgTaskEvents.taskSource.whole, [
+          100,
+          "0",
+          "0",
+          JSON.stringify([lane, actor("Instance")]),
+          `"taskId":"mine"`,
+          null,
+          null
+        ])
+        assert.include(rows.indexes, "clawster_journal_pkey")
+        assert.isAtMost(rows.looked, rowsEach)
       })
   )
 

@@ -1,0 +1,77 @@
+/**
+ * What the feed says of itself, in the envelope of its events. Filters of types never leave out the first two.
+ *
+ * - `feed.gap`: events between `from` and `to` are no longer there. What is left between them follows, and after `to` nothing is missing.
+ * - `feed.skipped`: one journal entry could not be shown. Reading goes on after it.
+ * - `feed.position`: nothing for this follower up to the cursor.
+ */
+import { Schema } from "effect"
+import type { Cursor, FeedEvent } from "./Feed.ts"
+
+/** `expired`: older than the history that is kept. `restored`: written after the backup that the database was restored from. */
+export const GapReason = Schema.Literals(["expired", "restored"])
+export type GapReason = typeof GapReason.Type
+
+export const SkipReason = Schema.Literals(["too_large", "unknown_shape", "unreadable"])
+export type SkipReason = typeof SkipReason.Type
+
+/** What is sent to everybody who follows, as the events of actors are. `feed.position` is between servers and the typed client. */
+export const FeedNotice = Schema.Union([
+  Schema.TaggedStruct("feed.gap", { from: Schema.String, to: Schema.String, reason: GapReason, message: Schema.String }),
+  Schema.TaggedStruct("feed.skipped", {
+    entityType: Schema.String,
+    entityId: Schema.String,
+    seq: Schema.Int,
+    reason: SkipReason,
+    message: Schema.String
+  })
+])
+export type FeedNotice = typeof FeedNotice.Type
+
+export interface FeedGap {
+  readonly from: Cursor
+  readonly to: Cursor
+  readonly reason: GapReason
+}
+
+const feed = { entityType: "Feed", entityId: "feed", seq: 0 }
+
+const gapMessages: Record<GapReason, string> = {
+  expired: "these events are older than the history that is kept; read what they led to from the lists",
+  restored: "the database was restored from a backup, and events after it are lost; read what there is from the lists"
+}
+
+/** Its cursor is where it was asked for when it expired, so that what is left in the gap is not lost with a connection. */
+export const gapNotice = (gap: FeedGap, timestamp: number): FeedEvent => ({
+  ...feed,
+  cursor: gap.reason === "expired" ? gap.from : gap.to,
+  type: "feed.gap",
+  timestamp,
+  payload: { ...gap, message: gapMessages[gap.reason] }
+})
+
+export const positionNotice = (cursor: Cursor, isCatchingUp: boolean, timestamp: number): FeedEvent => ({
+  ...feed,
+  cursor,
+  type: "feed.position",
+  timestamp,
+  payload: { isCatchingUp }
+})
+
+const skipMessages: Record<SkipReason, string> = {
+  too_large: "the entry is too large to be sent",
+  unknown_shape: "the entry is not of a shape that this version knows",
+  unreadable: "the database could not give the entry"
+}
+
+/** `timestamp`: when the entry was written. */
+export const skippedNotice = (
+  entry: Pick<FeedEvent, "cursor" | "entityType" | "entityId" | "seq" | "timestamp">,
+  reason: SkipReason
+): FeedEvent => {
+  const { entityId, entityType, seq } = entry
+  return { ...entry, type: "feed.skipped", payload: { entityType, entityId, seq, reason, message: skipMessages[reason] } }
+}
+
+/** Whether it is of the feed itself, and not of an actor. */
+export const isNotice = ({ type }: Pick<FeedEvent, "type">): boolean => type.startsWith("feed.")
