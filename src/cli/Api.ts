@@ -11,11 +11,14 @@ import type {
   InstanceLogs,
   InstanceMetrics,
   InstanceRegistration,
+  LogLevelName,
   ReplayedTasks,
   ReplayTasks,
   SendTurn,
   SteerSession,
-  SubmitReceipts
+  SubmitReceipts,
+  UpdatedInstance,
+  UpdateInstance
 } from "../rpc/Requests.ts"
 import type { ApiKeyInfo, CreatedKey, CreateKey } from "../schema/Access.ts"
 import type {
@@ -30,8 +33,8 @@ import type {
   Unauthenticated
 } from "../schema/Errors.ts"
 import type { Cursor, FeedEvent } from "../schema/Feed.ts"
-import type { InstanceId, LaneName, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
-import type { InstanceStatus } from "../schema/Instance.ts"
+import type { InstanceId, LaneName, Placement, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
+import type { DriverKind, InstanceHealth, InstancePhase, InstanceStatus } from "../schema/Instance.ts"
 import type { LaneStatus } from "../schema/Lane.ts"
 import type { Principal } from "../schema/Principal.ts"
 import type { SessionStatus, TurnStatus } from "../schema/Session.ts"
@@ -91,6 +94,22 @@ export interface LaneAddress {
   readonly tenantId?: TenantId | undefined
 }
 
+/** Only those for which all that is given holds. */
+export interface InstanceWish {
+  readonly health?: InstanceHealth | undefined
+  readonly phase?: InstancePhase | undefined
+  readonly driver?: DriverKind | undefined
+  readonly placement?: Placement | undefined
+  readonly capability?: string | undefined
+}
+
+export interface LogQuery {
+  readonly limit: number
+  readonly since?: number | undefined
+  readonly level?: LogLevelName | undefined
+  readonly search?: string | undefined
+}
+
 export interface Mutation {
   /** Drawn when absent, so that a retry of one call is the same command. */
   readonly idempotencyKey?: string | undefined
@@ -118,14 +137,15 @@ export class Api extends Context.Service<
     }
     readonly instances: {
       readonly register: (registration: InstanceRegistration) => Call<InstanceStatus>
-      readonly list: (request: PageRequest) => Call<Page<InstanceStatus>>
+      readonly update: (instanceId: InstanceId, update: UpdateInstance) => Call<UpdatedInstance>
+      readonly list: (request: PageRequest & InstanceWish) => Call<Page<InstanceStatus>>
       readonly get: (instanceId: InstanceId) => Call<InstanceStatus>
       readonly health: (instanceId: InstanceId) => Call<InstanceHealthReport>
       readonly start: (instanceId: InstanceId) => Call<InstanceStatus>
       readonly stop: (instanceId: InstanceId, graceMillis: number | undefined) => Call<InstanceStatus>
       readonly drain: (instanceId: InstanceId, deadlineMillis: number | undefined) => Call<InstanceStatus>
       readonly deregister: (instanceId: InstanceId, force: boolean) => Call<InstanceStatus>
-      readonly logs: (instanceId: InstanceId, limit: number) => Call<InstanceLogs>
+      readonly logs: (instanceId: InstanceId, query: LogQuery) => Call<InstanceLogs>
       readonly metrics: (instanceId: InstanceId) => Call<InstanceMetrics>
     }
     readonly sessions: {

@@ -59,6 +59,7 @@ const made = (connect: Effect.Effect<Connected, ApiError>): Api["Service"] => {
     },
     instances: {
       register: (registration) => call((client) => client.RegisterInstance(registration)),
+      update: (instanceId, update) => call((client) => client.UpdateInstance({ instanceId, update })),
       list: (request) => call((client) => client.ListInstances(given(request))),
       get: (instanceId) => call((client) => client.GetInstance({ instanceId })),
       health: (instanceId) => call((client) => client.InstanceHealth({ instanceId })),
@@ -67,7 +68,7 @@ const made = (connect: Effect.Effect<Connected, ApiError>): Api["Service"] => {
       drain: (instanceId, deadlineMillis) =>
         call((client) => client.DrainInstance(given({ instanceId, deadlineMillis }))),
       deregister: (instanceId, force) => call((client) => client.DeregisterInstance({ instanceId, force })),
-      logs: (instanceId, limit) => call((client) => client.InstanceLogs({ instanceId, limit })),
+      logs: (instanceId, query) => call((client) => client.InstanceLogs(given({ instanceId, ...query }))),
       metrics: (instanceId) => call((client) => client.InstanceMetrics({ instanceId }))
     },
     sessions: {

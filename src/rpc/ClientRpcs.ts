@@ -34,11 +34,13 @@ import {
   ConfigureLane,
   CreateSession,
   DrainInstance,
+  instanceFilter,
   InstanceHealthReport,
   InstanceLoadReport,
   InstanceLogs,
   InstanceMetrics,
   InstanceRegistration,
+  logFilter,
   MoveSession,
   phasesMost,
   ReplayedTasks,
@@ -49,7 +51,9 @@ import {
   SubmitReceipts,
   SubmitTasks,
   TurnId,
-  WaitMillis
+  WaitMillis,
+  UpdatedInstance,
+  UpdateInstance
 } from "./Requests.ts"
 
 /** Whether a call changes something, and so carries an idempotency key. */
@@ -105,14 +109,16 @@ export class ClientRpcs extends RpcGroup.make(
   read("WaitTask", "task:read", { ...task, millis: WaitMillis }, TaskStatus),
 
   change("RegisterInstance", "instance:write", InstanceRegistration.fields, InstanceStatus),
-  read("ListInstances", "instance:read", list, pageOf(InstanceStatus)),
+  /** What is left out stays as it is; work that runs, sessions and history stay. */
+  change("UpdateInstance", "instance:write", { ...instance, update: UpdateInstance }, UpdatedInstance),
+  read("ListInstances", "instance:read", { ...list, ...instanceFilter }, pageOf(InstanceStatus)),
   read("GetInstance", "instance:read", instance, InstanceStatus),
   read("InstanceHealth", "instance:read", instance, InstanceHealthReport),
   read("InstanceLoad", "instance:read", instance, InstanceLoadReport),
   ask(
     "InstanceLogs",
     "instance:read",
-    { ...instance, limit: within(1, 10_000) },
+    { ...instance, ...logFilter, limit: within(1, 10_000) },
     InstanceLogs
   ),
   ask("InstanceMetrics", "instance:read", instance, InstanceMetrics),

@@ -5,12 +5,22 @@ import { InstanceSpec, InstanceStatus } from "../schema/Instance.ts"
 import { QueueMode } from "../schema/Session.ts"
 import { command, protocol } from "./ActorProtocol.ts"
 import { Attempt, AttemptOrigin } from "./AttemptRpcs.ts"
+import { UpdatedInstance, UpdateInstance } from "./Requests.ts"
 
 /** Registers the instance and starts it (remote: connects to it). Registering the same spec again changes nothing. */
 export const Register = command("Register", {
   payload: { spec: InstanceSpec },
   success: InstanceStatus,
   error: Conflict
+})
+/**
+ * Changes the spec in place; what is left out stays as it is. Work that runs, sessions and history stay. `Conflict`: it names what cannot be changed, and
+ * nothing was.
+ */
+export const Update = command("Update", {
+  payload: { update: UpdateInstance },
+  success: UpdatedInstance,
+  error: Schema.Union([NotFound, Conflict])
 })
 export const Start = command("Start", { success: InstanceStatus, error: Schema.Union([NotFound, Conflict]) })
 /** Aborts what runs after `graceMillis`, then stops the gateway. */
@@ -59,6 +69,7 @@ export const Steer = command("Steer", {
 
 export const InstanceRpcs = protocol(
   Register,
+  Update,
   Start,
   Stop,
   Drain,

@@ -2,7 +2,7 @@
 import { Schema } from "effect"
 import { Conflict, NotFound, Overloaded } from "../schema/Errors.ts"
 import { InstanceId, LaneName, TaskId } from "../schema/Ids.ts"
-import { LaneConfig, LaneStatus } from "../schema/Lane.ts"
+import { LaneChange, LaneConfig, LaneStatus } from "../schema/Lane.ts"
 import { TaskPhase, TaskSpec } from "../schema/Task.ts"
 import { command, protocol } from "./ActorProtocol.ts"
 import { AttemptEnded, AttemptRefused } from "./AttemptRpcs.ts"
@@ -43,7 +43,14 @@ export const Replay = command("Replay", {
   error: NotFound
 })
 
-export const Configure = command("Configure", { payload: { config: LaneConfig }, success: LaneStatus })
+/**
+ * `change` is applied to the configuration that the lane has when it decides. `config` is the whole as the caller saw it, for runners of before, which know
+ * nothing of `change`.
+ */
+export const Configure = command("Configure", {
+  payload: { config: LaneConfig, change: Schema.optionalKey(LaneChange) },
+  success: LaneStatus
+})
 export const LaneGet = command("LaneGet", { success: LaneStatus })
 
 /** Why a task waits, or where it runs. */

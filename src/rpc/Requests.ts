@@ -1,7 +1,7 @@
 /** What clients may ask for, the same over REST and RPC. The edge fills in what is left out. */
 import { Schema } from "effect"
 import { SubmitOutcome } from "./LaneRpcs.ts"
-import { bounds, document, list, nonEmptyText, text, within } from "../schema/Bounds.ts"
+import { bounds, document, instant, list, nonEmptyText, text, within } from "../schema/Bounds.ts"
 import { InstanceId, LaneName, Placement, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
 import {
   BreakerState,
@@ -9,6 +9,7 @@ import {
   InstanceHealth,
   InstanceLoad,
   InstancePhase,
+  InstanceStatus,
   RegisteredEndpoint,
   RegisteredLimits,
   Tenancy
@@ -118,6 +119,49 @@ export const InstanceRegistration = Schema.Struct({
 }).annotate({ identifier: "InstanceRegistration" })
 export type InstanceRegistration = typeof InstanceRegistration.Type
 
+/** Either may be left out: it stays as it is. */
+const EndpointUpdate = Schema.Struct({
+  url: Schema.optionalKey(
+    text(bounds.url).check(Schema.isPattern(/^wss?:\/\/[^\s/]+/u, { expected: "a ws:// or wss:// URL" }))
+  ),
+  token: Schema.optionalKey(nonEmptyText(bounds.token))
+})
+
+/**
+ * What is left out stays as it is. `driver`, `placement` and `tenancy` cannot be changed: they may be repeated as they are. `null` takes a region or a
+ * configuration away.
+ */
+export const UpdateInstance = Schema.Struct({
+  driver: Schema.optionalKey(DriverKind),
+  placement: Schema.optionalKey(Placement),
+  tenancy: Schema.optionalKey(Tenancy),
+  region: Schema.optionalKey(Schema.NullOr(label)),
+  capabilities: Schema.optionalKey(labels),
+  allowedModels: Schema.optionalKey(labels),
+  enabledChannels: Schema.optionalKey(labels),
+  maxConcurrentTasks: Schema.optionalKey(count(10_000)),
+  maxConcurrentSessions: Schema.optionalKey(count(100_000)),
+  maxAgents: Schema.optionalKey(count(10_000)),
+  resourceLimits: Schema.optionalKey(RegisteredLimits),
+  endpoint: Schema.optionalKey(EndpointUpdate),
+  gatewayConfig: Schema.optionalKey(document)
+}).annotate({ identifier: "UpdateInstance" })
+export type UpdateInstance = typeof UpdateInstance.Type
+
+/** `now`: it holds already. `restart`: from the gateway's next start on. */
+export const ChangedField = Schema.Struct({
+  field: Schema.String,
+  takesEffect: Schema.Literals(["now", "restart"])
+})
+export type ChangedField = typeof ChangedField.Type
+
+/** `changed` is empty when everything was so already. */
+export const UpdatedInstance = Schema.Struct({
+  ...InstanceStatus.fields,
+  changed: Schema.Array(ChangedField)
+}).annotate({ identifier: "UpdatedInstance" })
+export type UpdatedInstance = typeof UpdatedInstance.Type
+
 /** `unknown` also when its runner does not answer. */
 export const InstanceHealthReport = Schema.Struct({
   instanceId: InstanceId,
@@ -136,6 +180,25 @@ export const InstanceLoadReport = Schema.Struct({
   maxConcurrentSessions: Schema.Int
 }).annotate({ identifier: "InstanceLoad" })
 export type InstanceLoadReport = typeof InstanceLoadReport.Type
+
+export const LogLevelName = Schema.Literals(["debug", "info", "warn", "error"])
+export type LogLevelName = typeof LogLevelName.Type
+
+/** Which lines of a log: those of the last 10,000 (and the last 4 MiB) for which all that is given holds. */
+export const logFilter = {
+  since: Schema.optionalKey(instant.annotate({ description: "Unix milliseconds, included." })),
+  level: Schema.optionalKey(LogLevelName.annotate({ description: "This one and worse." })),
+  search: Schema.optionalKey(nonEmptyText(bounds.label).annotate({ description: "Text that a line has, in any case." }))
+}
+
+/** Which instances a list shows: those for which all that is given holds. */
+export const instanceFilter = {
+  health: Schema.optionalKey(InstanceHealth),
+  phase: Schema.optionalKey(InstancePhase),
+  driver: Schema.optionalKey(DriverKind),
+  placement: Schema.optionalKey(Placement),
+  capability: Schema.optionalKey(label)
+}
 
 /** The last lines, oldest first. */
 export const InstanceLogs = Schema.Struct({ instanceId: InstanceId, lines: Schema.Array(Schema.String) }).annotate({
@@ -197,10 +260,10 @@ export const MoveSession = Schema.Struct({ instanceId: Schema.optionalKey(Instan
 })
 export type MoveSession = typeof MoveSession.Type
 
-/** What is left out takes its default, not its present value. */
+/** What is left out stays as it is. `ratePerSecond: null` takes the limit away. */
 export const ConfigureLane = Schema.Struct({
   concurrency: Schema.optionalKey(LaneConfig.fields.concurrency),
-  ratePerSecond: Schema.optionalKey(count(1_000_000)),
+  ratePerSecond: Schema.optionalKey(Schema.NullOr(count(1_000_000))),
   capacity: Schema.optionalKey(LaneConfig.fields.capacity),
   backpressure: Schema.optionalKey(Backpressure),
   ageingMillis: Schema.optionalKey(LaneConfig.fields.ageingMillis),

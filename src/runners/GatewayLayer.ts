@@ -7,7 +7,7 @@ import { EdgeConfig } from "../gateway/EdgeConfig.ts"
 import * as ServerNode from "../gateway/ServerNode.ts"
 import * as FleetMetrics from "../observability/FleetMetrics.ts"
 import * as ProcessMetricsNode from "../observability/ProcessMetricsNode.ts"
-import { type Placement, TenantId } from "../schema/Ids.ts"
+import type { Placement, TenantId } from "../schema/Ids.ts"
 import * as PgTombstones from "../shards/PgTombstones.ts"
 import * as PgAccess from "../shards/reads/PgAccess.ts"
 import * as PgFeed from "../shards/reads/PgFeed.ts"
@@ -22,9 +22,9 @@ export interface GatewayOptions {
   readonly port: number
   readonly placements: ReadonlyArray<Placement>
   readonly socketsMost?: number
+  /** Whose things operators and administrators change when they name no tenant. Absent: they are refused. */
+  readonly defaultTenant?: TenantId | undefined
 }
-
-const defaultTenant = TenantId.make("default")
 
 const fleetMetrics = Layer.unwrap(
   Effect.gen(function*() {
@@ -38,7 +38,7 @@ const fleetMetrics = Layer.unwrap(
 )
 
 /** Needs `Sharding` and the database. */
-export const layer = ({ host, placements, port, socketsMost }: GatewayOptions) =>
+export const layer = ({ defaultTenant, host, placements, port, socketsMost }: GatewayOptions) =>
   Layer.mergeAll(ServerNode.layer({ host, port }), KeyService.layer, fleetMetrics, ProcessMetricsNode.layer).pipe(
     Layer.provide([PgAccess.layer, PgFeed.layer, PgTasks.layer, PgViewReads.layer, InstanceOps.layer, PgTombstones.layer, Probes.layer]),
     Layer.provide(Layer.succeed(EdgeConfig, { placements, defaultTenant, socketsMost }))

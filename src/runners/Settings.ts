@@ -90,5 +90,6 @@ export const gateway = Config.all({
   port: Catalogue.httpPort.config,
   socketsMost: Catalogue.socketsMost.config,
   metrics: metricsAt(Config.succeed("127.0.0.1")),
+  defaultTenant: Catalogue.defaultTenant.config,
   placements
 })

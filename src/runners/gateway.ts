@@ -16,9 +16,10 @@ const observability = Layer.unwrap(
 
 export const layer = Layer.unwrap(
   Effect.gen(function*() {
-    const { host, metrics, placements, port, socketsMost } = yield* Settings.gateway
+    const { defaultTenant, host, metrics, placements, port, socketsMost } = yield* Settings.gateway
     const ownMetrics = Option.isNone(metrics) ? Layer.empty : MetricsServerNode.layer(metrics.value)
-    return Gateway.layer({ host, port, placements, socketsMost }).pipe(
+    const options = { host, port, placements, socketsMost, defaultTenant: Option.getOrUndefined(defaultTenant) }
+    return Gateway.layer(options).pipe(
       Layer.provideMerge(ownMetrics),
       Layer.provide(Cluster.layerClient(placements))
     )

@@ -130,6 +130,10 @@ export const InstanceStatus = Schema.Struct({
   registeredAt: Schema.Finite,
   /** Names this registration of the id. The files that its host keeps belong to it alone. */
   registration: Schema.optionalKey(Schema.String),
+  /** Since when it has been up under its present boot, as far as was seen. */
+  readyAt: Schema.optionalKey(Schema.Finite),
+  /** Filled where one instance is asked for. */
+  uptimeMillis: Schema.optionalKey(Schema.Finite),
   lastHeartbeatAt: Schema.optionalKey(Schema.Finite)
 })
 export type InstanceStatus = typeof InstanceStatus.Type

@@ -24,6 +24,23 @@ export const LaneConfig = Schema.Struct({
 })
 export type LaneConfig = typeof LaneConfig.Type
 
+/** What is left out stays as it is; `null` takes the rate away. */
+export const LaneChange = Schema.Struct({
+  concurrency: Schema.optionalKey(LaneConfig.fields.concurrency),
+  ratePerSecond: Schema.optionalKey(Schema.NullOr(Schema.Int)),
+  capacity: Schema.optionalKey(LaneConfig.fields.capacity),
+  backpressure: Schema.optionalKey(Backpressure),
+  ageingMillis: Schema.optionalKey(LaneConfig.fields.ageingMillis),
+  paused: Schema.optionalKey(Schema.Boolean)
+})
+export type LaneChange = typeof LaneChange.Type
+
+export const changedConfig = (config: LaneConfig, { ratePerSecond, ...change }: LaneChange): LaneConfig => {
+  const { ratePerSecond: known, ...rest } = config
+  const rate = ratePerSecond === undefined ? known : ratePerSecond
+  return { ...rest, ...change, ...(rate === undefined || rate === null ? {} : { ratePerSecond: rate }) }
+}
+
 export const defaultLaneConfig: LaneConfig = {
   concurrency: 64,
   capacity: 1_000_000,

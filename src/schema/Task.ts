@@ -104,9 +104,18 @@ export const SubmittedHints = Schema.Struct({
   ...RoutingHints.fields,
   preferredRegion: Schema.optionalKey(submittedLabel),
   requiredCapabilities: Schema.optionalKey(list(submittedLabel, 32)),
-  maxLatencyMillis: Schema.optionalKey(within(0, longestDelay)),
+  maxLatencyMillis: Schema.optionalKey(
+    within(0, longestDelay).annotate({
+      description: "Only instances whose recent turns took no longer on average, from acceptance to end."
+    })
+  ),
   model: Schema.optionalKey(submittedLabel)
-})
+}).check(
+  Schema.makeFilter<{ readonly preferredRegion?: string; readonly regionRequired?: boolean }>(
+    ({ preferredRegion, regionRequired }) => regionRequired !== true || preferredRegion !== undefined,
+    { expected: "a preferredRegion beside regionRequired, which says nothing without it" }
+  )
+)
 
 const SubmittedPayload = Schema.Struct({
   message: nonEmptyText(bounds.message),

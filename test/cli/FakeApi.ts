@@ -142,6 +142,11 @@ export const make = (fake: Fake = {}) => {
     },
     instances: {
       register: (request) => answer("register", request, () => instanceOf(request.instanceId ?? "i9")),
+      update: (id, update) =>
+        answer("update", { id, update }, () => ({
+          ...instanceOf(id),
+          changed: Object.keys(update).map((field) => ({ field, takesEffect: "now" as const }))
+        })),
       list: (request) => answer("instances", request, () => page(fake.instances)),
       get: (id) => answer("instance", id, () => instance(id)),
       health: (id) => answer("health", id, () => instance(id)),
@@ -149,7 +154,7 @@ export const make = (fake: Fake = {}) => {
       stop: (id, graceMillis) => answer("stop", { id, graceMillis }, () => instance(id)),
       drain: (id, deadlineMillis) => answer("drain", { id, deadlineMillis }, () => instance(id)),
       deregister: (id, force) => answer("deregister", { id, force }, () => instance(id)),
-      logs: (instanceId, limit) => answer("logs", { instanceId, limit }, () => ({ instanceId, lines: ["one", "two"] })),
+      logs: (instanceId, query) => answer("logs", { instanceId, ...query }, () => ({ instanceId, lines: ["one", "two"] })),
       metrics: (instanceId) => answer("metrics", instanceId, () => ({ instanceId, rssBytes: 1_048_576 }))
     },
     sessions: {

@@ -1,8 +1,8 @@
 import { Effect, Option, Redacted, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { InstanceRegistration } from "../../rpc/Requests.ts"
+import { InstanceRegistration, LogLevelName, UpdateInstance } from "../../rpc/Requests.ts"
 import { InstanceId, Placement } from "../../schema/Ids.ts"
-import { DriverKind, type InstanceStatus } from "../../schema/Instance.ts"
+import { DriverKind, InstanceHealth, InstancePhase, type InstanceStatus } from "../../schema/Instance.ts"
 import { Api } from "../Api.ts"
 import { follow } from "../Follow.ts"
 import * as Input from "../Input.ts"
@@ -36,6 +36,7 @@ const entries = (instance: InstanceStatus): ReadonlyArray<Field> => [
   ["memory", bytes(instance.load.memoryBytes)],
   ["url", instance.url],
   ["version", instance.version],
+  ["up", span(instance.uptimeMillis)],
   ["restarts", instance.restarts],
   ["registered", time(instance.registeredAt)],
   ["last heartbeat", time(instance.lastHeartbeatAt)]
@@ -125,13 +126,69 @@ const endpointOf = Effect.fnUntraced(function* ({
   return { url: gatewayUrl.value, token: Redacted.value(gatewayToken.value) }
 })
 
+const update = Command.make(
+  "update",
+  {
+    instance: instanceId,
+    file: Flag.String("file").pipe(Flag.optional, Flag.withDescription("The changes as JSON; - is standard input")),
+    gatewayUrl: Flag.String("gateway-url").pipe(Flag.optional, Flag.withDescription("Where a remote gateway is now")),
+    gatewayToken: Flag.Redacted("gateway-token").pipe(Flag.optional, Flag.withDescription("Its new token")),
+    region: Flag.String("region").pipe(Flag.optional, Flag.withDescription("Region; an empty one takes it away")),
+    capability: Input.list("capability", "What it can do, instead of what it could; may be repeated"),
+    model: Input.list("model", "Model it may use, instead of those before; may be repeated"),
+    maxTasks: Flag.Int("max-tasks").pipe(Flag.optional, Flag.withDescription("Tasks at once")),
+    maxSessions: Flag.Int("max-sessions").pipe(Flag.optional, Flag.withDescription("Sessions at once"))
+  },
+  Effect.fnUntraced(function* (flags) {
+    const api = yield* Api
+    const fromFile = Option.isNone(flags.file) ? {} : yield* Input.jsonFile(flags.file.value, UpdateInstance)
+    const endpoint = Input.given({
+      url: flags.gatewayUrl,
+      token: Option.map(flags.gatewayToken, (token) => Redacted.value(token))
+    })
+    const answer = yield* api.instances.update(flags.instance, {
+      ...fromFile,
+      ...Input.given({
+        region: Option.map(flags.region, (region) => (region === "" ? null : region)),
+        capabilities: Input.listed(flags.capability),
+        allowedModels: Input.listed(flags.model),
+        maxConcurrentTasks: flags.maxTasks,
+        maxConcurrentSessions: flags.maxSessions
+      }),
+      ...(Object.keys(endpoint).length === 0 ? {} : { endpoint })
+    })
+    yield* showFields(answer, ({ changed, ...instance }) => [
+      ...entries(instance),
+      ["changed", changed.map(({ field, takesEffect }) => `${field} (${takesEffect})`).join(", ") || "nothing"]
+    ])
+  })
+).pipe(Command.withDescription("Change an instance in place; what is not named stays as it is, and so does its work"))
+
 const list = Command.make(
   "list",
-  { limit: Input.limit, after: Input.after, watch: Input.watch },
-  Effect.fnUntraced(function* ({ after, limit, watch }) {
+  {
+    health: Flag.Literals("health", InstanceHealth.literals).pipe(Flag.optional, Flag.withDescription("Only these")),
+    phase: Flag.Literals("phase", InstancePhase.literals).pipe(Flag.optional, Flag.withDescription("Only these")),
+    driver: Flag.Literals("driver", DriverKind.literals).pipe(Flag.optional, Flag.withDescription("Only these")),
+    placement: Flag.String("placement").pipe(
+      Flag.withSchema(Placement),
+      Flag.optional,
+      Flag.withDescription("Only those that live there")
+    ),
+    capability: Flag.String("capability").pipe(Flag.optional, Flag.withDescription("Only those that have it")),
+    limit: Input.limit,
+    after: Input.after,
+    watch: Input.watch
+  },
+  Effect.fnUntraced(function* ({ after, limit, watch, ...wanted }) {
     const api = yield* Api
     const tenantId = Option.getOrUndefined(yield* Tenant)
-    const page = yield* api.instances.list({ tenantId, limit, after: Option.getOrUndefined(after) })
+    const page = yield* api.instances.list({
+      ...Input.given(wanted),
+      tenantId,
+      limit,
+      after: Option.getOrUndefined(after)
+    })
     yield* showPage(page, "instances", ({ now }) => [
       { title: "INSTANCE", value: ({ instanceId }) => instanceId },
       { title: "HEALTH", value: ({ health }) => health, colour: ({ health }) => colourOf(health) },
@@ -217,11 +274,15 @@ const logs = Command.make(
       Flag.withDefault(200),
       Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 }))),
       Flag.withDescription("The last so many, 1 to 10000")
-    )
+    ),
+    since: Input.past("since", "Only from then on"),
+    level: Flag.Literals("level", LogLevelName.literals).pipe(Flag.optional, Flag.withDescription("This one and worse")),
+    search: Flag.String("search").pipe(Flag.optional, Flag.withDescription("Only lines with this text, in any case"))
   },
-  Effect.fnUntraced(function* ({ instance, lines }) {
+  Effect.fnUntraced(function* ({ instance, level, lines, search, since }) {
     const api = yield* Api
-    yield* show(yield* api.instances.logs(instance, lines), (logs) => logs.lines.join("\n"))
+    const query = { limit: lines, ...Input.given({ since: yield* Input.resolvePast(since), level, search }) }
+    yield* show(yield* api.instances.logs(instance, query), (logs) => logs.lines.join("\n"))
   })
 ).pipe(Command.withDescription("Show the last lines of an instance's log"))
 
@@ -253,5 +314,5 @@ const deregister = Command.make(
 
 export const instance = Command.make("instance").pipe(
   Command.withDescription("OpenClaw gateways: register, look after, remove"),
-  Command.withSubcommands([register, list, get, health, start, stop, drain, logs, metrics, deregister])
+  Command.withSubcommands([register, update, list, get, health, start, stop, drain, logs, metrics, deregister])
 )

@@ -90,20 +90,17 @@ const configure = Command.make(
     const backpressure = yield* backpressureOf(flags)
     const api = yield* Api
     const address = yield* addressOf(flags.lane)
-    const { config } = yield* api.lanes.get(address)
-    const { ratePerSecond: present, ...rest } = config
-    const ratePerSecond = Option.getOrElse(flags.rate, () => present ?? 0)
-    const status = yield* api.lanes.configure(address, {
-      ...rest,
-      ...(ratePerSecond === 0 ? {} : { ratePerSecond }),
-      ...Input.given({
+    const status = yield* api.lanes.configure(
+      address,
+      Input.given({
+        ratePerSecond: Option.map(flags.rate, (rate) => (rate === 0 ? null : rate)),
         concurrency: flags.concurrency,
         capacity: flags.capacity,
         ageingMillis: flags.ageing,
         paused: flags.paused,
         backpressure
       })
-    })
+    )
     yield* showFields(status, entries)
   })
 ).pipe(Command.withDescription("Change a lane's limits; what is not named stays as it is"))

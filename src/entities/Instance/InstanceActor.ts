@@ -13,6 +13,7 @@ import { initial, type InstanceRecord, InstanceState } from "./InstanceState.ts"
 import { viewOf } from "./InstanceStatusView.ts"
 import { onTimer, timers } from "./InstanceTimers.ts"
 import * as Runs from "./RunCommands.ts"
+import { update } from "./UpdateCommand.ts"
 
 export type InstanceActivity =
   | { readonly _tag: "Supervise" | "Stop" | "CleanUp" | "Erase"; readonly key: string; readonly start: number }
@@ -56,6 +57,7 @@ export const InstanceActor = Actor.define<InstanceState, InstanceEvent, Instance
   evolve,
   commands: {
     Register: Life.register,
+    Update: update,
     Start: Life.start,
     Stop: Life.stop,
     Drain: Life.drain,

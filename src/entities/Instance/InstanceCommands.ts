@@ -15,7 +15,7 @@ type StatusDecision<E = never> = Decision<InstanceEvent, InstanceStatus, E>
 
 const done = (change: InstanceDraft): StatusDecision => change.accept(statusOf(change.state, change.state.record!))
 
-const unknown = (entityId: string) => {
+export const unknown = (entityId: string) => {
   const { instanceId } = parseInstanceEntityId(entityId)
   return refuse(
     new NotFound({
@@ -28,6 +28,15 @@ const unknown = (entityId: string) => {
 
 const conflict = (record: InstanceRecord, message: string) =>
   refuse(new Conflict({ message: `instance ${record.spec.instanceId} ${message}`, state: record.phase }))
+
+/** The names of the fields that are not alike; what they hold may be a secret. */
+const differences = (known: InstanceSpec, given: InstanceSpec): string => {
+  const fields = new Set([...Object.keys(known), ...Object.keys(given)] as Array<keyof InstanceSpec>)
+  return [...fields].filter((field) => !Equal.equals(known[field], given[field])).join(", ")
+}
+
+const howToChange = (instanceId: string): string =>
+  `Change it in place with PUT /instances/${instanceId} (clawster instance update ${instanceId}), or use another id`
 
 export const register = (
   state: InstanceState,
@@ -45,7 +54,10 @@ export const register = (
   if (isRegistered(state.record)) {
     return Equal.equals(state.record.spec, spec)
       ? answer(statusOf(state, state.record))
-      : conflict(state.record, "is registered with another spec; deregister it first, or use another id")
+      : conflict(
+          state.record,
+          `is registered with another spec: ${differences(state.record.spec, spec)}. ${howToChange(instanceId)}`
+        )
   }
   const change = draft(state)
   change.emit({

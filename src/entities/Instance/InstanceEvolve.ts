@@ -25,6 +25,8 @@ const onRecord = (record: InstanceRecord, event: InstanceEvent): InstanceRecord 
   const { deadlineAt: _, drain: _drain, goal: _goal, restartAt: _restart, ...settled } = record
   const { reason: _reason, ...calm } = settled
   switch (event._tag) {
+    case "instance.updated":
+      return { ...record, spec: event.secret.spec }
     case "instance.starting":
       return {
         ...(event.reset ? calm : settled),
@@ -42,7 +44,13 @@ const onRecord = (record: InstanceRecord, event: InstanceEvent): InstanceRecord 
         : { ...settled, ...seen, phase: "warming", deadlineAt: event.deadlineAt }
     }
     case "instance.ready": {
-      const seen = { version: event.version, bootId: event.bootId, health: "healthy" as const }
+      const isSameBoot = record.bootId === event.bootId && record.readyAt !== undefined
+      const seen = {
+        version: event.version,
+        bootId: event.bootId,
+        health: "healthy" as const,
+        readyAt: isSameBoot ? record.readyAt : event.at
+      }
       if (record.phase === "draining") return { ...record, ...seen }
       return { ...calm, ...seen, phase: "warm", lastHeartbeatAt: event.at }
     }

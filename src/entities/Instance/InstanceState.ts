@@ -51,7 +51,9 @@ export const InstanceRecord = Schema.Struct({
   bootId: Schema.optionalKey(Schema.String),
   /** As last reported; what runs right now is `runs`. */
   load: InstanceLoad,
-  lastHeartbeatAt: Schema.optionalKey(Schema.Finite)
+  lastHeartbeatAt: Schema.optionalKey(Schema.Finite),
+  /** When this boot of the gateway was first seen ready. */
+  readyAt: Schema.optionalKey(Schema.Finite)
 })
 export type InstanceRecord = typeof InstanceRecord.Type
 

@@ -16,6 +16,8 @@ const occupancies: Record<InstancePhase, Occupancy> = {
   failed: "destroyed"
 }
 
+const isUp = ({ phase }: InstanceRecord): boolean => phase === "warm" || phase === "claimed" || phase === "draining"
+
 const statusWith = (record: InstanceRecord, breaker: InstanceStatus["breaker"], load: InstanceLoad): InstanceStatus => {
   const { spec } = record
   return {
@@ -40,6 +42,7 @@ const statusWith = (record: InstanceRecord, breaker: InstanceStatus["breaker"], 
     restarts: record.restarts,
     registeredAt: record.registeredAt,
     ...(record.registration === undefined ? {} : { registration: record.registration }),
+    ...(record.readyAt === undefined || !isUp(record) ? {} : { readyAt: record.readyAt }),
     ...(record.lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt: record.lastHeartbeatAt })
   }
 }

@@ -38,11 +38,17 @@ export const execute = (
         epoch,
         at: now,
         deadlineAt: now + attempt.timeoutMillis,
-        secret: { attempt }
+        secret: { attempt: withModel(state, attempt) }
       }
     ],
     undefined
   )
+}
+
+/** Who names no model gets the first that the instance may use: the gateway's own default may not be among them. */
+const withModel = ({ record }: InstanceState, attempt: Attempt): Attempt => {
+  const first = record?.spec.allowedModels[0]
+  return attempt.model !== undefined || first === undefined ? attempt : { ...attempt, model: first }
 }
 
 export const abortAttempt = (

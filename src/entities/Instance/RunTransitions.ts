@@ -50,6 +50,9 @@ export const refusalOf = (state: InstanceState, attempt: Attempt, now: number): 
     const retryAfterMillis = Math.max(500, (breaker.until ?? now) - now)
     return { reason: `the instance's circuit breaker is ${breaker.state}`, retryAfterMillis }
   }
+  if (attempt.model !== undefined && spec.allowedModels.length > 0 && !spec.allowedModels.includes(attempt.model)) {
+    return { reason: `the instance may not use model ${attempt.model}`, retryAfterMillis: 60_000 }
+  }
   if (underWay >= spec.maxConcurrentTasks) {
     return { reason: `all ${spec.maxConcurrentTasks} slots of the instance are taken`, retryAfterMillis: 250 }
   }

@@ -60,12 +60,14 @@ const mayStart = (state: LaneState, now: number): boolean =>
 
 const attemptOf = ({ lane, tenantId }: LaneState, { task }: WaitingTask, attempt: number): Attempt => {
   const {
-    payload: { extraSystemPrompt, message, model, thinking },
+    hints,
+    payload: { extraSystemPrompt, message, thinking },
     sessionId,
     taskId,
     timeoutMillis,
     traceparent
   } = task
+  const model = task.payload.model ?? hints.model
   return {
     runKey: `${taskId}.${attempt}`,
     origin: { entityType: "Lane", entityId: laneEntityId(tenantId, lane) },

@@ -7,6 +7,7 @@
 import { HashMap } from "effect"
 import { accept, answer, type Decision, define, note } from "../../actor/Actor.ts"
 import { LaneEvent } from "../../schema/events/LaneEvents.ts"
+import { changedConfig } from "../../schema/Lane.ts"
 import { Lane } from "../Lane.ts"
 import { assign } from "./Assign.ts"
 import { attemptEnded, attemptRefused } from "./Attempts.ts"
@@ -87,8 +88,9 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
     CancelWhere: cancelWhere,
     Replay: replay,
     /** Tasks that wait keep the rank they were given. */
-    Configure: (state, { config }, { now }) => {
+    Configure: (state, { change, config: whole }, { now }) => {
       const { lane, tenantId } = state
+      const config = change === undefined ? whole : changedConfig(state.config, change)
       const event = { _tag: "lane.configured" as const, tenantId, lane, at: now, config }
       return accept([event], statusOf(evolve(state, event)))
     },

@@ -18,7 +18,7 @@ export const tenantQuery = {
   tenantId: Schema.optionalKey(
     TenantId.annotate({
       description:
-        "Whose. A tenant's own key may leave it out; other keys change nobody's things without it, and read everybody's."
+        "Whose. A tenant's own key may leave it out. Other keys read everybody's without it, and change nobody's: they are refused, unless the deployment names a default tenant, as `clawster up` does (`default`)."
     })
   )
 }

@@ -2,12 +2,16 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import {
   DrainInstance,
+  instanceFilter,
   InstanceHealthReport,
   InstanceLoadReport,
   InstanceLogs,
   InstanceMetrics,
   InstanceRegistration,
-  StopInstance
+  logFilter,
+  StopInstance,
+  UpdatedInstance,
+  UpdateInstance
 } from "../../rpc/Requests.ts"
 import { within } from "../../schema/Bounds.ts"
 import { InstanceId } from "../../schema/Ids.ts"
@@ -39,13 +43,27 @@ const register = HttpApiEndpoint.post("register", "/instances", {
 )
 
 const list = HttpApiEndpoint.get("list", "/instances", {
-  query: listQuery,
+  query: { ...listQuery, ...instanceFilter },
   success: pageOf(Instance).annotate({ identifier: "InstancePage" }),
   error
-}).annotateMerge(endpoint("instance:read", "List instances", "A tenant sees those that are dedicated to it."))
+}).annotateMerge(endpoint("instance:read", "List instances", "A tenant sees those that are dedicated to it. All that is asked for must hold."))
 
 const get = HttpApiEndpoint.get("get", "/instances/:instanceId", { params, success: Instance, error }).annotateMerge(
   endpoint("instance:read", "Get an instance", "As it is now; as last seen when its runner does not answer.")
+)
+
+const update = HttpApiEndpoint.put("update", "/instances/:instanceId", {
+  params,
+  headers: keyHeader,
+  payload: UpdateInstance,
+  success: UpdatedInstance,
+  error: changeProblems
+}).annotateMerge(
+  endpoint(
+    "instance:write",
+    "Change an instance",
+    "What is left out stays as it is, and so do runs, sessions and history. `changed` says what holds now and what from the gateway's next start on: caps and labels hold at once, another address or token by connecting anew, limits and configuration from the next start. Driver, placement and tenancy cannot be changed."
+  )
 )
 
 const health = HttpApiEndpoint.get("health", "/instances/:instanceId/health", {
@@ -63,6 +81,7 @@ const load = HttpApiEndpoint.get("load", "/instances/:instanceId/load", {
 const logs = HttpApiEndpoint.get("logs", "/instances/:instanceId/logs", {
   params,
   query: {
+    ...logFilter,
     limit: Schema.optionalKey(
       within(1, 10_000).annotate({
         description: "Lines; 200 when absent."
@@ -71,7 +90,7 @@ const logs = HttpApiEndpoint.get("logs", "/instances/:instanceId/logs", {
   },
   success: InstanceLogs,
   error: changeProblems
-}).annotateMerge(endpoint("instance:read", "Get an instance's last log lines", "Oldest first, read where it runs."))
+}).annotateMerge(endpoint("instance:read", "Get an instance's last log lines", "Oldest first, read where it runs. Narrowed by time, level or text it searches the last 10,000."))
 
 const metrics = HttpApiEndpoint.get("metrics", "/instances/:instanceId/metrics", {
   params,
@@ -101,7 +120,7 @@ const deregister = HttpApiEndpoint.delete("deregister", "/instances/:instanceId"
 }).annotateMerge(endpoint("instance:write", "Deregister an instance", "Stops it and forgets it."))
 
 export class InstancesApi extends HttpApiGroup.make("instances")
-  .add(register, list, get, health, load, logs, metrics, start, stop, drain, deregister)
+  .add(register, list, get, update, health, load, logs, metrics, start, stop, drain, deregister)
   .middleware(Authorise)
   .middleware(Authenticate)
   .annotateMerge(OpenApi.annotations({ title: "Instances", description: "OpenClaw gateways and their life." })) {}

@@ -20,8 +20,14 @@ export const InstanceHandlers = HttpApiBuilder.group(
       get: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.get(call, params.instanceId))),
       health: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.health(call, params.instanceId))),
       load: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.load(call, params.instanceId))),
-      logs: ({ params, query: { limit = linesShown } }) =>
-        answer(Effect.flatMap(reading, (call) => instances.logs(call, params.instanceId, limit))),
+      update: (request) =>
+        answer(
+          Effect.flatMap(changing(request), (call) =>
+            instances.update(call, request.params.instanceId, request.payload)
+          )
+        ),
+      logs: ({ params, query: { limit = linesShown, ...query } }) =>
+        answer(Effect.flatMap(reading, (call) => instances.logs(call, params.instanceId, { ...query, limit }))),
       metrics: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.metrics(call, params.instanceId))),
       start: (request) =>
         answer(Effect.flatMap(changing(request), (call) => instances.start(call, request.params.instanceId))),

@@ -124,8 +124,12 @@ export const RpcHandlers = ClientRpcs.toLayer(
       GetInstance: ({ instanceId }) => Effect.flatMap(reading, (call) => instances.get(call, instanceId)),
       InstanceHealth: ({ instanceId }) => Effect.flatMap(reading, (call) => instances.health(call, instanceId)),
       InstanceLoad: ({ instanceId }) => Effect.flatMap(reading, (call) => instances.load(call, instanceId)),
-      InstanceLogs: ({ instanceId, limit }) =>
-        Effect.flatMap(reading, (call) => instances.logs(call, instanceId, limit)),
+      UpdateInstance: (payload, incoming) =>
+        Effect.flatMap(changing("UpdateInstance", payload, incoming), (call) =>
+          instances.update(call, payload.instanceId, payload.update)
+        ),
+      InstanceLogs: ({ instanceId, ...query }) =>
+        Effect.flatMap(reading, (call) => instances.logs(call, instanceId, query)),
       InstanceMetrics: ({ instanceId }) => Effect.flatMap(reading, (call) => instances.metrics(call, instanceId)),
       StartInstance: (payload, incoming) =>
         Effect.flatMap(changing("StartInstance", payload, incoming), (call) =>

@@ -2,7 +2,7 @@
  * The use cases of instances. A tenant sees the instances dedicated to it; only operators change any. A command is sent to where the instance lives, which
  * its view says; an instance that has gone has no view, so a repeated command asks all placements for the answer it was given.
  */
-import { Context, Effect, Layer } from "effect"
+import { Clock, Context, Effect, Layer } from "effect"
 import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../actor/ActorClient.ts"
 import { Instance } from "../../entities/Instance.ts"
@@ -14,21 +14,25 @@ import type {
   InstanceLoadReport,
   InstanceLogs,
   InstanceMetrics,
-  InstanceRegistration
+  InstanceRegistration,
+  UpdatedInstance,
+  UpdateInstance
 } from "../../rpc/Requests.ts"
 import {
   type ActorUnavailable,
   Conflict,
   type IdempotencyConflict,
-  type InvalidInput,
+  InvalidInput,
   NotFound
 } from "../../schema/Errors.ts"
 import { type InstanceId, instanceEntityId, type Placement, type TenantId } from "../../schema/Ids.ts"
-import type { InstanceStatus } from "../../schema/Instance.ts"
+import type { DriverKind, InstanceHealth, InstancePhase, InstanceStatus } from "../../schema/Instance.ts"
 import { pageSize } from "../../schema/Page.ts"
 import { EdgeConfig } from "../EdgeConfig.ts"
 import { asRead, type Call, optionsOf } from "./Call.ts"
+import * as LogFilter from "./LogFilter.ts"
 import { toInstanceSpec } from "./Registration.ts"
+import { fieldFaults } from "./SpecFields.ts"
 import { reading } from "./Tenants.ts"
 
 export const defaultGraceMillis = 30_000
@@ -41,6 +45,21 @@ const forceMillis = 5_000
 const retired = "its runner is gone, so it was removed without it; should its machine come back, its gateway is stopped there"
 
 type Refused = NotFound | Conflict | IdempotencyConflict | ActorUnavailable
+
+/** Lines of a log that are searched. */
+const linesRead = 10_000
+
+const uptimeOf = ({ readyAt }: InstanceStatus, now: number): { readonly uptimeMillis?: number } =>
+  readyAt === undefined ? {} : { uptimeMillis: Math.max(0, now - readyAt) }
+
+const isNarrowed = (wanted: InstanceWish): boolean => Object.values(wanted).some((value) => value !== undefined)
+
+const isWanted = (status: InstanceStatus, wanted: InstanceWish): boolean =>
+  (wanted.health === undefined || status.health === wanted.health) &&
+  (wanted.phase === undefined || status.phase === wanted.phase) &&
+  (wanted.driver === undefined || status.driver === wanted.driver) &&
+  (wanted.placement === undefined || status.placement === wanted.placement) &&
+  (wanted.capability === undefined || status.capabilities.includes(wanted.capability))
 
 const unknownInstance = (instanceId: InstanceId) =>
   new NotFound({ kind: "instance", id: instanceId, message: `there is no instance ${instanceId}` })
@@ -157,7 +176,41 @@ const make = Effect.gen(function* () {
 
   const get = Effect.fn("Instances.get")(function* (call: Call, instanceId: InstanceId) {
     const known = yield* seen(call, instanceId)
-    return yield* Effect.catchTag(asNow(known), "ActorUnavailable", () => Effect.succeed(known))
+    const status = yield* Effect.catchTag(asNow(known), "ActorUnavailable", () => Effect.succeed(known))
+    return { ...status, ...uptimeOf(status, yield* Clock.currentTimeMillis) }
+  })
+
+  /** Caps of a request are judged beside those that the instance has. */
+  const update = Effect.fn("Instances.update")(function* (call: Call, instanceId: InstanceId, change: UpdateInstance) {
+    const known = yield* views.instance(instanceId)
+    if (known === undefined) return yield* unknownInstance(instanceId)
+    const faults = fieldFaults(known.driver, change, known)
+    if (faults.length > 0) return yield* new InvalidInput({ message: "the instance cannot be changed so", faults })
+    return yield* actorOf(instanceEntityId(known.placement, instanceId)).Update({ update: change }, optionsOf(call))
+  })
+
+  /** Reads on until the page is full: what is asked for may be seldom. The number of instances bounds it. */
+  const list = Effect.fn("Instances.list")(function* (
+    call: Call,
+    { after, limit = pageSize.fallback, tenantId, ...wanted }: InstanceFilter
+  ) {
+    const owner = yield* reading(call, tenantId)
+    const first = yield* views.instances({ tenantId: owner, after, limit: isNarrowed(wanted) ? pageSize.most : limit })
+    if (!isNarrowed(wanted)) return first
+    const items: Array<InstanceStatus> = []
+    let page = first
+    while (true) {
+      items.push(...page.items.filter((status) => isWanted(status, wanted)))
+      if (items.length > limit || page.next === undefined) break
+      page = yield* views.instances({ tenantId: owner, after: page.next, limit: pageSize.most })
+    }
+    const shown = items.slice(0, limit)
+    const last = shown.at(-1)
+    return {
+      items: shown,
+      position: first.position,
+      ...(items.length > limit && last !== undefined ? { next: instanceEntityId(last.placement, last.instanceId) } : {})
+    }
   })
 
   const load = Effect.fn("Instances.load")(function* (call: Call, instanceId: InstanceId) {
@@ -170,13 +223,8 @@ const make = Effect.gen(function* () {
     get,
     health,
     load,
-    list: Effect.fn("Instances.list")(function* (call: Call, { after, limit, tenantId }) {
-      return yield* views.instances({
-        tenantId: yield* reading(call, tenantId),
-        after,
-        limit: limit ?? pageSize.fallback
-      })
-    }),
+    list,
+    update,
     start: Effect.fn("Instances.start")((call: Call, instanceId: InstanceId) =>
       command(call, instanceId, (actor) => actor.Start(undefined, optionsOf(call)))
     ),
@@ -187,18 +235,29 @@ const make = Effect.gen(function* () {
       command(call, instanceId, (actor) => actor.Drain({ deadlineMillis }, optionsOf(call)))
     ),
     deregister: Effect.fn("Instances.deregister")(deregister),
-    logs: Effect.fn("Instances.logs")(function* (call: Call, instanceId: InstanceId, limit: number) {
+    logs: Effect.fn("Instances.logs")(function* (call: Call, instanceId: InstanceId, query: LogFilter.LogQuery) {
       const { placement } = yield* seen(call, instanceId)
-      return yield* ops.logs(instanceId, placement, limit)
+      const found = yield* ops.logs(instanceId, placement, LogFilter.isNarrowed(query) ? linesRead : query.limit)
+      return { instanceId, lines: LogFilter.selectLines(found.lines, query) }
     }),
     metrics: Effect.fn("Instances.metrics")(function* (call: Call, instanceId: InstanceId) {
-      const { placement } = yield* seen(call, instanceId)
-      return yield* ops.metrics(instanceId, placement)
+      const known = yield* seen(call, instanceId)
+      const measured = yield* ops.metrics(instanceId, known.placement)
+      return { ...uptimeOf(known, yield* Clock.currentTimeMillis), ...measured }
     })
   })
 })
 
-export interface InstanceFilter {
+/** All that is given must hold. */
+export interface InstanceWish {
+  readonly health?: InstanceHealth | undefined
+  readonly phase?: InstancePhase | undefined
+  readonly driver?: DriverKind | undefined
+  readonly placement?: Placement | undefined
+  readonly capability?: string | undefined
+}
+
+export interface InstanceFilter extends InstanceWish {
   /** Only those dedicated to this tenant. */
   readonly tenantId?: TenantId | undefined
   readonly after?: string | undefined
@@ -227,6 +286,12 @@ export class Instances extends Context.Service<
       call: Call,
       instanceId: InstanceId
     ) => Effect.Effect<InstanceLoadReport, NotFound | ActorUnavailable>
+    /** What is left out stays as it is, and so does what runs there. */
+    readonly update: (
+      call: Call,
+      instanceId: InstanceId,
+      change: UpdateInstance
+    ) => Effect.Effect<UpdatedInstance, Refused | InvalidInput>
     readonly start: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceStatus, Refused>
     readonly stop: (call: Call, instanceId: InstanceId, graceMillis?: number) => Effect.Effect<InstanceStatus, Refused>
     readonly drain: (
@@ -235,7 +300,11 @@ export class Instances extends Context.Service<
       deadlineMillis?: number
     ) => Effect.Effect<InstanceStatus, Refused>
     readonly deregister: (call: Call, instanceId: InstanceId, force: boolean) => Effect.Effect<InstanceStatus, Refused>
-    readonly logs: (call: Call, instanceId: InstanceId, limit: number) => Effect.Effect<InstanceLogs, InstanceOpsError>
+    readonly logs: (
+      call: Call,
+      instanceId: InstanceId,
+      query: LogFilter.LogQuery
+    ) => Effect.Effect<InstanceLogs, InstanceOpsError>
     readonly metrics: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceMetrics, InstanceOpsError>
   }
 >()("clawster/gateway/Instances") {

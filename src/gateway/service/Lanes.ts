@@ -7,7 +7,7 @@ import { type Page, ViewReads } from "../../entities/Reads.ts"
 import type { ConfigureLane } from "../../rpc/Requests.ts"
 import type { ActorUnavailable, IdempotencyConflict, InvalidInput, NotFound } from "../../schema/Errors.ts"
 import { laneEntityId, type LaneName, type TenantId } from "../../schema/Ids.ts"
-import { defaultLaneConfig, type LaneStatus } from "../../schema/Lane.ts"
+import { changedConfig, type LaneStatus } from "../../schema/Lane.ts"
 import { pageSize } from "../../schema/Page.ts"
 import { asRead, type Call, optionsOf } from "./Call.ts"
 import { acting, reading } from "./Tenants.ts"
@@ -27,9 +27,10 @@ const make = Effect.gen(function* () {
     Effect.map(acting(call, tenantId), (owner) => actorOf(laneEntityId(owner, lane)))
 
   return Lanes.of({
-    configure: Effect.fn("Lanes.configure")(function* (call: Call, address: LaneAddress, config: ConfigureLane) {
+    configure: Effect.fn("Lanes.configure")(function* (call: Call, address: LaneAddress, change: ConfigureLane) {
       const actor = yield* at(call, address)
-      return yield* actor.Configure({ config: { ...defaultLaneConfig, ...config } }, optionsOf(call))
+      const { config } = yield* asRead(actor.LaneGet())
+      return yield* actor.Configure({ config: changedConfig(config, change), change }, optionsOf(call))
     }),
     get: Effect.fn("Lanes.get")(function* (call: Call, address: LaneAddress) {
       return yield* asRead((yield* at(call, address)).LaneGet())

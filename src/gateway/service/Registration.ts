@@ -2,9 +2,10 @@
 import { Effect } from "effect"
 import type { InstanceRegistration } from "../../rpc/Requests.ts"
 import { type FieldFault, InvalidInput } from "../../schema/Errors.ts"
-import { defaultPlacement, hostPlacement, InstanceId, type Placement, regionPlacement } from "../../schema/Ids.ts"
+import { defaultPlacement, hostPlacement, InstanceId, type Placement } from "../../schema/Ids.ts"
 import type { InstanceSpec } from "../../schema/Instance.ts"
 import { newId } from "./NewId.ts"
+import { fieldFaults } from "./SpecFields.ts"
 
 const defaults = { maxConcurrentTasks: 4, maxConcurrentSessions: 100, maxAgents: 16 } as const
 
@@ -16,27 +17,22 @@ const placementOf = (
 ): Placement => {
   if (placement !== undefined) return placement
   if (driver === "process") return served.find(isHost) ?? defaultPlacement
-  const ofRegion = region === undefined ? undefined : regionPlacement(region)
-  return ofRegion !== undefined && served.includes(ofRegion) ? ofRegion : defaultPlacement
+  // A region is a label of any text; only where runners serve it is it a placement as well.
+  return served.find((placement) => region !== undefined && placement === `region-${region}`) ?? defaultPlacement
 }
 
 const faultsOf = (
-  { driver, endpoint, gatewayConfig }: InstanceRegistration,
+  registration: InstanceRegistration,
   placement: Placement,
   served: ReadonlyArray<Placement>
 ): ReadonlyArray<FieldFault> => [
   ...(served.includes(placement)
     ? []
     : [{ path: "placement", expected: `one that runners serve: ${served.join(", ")}` }]),
-  ...(driver === "remote" && endpoint === undefined
+  ...(registration.driver === "remote" && registration.endpoint === undefined
     ? [{ path: "endpoint", expected: "url and token of the running gateway, which driver remote needs" }]
     : []),
-  ...(driver !== "remote" && endpoint !== undefined
-    ? [{ path: "endpoint", expected: `nothing: driver ${driver} has no endpoint of its own` }]
-    : []),
-  ...(driver !== "process" && gatewayConfig !== undefined
-    ? [{ path: "gatewayConfig", expected: `nothing: driver ${driver} does not configure its gateway` }]
-    : [])
+  ...fieldFaults(registration.driver, registration, defaults)
 ]
 
 export const toInstanceSpec = Effect.fnUntraced(function* (

@@ -6,6 +6,7 @@
 import { Config, Schema } from "effect"
 import { resolve } from "node:path"
 import { ModelProvider } from "../../openclaw/GatewayConfig.ts"
+import { TenantId } from "../../schema/Ids.ts"
 import {
   choice,
   identifier,
@@ -246,6 +247,17 @@ export const socketsMost = whole("CLAWSTER_SOCKETS", 10_000, [1, 1_000_000], {
   readBy: ["up", "gateway"]
 })
 
+export const defaultTenant = optional(
+  "CLAWSTER_DEFAULT_TENANT",
+  "the id of a tenant",
+  Config.schema(TenantId, "CLAWSTER_DEFAULT_TENANT"),
+  {
+    meaning:
+      "Whose things keys of operators and administrators change when they name no tenant. Without it such changes are refused; `up` has `default`",
+    readBy: ["gateway"]
+  }
+)
+
 export const metricsHost = optional(
   "CLAWSTER_METRICS_HOST",
   "an address",
@@ -360,6 +372,7 @@ export const all: ReadonlyArray<Setting<unknown>> = [
   httpHost,
   httpPort,
   socketsMost,
+  defaultTenant,
   metricsHost,
   metricsPort,
   ...elsewhere

@@ -5,7 +5,7 @@ import { Effect, Layer, Option, Redacted } from "effect"
 import { join } from "node:path"
 import * as DemoModel from "../../openclaw/DemoModel.ts"
 import * as OpenClawInstall from "../../openclaw/OpenClawInstall.ts"
-import { hostPlacement } from "../../schema/Ids.ts"
+import { hostPlacement, TenantId } from "../../schema/Ids.ts"
 import * as ClusterLayers from "../../shards/Cluster.ts"
 import * as Database from "../../shards/Database.ts"
 import * as EmbeddedPostgres from "../../shards/EmbeddedPostgres.ts"
@@ -26,6 +26,9 @@ import { readConfig, type UpOptions } from "./Options.ts"
 import { say, step } from "./Steps.ts"
 
 type Config = Effect.Success<ReturnType<typeof readConfig>>
+
+/** On one's own machine there is one tenant, and its commands need not name it. */
+const defaultTenant = TenantId.make("default")
 
 const database = (options: UpOptions) =>
   options.databaseUrl === undefined
@@ -120,7 +123,11 @@ export const start = Effect.fnUntraced(function*(options: UpOptions) {
   const { socketsMost } = yield* Settings.gateway
   const server = yield* step(
     "gateway",
-    () => Effect.provide(Gateway.start({ host: options.host, port: options.port, placements, socketsMost }), services),
+    () =>
+      Effect.provide(
+        Gateway.start({ host: options.host, port: options.port, placements, socketsMost, defaultTenant }),
+        services
+      ),
     ({ url: at }) => at
   )
   const apiKey = yield* Key.ensure(home, server.url, server.keys)

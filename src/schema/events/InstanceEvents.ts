@@ -60,6 +60,13 @@ export const InstanceEvent = Schema.Union([
     registration: Schema.optionalKey(Schema.String),
     secret: Schema.Struct({ spec: InstanceSpec })
   }),
+  /** Its spec was changed in place: what runs on it goes on. `changed` names the fields. */
+  Schema.TaggedStruct("instance.updated", {
+    ...about,
+    changed: Schema.Array(Schema.String),
+    at,
+    secret: Schema.Struct({ spec: InstanceSpec })
+  }),
   Schema.TaggedStruct("instance.starting", {
     ...about,
     start: Schema.Int,

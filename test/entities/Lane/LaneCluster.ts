@@ -91,6 +91,7 @@ const definition = (seen: Seen["Service"]) =>
         : { runs: state.runs.filter(({ runKey }) => runKey !== event.runKey) },
     commands: {
       Register: unused,
+      Update: unused,
       Start: unused,
       Stop: unused,
       Drain: unused,

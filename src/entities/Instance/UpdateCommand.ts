@@ -1,0 +1,78 @@
+/**
+ * Changes an instance's spec in place. Work that runs, sessions and history stay: caps and labels hold at once, another address or token by connecting
+ * anew, and what only a start reads from the next start on. Who it belongs to, how and where it runs cannot be changed, since work and files hang on them.
+ */
+import { Equal } from "effect"
+import { answer, type DecideContext, type Decision, refuse } from "../../actor/Actor.ts"
+import type { ChangedField, UpdatedInstance, UpdateInstance } from "../../rpc/Requests.ts"
+import { Conflict, type NotFound } from "../../schema/Errors.ts"
+import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
+import type { InstanceSpec } from "../../schema/Instance.ts"
+import { isSupervised } from "./InstanceSignals.ts"
+import { type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
+import { statusOf } from "./InstanceStatusView.ts"
+import { unknown } from "./InstanceCommands.ts"
+import { beginStart } from "./LifeTransitions.ts"
+import { about, draft } from "./RunTransitions.ts"
+
+const fixed = ["driver", "placement", "tenancy"] as const
+
+const updated = (spec: InstanceSpec, update: UpdateInstance): InstanceSpec => {
+  const { endpoint, gatewayConfig, region, ...given } = update
+  const { endpoint: knownEndpoint, gatewayConfig: knownConfig, region: knownRegion, ...known } = spec
+  const nextRegion = region === undefined ? knownRegion : region
+  const nextConfig = gatewayConfig === undefined ? knownConfig : gatewayConfig
+  return {
+    ...known,
+    ...given,
+    ...(nextRegion === undefined || nextRegion === null ? {} : { region: nextRegion }),
+    ...(nextConfig === undefined || nextConfig === null ? {} : { gatewayConfig: nextConfig }),
+    ...(knownEndpoint === undefined ? {} : { endpoint: { ...knownEndpoint, ...endpoint } })
+  }
+}
+
+const changedKeys = (before: InstanceSpec, after: InstanceSpec): ReadonlyArray<keyof InstanceSpec> =>
+  [...new Set([...Object.keys(before), ...Object.keys(after)] as Array<keyof InstanceSpec>)].filter(
+    (key) => !Equal.equals(before[key], after[key])
+  )
+
+/** A gateway of ours has a cap of its own, which it reads when it starts. */
+const isForRestart = (field: keyof InstanceSpec, before: InstanceSpec, after: InstanceSpec): boolean =>
+  field === "resourceLimits" ||
+  field === "gatewayConfig" ||
+  (field === "maxConcurrentTasks" && after.driver === "process" && after.maxConcurrentTasks > before.maxConcurrentTasks)
+
+/** Somebody is connected to it, or waits to be. */
+const isConnecting = (record: InstanceRecord): boolean =>
+  record.phase !== "draining" && (isSupervised(record) || record.restartAt !== undefined)
+
+export const update = (
+  state: InstanceState,
+  { update }: { readonly update: UpdateInstance },
+  { entityId, now }: DecideContext
+): Decision<InstanceEvent, UpdatedInstance, NotFound | Conflict> => {
+  const { record } = state
+  if (!isRegistered(record)) return unknown(entityId)
+  const { spec } = record
+  const refused = fixed.filter((field) => update[field] !== undefined && !Equal.equals(update[field], spec[field]))
+  if (refused.length > 0) {
+    return refuse(
+      new Conflict({
+        message: `${refused.join(", ")} of instance ${spec.instanceId} cannot be changed; deregister it and register it again`,
+        state: record.phase
+      })
+    )
+  }
+  const next = updated(spec, update)
+  const fields = changedKeys(spec, next)
+  if (fields.length === 0) return answer({ ...statusOf(state, record), changed: [] })
+  const change = draft(state)
+  change.emit({ _tag: "instance.updated", ...about(record), changed: fields, at: now, secret: { spec: next } })
+  const reconnects = fields.includes("endpoint") && isConnecting(record)
+  if (reconnects) beginStart(change, now, { reset: true })
+  const changed = fields.map((field): ChangedField => {
+    const waits = isForRestart(field, spec, next) || (field === "endpoint" && !reconnects)
+    return { field, takesEffect: waits ? "restart" : "now" }
+  })
+  return change.accept({ ...statusOf(change.state, change.state.record!), changed })
+}
