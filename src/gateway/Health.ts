@@ -4,8 +4,9 @@
  */
 import { Cause, Clock, Context, Duration, Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
-import { Feed, ViewReads } from "../entities/Reads.ts"
+import { ViewReads } from "../entities/Reads.ts"
 import type { Check, Health as Report } from "./api/SystemApi.ts"
+import { FeedHealth } from "./events/FeedHealth.ts"
 import { ProbeFailed, Probes } from "./Probes.ts"
 
 const patience = "2 seconds"
@@ -36,7 +37,7 @@ const check = Effect.fnUntraced(function* <E>(
 
 const make = Effect.gen(function* () {
   const probes = yield* Probes
-  const feed = yield* Feed
+  const feed = yield* FeedHealth
   const views = yield* ViewReads
 
   const vital = {
@@ -49,7 +50,7 @@ const make = Effect.gen(function* () {
     )
   }
   const others = {
-    feed: check(Effect.as(feed.position, { ok: true })),
+    feed: check(feed.check),
     instances: check(
       Effect.map(views.instances({ limit: instancesLookedAt }), ({ items }) => {
         const healthy = items.filter(({ health }) => health === "healthy").length

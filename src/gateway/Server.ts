@@ -16,6 +16,7 @@ import { Counts } from "./events/Counts.ts"
 import { EventHub } from "./events/EventHub.ts"
 import * as EventsSocket from "./events/EventsSocket.ts"
 import { Farewell } from "./events/Farewell.ts"
+import { FeedHealth } from "./events/FeedHealth.ts"
 import { InstanceHandlers } from "./handlers/InstanceHandlers.ts"
 import { KeyHandlers } from "./handlers/KeyHandlers.ts"
 import { LaneHandlers } from "./handlers/LaneHandlers.ts"
@@ -44,7 +45,10 @@ const useCases = Layer.mergeAll(
   Lanes.layer,
   Keys.layer,
   Health.layer
-).pipe(Layer.provideMerge(Layer.mergeAll(KeyService.layer, Authenticator.layer, EventHub.layer, Counts.layer)))
+).pipe(
+  Layer.provide(FeedHealth.layer),
+  Layer.provideMerge(Layer.mergeAll(KeyService.layer, Authenticator.layer, EventHub.layer, Counts.layer))
+)
 
 const handlers = Layer.mergeAll(
   TaskHandlers,

@@ -24,3 +24,6 @@ export const timeRead = <A, E, R>(read: Effect.Effect<A, E, R>): Effect.Effect<A
       Cause.hasInterruptsOnly(cause) ? Effect.void : record("clawster_store_read_failures_total", 1, {})
     )
   )
+
+/** How far the event feed of this process is behind what is committed. */
+export const feedAge = (millis: number): Effect.Effect<void> => record("clawster_feed_age_seconds", millis / 1_000, {})

@@ -169,6 +169,12 @@ export const metrics = {
     help: "Runs under way at an instance",
     labels: ["instance_id", "tenancy"]
   },
+  clawster_feed_age_seconds: {
+    kind: "gauge",
+    unit: "seconds",
+    help: "Since the oldest entry was written that is committed and not yet read by this gateway's event feed; 0 when there is none",
+    labels: []
+  },
   clawster_fleet_reading_age_seconds: {
     kind: "gauge",
     unit: "seconds",

@@ -53,6 +53,7 @@ const everything = Effect.gen(function* () {
   yield* EdgeMetrics.timeRequest({ method: "GET", route: "/health" }, () => "2xx", Effect.void)
   yield* EdgeMetrics.timeRead(Effect.void)
   yield* Effect.ignore(EdgeMetrics.timeRead(Effect.fail("no")))
+  yield* EdgeMetrics.feedAge(20)
   yield* GatewayMetrics.linkLost("Unreachable")
 })
 

@@ -26,7 +26,7 @@ const unread = `
   )::float8 AS at`
 
 const holder = `
-  SELECT l.pid, p.gid, a.application_name AS application, a.usename AS role, a.state,
+  SELECT l.pid, p.gid::text AS gid, a.application_name AS application, a.state,
     (extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, p.prepared)))::float8 AS seconds
   FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid LEFT JOIN pg_prepared_xacts p ON p.transaction = l.transactionid
   WHERE l.locktype = 'transactionid' AND l.granted AND l.mode = 'ExclusiveLock'
@@ -36,15 +36,14 @@ interface Holder {
   readonly pid: number | null
   readonly gid: string | null
   readonly application: string | null
-  readonly role: string | null
   readonly state: string | null
   readonly seconds: number | null
 }
 
-const tell = ({ application, gid, pid, role, seconds, state }: Holder): string => {
+const tell = ({ application, gid, pid, seconds, state }: Holder): string => {
   const since = seconds === null ? "" : ` for ${Math.round(seconds)} s`
   if (pid === null) return `a prepared transaction (${gid ?? "of another database"}) has been open${since}; end it with COMMIT PREPARED or ROLLBACK PREPARED`
-  const about = [application, role, state].filter((part) => part !== null && part !== "").join(", ")
+  const about = [application, state].filter((part) => part !== null && part !== "").join(", ")
   return `database process ${pid}${about === "" ? "" : ` (${about})`} has had a transaction open${since}; end it with SELECT pg_terminate_backend(${pid})`
 }
 
