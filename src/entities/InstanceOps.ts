@@ -17,5 +17,10 @@ export class InstanceOps extends Context.Service<
       limit: number
     ) => Effect.Effect<InstanceLogs, InstanceOpsError>
     readonly metrics: (instanceId: InstanceId, placement: Placement) => Effect.Effect<InstanceMetrics, InstanceOpsError>
+    /** Runs `use` while nobody else in the cluster registers an instance of this id. */
+    readonly alone: <A, E, R>(
+      instanceId: InstanceId,
+      use: Effect.Effect<A, E, R>
+    ) => Effect.Effect<A, E | ActorUnavailable, R>
   }
 >()("clawster/entities/InstanceOps") {}

@@ -6,6 +6,7 @@ import { InstanceHost } from "../entities/InstanceHost.ts"
 import { InstanceOps } from "../entities/InstanceOps.ts"
 import { ActorUnavailable, Conflict } from "../schema/Errors.ts"
 import { instanceEntityId } from "../schema/Ids.ts"
+import * as InstanceIdLock from "../shards/InstanceIdLock.ts"
 
 const patience = "15 seconds"
 
@@ -17,7 +18,9 @@ export const layer = Layer.effect(
   Effect.gen(function*() {
     const host = yield* InstanceHost.client
     const instance = yield* ActorClient.make(Instance)
+    const ids = yield* InstanceIdLock.make
     return InstanceOps.of({
+      alone: ids.hold,
       logs: (instanceId, placement, limit) =>
         host(instanceEntityId(placement, instanceId)).Logs({ limit }).pipe(
           Effect.timeout(patience),

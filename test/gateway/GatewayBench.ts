@@ -2,7 +2,7 @@
  * The whole edge over real actors on the in-memory cluster with simulated gateways, and no port: a request goes to the routes and its response comes
  * back. `ServedGateway.ts` is the same on a port.
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Semaphore } from "effect"
 import { HttpRouter } from "effect/http"
 import type { MemoryStore } from "../../src/actor/MemoryJournal.ts"
 import { KeyService } from "../../src/auth/KeyService.ts"
@@ -45,7 +45,10 @@ const probes = Layer.effect(
   )
 )
 
+const registrations = Semaphore.makeUnsafe(1)
+
 const ops = Layer.succeed(InstanceOps, {
+  alone: (_, use) => registrations.withPermits(1)(use),
   logs: (instanceId, _, limit) => Effect.succeed({ instanceId, lines: ["one", "two", "three"].slice(-limit) }),
   metrics: (instanceId) => Effect.succeed({ instanceId, rssBytes: 1_024, uptimeMillis: 10 })
 })

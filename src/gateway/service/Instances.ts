@@ -26,7 +26,7 @@ import {
   NotFound
 } from "../../schema/Errors.ts"
 import { type InstanceId, instanceEntityId, type Placement, type TenantId } from "../../schema/Ids.ts"
-import type { DriverKind, InstanceHealth, InstancePhase, InstanceStatus } from "../../schema/Instance.ts"
+import type { DriverKind, InstanceHealth, InstancePhase, InstanceSpec, InstanceStatus } from "../../schema/Instance.ts"
 import { pageSize } from "../../schema/Page.ts"
 import { EdgeConfig } from "../EdgeConfig.ts"
 import { asRead, type Call, optionsOf } from "./Call.ts"
@@ -108,6 +108,11 @@ const make = Effect.gen(function* () {
   const register = Effect.fn("Instances.register")(function* (call: Call, registration: InstanceRegistration) {
     const { placements } = yield* EdgeConfig
     const spec = yield* toInstanceSpec(registration, placements)
+    return yield* ops.alone(spec.instanceId, registered(call, spec))
+  })
+
+  /** While nobody else registers this id: what is read here stays true until the actor has committed. */
+  const registered = Effect.fnUntraced(function* (call: Call, spec: InstanceSpec) {
     const known = yield* views.instance(spec.instanceId)
     if (known !== undefined && known.placement !== spec.placement) {
       return yield* new Conflict({
