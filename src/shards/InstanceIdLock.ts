@@ -16,16 +16,22 @@ const atOnce = 2
 
 export interface InstanceIdLock {
   /** Fails when the lock cannot be had within the session's lock timeout (10 s). Given back however `use` ends, and when this process dies. */
-  readonly hold: <A, E, R>(instanceId: InstanceId, use: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ActorUnavailable, R>
+  readonly hold: <A, E, R>(
+    instanceId: InstanceId,
+    use: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | ActorUnavailable, R>
 }
 
-const busy = new ActorUnavailable({ message: "another registration of this instance is under way; try again", retryAfterMillis: 1_000 })
+const busy = new ActorUnavailable({
+  message: "another registration of this instance is under way; try again",
+  retryAfterMillis: 1_000
+})
 
-export const make = Effect.gen(function*() {
+export const make = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
   const permits = yield* Semaphore.make(atOnce)
 
-  const locked = Effect.fnUntraced(function*(instanceId: InstanceId) {
+  const locked = Effect.fnUntraced(function* (instanceId: InstanceId) {
     const connection = yield* sql.reserve
     const ask = (verb: string) =>
       connection.execute(`SELECT pg_advisory_${verb}(${space}, hashtext($1))`, [instanceId], undefined)

@@ -123,7 +123,7 @@ describe("Boundaries", () => {
   })
 
   it("let the command line load what it starts only when it starts it", () => {
-    for (const command of ["processes", "openclaw", "config"]) {
+    for (const command of ["processes", "openclaw", "config", "doctor"]) {
       const source = readFileSync(join(root, `src/cli/commands/${command}.ts`), "utf8")
       assert.match(source, /import\("\.\.\/\.\.\/(runners|openclaw)\//)
       assert.notMatch(source, /from "\.\.\/\.\.\/(runners|openclaw)\//)

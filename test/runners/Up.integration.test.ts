@@ -133,6 +133,30 @@ it.live("an up that is killed takes everything with it, and the next one ends wh
   })
 )
 
+it.live("npm that is killed takes up with it, also while it starts", () =>
+  Effect.gen(function* () {
+    const home = yield* Home.make
+    const npm = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        spawn("npm", ["start", "--", "--instances", "0", "--runners", "1", "--port", "0"], {
+          cwd: fileURLToPath(new URL("../../", import.meta.url)),
+          env: { ...process.env, CLAWSTER_HOME: home },
+          stdio: "ignore",
+          detached: true
+        })
+      ),
+      (running) => Effect.sync(() => void running.kill("SIGKILL"))
+    )
+    yield* until(
+      "PostgreSQL starts",
+      Effect.sync(() => read(join(home, "up.pid")) !== ""),
+      "60 seconds"
+    )
+    npm.kill("SIGKILL")
+    yield* nothingOf(home)
+  })
+)
+
 const hasNamespaces = spawnSync("unshare", ["--uts", "hostname", "a"]).status === 0
 
 it.live.skipIf(!hasNamespaces)(

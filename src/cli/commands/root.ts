@@ -4,6 +4,7 @@ import { Argument, Command, Completions } from "effect/cli"
 import type { Api } from "../Api.ts"
 import * as Settings from "../Settings.ts"
 import { config } from "./config.ts"
+import { doctor } from "./doctor.ts"
 import { instance } from "./instance.ts"
 import { key } from "./key.ts"
 import { lane } from "./lane.ts"
@@ -37,7 +38,7 @@ export const make = <E, R>(api: Layer.Layer<Api, E, R>) => {
   const root = Command.make(executable).pipe(
     Command.withDescription("A distributed actor runtime for fleets of OpenClaw gateways"),
     Command.withSubcommands([
-      { group: "On this machine", commands: [up, demo, config, openclaw, completionOf((): Command.Command.Any => root)] },
+      { group: "On this machine", commands: [up, demo, config, doctor, openclaw, completionOf((): Command.Command.Any => root)] },
       {
         group: "On a cluster",
         commands: [

@@ -22,6 +22,7 @@ import * as Fleet from "./Fleet.ts"
 import * as HomeLock from "./HomeLock.ts"
 import * as Key from "./Key.ts"
 import * as Leftovers from "./Leftovers.ts"
+import { endWithNpm } from "./Npm.ts"
 import { readConfig, type UpOptions } from "./Options.ts"
 import { say, step } from "./Steps.ts"
 
@@ -92,6 +93,7 @@ const hostName = Effect.fnUntraced(function*(home: string) {
 })
 
 const prepared = Effect.fnUntraced(function*(options: UpOptions) {
+  yield* Effect.sync(endWithNpm)
   yield* HomeLock.take(options.home)
   const config = options.openclawConfig === undefined ? undefined : yield* readConfig(options.openclawConfig)
   const left = yield* Leftovers.endRunners(options.home)
