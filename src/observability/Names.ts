@@ -16,6 +16,7 @@ export interface MetricName {
     | "actors"
     | "runners"
     | "connections"
+    | "sessions"
     | "ratio"
     | "shards"
     | "state"
@@ -150,6 +151,12 @@ export const metrics = {
     unit: "runners",
     help: "Runners that this one found gone: refused (its port), expired (its lease)",
     labels: ["cause"]
+  },
+  clawster_gateway_sessions_deleted_total: {
+    kind: "counter",
+    unit: "sessions",
+    help: "Sessions of ended tasks and closed sessions that were deleted at their gateways",
+    labels: []
   },
   clawster_gateway_links_lost_total: {
     kind: "counter",

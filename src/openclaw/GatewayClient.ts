@@ -192,7 +192,8 @@ const sessionOf = (row: Partial<typeof SessionRow.Type> & { readonly key: string
     sessionId: row.sessionId,
     status: row.status,
     lastRunId: row.lastRunId,
-    label: row.label
+    label: row.label,
+    updatedAt: row.updatedAt
   })
 })
 

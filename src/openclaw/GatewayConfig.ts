@@ -48,7 +48,9 @@ const defaults: ConfigObject = {
   cron: { enabled: false },
   plugins: { enabled: false },
   browser: { enabled: false },
-  agents: { defaults: { skipBootstrap: true } }
+  agents: { defaults: { skipBootstrap: true } },
+  /** Of deleted sessions the gateway keeps an archive, which would grow for ever; tasks and sessions are Clawster's to keep. */
+  session: { maintenance: { resetArchiveRetention: "10m", maxDiskBytes: "2gb" } }
 }
 
 const ours = (options: GatewayConfigOptions): ConfigObject => ({

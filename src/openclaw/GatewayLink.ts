@@ -144,7 +144,9 @@ export const GatewaySession = Schema.Struct({
   sessionId: Schema.optionalKey(Schema.String),
   status: Schema.optionalKey(Schema.String),
   lastRunId: Schema.optionalKey(Schema.String),
-  label: Schema.optionalKey(Schema.String)
+  label: Schema.optionalKey(Schema.String),
+  /** Unix milliseconds. */
+  updatedAt: Schema.optionalKey(Schema.Number)
 })
 export type GatewaySession = typeof GatewaySession.Type
 

@@ -8,8 +8,9 @@ import * as SessionLayer from "../entities/Session/SessionLayer.ts"
 import * as PgHeartbeats from "../shards/PgHeartbeats.ts"
 import * as PgFleet from "../shards/reads/PgFleet.ts"
 import * as PgViewReads from "../shards/reads/PgViewReads.ts"
+import * as PgSessionUse from "../shards/reads/PgSessionUse.ts"
 import * as PgTasks from "../shards/reads/PgTasks.ts"
 
 export const layer = Layer.mergeAll(LaneLayer, InstanceLayer.layer, InstanceHostLayer.layer, HomeSweep.layer, SessionLayer.layer).pipe(
-  Layer.provide([PgFleet.layer, PgTasks.layer, PgViewReads.layer, PgHeartbeats.layer])
+  Layer.provide([PgFleet.layer, PgTasks.layer, PgViewReads.layer, PgHeartbeats.layer, PgSessionUse.layer])
 )

@@ -91,5 +91,16 @@ export const parseSessionEntityId = (
 export const gatewaySessionKey = (tenantId: TenantId, id: SessionId | TaskId): string =>
   `agent:main:${fold(tenantId).replaceAll("-", "--")}-${fold(id)}`
 
+/** What a gateway's session was made for; undefined for a key that is not of ours. */
+export const parseGatewaySessionKey = (key: string): { readonly tenantId: string; readonly id: string } | undefined => {
+  const [, tenant, id] = /^agent:main:((?:[^-]|--)+)-([^-].*)$/u.exec(key) ?? []
+  return tenant === undefined || id === undefined
+    ? undefined
+    : { tenantId: unfold(tenant).replaceAll("--", "-"), id: unfold(id) }
+}
+
+const unfold = (name: string): string =>
+  name.replaceAll(/_(_|[a-z])/g, (_, letter: string) => (letter === "_" ? "_" : letter.toUpperCase()))
+
 const fold = (name: string): string =>
   name.replaceAll("_", "__").replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)

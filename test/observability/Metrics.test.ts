@@ -55,6 +55,7 @@ const everything = Effect.gen(function* () {
   yield* Effect.ignore(EdgeMetrics.timeRead(Effect.fail("no")))
   yield* EdgeMetrics.feedAge(20)
   yield* GatewayMetrics.linkLost("Unreachable")
+  yield* GatewayMetrics.sessionDeleted
 })
 
 const sources = (instances: () => ReadonlyArray<InstanceStatus>) => ({

@@ -43,6 +43,8 @@ export const probesHung = 15
 /** How long the link may be down: unhealthy, and (own gateways) restarted. */
 export const linkUnhealthy = 5_000
 export const linkHung = 60_000
+/** A link that is lost so often is no link: the gateway is unhealthy until it keeps one. */
+export const unsteadyLink = { times: 5, withinMillis: 60_000 } as const
 
 const window = 600_000
 const restartsInWindow = 5
@@ -89,6 +91,22 @@ export const retryWait = { first: 100, last: 5_000 }
 export const unavailableLimit = 10
 /** The same for requests that it does not answer at all, each within its own time. */
 export const unansweredLimit = 3
+
+/** Deleting the gateway's sessions of what has ended, in milliseconds or numbers of sessions. */
+export const tidy = {
+  every: 5_000,
+  /** From a run's end: by then its lane has recorded it. */
+  after: 15_000,
+  atOnce: 100,
+  /** Ends of runs that are noted; what is above is found by the sweep. */
+  noted: 10_000,
+  sweepEvery: 600_000,
+  sweepPages: 50,
+  /** The sweep leaves alone what was used since. */
+  idle: 600_000,
+  /** Of which there is neither task nor session any more: a task's history is kept for so long. */
+  unknown: 7 * 86_400_000
+} as const
 
 /** Weight of the newest turn in the mean latency. */
 export const latencyWeight = 0.2

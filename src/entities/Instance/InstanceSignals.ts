@@ -36,6 +36,8 @@ export type LifeSignal =
       readonly reason: string
       readonly retrying: boolean
     }
+  /** It is up, and was lost again and again. */
+  | { readonly _tag: "LinkUnsteady"; readonly start: number; readonly reason: string }
   /** The probe answers and the link is up. */
   | { readonly _tag: "Sound"; readonly start: number }
   | {
@@ -157,6 +159,8 @@ const onLifeSignal = (change: InstanceDraft, record: InstanceRecord, signal: Lif
       }
       return setHealth(change, signal.millis >= linkUnhealthy ? "unhealthy" : "degraded", reason)
     }
+    case "LinkUnsteady":
+      return setHealth(change, "unhealthy", signal.reason)
     case "Sound":
       return setHealth(change, "healthy")
     case "Heartbeat": {

@@ -4,7 +4,7 @@
  */
 import { Effect, type Scope } from "effect"
 import type { GatewayLink } from "../../openclaw/GatewayLink.ts"
-import { retryWait } from "./InstancePolicy.ts"
+import { retryWait, tidy } from "./InstancePolicy.ts"
 
 export class LinkPost {
   readonly epoch: number
@@ -12,6 +12,8 @@ export class LinkPost {
   readonly begun = new Set<string>()
   #link: GatewayLink | undefined
   #waiting: Array<() => void> = []
+  /** In the order of their ends. */
+  readonly #ended = new Map<string, number>()
 
   constructor(epoch: number) {
     this.epoch = epoch
@@ -29,6 +31,23 @@ export class LinkPost {
           if (this.#link === link) this.#link = undefined
         })
     )
+  }
+
+  /** A run in this session of the gateway has ended. */
+  ended(sessionKey: string, now: number): void {
+    this.#ended.delete(sessionKey)
+    if (this.#ended.size < tidy.noted) this.#ended.set(sessionKey, now)
+  }
+
+  /** Takes out the sessions in which the last run ended before that time, at most so many. */
+  endedBefore(time: number, most: number): ReadonlyArray<string> {
+    const taken: Array<string> = []
+    for (const [key, at] of this.#ended) {
+      if (at > time || taken.length >= most) break
+      taken.push(key)
+    }
+    for (const key of taken) this.#ended.delete(key)
+    return taken
   }
 
   /** Forgets what is no longer under way. */

@@ -40,6 +40,7 @@ export const runAttempt = Effect.fnUntraced(function* (runId: string, self: Inst
   const { outcome, verdict } = yield* traced(self, run, pursue(run, post, reporter, maybeSent))
   yield* tell(self, { _tag: "RunEnded", runId, outcome, verdict })
   post.begun.delete(runId)
+  if (run.attempt.origin.entityType === "Lane") post.ended(run.attempt.sessionKey, yield* Clock.currentTimeMillis)
 })
 
 const endOf = ({ outcome }: Verdicted): TaskSpan.RunEnd => {

@@ -17,6 +17,7 @@ import { registeredSpec } from "./InstanceState.ts"
 import type { LinkPost } from "./LinkBoard.ts"
 import { type InstanceSelf, tell } from "./RunAttempt.ts"
 import { sendKeys } from "./RunInterventions.ts"
+import { tidySessions } from "./TidySessions.ts"
 import { watchHealth } from "./WatchHealth.ts"
 
 export const supervise = Effect.fnUntraced(function* (start: number, self: InstanceSelf, post: LinkPost) {
@@ -78,6 +79,7 @@ const linked = Effect.fnUntraced(function* (
   yield* post.show(link)
   yield* tell(self, { _tag: "Ready", start, bootId, version })
   const retired = yield* (yield* Heartbeats).keep(self.entityId, self.epoch)
+  yield* Effect.forkScoped(tidySessions({ link, post, self, spec }))
   const watch = watchHealth({ driver, link, ref, start, self, since: yield* Clock.currentTimeMillis })
   return yield* Effect.raceFirst(watch, Effect.andThen(retired, retire(start, self)))
 })

@@ -3,8 +3,8 @@
  */
 import { Clock, Effect, HashMap, Option, type Scope, Stream } from "effect"
 import type { InstanceDriver, InstanceRef } from "../../instances/InstanceDriver.ts"
-import type { GatewayLink, LinkStatus } from "../../openclaw/GatewayLink.ts"
-import { checkEvery, loadEvery, loadStep, measureEvery } from "./InstancePolicy.ts"
+import type { GatewayHello, GatewayLink, LinkStatus } from "../../openclaw/GatewayLink.ts"
+import { checkEvery, linkUnhealthy, loadEvery, loadStep, measureEvery, unsteadyLink } from "./InstancePolicy.ts"
 import { type InstanceSelf, tell } from "./RunAttempt.ts"
 
 interface Watched {
@@ -43,9 +43,32 @@ export const watchHealth = (watched: Watched): Effect.Effect<never, never, Scope
   )
 }
 
+/** When the link was lost lately, and why the last time. */
+class Losses {
+  #at: Array<number> = []
+  #reason = ""
+
+  noted(now: number, reason: string): void {
+    this.#at = [...this.#at, now].slice(-unsteadyLink.times)
+    this.#reason = reason
+  }
+
+  isUnsteady(now: number): boolean {
+    return this.#at.length >= unsteadyLink.times && now - this.#at[0]! < unsteadyLink.withinMillis
+  }
+
+  get words(): string {
+    const seconds = unsteadyLink.withinMillis / 1_000
+    return `the link to the gateway was lost ${unsteadyLink.times} times within ${seconds} s, the last time by ${this.#reason}`
+  }
+}
+
 class Watch {
   readonly #watched: Watched
   #downSince: number | undefined
+  /** Of a connection that the actor was not told of yet. */
+  #unsaid: GatewayHello | undefined
+  readonly #losses = new Losses()
   #failedProbes = 0
   #measuredAt: number
   #toldAt: number
@@ -63,16 +86,28 @@ class Watch {
     const { self, start } = this.#watched
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       if (status._tag === "down") {
-        this.#downSince ??= now
         const { error, retrying } = status
         const reason = `${error.reason}: ${error.message}`
-        return tell(self, { _tag: "LinkDown", start, millis: now - this.#downSince, reason, retrying })
+        if (this.#downSince === undefined) this.#losses.noted(now, reason)
+        this.#downSince ??= now
+        const millis = this.#losses.isUnsteady(now) ? Math.max(linkUnhealthy, now - this.#downSince) : now - this.#downSince
+        return tell(self, { _tag: "LinkDown", start, millis, reason, retrying })
       }
       if (status._tag !== "connected" || this.#downSince === undefined) return Effect.void
       this.#downSince = undefined
-      const { bootId, version } = status.hello
-      return tell(self, { _tag: "Ready", start, bootId, version })
+      this.#unsaid = status.hello
+      return this.#sayReady(now)
     })
+  }
+
+  /** A gateway that drops its link again and again is not taken for ready until it has kept one. */
+  #sayReady(now: number): Effect.Effect<void> {
+    const { self, start } = this.#watched
+    if (this.#losses.isUnsteady(now)) return tell(self, { _tag: "LinkUnsteady", start, reason: this.#losses.words })
+    if (this.#unsaid === undefined) return tell(self, { _tag: "Sound", start })
+    const { bootId, version } = this.#unsaid
+    this.#unsaid = undefined
+    return tell(self, { _tag: "Ready", start, bootId, version })
   }
 
   readonly check: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
@@ -90,7 +125,7 @@ class Watch {
     if (!live || !started) {
       const times = Math.max(1, this.#failedProbes)
       yield* tell(self, { _tag: "ProbeFailed", start, times, detail: detail ?? "not started" })
-    } else if (this.#downSince === undefined) yield* tell(self, { _tag: "Sound", start })
+    } else if (this.#downSince === undefined) yield* this.#sayReady(yield* Clock.currentTimeMillis)
     yield* this.#report
   })
 

@@ -27,6 +27,7 @@ export class Session {
   label: string | undefined
   status: "idle" | "running" | "done" | "failed" = "idle"
   lastRunId: string | undefined
+  updatedAt = 0
   interrupted: Interrupted | undefined
   current: Run | undefined
   queue: Array<Run> = []
@@ -63,6 +64,7 @@ export class Session {
   }
 
   #append(row: HistoryMessage): void {
+    this.updatedAt = row.timestamp ?? this.updatedAt
     if (this.#rows.length >= rowsKept) this.#rows = this.#rows.slice(rowsKept / 2)
     this.#rows.push(row)
   }
@@ -96,6 +98,7 @@ export class Session {
       key: this.key,
       sessionId: this.sessionId,
       status: this.status,
+      updatedAt: this.updatedAt,
       ...(this.lastRunId === undefined ? {} : { lastRunId: this.lastRunId }),
       ...(this.label === undefined ? {} : { label: this.label })
     }

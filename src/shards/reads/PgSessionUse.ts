@@ -1,0 +1,29 @@
+/** Reads whether gateway sessions are still wanted: one statement for many, by primary keys. */
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Layer } from "effect"
+import { SessionUse, type Use } from "../../entities/Instance/SessionUse.ts"
+import { unavailable } from "./Unavailable.ts"
+
+/** As long as history is kept when nothing else is said. */
+const closedKept = "7 days"
+
+export const layer = Layer.effect(
+  SessionUse,
+  Effect.map(PgClient.PgClient, (sql) => ({
+    of: (owners) =>
+      sql.unsafe<{ readonly use: Use }>(
+        `SELECT CASE
+           WHEN s.doc IS NOT NULL AND (s.doc ->> 'phase' <> 'closed'
+             OR (s.doc ->> 'lastActivityAt')::float8 > extract(epoch FROM now() - interval '${closedKept}') * 1000) THEN 'wanted'
+           WHEN t.phase IS NOT NULL AND t.phase NOT IN ('completed', 'failed', 'cancelled') THEN 'wanted'
+           WHEN s.doc IS NULL AND t.phase IS NULL THEN 'unknown'
+           ELSE 'ended'
+         END AS use
+         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS a(tenant_id, id, n)
+         LEFT JOIN clawster_tasks t ON t.tenant_id = a.tenant_id AND t.task_id = a.id
+         LEFT JOIN clawster_views s ON s.entity_type = 'Session' AND s.entity_id = a.tenant_id || '/' || a.id
+         ORDER BY a.n`,
+        [owners.map(({ tenantId }) => tenantId), owners.map(({ id }) => id)]
+      ).pipe(Effect.map((rows) => rows.map(({ use }) => use)), unavailable)
+  }))
+)
