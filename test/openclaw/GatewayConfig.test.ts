@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type ConfigObject, gatewayConfig, gatewayEnvironment } from "../../src/openclaw/GatewayConfig.ts"
+import { type ConfigObject, gatewayConfig, gatewayEnvironment, mergeConfig } from "../../src/openclaw/GatewayConfig.ts"
 
 const options = { port: 19_120, token: "secret", workspace: "/w", logFile: "/l/gateway.log" }
 const model = { name: "demo", baseUrl: "http://127.0.0.1:1/v1", apiKey: "key", model: "demo-1" }
@@ -48,5 +48,22 @@ describe("GatewayConfig", () => {
   it("gives the process a state folder and a home of its own", () => {
     const env = gatewayEnvironment({ config: "/c.json", state: "/s", home: "/h" })
     assert.deepInclude(env, { OPENCLAW_CONFIG_PATH: "/c.json", OPENCLAW_STATE_DIR: "/s", HOME: "/h" })
+  })
+
+  it("lays an instance's own configuration over the runner's, key by key, and none of them over what must be ours", () => {
+    const runners = { plugins: { enabled: true, entries: { a: 1, b: 2 } }, browser: { enabled: true } }
+    const own = { plugins: { entries: { b: 3 } }, gateway: { bind: "lan", port: 1 } }
+    const config = gatewayConfig({
+      port: 19_100,
+      token: "t",
+      workspace: "/w",
+      logFile: "/l",
+      base: mergeConfig(runners, own)
+    })
+    assert.deepInclude(config, {
+      plugins: { enabled: true, entries: { a: 1, b: 3 } },
+      browser: { enabled: true }
+    })
+    assert.deepInclude(config["gateway"], { bind: "loopback", port: 19_100 })
   })
 })

@@ -11,7 +11,7 @@ import type { RegisteredSpec } from "../../schema/Instance.ts"
 import { tidy } from "./InstancePolicy.ts"
 import type { LinkPost } from "./LinkBoard.ts"
 import { type InstanceSelf } from "./RunAttempt.ts"
-import { SessionUse, type Use } from "./SessionUse.ts"
+import { SessionUse, type Use } from "../SessionUse.ts"
 
 interface Tidied {
   readonly link: GatewayLink

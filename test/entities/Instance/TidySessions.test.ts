@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { SessionUse, type Use } from "../../../src/entities/Instance/SessionUse.ts"
+import { SessionUse, type Use } from "../../../src/entities/SessionUse.ts"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
 import { gatewaySessionKey, parseGatewaySessionKey, TaskId, TenantId } from "../../../src/schema/Ids.ts"
 import { attempt, instances, started, tenantId, until, untilTold } from "./Bench.ts"

@@ -1,7 +1,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Clock, Effect } from "effect"
-import { SessionUse } from "../../../src/entities/Instance/SessionUse.ts"
+import { SessionUse } from "../../../src/entities/SessionUse.ts"
 import { ViewReads } from "../../../src/entities/Reads.ts"
 import * as PgSessionUse from "../../../src/shards/reads/PgSessionUse.ts"
 import * as PgViewReads from "../../../src/shards/reads/PgViewReads.ts"

@@ -1,6 +1,6 @@
 /** Whether what a gateway keeps of a conversation is still wanted. */
 import { Context, Effect } from "effect"
-import type { ActorUnavailable } from "../../schema/Errors.ts"
+import type { ActorUnavailable } from "../schema/Errors.ts"
 
 /** Of whom a gateway's session is: a task of this id, or a session of this id, or both. */
 export interface SessionOwner {
@@ -20,6 +20,6 @@ export interface SessionUse {
 }
 
 /** Without a store that knows, everything is wanted. */
-export const SessionUse = Context.Reference<SessionUse>("clawster/entities/Instance/SessionUse", {
+export const SessionUse = Context.Reference<SessionUse>("clawster/entities/SessionUse", {
   defaultValue: () => ({ of: (owners) => Effect.succeed(owners.map(() => "wanted" as const)) })
 })
