@@ -110,6 +110,13 @@ export interface LogQuery {
   readonly search?: string | undefined
 }
 
+/** Only what is said of it. */
+export interface Subject {
+  readonly taskId?: TaskId | undefined
+  readonly sessionId?: SessionId | undefined
+  readonly instanceId?: InstanceId | undefined
+}
+
 export interface Mutation {
   /** Drawn when absent, so that a retry of one call is the same command. */
   readonly idempotencyKey?: string | undefined
@@ -177,9 +184,8 @@ export class Api extends Context.Service<
     /** Where the feed is now. */
     readonly position: Call<Cursor>
     /** Everything after `after`, or from now on, without gap or repeat; goes on through lost connections. */
-    readonly follow: (request: {
-      readonly after?: Cursor | undefined
-      readonly tenantId?: TenantId | undefined
-    }) => Stream.Stream<FeedEvent, ApiError>
+    readonly follow: (
+      request: Subject & { readonly after?: Cursor | undefined; readonly tenantId?: TenantId | undefined }
+    ) => Stream.Stream<FeedEvent, ApiError>
   }
 >()("clawster/cli/Api") {}

@@ -2,7 +2,8 @@
 import { Console, Effect, Option, Stream } from "effect"
 import type { Cursor, FeedEvent } from "../schema/Feed.ts"
 import { isNotice } from "../schema/FeedNotice.ts"
-import { Api, type ApiError } from "./Api.ts"
+import type { SessionId, TaskId } from "../schema/Ids.ts"
+import { Api, type ApiError, type Subject } from "./Api.ts"
 import { colourOf, time } from "./Print.ts"
 import { paint, Screen } from "./Screen.ts"
 import { Json, Tenant } from "./Settings.ts"
@@ -60,12 +61,14 @@ export const follow = Effect.fnUntraced(function* (options: {
   readonly after: Cursor | undefined
   readonly wanted: (event: FeedEvent) => boolean
   readonly isEnd?: (event: FeedEvent) => boolean
+  /** What the gateway leaves out already; one of before this was known leaves out nothing. */
+  readonly about?: Subject
 }): Effect.fn.Return<FeedEvent | undefined, ApiError, Api | typeof Json.Identifier | typeof Tenant.Identifier> {
   const api = yield* Api
   const tenantId = Option.getOrUndefined(yield* Tenant)
   const isEnd = options.isEnd ?? (() => false)
   const last = yield* api
-    .follow({ after: options.after, tenantId })
+    .follow({ after: options.after, tenantId, ...options.about })
     .pipe(Stream.filter((event) => isNotice(event) || options.wanted(event)), Stream.tap(printEvent), Stream.takeUntil(isEnd), Stream.runLast)
   return Option.getOrUndefined(last)
 })
@@ -80,13 +83,13 @@ const taskEnds: ReadonlySet<string> = new Set([
 const turnEnds: ReadonlySet<string> = new Set(["session.turn_completed", "session.turn_failed", "session.turn_aborted"])
 
 /** Until the task has ended. */
-export const followTask = (taskId: string, after: Cursor) => {
+export const followTask = (taskId: TaskId, after: Cursor) => {
   const wanted = ({ payload }: FeedEvent) => payload.taskId === taskId
-  return follow({ after, wanted, isEnd: ({ type }) => taskEnds.has(type) })
+  return follow({ after, wanted, about: { taskId }, isEnd: ({ type }) => taskEnds.has(type) })
 }
 
 /** Until the turn has ended. */
-export const followTurn = (sessionId: string, turnId: string, after: Cursor) => {
+export const followTurn = (sessionId: SessionId, turnId: string, after: Cursor) => {
   const wanted = ({ payload }: FeedEvent) => payload.sessionId === sessionId && payload.turnId === turnId
-  return follow({ after, wanted, isEnd: ({ type }) => turnEnds.has(type) })
+  return follow({ after, wanted, about: { sessionId }, isEnd: ({ type }) => turnEnds.has(type) })
 }

@@ -96,10 +96,10 @@ const made = (connect: Effect.Effect<Connected, ApiError>): Api["Service"] => {
       call((client) => client.FeedPosition({})),
       ({ position }) => position
     ),
-    follow: ({ after, tenantId }) =>
+    follow: ({ after, ...filter }) =>
       Stream.unwrap(
         Effect.map(connect, ({ client, url }) =>
-          Stream.mapError(client.events(given({ cursor: after, tenantId })), told(url))
+          Stream.mapError(client.events(given({ cursor: after, ...filter })), told(url))
         )
       )
   })

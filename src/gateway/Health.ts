@@ -8,10 +8,10 @@ import { ViewReads } from "../entities/Reads.ts"
 import type { Check, Health as Report } from "./api/SystemApi.ts"
 import { FeedHealth } from "./events/FeedHealth.ts"
 import { ProbeFailed, Probes } from "./Probes.ts"
+import { everyInstance } from "./service/EveryInstance.ts"
 
 const patience = "2 seconds"
 const sharedFor = "1 second"
-const instancesLookedAt = 1_000
 
 const detailOf = (cause: Cause.Cause<unknown>): string => {
   if (Cause.hasInterruptsOnly(cause)) return "interrupted"
@@ -52,7 +52,7 @@ const make = Effect.gen(function* () {
   const others = {
     feed: check(feed.check),
     instances: check(
-      Effect.map(views.instances({ limit: instancesLookedAt }), ({ items }) => {
+      Effect.map(everyInstance(views), (items) => {
         const healthy = items.filter(({ health }) => health === "healthy").length
         return {
           ok: items.length === 0 || healthy > 0,

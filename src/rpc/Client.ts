@@ -27,7 +27,7 @@ import {
 } from "../schema/Errors.ts"
 import { invalidInput } from "../schema/Faults.ts"
 import type { Cursor, FeedEvent } from "../schema/Feed.ts"
-import type { SessionId, TaskId, TenantId } from "../schema/Ids.ts"
+import type { InstanceId, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
 import type { TurnStatus } from "../schema/Session.ts"
 import { type TaskStatus, terminalPhases } from "../schema/Task.ts"
 import { Authentication, drawnKeyPrefix, idempotencyKeyHeader } from "./Authentication.ts"
@@ -72,6 +72,10 @@ export interface ClientShape extends Calls {
     readonly cursor?: Cursor
     readonly tenantId?: TenantId
     readonly types?: ReadonlyArray<string>
+    /** Only what is said of this task, this session or this instance. */
+    readonly taskId?: TaskId
+    readonly sessionId?: SessionId
+    readonly instanceId?: InstanceId
   }) => Stream.Stream<FeedEvent, NotFound | InvalidInput | Refusals | RpcClientError.RpcClientError>
 }
 

@@ -162,7 +162,11 @@ export class ClientRpcs extends RpcGroup.make(
     payload: {
       ...tenant,
       cursor: Schema.optionalKey(Cursor),
-      types: Schema.optionalKey(listOf(text(bounds.label), 64))
+      types: Schema.optionalKey(listOf(text(bounds.label), 64)),
+      /** Only what is said of this task, this session or this instance. */
+      taskId: Schema.optionalKey(TaskId),
+      sessionId: Schema.optionalKey(SessionId),
+      instanceId: Schema.optionalKey(InstanceId)
     },
     success: FeedEvent,
     error: Schema.Union([InvalidInput, NotFound, ActorUnavailable, Unauthenticated]),

@@ -4,6 +4,7 @@ import { HttpServer } from "effect/http"
 import { KeyService } from "../auth/KeyService.ts"
 import { TaskReads, ViewReads } from "../entities/Reads.ts"
 import { EdgeConfig } from "../gateway/EdgeConfig.ts"
+import { everyInstance } from "../gateway/service/EveryInstance.ts"
 import * as ServerNode from "../gateway/ServerNode.ts"
 import * as FleetMetrics from "../observability/FleetMetrics.ts"
 import * as ProcessMetricsNode from "../observability/ProcessMetricsNode.ts"
@@ -32,7 +33,7 @@ const fleetMetrics = Layer.unwrap(
     const views = yield* ViewReads
     return FleetMetrics.layer({
       counts: tasks.counts(undefined),
-      instances: Effect.map(views.instances({ limit: 1_000 }), ({ items }) => items)
+      instances: everyInstance(views)
     })
   })
 )

@@ -6,6 +6,7 @@ import * as Cluster from "../shards/Cluster.ts"
 import * as Database from "../shards/Database.ts"
 import * as SchemaVersion from "../shards/SchemaVersion.ts"
 import * as Gateway from "./GatewayLayer.ts"
+import * as InstancesFile from "./InstancesFile.ts"
 import { launch } from "./Launch.ts"
 import * as Settings from "./Settings.ts"
 import * as Check from "./settings/Check.ts"
@@ -19,7 +20,7 @@ export const layer = Layer.unwrap(
     const { defaultTenant, host, metrics, placements, port, socketsMost } = yield* Settings.gateway
     const ownMetrics = Option.isNone(metrics) ? Layer.empty : MetricsServerNode.layer(metrics.value)
     const options = { host, port, placements, socketsMost, defaultTenant: Option.getOrUndefined(defaultTenant) }
-    return Gateway.layer(options).pipe(
+    return Layer.mergeAll(Gateway.layer(options), InstancesFile.layerConfig(placements)).pipe(
       Layer.provideMerge(ownMetrics),
       Layer.provide(Cluster.layerClient(placements))
     )

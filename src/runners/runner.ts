@@ -8,6 +8,7 @@ import * as Retention from "../shards/Retention.ts"
 import * as SchemaVersion from "../shards/SchemaVersion.ts"
 import * as Actors from "./Actors.ts"
 import * as Drivers from "./Drivers.ts"
+import * as InstancesFile from "./InstancesFile.ts"
 import { launch } from "./Launch.ts"
 import * as Settings from "./Settings.ts"
 import * as Check from "./settings/Check.ts"
@@ -36,7 +37,10 @@ const metrics = Layer.unwrap(Effect.map(Settings.runner, ({ metrics }) =>
 const observability = Layer.unwrap(Effect.map(Settings.runner, ({ host, port }) =>
   Observability.layer("runner", `${host}:${port}`)))
 
-export const layer = ready.pipe(
+/** The instances of `CLAWSTER_INSTANCES`. */
+const declared = Layer.unwrap(Effect.map(Settings.runner, ({ placements }) => InstancesFile.layerConfig(placements)))
+
+export const layer = Layer.mergeAll(ready, declared).pipe(
   Layer.provideMerge(Actors.layer),
   Layer.provide(Retention.layerConfig),
   Layer.provide(metrics),

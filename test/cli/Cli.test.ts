@@ -313,7 +313,7 @@ describe("--watch", () => {
         asked.map(({ call }) => call),
         ["position", "submit", "follow", "get"]
       )
-      assert.deepStrictEqual((asked[2]!.request as { after: string }).after, FakeApi.cursor)
+      assert.deepStrictEqual(asked[2]!.request, { after: FakeApi.cursor, tenantId: undefined, taskId: "t1" })
       assert.include(out, "00:00:00 task.started t1 instanceId=i1 because=least loaded\n")
       assert.notInclude(out, "t2")
       assert.match(out, /task\.progress t1 …x+ end\n/)

@@ -208,6 +208,29 @@ describe("a lost answer", () => {
   )
 })
 
+describe("events of one task", () => {
+  it.live("are all that is sent to who asks for that task", () =>
+    Effect.gen(function* () {
+      const { acme } = yield* Tokens
+      const connected = ClawsterClient.layerHttp({ url: yield* Url, apiKey: acme })
+      yield* Effect.gen(function* () {
+        const client = yield* ClawsterClient
+        const { position } = yield* client.FeedPosition({})
+        const tasks = ["t1", "t2", "t3"].map((id) => ({ ...say("x"), taskId: TaskId.make(id) }))
+        yield* client.SubmitTasks({ tasks })
+        yield* client.CancelTask({ taskId: TaskId.make("t1") })
+        yield* client.CancelTask({ taskId: TaskId.make("t2") })
+        const heard = yield* client.events({ cursor: position, taskId: TaskId.make("t2") }).pipe(
+          Stream.takeUntil(({ type }) => type === "task.cancelled"),
+          Stream.runCollect
+        )
+        assert.deepStrictEqual([...new Set(heard.map(({ payload }) => payload["taskId"]))], ["t2"])
+        assert.strictEqual(heard.at(-1)?.type, "task.cancelled")
+      }).pipe(Effect.provide(connected))
+    }).pipe(Effect.provide(served))
+  )
+})
+
 describe("a deployment with a default tenant", () => {
   it.live("is known to the RPCs as it is to REST", () =>
     Effect.gen(function* () {

@@ -218,7 +218,7 @@ const get = Command.make(
     const api = yield* Api
     const position = watch ? yield* api.position : undefined
     yield* showInstance(yield* api.instances.get(instance))
-    if (watch) yield* follow({ after: position, wanted: ({ payload }) => payload.instanceId === instance })
+    if (watch) yield* follow({ after: position, about: { instanceId: instance }, wanted: ({ payload }) => payload.instanceId === instance })
   })
 ).pipe(Command.withDescription("Show an instance"))
 

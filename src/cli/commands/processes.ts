@@ -29,6 +29,11 @@ const upFlags = {
     Flag.withMetavar("FILE"),
     Flag.optional,
     Flag.withDescription("OpenClaw configuration, JSON or YAML: models, channels, tools")
+  ),
+  instancesFile: Flag.String("instances-file").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.optional,
+    Flag.withDescription("Instances to register, JSON or YAML; changed in place when the file has changed")
   )
 }
 

@@ -4,15 +4,15 @@ import { TaskReads, ViewReads } from "../../entities/Reads.ts"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
 import type { TenantId } from "../../schema/Ids.ts"
 import type { InstanceHealth } from "../../schema/Instance.ts"
+import { everyInstance } from "../service/EveryInstance.ts"
 import type { TaskPhase } from "../../schema/Task.ts"
 
 export const countedEvery = "1 second"
 const tenantsRemembered = 1_000
-const instancesCounted = 1_000
 
 export interface CountsNow {
   readonly tasks: Partial<Record<TaskPhase, number>>
-  /** Of the first 1,000 that the caller sees. */
+  /** Of those that the caller sees. */
   readonly instances: Partial<Record<InstanceHealth, number>>
 }
 
@@ -29,7 +29,7 @@ export class Counts extends Context.Service<
       const tasks = yield* TaskReads
       const views = yield* ViewReads
       const count = Effect.fnUntraced(function* (tenantId: TenantId | undefined) {
-        const { items } = yield* views.instances({ tenantId, limit: instancesCounted })
+        const items = yield* everyInstance(views, tenantId)
         const instances: Partial<Record<InstanceHealth, number>> = {}
         for (const { health } of items) instances[health] = (instances[health] ?? 0) + 1
         return { tasks: yield* tasks.counts(tenantId), instances } satisfies CountsNow

@@ -10,6 +10,7 @@ import { ActorUnavailable, InvalidInput } from "../../schema/Errors.ts"
 import type { Cursor, FeedEvent } from "../../schema/Feed.ts"
 import { IdempotencyKey } from "../../schema/Ids.ts"
 import { EventHub } from "../events/EventHub.ts"
+import { subjectFilter } from "../events/SubjectFilter.ts"
 import { typeFilter } from "../events/TypeFilter.ts"
 import { type Call, canonicalJson, keyed } from "../service/Call.ts"
 import { Instances } from "../service/Instances.ts"
@@ -74,6 +75,9 @@ export const RpcHandlers = ClientRpcs.toLayer(
         readonly cursor?: Cursor
         readonly tenantId?: Parameters<typeof readingTenant>[1]
         readonly types?: ReadonlyArray<string>
+        readonly taskId?: string
+        readonly sessionId?: string
+        readonly instanceId?: string
       },
       { headers }: Incoming
     ) =>
@@ -82,8 +86,9 @@ export const RpcHandlers = ClientRpcs.toLayer(
           const tenantId = yield* readingTenant(yield* reading, payload.tenantId)
           if (payload.cursor !== undefined) yield* feed.check(payload.cursor, "cursor")
           const isWanted = typeFilter(payload.types)
+          const isAbout = subjectFilter(payload)
           return hub.follow({ after: payload.cursor, tenantId, onLag: "reread" }).pipe(
-            Stream.filter(({ type }) => isWanted(type)),
+            Stream.filter((event) => isWanted(event.type) && isAbout(event)),
             Stream.filter(fewPositions()),
             Stream.mapError((error) =>
               error._tag === "Lagged"

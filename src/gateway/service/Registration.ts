@@ -7,7 +7,7 @@ import type { InstanceSpec } from "../../schema/Instance.ts"
 import { newId } from "./NewId.ts"
 import { fieldFaults } from "./SpecFields.ts"
 
-const defaults = { maxConcurrentTasks: 4, maxConcurrentSessions: 100, maxAgents: 16 } as const
+export const defaults = { maxConcurrentTasks: 4, maxConcurrentSessions: 100, maxAgents: 16 } as const
 
 const isHost = (placement: Placement): boolean => placement.startsWith(hostPlacement(""))
 

@@ -258,6 +258,17 @@ export const defaultTenant = optional(
   }
 )
 
+export const instancesFile = optional(
+  "CLAWSTER_INSTANCES",
+  "a file, JSON or YAML",
+  Config.NonEmptyString("CLAWSTER_INSTANCES"),
+  {
+    meaning:
+      "A file that declares instances: a list of registrations, or `{instances, prune}`. At each start they are registered, or changed in place; what is no longer declared is told, and removed where it says `prune: true`",
+    readBy: ["up", "runner", "gateway"]
+  }
+)
+
 export const metricsHost = optional(
   "CLAWSTER_METRICS_HOST",
   "an address",
@@ -373,6 +384,7 @@ export const all: ReadonlyArray<Setting<unknown>> = [
   httpPort,
   socketsMost,
   defaultTenant,
+  instancesFile,
   metricsHost,
   metricsPort,
   ...elsewhere

@@ -18,6 +18,8 @@ export interface UpOptions {
   readonly databaseUrl?: string
   /** OpenClaw configuration of the user's own: JSON or YAML. */
   readonly openclawConfig?: string
+  /** Declares instances beside those of `instances`: JSON or YAML. */
+  readonly instancesFile?: string
 }
 
 /** What is given on the line, else in the environment, else by itself. `within`: the folder of the home that is used when no home is given on the line. */

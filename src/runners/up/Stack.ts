@@ -11,7 +11,9 @@ import * as Database from "../../shards/Database.ts"
 import * as EmbeddedPostgres from "../../shards/EmbeddedPostgres.ts"
 import { migrate } from "../../shards/Migrations.ts"
 import * as PgViewReads from "../../shards/reads/PgViewReads.ts"
+import * as DeclaredInstances from "../../gateway/service/DeclaredInstances.ts"
 import * as Gateway from "../GatewayLayer.ts"
+import * as InstancesFile from "../InstancesFile.ts"
 import * as Settings from "../Settings.ts"
 import * as Catalogue from "../settings/Catalogue.ts"
 import * as HostName from "../settings/HostName.ts"
@@ -96,6 +98,8 @@ const prepared = Effect.fnUntraced(function*(options: UpOptions) {
   yield* Effect.sync(endWithNpm)
   yield* HomeLock.take(options.home)
   const config = options.openclawConfig === undefined ? undefined : yield* readConfig(options.openclawConfig)
+  const file = options.instancesFile ?? Option.getOrUndefined(yield* Catalogue.instancesFile.config)
+  const declaration = file === undefined ? undefined : yield* InstancesFile.read(file)
   const left = yield* Leftovers.endRunners(options.home)
   if (left > 0) yield* say(`  ! ended ${left} runner${left === 1 ? "" : "s"} of a call that was killed`)
   yield* Effect.addFinalizer(() => Leftovers.endGateways(options.home))
@@ -103,12 +107,12 @@ const prepared = Effect.fnUntraced(function*(options: UpOptions) {
   const base = yield* Layer.build(Database.layer({ url, applicationName: "clawster up" }))
   yield* step("database schema", () => Effect.provide(migrate, base), (applied) => applied.join(", ") || "up to date")
   const host = yield* Effect.provide(hostName(options.home), base)
-  return { base, config, host, url }
+  return { base, config, declaration, host, url }
 })
 
 export const start = Effect.fnUntraced(function*(options: UpOptions) {
   const { home } = options
-  const { base, config, host, url } = yield* prepared(options)
+  const { base, config, declaration, host, url } = yield* prepared(options)
   const installed = yield* openclaw(options)
   const demoModel = yield* model(config)
   const env = surroundings({ home, host, url, openclaw: installed, model: demoModel, config })
@@ -138,6 +142,16 @@ export const start = Effect.fnUntraced(function*(options: UpOptions) {
     ({ tell }) =>
       Fleet.start(options.instances, placement, tell).pipe(Effect.provide(PgViewReads.layer), Effect.provide(services))
   )
+  if (declaration !== undefined) {
+    yield* step(
+      `${declaration.instances.length} declared instances`,
+      () => DeclaredInstances.apply({ ...declaration, prune: false }).pipe(
+        Effect.provide(InstancesFile.services(placements)),
+        Effect.provide(services)
+      ),
+      (outcomes) => DeclaredInstances.summary(outcomes)
+    )
+  }
   const sql = yield* Effect.provide(PgClient.PgClient, base)
   return { home, url: server.url, apiKey, runners, instances, model: demoModel, sql }
 })
