@@ -117,6 +117,11 @@ export interface ActorDefinition<
   readonly activities?: (state: State) => ReadonlyArray<Activity>
   readonly view?: (state: State, entityId: string) => View | undefined
   readonly rows?: (event: Event, before: State, after: State) => ReadonlyArray<RowWrite>
+  /**
+   * Nothing would be lost if the actor had never been: what it was about is over, and who addresses it next may find it new. One that has ended and that nobody
+   * has addressed for as long as history is kept is removed with its snapshot and its view. Absent: it is kept for ever.
+   */
+  readonly isEnded?: (state: State) => boolean
   /** A snapshot is taken after this many journal entries, or eight times as many events, or when they have become large (Life.ts). */
   readonly snapshotEvery?: number
 }

@@ -31,6 +31,8 @@ export class ActorDirectory extends Context.Service<ActorDirectory, {
   readonly register: (definition: Definition) => Effect.Effect<void>
   /** Undefined: not an actor of this runner. */
   readonly definitionOf: (entityType: string) => Definition | undefined
+  /** Where the cluster places it. Undefined: not an actor of this runner. */
+  readonly shardOf: (entityType: string, entityId: string) => string | undefined
   readonly deliver: DeliverTo
   /** False: it could not be woken, or was not in time. */
   readonly wake: (entityType: string, entityId: string) => Effect.Effect<boolean>
@@ -52,6 +54,7 @@ export class ActorDirectory extends Context.Service<ActorDirectory, {
       }
       return ActorDirectory.of({
         definitionOf: (entityType) => definitions.get(entityType),
+        shardOf: (entityType, entityId) => targets.get(entityType)?.(entityId).shardId(),
         register: (definition) => {
           const entity = definition.entity as Entity.Entity<string, Rpc.Any>
           return sharding.makeClient(entity as unknown as Entity.Entity<string, ShellRpcs>).pipe(

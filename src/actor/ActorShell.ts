@@ -72,10 +72,16 @@ export const layer = <
   const common = Effect.gen(function*() {
     const directory = yield* ActorDirectory
     const context = yield* Effect.context<R>()
+    const journal = yield* Journal
+    const residents = Option.getOrUndefined(yield* Effect.serviceOption(Residents))
     return {
       definition: definition as unknown as Definition,
       codec,
-      journal: yield* Journal,
+      journal: residents === undefined ? journal : {
+        ...journal,
+        load: (address, stateVersion) =>
+          Effect.andThen(residents.arrival(address.entityType, address.entityId), journal.load(address, stateVersion))
+      },
       ownership: yield* Ownership,
       wakes: yield* Wakes,
       deliver: directory.deliver,

@@ -66,6 +66,8 @@ export interface Snapshot {
   readonly seq: number
   readonly version: number
   readonly state: unknown
+  /** What the definition says of the state (`isEnded`). */
+  readonly ended?: boolean
 }
 
 export interface Loaded {

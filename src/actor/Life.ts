@@ -230,7 +230,12 @@ export class Life {
     const isDue = memory.seq - memory.snapshotSeq >= every || memory.unfolded >= every * eventsAnEntry
     const isHeavy = memory.unfoldedWeight >= Math.max(unfoldedWeight, 2 * memory.snapshotWeight)
     if (!isDue && !isHeavy) return Effect.void
-    const snapshot = { seq: memory.seq, version: definition.stateVersion, state: codec.encodeState(memory.state as never) }
+    const snapshot = {
+      seq: memory.seq,
+      version: definition.stateVersion,
+      state: codec.encodeState(memory.state as never),
+      ended: definition.isEnded?.(memory.state) ?? false
+    }
     memory.snapshotSeq = memory.seq
     memory.snapshotWeight = weightOf(snapshot.state)
     memory.unfolded = 0

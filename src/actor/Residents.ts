@@ -1,8 +1,10 @@
 /**
  * The actors that are in memory here, for callers who need not go through the cluster's own delivery. An actor is found only while the cluster has
  * delivered to it lately: that is what keeps it from being put away as idle.
+ *
+ * It also knows who is away, so that what is stored of an actor can be removed while nobody here can write for it.
  */
-import { Clock, Context, Effect, type Exit, Layer } from "effect"
+import { Clock, Context, Effect, type Exit, Latch, Layer, type Scope } from "effect"
 import type { CommandCodec } from "./Codec.ts"
 
 /** A command as it reaches an actor. */
@@ -30,25 +32,68 @@ export class Residents extends Context.Service<Residents, {
   /** Nothing, when another has taken its place. */
   readonly remove: (entityType: string, entityId: string, residence: Residence) => void
   readonly find: (entityType: string, entityId: string) => Residence | undefined
+  /** Begins to watch that it stays away; until the scope closes. */
+  readonly watchAway: (entityType: string, entityId: string) => Effect.Effect<void, never, Scope.Scope>
+  /**
+   * Runs the effect if the actor is watched and has not been in memory since. One that comes meanwhile is not loaded before the effect has ended
+   * (`arrival`).
+   */
+  readonly whileAway: <E, R>(
+    entityType: string,
+    entityId: string,
+    effect: Effect.Effect<unknown, E, R>
+  ) => Effect.Effect<void, E, R>
+  /** Completes when the actor may load. */
+  readonly arrival: (entityType: string, entityId: string) => Effect.Effect<void>
 }>()("clawster/actor/Residents") {
-  static readonly layer = Layer.effect(
-    Residents,
-    Effect.map(Clock.Clock, (clock) => {
-      const types = new Map<string, Map<string, Residence>>()
-      return Residents.of({
-        add: (entityType, entityId, residence) => {
-          const actors = types.get(entityType) ?? new Map<string, Residence>()
-          types.set(entityType, actors.set(entityId, residence))
-        },
-        remove: (entityType, entityId, residence) => {
-          const actors = types.get(entityType)
-          if (actors?.get(entityId) === residence) actors.delete(entityId)
-        },
-        find: (entityType, entityId) => {
-          const residence = types.get(entityType)?.get(entityId)
-          return residence !== undefined && clock.currentTimeMillisUnsafe() < residence.freshUntil ? residence : undefined
-        }
-      })
-    })
-  )
+  static readonly layer = Layer.effect(Residents, Effect.map(Clock.Clock, (clock) => make(clock)))
+}
+
+const make = (clock: Clock.Clock): Residents["Service"] => {
+  const types = new Map<string, Map<string, Residence>>()
+  /** Those that are watched and have not come. */
+  const away = new Set<string>()
+  const held = new Map<string, Latch.Latch>()
+  const keyOf = (entityType: string, entityId: string): string => `${entityType}/${entityId}`
+  return {
+    add: (entityType, entityId, residence) => {
+      const actors = types.get(entityType) ?? new Map<string, Residence>()
+      types.set(entityType, actors.set(entityId, residence))
+      if (away.size > 0) away.delete(keyOf(entityType, entityId))
+    },
+    remove: (entityType, entityId, residence) => {
+      const actors = types.get(entityType)
+      if (actors?.get(entityId) === residence) actors.delete(entityId)
+    },
+    find: (entityType, entityId) => {
+      const residence = types.get(entityType)?.get(entityId)
+      return residence !== undefined && clock.currentTimeMillisUnsafe() < residence.freshUntil ? residence : undefined
+    },
+    watchAway: (entityType, entityId) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const isHere = types.get(entityType)?.has(entityId) ?? false
+          if (!isHere) away.add(keyOf(entityType, entityId))
+        }),
+        () => Effect.sync(() => away.delete(keyOf(entityType, entityId)))
+      ),
+    whileAway: (entityType, entityId, effect) =>
+      Effect.suspend(() => {
+        const key = keyOf(entityType, entityId)
+        if (!away.delete(key)) return Effect.void
+        const latch = Latch.makeUnsafe(false)
+        held.set(key, latch)
+        return Effect.ensuring(
+          Effect.asVoid(effect),
+          Effect.sync(() => {
+            held.delete(key)
+            latch.openUnsafe()
+          })
+        )
+      }),
+    arrival: (entityType, entityId) =>
+      Effect.suspend(() =>
+        held.size === 0 ? Effect.void : (held.get(keyOf(entityType, entityId))?.await ?? Effect.void)
+      )
+  }
 }

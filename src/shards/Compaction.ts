@@ -36,7 +36,8 @@ export const make = Effect.gen(function* () {
     yield* journal.saveSnapshot(address, epoch, {
       seq,
       version: definition.stateVersion,
-      state: codec.encodeState(state)
+      state: codec.encodeState(state),
+      ended: definition.isEnded?.(state) ?? false
     })
   })
 

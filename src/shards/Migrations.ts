@@ -12,6 +12,7 @@ import { liveness } from "./migrations/0012_liveness.ts"
 import { taskFilters } from "./migrations/0014_task_filters.ts"
 import * as Indexes from "./Indexes.ts"
 import * as Timelines from "./Timelines.ts"
+import { endedActors } from "./migrations/0017_ended_actors.ts"
 
 export const loader = Migrator.fromRecord({
   "0001_actors": actors,
@@ -22,7 +23,8 @@ export const loader = Migrator.fromRecord({
   "0009_feed": feed,
   "0010_feed_tenant": feedTenant,
   "0012_liveness": liveness,
-  "0014_task_filters": taskFilters
+  "0014_task_filters": taskFilters,
+  "0017_ended_actors": endedActors
 })
 
 /** Brings the database up to date; safe to run from several processes at once. Answers what it applied. */

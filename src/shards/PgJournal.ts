@@ -182,10 +182,10 @@ const statements = (sql: PgClient.PgClient): StoredJournal.JournalStatements => 
       `WITH fence AS (
          SELECT 1 FROM clawster_shards WHERE shard_id = $3::text AND epoch = $4::bigint FOR SHARE
        )
-       INSERT INTO clawster_snapshots (entity_type, entity_id, seq, version, state)
-       SELECT $1::text, $2::text, $5::bigint, $6::int, $7::text::json FROM fence
+       INSERT INTO clawster_snapshots (entity_type, entity_id, seq, version, state, ended)
+       SELECT $1::text, $2::text, $5::bigint, $6::int, $7::text::json, $8::boolean FROM fence
        ON CONFLICT (entity_type, entity_id) DO UPDATE
-         SET seq = EXCLUDED.seq, version = EXCLUDED.version, state = EXCLUDED.state
+         SET seq = EXCLUDED.seq, version = EXCLUDED.version, state = EXCLUDED.state, ended = EXCLUDED.ended
          WHERE clawster_snapshots.seq <= EXCLUDED.seq`,
       [
         ...keyOf(address),
@@ -193,7 +193,8 @@ const statements = (sql: PgClient.PgClient): StoredJournal.JournalStatements => 
         epoch,
         snapshot.seq,
         snapshot.version,
-        JSON.stringify(snapshot.state)
+        JSON.stringify(snapshot.state),
+        snapshot.ended ?? null
       ]
     )),
   wakes: (shardIds, until) =>

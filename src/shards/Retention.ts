@@ -1,6 +1,6 @@
 /**
  * Keeps the tables from growing for ever. Journal entries go when a snapshot has passed them and they are older than the history kept; ended tasks,
- * answered messages and idempotency keys when they are. Dead letters stay until they are replayed. What is removed can no longer be read on the feed, and a request id or a message's primary key
+ * answered messages, idempotency keys and revoked API keys when they are, and what runners that are long gone said of themselves. Dead letters stay until they are replayed. What is removed can no longer be read on the feed, and a request id or a message's primary key
  * that old is new again.
  *
  * Every runner tries; an advisory lock lets one through at a time. Deletes are small, with a pause after each as long as it took, so that they leave commits
@@ -9,6 +9,7 @@
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Config, Duration, Effect, Layer, Random } from "effect"
+import * as Forgetting from "./Forgetting.ts"
 import * as JournalPruning from "./JournalPruning.ts"
 import * as MessagePruning from "./messages/MessagePruning.ts"
 
@@ -33,11 +34,19 @@ const rowsADelete = 1_000
 const deletesASweep = 1_000
 const lockKey = 7_373_001
 
+/** Of runners and instances that nobody has heard of for a day. A shard keeps its row, and with it its epoch, for ever. */
+const longGone = [
+  `DELETE FROM clawster_runners WHERE lease_until < clock_timestamp() - interval '1 day'`,
+  `DELETE FROM clawster_runner_reports WHERE at < clock_timestamp() - interval '1 day'`,
+  `DELETE FROM clawster_heartbeats WHERE at < clock_timestamp() - interval '1 day'`
+]
+
 export interface Removed {
   readonly journal: number
   readonly tasks: number
   readonly messages: number
   readonly idempotencyKeys: number
+  readonly revokedKeys: number
 }
 
 /** One sweep. Undefined when another runner is at it. `pass`, `messagePass`: the passes over journal and messages to go on with; new ones when absent. */
@@ -80,7 +89,13 @@ export const sweep = Effect.fn("Retention.sweep")(function*(
          WHERE created_at < now() - $1::bigint * interval '1 millisecond' LIMIT ${rowsADelete}))`,
       [Duration.toMillis(options.idempotencyKeys)]
     )
-    return { journal, tasks, messages, idempotencyKeys } satisfies Removed
+    const revokedKeys = yield* drain(
+      `DELETE FROM clawster_keys WHERE ctid = ANY (ARRAY(
+         SELECT ctid FROM clawster_keys WHERE revoked_at < $1::bigint LIMIT ${rowsADelete}))`,
+      [now - Duration.toMillis(options.history)]
+    )
+    for (const text of longGone) yield* sql.unsafe(text)
+    return { journal, tasks, messages, idempotencyKeys, revokedKeys } satisfies Removed
   })
 
   const connection = yield* sql.reserve
@@ -112,4 +127,6 @@ export const layer = (options: RetentionOptions) =>
     })
   )
 
-export const layerConfig = Layer.unwrap(Effect.map(settings, layer))
+export const layerConfig = Layer.unwrap(
+  Effect.map(settings, (options) => Layer.merge(layer(options), Forgetting.layer(options)))
+)

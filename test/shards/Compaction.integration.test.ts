@@ -33,6 +33,7 @@ const runner = Layer.mergeAll(
   Layer.succeed(ActorDirectory, {
     register: () => Effect.void,
     definitionOf: (type) => (type === entityType ? definition : undefined),
+    shardOf: (_, entityId) => [mine, others].find((actor) => actor.entityId === entityId)?.shardId,
     deliver: () => Effect.void,
     wake: () => Effect.succeed(false),
     hold: () => Effect.void

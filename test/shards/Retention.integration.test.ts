@@ -82,5 +82,33 @@ it.layer(PgJournal.layer.pipe(Layer.provideMerge(Postgres.layer)), { timeout: 12
         assert.deepStrictEqual((yield* journal.load(late, 2)).entries, [])
         assert.strictEqual(yield* Effect.provideService(removed, Clock.Clock, later), 1)
       }))
+
+    it.effect("removes keys that were revoked long ago, and runners, reports and heartbeats of a day ago, and keeps every shard's epoch", () =>
+      Effect.gen(function*() {
+        const sql = yield* PgClient.PgClient
+        const now = yield* Clock.currentTimeMillis
+        const twoDays = Duration.toMillis(Duration.days(2))
+        const key = (id: string, revokedAt: number | null) =>
+          sql.unsafe(
+            `INSERT INTO clawster_keys (key_id, hash, name, role, created_at, revoked_at) VALUES ($1::text, 'h', 'n', 'admin', 0, $2::bigint)`,
+            [id, revokedAt]
+          )
+        yield* key("revoked", now - twoDays)
+        yield* key("revokednow", now)
+        yield* key("valid", null)
+        for (const [name, ago] of [["gone", "2 days"], ["late", "1 hour"]]) {
+          yield* sql.unsafe(`INSERT INTO clawster_runners (address, runner, healthy, lease_until) VALUES ('${name}', '{}', true, now() - interval '${ago}')`)
+          yield* sql.unsafe(`INSERT INTO clawster_runner_reports (address, report, at) VALUES ('${name}', '{}', now() - interval '${ago}')`)
+          yield* sql.unsafe(`INSERT INTO clawster_heartbeats (entity_id, at) VALUES ('${name}', now() - interval '${ago}')`)
+        }
+        yield* sql.unsafe(`INSERT INTO clawster_shards VALUES ('region-sold:1', 'gone', 7, now() - interval '90 days')`)
+        assert.strictEqual((yield* Retention.sweep(options))?.revokedKeys, 1)
+        const of = (text: string) => Effect.map(sql.unsafe<{ readonly id: string }>(text), (rows) => rows.map(({ id }) => id))
+        assert.deepStrictEqual(yield* of("SELECT key_id AS id FROM clawster_keys ORDER BY 1"), ["revokednow", "valid"])
+        assert.deepStrictEqual(yield* of("SELECT address AS id FROM clawster_runners"), ["late"])
+        assert.deepStrictEqual(yield* of("SELECT address AS id FROM clawster_runner_reports"), ["late"])
+        assert.deepStrictEqual(yield* of("SELECT entity_id AS id FROM clawster_heartbeats"), ["late"])
+        assert.deepStrictEqual(yield* of("SELECT epoch::text AS id FROM clawster_shards WHERE shard_id = 'region-sold:1'"), ["7"])
+      }))
   }
 )

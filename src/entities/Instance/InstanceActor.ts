@@ -9,7 +9,7 @@ import { Instance } from "../Instance.ts"
 import * as Life from "./InstanceCommands.ts"
 import { evolve } from "./InstanceEvolve.ts"
 import { decideSignal, type InstanceSignal, isSupervised } from "./InstanceSignals.ts"
-import { initial, type InstanceRecord, InstanceState } from "./InstanceState.ts"
+import { initial, type InstanceRecord, InstanceState, isEnded } from "./InstanceState.ts"
 import { viewOf } from "./InstanceStatusView.ts"
 import { onTimer, timers } from "./InstanceTimers.ts"
 import * as Runs from "./RunCommands.ts"
@@ -72,5 +72,6 @@ export const InstanceActor = Actor.define<InstanceState, InstanceEvent, Instance
   onTimer,
   activities,
   view: viewOf,
+  isEnded,
   snapshotEvery: 1_024
 })

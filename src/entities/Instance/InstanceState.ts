@@ -83,6 +83,10 @@ export const registeredSpec = ({ registration, spec }: InstanceRecord): Register
 export const isRegistered = (record: InstanceRecord | undefined): record is InstanceRecord =>
   record !== undefined && record.phase !== "destroyed"
 
+/** Deregistered, with nothing running on it and nothing left of its files. */
+export const isEnded = ({ record, runs }: InstanceState): boolean =>
+  (record === undefined || (record.phase === "destroyed" && record.erased === true)) && HashMap.isEmpty(runs)
+
 export const findRun = (state: InstanceState, matches: (run: Run) => boolean): Run | undefined => {
   for (const run of HashMap.values(state.runs)) if (matches(run)) return run
   return undefined

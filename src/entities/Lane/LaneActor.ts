@@ -16,7 +16,7 @@ import { evolve } from "./Evolve.ts"
 import { explain, explainMany } from "./Explain.ts"
 import { giveUp } from "./GiveUp.ts"
 import type { LaneSignal } from "./LaneSignal.ts"
-import { initial, LaneState, statusOf } from "./LaneState.ts"
+import { initial, isEnded, LaneState, statusOf } from "./LaneState.ts"
 import { replay } from "./Replay.ts"
 import { deadPage, found, overdue, page } from "./Reports.ts"
 import { submit } from "./Submit.ts"
@@ -105,6 +105,7 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
   onTimer,
   activities,
   view: (state) => ({ tenantId: state.tenantId, doc: statusOf(state) }),
+  isEnded,
   rows,
   snapshotEvery: 1_000
 })

@@ -164,6 +164,16 @@ export const startsAllowed = ({ bucket, config }: LaneState, now: number): numbe
 export const levelAt = (bucket: LaneState["bucket"], ratePerSecond: number, now: number): number =>
   Math.min(ratePerSecond, bucket.level + (Math.max(0, now - bucket.at) * ratePerSecond) / 1_000)
 
+const isDefault = Schema.toEquivalence(LaneConfig)
+
+/** Nothing waits, runs or lies dead in it, and it is configured as any lane is that nobody has named yet. */
+export const isEnded = (state: LaneState): boolean =>
+  waitingCount(state) === 0 &&
+  HashMap.isEmpty(state.running) &&
+  Window.size(state.dead) === 0 &&
+  state.lookups.length === 0 &&
+  isDefault(state.config, defaultLaneConfig)
+
 export const statusOf = (state: LaneState): LaneStatus => ({
   tenantId: state.tenantId,
   lane: state.lane,

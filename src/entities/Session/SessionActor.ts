@@ -7,7 +7,7 @@ import { SessionEvent } from "../../schema/events/SessionEvents.ts"
 import { Session } from "../Session.ts"
 import { attemptEnded, attemptRefused } from "./AttemptReports.ts"
 import { evolve } from "./SessionEvolve.ts"
-import { initial, runKeyOf, SessionState } from "./SessionState.ts"
+import { initial, isEnded, runKeyOf, SessionState } from "./SessionState.ts"
 import { viewOf } from "./SessionStatusView.ts"
 import { move } from "./Move.ts"
 import { onTimer, timers } from "./SessionTimers.ts"
@@ -93,5 +93,6 @@ export const SessionActor = Actor.define<SessionState, SessionEvent, SessionSign
     const activity = activityOf(state)
     return activity === undefined ? [] : [activity]
   },
-  view: viewOf
+  view: viewOf,
+  isEnded
 })

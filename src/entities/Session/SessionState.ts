@@ -88,5 +88,9 @@ export const initial = (entityId: string): SessionState => ({
   lastActivityAt: 0
 })
 
+/** Closed, and no turn of it is under way. */
+export const isEnded = ({ head, phase, queue, steered }: SessionState): boolean =>
+  phase === "closed" && head === undefined && queue.length === 0 && steered.length === 0
+
 export const runKeyOf = ({ attempt, turn }: Head): string => `${turn.turnId}.${attempt}`
 export const steerKeyOf = (turnId: string): string => `${turnId}.steer`

@@ -293,7 +293,7 @@ const named = (name: string, type: string, fallback: string | undefined, meaning
   make(name, type, fallback, Config.String(name), { meaning, readBy: ["up", ...cluster], isSecret })
 
 const elsewhere: ReadonlyArray<Setting<unknown>> = [
-  retention("CLAWSTER_RETENTION_HISTORY", "7 days", "Journal entries behind a snapshot are kept so long"),
+  retention("CLAWSTER_RETENTION_HISTORY", "7 days", "Journal entries behind a snapshot, closed sessions, unused lanes of the default configuration, deregistered instances and revoked keys are kept so long"),
   retention("CLAWSTER_RETENTION_TASKS", "7 days", "Ended tasks; dead letters are kept until they are replayed"),
   retention("CLAWSTER_RETENTION_MESSAGES", "7 days", "Answered messages of plain entities"),
   retention("CLAWSTER_RETENTION_IDEMPOTENCY", "7 days", "For so long an `Idempotency-Key` stands for its request"),

@@ -2,6 +2,8 @@
  * Counts of tasks as their lanes keep them: each lane's view, written with its commits, says how many wait, run and have ended. So the work grows with
  * the number of lanes, never with that of tasks.
  *
+ * Lanes that were removed after nobody had used them have left their counts of ended tasks behind.
+ *
  * A lane counts what is scheduled and what is to be retried together; how many of them are to be retried is counted by an index, up to a bound.
  */
 import type { PgClient } from "@effect/sql-pg"
@@ -13,9 +15,12 @@ const retryingCounted = 10_000
 
 const sum = (field: string) => `coalesce(sum((doc ->> '${field}')::float8), 0)::float8`
 
+const past = (field: string, isOfTenant: boolean) =>
+  `(SELECT coalesce(sum(${field}), 0)::float8 FROM clawster_past_counts ${isOfTenant ? "WHERE tenant_id = $1::text" : ""})`
+
 const statement = (isOfTenant: boolean) => `
   SELECT ${sum("pending")} AS pending, ${sum("scheduled")} AS timed, ${sum("running")} AS running,
-    ${sum("completed")} AS completed, ${sum("failed")} AS failed, ${sum("cancelled")} AS cancelled,
+    ${["completed", "failed", "cancelled"].map((field) => `${sum(field)} + ${past(field, isOfTenant)} AS ${field}`).join(", ")},
     ${sum("deadLettered")} AS dead_lettered, (
       SELECT count(*)::float8 FROM (
         SELECT FROM clawster_tasks WHERE phase = 'retrying' ${isOfTenant ? "AND tenant_id = $1::text" : ""}

@@ -1,0 +1,22 @@
+/**
+ * Which actors have ended, so that they can be removed when their history is (Forgetting.ts), and what removed lanes had counted. Adds a column without a
+ * default, which changes the catalogue only, and a partial index that begins empty: building it reads `clawster_snapshots` once and keeps its writes
+ * waiting meanwhile, about a second for a million actors.
+ */
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+
+export const endedActors = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  // Null: a runner of before wrote the snapshot, and nobody has looked yet.
+  yield* sql.unsafe(`ALTER TABLE clawster_snapshots ADD COLUMN IF NOT EXISTS ended boolean`)
+  yield* sql.unsafe(`
+    CREATE INDEX IF NOT EXISTS clawster_snapshots_ended ON clawster_snapshots (entity_type, entity_id) WHERE ended`)
+  yield* sql.unsafe(`
+    CREATE TABLE clawster_past_counts (
+      tenant_id text PRIMARY KEY,
+      completed bigint NOT NULL,
+      failed bigint NOT NULL,
+      cancelled bigint NOT NULL
+    )`)
+})
