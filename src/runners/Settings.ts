@@ -43,11 +43,15 @@ const metricsAt = (fallback: Config.Config<string>) =>
     )
   )
 
-const runnerConfig = Config.all({
+/** Where a runner is reached, and where it listens when that is elsewhere. */
+export const runnerAddress = Config.all({
   host: Catalogue.runnerHost.config,
   port: Catalogue.runnerPort.config,
   listenHost: Catalogue.runnerListenHost.config,
-  listenPort: Catalogue.runnerListenPort.config,
+  listenPort: Catalogue.runnerListenPort.config
+})
+
+const runnerConfig = Config.all({
   home,
   hostName: Catalogue.hostName.config,
   region: Catalogue.region.config,
@@ -58,14 +62,15 @@ const runnerConfig = Config.all({
 
 /** What a runner is told, with the placements that it serves: what belongs nowhere, this home's host, and its region. */
 export const runner = Effect.gen(function*() {
-  const { hostName, listenHost, listenPort, ...config } = yield* runnerConfig
+  const { hostName, ...config } = yield* runnerConfig
+  const { host, listenHost, listenPort, port } = yield* runnerAddress
   const name = yield* HostName.ofHome(config.home, hostName)
   const isElsewhere = Option.isSome(listenHost) || Option.isSome(listenPort)
   const listen = {
-    host: Option.getOrElse(listenHost, () => config.host),
-    port: Option.getOrElse(listenPort, () => config.port)
+    host: Option.getOrElse(listenHost, () => host),
+    port: Option.getOrElse(listenPort, () => port)
   }
-  return { ...config, name, ...(yield* placementsOf(name.current)), ...(isElsewhere ? { listen } : {}) }
+  return { ...config, host, port, name, ...(yield* placementsOf(name.current)), ...(isElsewhere ? { listen } : {}) }
 })
 
 export const drivers = Config.all({

@@ -1,9 +1,9 @@
 /** What `package.json` promises, and the launcher that an older Node starts too. */
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join, normalize } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
@@ -48,6 +48,20 @@ describe("package.json", () => {
       const source = target.default.replace("./dist/", "src/").replace(/\.js$/, ".ts")
       assert.isTrue(existsSync(join(root, source)), `${name}: ${source}`)
       assert.strictEqual(target.types, target.default.replace(/\.js$/, ".d.ts"))
+    }
+  })
+
+  it("has what its README and its documents link to", () => {
+    const always = ["package.json", "README.md", "LICENSE"]
+    const isIn = (path: string) => [...always, ...manifest.files].some((file: string) => path === file || path.startsWith(`${file}/`))
+    const documents = ["README.md", ...readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)]
+    for (const document of documents) {
+      for (const [, target] of readFileSync(join(root, document), "utf8").matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
+        if (/^https?:/.test(target!)) continue
+        const path = normalize(join(dirname(document), target!))
+        assert.isTrue(existsSync(join(root, path)), `${document}: ${path}`)
+        if (document === "README.md") assert.isTrue(isIn(path), `${document}: ${path} is not in the package`)
+      }
     }
   })
 

@@ -80,10 +80,15 @@ const portOf = Effect.fnUntraced(function* (name: string, variable: string, host
 })
 
 export const ports = Effect.gen(function* () {
-  const { host, listen, port } = yield* Settings.runner
+  const { host, listenHost, listenPort, port } = yield* Settings.runnerAddress
   const gateway = yield* Settings.gateway
   return [
-    yield* portOf("runner", "CLAWSTER_RUNNER_PORT", listen?.host ?? host, listen?.port ?? port),
+    yield* portOf(
+      "runner",
+      "CLAWSTER_RUNNER_PORT",
+      Option.getOrElse(listenHost, () => host),
+      Option.getOrElse(listenPort, () => port)
+    ),
     yield* portOf("gateway", "CLAWSTER_HTTP_PORT", gateway.host, gateway.port)
   ]
 })
