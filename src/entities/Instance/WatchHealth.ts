@@ -90,8 +90,11 @@ class Watch {
         const reason = `${error.reason}: ${error.message}`
         if (this.#downSince === undefined) this.#losses.noted(now, reason)
         this.#downSince ??= now
-        const millis = this.#losses.isUnsteady(now) ? Math.max(linkUnhealthy, now - this.#downSince) : now - this.#downSince
-        return tell(self, { _tag: "LinkDown", start, millis, reason, retrying })
+        const millis = now - this.#downSince
+        const down = { _tag: "LinkDown" as const, start, retrying }
+        return this.#losses.isUnsteady(now)
+          ? tell(self, { ...down, millis: Math.max(linkUnhealthy, millis), reason: this.#losses.words })
+          : tell(self, { ...down, millis, reason })
       }
       if (status._tag !== "connected" || this.#downSince === undefined) return Effect.void
       this.#downSince = undefined

@@ -8,6 +8,8 @@ export type Fault =
   /** The turn starts and never ends by itself. */
   | { readonly _tag: "hang"; readonly turns?: number }
   | { readonly _tag: "providerError"; readonly status: number; readonly turns?: number }
+  /** The turn fails at once, for no reason that the gateway names, as when its state folder is gone. */
+  | { readonly _tag: "failure"; readonly message: string; readonly turns?: number }
   /** The process dies `afterMillis` after the turn began (0 when not given), as by SIGKILL. */
   | { readonly _tag: "crash"; readonly afterMillis?: number; readonly turns?: number }
   /** All sockets are lost when the turn began; the turn goes on. */

@@ -2,6 +2,7 @@
  * One life of a simulated gateway: everything here is lost when it ends. Run keys are remembered only here, as in the real
  * one, so a key that was used before a crash is accepted again and then fails on the transcript.
  */
+import { failureOf } from "../../openclaw/Failures.ts"
 import type { GatewayLane, Suspension, Turn, TurnEnd } from "../../openclaw/GatewayLink.ts"
 import type { QueueMode } from "../../schema/Session.ts"
 import type { Gateway } from "./Gateway.ts"
@@ -170,6 +171,11 @@ export class GatewayProcess {
     })
     run.answer =
       typeof outcome === "object" ? ends.providerError(outcome.status) : ends.answer(script.text, run.message)
+    const failure = faults.take("failure")
+    if (failure !== undefined) {
+      run.answer = { status: "error", text: "", failure: failureOf(undefined, failure.message) }
+      return this.#endLater(run, 0)
+    }
     if (typeof outcome !== "object" && (delayMillis > 0 || outcome === "hang")) {
       run.say(script.text.slice(0, Math.ceil(script.text.length / 2)))
     }
