@@ -21,7 +21,8 @@ export interface ActorCodec<State, Event> {
 
 const json = (schema: Schema.Top) => Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown, unknown>
 const encoder = (schema: Schema.Top) => Schema.encodeUnknownSync(json(schema))
-const decoder = (schema: Schema.Top) => Schema.decodeUnknownSync(json(schema))
+/** What is stored was accepted under the bounds of its time, and is not judged by those of today. */
+const decoder = (schema: Schema.Top) => Schema.decodeUnknownSync(json(schema), { disableChecks: true })
 
 const commandCodec = (rpc: Rpc.AnyWithProps): CommandCodec => {
   const [encodePayload, decodePayload] = [encoder(rpc.payloadSchema), decoder(rpc.payloadSchema)]

@@ -10,6 +10,8 @@ import { load } from "./Load.ts"
 import type { Memory } from "./Memory.ts"
 import type { ResidentOptions, ResidentSelf } from "./Resident.ts"
 import { forgotten, refuseAll, Round } from "./Round.ts"
+import { apart, refusalOf } from "./Refusal.ts"
+import { Setbacks } from "./Setbacks.ts"
 import { Undertakings } from "./Undertakings.ts"
 import { weightOf } from "./Weight.ts"
 
@@ -29,6 +31,9 @@ const unfoldedWeight = 4 * 1024 * 1024
 
 const asleep: WakeRow = { dueAt: null, resident: false }
 
+const isRefused = (failure: CommitFailed | StoreUnavailable): failure is CommitFailed =>
+  failure._tag === "CommitFailed" && failure.reason === "Refused"
+
 /** Where a life finds its mail. */
 export interface Post {
   readonly mailbox: Mailbox
@@ -47,6 +52,7 @@ export class Life {
   #viewDigest: number | undefined
   /** Undefined: nothing is under way. */
   #undertakings: Undertakings | undefined
+  readonly #setbacks = new Setbacks()
   #isLoaded = false
 
   constructor(options: ResidentOptions, address: ActorAddress, post: Post, epoch: number) {
@@ -77,7 +83,7 @@ export class Life {
       while (!mailbox.isEmpty) {
         const mails = mailbox.take(this.#options.maxBatch)
         yield* ActorMetrics.mailFound(this.#address.entityType, mails.length)
-        yield* this.#round(mails).pipe(
+        yield* Effect.catchIf(this.#round(mails, true), isRefused, () => this.#apart(mails)).pipe(
           Effect.onError(() => Effect.sync(() => refuseAll(mails, doubtful)))
         )
       }
@@ -125,8 +131,49 @@ export class Life {
     }
   }
 
-  /** Takes out of `mails` what does not fit into one commit, and puts it back into the box. */
-  #round(mails: Array<Mail>): Effect.Effect<void, CommitFailed | StoreUnavailable> {
+  /** The store refuses what is said somewhere in the mail: each part is decided and written by itself, so that it hits only what is wrong. */
+  #apart(mails: ReadonlyArray<Mail>): Effect.Effect<void, CommitFailed | StoreUnavailable> {
+    return Effect.gen({ self: this }, function*() {
+      const { definition } = this.#options
+      for (const mail of mails) {
+        const now = yield* Clock.currentTimeMillis
+        const due = (definition.timers?.(this.#memory.state) ?? []).filter(({ at, key }) => at <= now && !this.#setbacks.isPutOff(key, now))
+        const { answer, parts } = apart(mail, due.map(({ key }) => key))
+        for (const part of parts) {
+          yield* Effect.catchIf(this.#round([part], false), isRefused, (failure) => this.#refused(part, failure))
+        }
+        answer()
+      }
+      yield* this.#tellSetbacks
+    })
+  }
+
+  /** The view may be written with the next commit. */
+  #refused(mail: Mail, failure: CommitFailed): Effect.Effect<void> {
+    return Effect.map(Clock.currentTimeMillis, (now) => {
+      this.#viewDigest = undefined
+      refusalOf(mail, failure, now, this.#setbacks)
+    })
+  }
+
+  get #tellSetbacks(): Effect.Effect<void> {
+    const { entityId, entityType } = this.#address
+    return Effect.forEach(
+      this.#setbacks.take(),
+      ({ becomes, cause, what }) =>
+        Effect.andThen(
+          ActorMetrics.setBack(entityType),
+          Effect.logError(`An actor cannot take ${what}: ${becomes}`, cause)
+        ),
+      { discard: true }
+    ).pipe(Effect.annotateLogs({ entityType, entityId }))
+  }
+
+  /**
+   * Takes out of `mails` what does not fit into one commit, and puts it back into the box. `proposing`: the actor may tell itself something in the same
+   * commit.
+   */
+  #round(mails: Array<Mail>, proposing: boolean): Effect.Effect<void, CommitFailed | StoreUnavailable> {
     return Effect.gen({ self: this }, function*() {
       const { codec, definition, journal, ownership, quiet } = this.#options
       const address = this.#address
@@ -139,12 +186,13 @@ export class Life {
       const found = ids.length === 0 ? [] : yield* journal.findAnswers(address, ids)
       const context = { entityId: address.entityId, now, epoch: this.#epoch }
       const batch = new Batch(definition, codec, context, this.#memory.state, this.#memory.seq)
-      const round = new Round(definition, codec, this.#memory, batch, now, found, quiet)
+      const round = new Round(definition, codec, this.#memory, batch, now, found, quiet, this.#setbacks)
       let decided = 0
       while (decided < mails.length && batch.weight < commitWeight) round.decide(mails[decided++]!)
       if (decided < mails.length) this.#post.mailbox.putBack(mails.splice(decided))
+      if (this.#setbacks.isUntold) yield* this.#tellSetbacks
       if (batch.entries.length === 0) return round.answer()
-      const proposal = yield* this.#proposal(batch, now)
+      const proposal = proposing ? yield* this.#proposal(batch, now) : undefined
       if (proposal !== undefined) round.decide({ _tag: "Signal", signal: proposal.signal, resume: () => {} })
       const commit = this.#commit(batch)
       yield* ActorMetrics.timeCommit(address.entityType, batch.entries.length, journal.append(commit))

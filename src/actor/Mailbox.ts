@@ -28,7 +28,8 @@ export type Mail =
     readonly resume: Resume
   }
   | { readonly _tag: "Signal"; readonly signal: { readonly _tag: string }; readonly resume: Resume }
-  | { readonly _tag: "Due"; readonly resume: Resume }
+  /** `only`: of the timers that are due, this one. */
+  | { readonly _tag: "Due"; readonly only?: string; readonly resume: Resume }
 
 /** Shared by all empty boxes; never written to. */
 const none: Array<Mail> = []

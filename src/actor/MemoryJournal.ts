@@ -28,8 +28,8 @@ export interface Stored {
   view: { readonly tenantId: string | null; readonly doc: unknown } | undefined
 }
 
-/** What to do with the next commit: `refuse` loses it, `lose-reply` writes it and then reports doubt. */
-export type CommitFault = "none" | "refuse" | "lose-reply"
+/** What to do with the next commit: `refuse` loses it, `lose-reply` writes it and then reports doubt, `reject` cannot hold what it says. */
+export type CommitFault = "none" | "refuse" | "lose-reply" | "reject"
 
 export class MemoryStore extends Context.Service<MemoryStore, {
   readonly actors: Map<string, Stored>
@@ -184,6 +184,7 @@ const make = Effect.gen(function*() {
       Effect.suspend(() => {
         const fault = store.faults.next(commit)
         if (fault === "refuse") return Effect.fail(failed("InDoubt", "the store did not answer"))
+        if (fault === "reject") return Effect.fail(failed("Refused", "the store cannot hold it"))
         const failure = write(store, commit)
         if (failure !== undefined) return Effect.fail(failure)
         return fault === "lose-reply" ? Effect.fail(failed("InDoubt", "the reply was lost")) : Effect.void

@@ -2,7 +2,7 @@
  * One actor in memory. It loads itself from the journal, decides its mail in rounds, commits each round, and answers after the commit. Memory never runs
  * ahead of the journal: when a commit fails or is in doubt this life ends, the next one loads again, and the callers are told to ask again.
  */
-import { type Cause, type Clock, type Context, Effect, Fiber, Latch } from "effect"
+import { Cause, type Clock, type Context, Effect, Fiber, Latch } from "effect"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { AnswersKept } from "./Answered.ts"
 import type { Definition } from "./Batch.ts"
@@ -58,6 +58,10 @@ export interface ResidentSelf {
   readonly state: Effect.Effect<any>
 }
 
+/** Milliseconds before an actor that was dropped is loaded again. */
+const restFirst = 100
+const restMost = 30_000
+
 const moving = "the actor is moving or its store is away; send the same request again"
 
 /**
@@ -74,6 +78,8 @@ export class Resident implements Residence, Post {
   #fiber: Fiber.Fiber<void> | undefined
   #isWorking = false
   #isClosed = false
+  /** How often in a row it could not be loaded, or died of its own code. */
+  #deaths = 0
   /** Made when somebody waits for it. */
   #loaded: Latch.Latch | undefined
 
@@ -157,7 +163,7 @@ export class Resident implements Residence, Post {
     return Effect.gen({ self: this }, function*() {
       if (this.#life !== undefined) yield* Effect.yieldNow
       while (this.#life === undefined || !this.mailbox.isEmpty) {
-        yield* Effect.catchCause(this.#life?.rounds ?? this.#begin, (cause) => this.#drop(cause))
+        yield* Effect.catchCause(this.#life === undefined ? this.#begin : Effect.andThen(this.#life.rounds, this.#survived), (cause) => this.#drop(cause))
       }
       this.#isWorking = false
       this.#fiber = undefined
@@ -180,14 +186,23 @@ export class Resident implements Residence, Post {
     })
   }
 
-  /** What its activities told it last is refused with the rest of the mail. */
+  /**
+   * What its activities told it last is refused with the rest of the mail. One that its own code or its own history keeps from living is left alone for longer
+   * each time: all that it would do is the same again.
+   */
   #drop(cause: Cause.Cause<CommitFailed | StoreUnavailable>): Effect.Effect<void> {
     const { entityId, entityType } = this.#address
+    const isDeath = Cause.hasDies(cause)
+    if (isDeath) this.#deaths++
     return Effect.logWarning("An actor was dropped and will be loaded again", cause).pipe(
-      Effect.annotateLogs({ entityType, entityId }),
+      Effect.annotateLogs({ entityType, entityId, deaths: this.#deaths }),
       Effect.andThen(this.#end),
-      Effect.andThen(this.#refuse)
+      Effect.andThen(isDeath ? this.#refuseFor(Math.min(restMost, restFirst * 2 ** this.#deaths)) : this.#refuse)
     )
+  }
+
+  get #survived(): Effect.Effect<void> {
+    return Effect.sync(() => (this.#deaths = 0))
   }
 
   get #end(): Effect.Effect<void> {
@@ -198,12 +213,19 @@ export class Resident implements Residence, Post {
     })
   }
 
+  get #refuseMail(): Effect.Effect<void> {
+    return Effect.andThen(
+      this.mailbox.ready,
+      Effect.sync(() => refuseAll(this.mailbox.take(Infinity), moving))
+    )
+  }
+
   /** What has come, or comes soon. */
   get #refuse(): Effect.Effect<void> {
-    return this.mailbox.ready.pipe(
-      Effect.andThen(Effect.sync(() => refuseAll(this.mailbox.take(Infinity), moving))),
-      Effect.timeoutOption("100 millis"),
-      Effect.asVoid
-    )
+    return Effect.asVoid(Effect.timeoutOption(this.#refuseMail, restFirst))
+  }
+
+  #refuseFor(millis: number): Effect.Effect<void> {
+    return Effect.asVoid(Effect.timeoutOption(Effect.forever(this.#refuseMail), millis))
   }
 }

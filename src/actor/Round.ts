@@ -2,14 +2,15 @@
  * One round of an actor: the mail taken from its box, decided in order into one batch. `answers` are given after the commit, or when it
  * failed, never before.
  */
-import { Exit } from "effect"
+import { Cause, Exit } from "effect"
 import { ActorUnavailable, IdempotencyConflict } from "../schema/Errors.ts"
-import type { Answer } from "./Actor.ts"
+import type { Answer, Timer } from "./Actor.ts"
 import type { Batch, Definition } from "./Batch.ts"
 import type { ActorCodec } from "./Codec.ts"
 import type { EncodedAnswer, RecordedAnswer } from "./Journal.ts"
-import type { Mail } from "./Mailbox.ts"
+import type { DeliveredMessage, Mail } from "./Mailbox.ts"
 import type { Memory } from "./Memory.ts"
+import type { Setbacks } from "./Setbacks.ts"
 
 const timersARound = 256
 
@@ -39,6 +40,7 @@ export class Round {
   readonly #now: number
   readonly #found: Map<string, RecordedAnswer>
   readonly #quiet: Set<string>
+  readonly #setbacks: Setbacks
   readonly #answers: Array<() => void> = []
   readonly fresh: Array<RecordedAnswer> = []
 
@@ -49,7 +51,8 @@ export class Round {
     batch: Batch,
     now: number,
     found: ReadonlyArray<RecordedAnswer>,
-    quiet: Set<string>
+    quiet: Set<string>,
+    setbacks: Setbacks
   ) {
     this.#definition = definition
     this.#codec = codec
@@ -57,6 +60,7 @@ export class Round {
     this.#batch = batch
     this.#now = now
     this.#quiet = quiet
+    this.#setbacks = setbacks
     this.#found = new Map(found.map((answer) => [answer.requestId, answer]))
   }
 
@@ -64,7 +68,9 @@ export class Round {
     try {
       this.#take(mail)
     } catch (defect) {
-      this.#answers.push(() => mail.resume(Exit.die(defect)))
+      /** A defect has the cluster start the actor anew, and all that it has under way; a delivery comes again and again. */
+      const answer = mail._tag === "Delivery" ? Exit.fail(unavailable("a message cannot be taken now")) : Exit.die(defect)
+      this.#answers.push(() => mail.resume(answer))
     }
   }
 
@@ -77,7 +83,7 @@ export class Round {
       case "Request":
         return this.#request(mail)
       case "Delivery": {
-        for (const { id, payload, tag } of mail.messages) this.#message(id, tag, payload)
+        for (const message of mail.messages) this.#message(message)
         return this.#later(mail, Exit.void)
       }
       case "Signal": {
@@ -85,7 +91,7 @@ export class Round {
         return this.#later(mail, Exit.void)
       }
       case "Due": {
-        this.#due()
+        this.#due(mail.only)
         return this.#later(mail, Exit.void)
       }
     }
@@ -122,22 +128,37 @@ export class Round {
     return exitOf(this.#codec.command(tag)!.decodeAnswer(answer))
   }
 
-  #message(requestId: string, tag: string, encoded: unknown): void {
-    if (this.#known(requestId) !== undefined) return
+  /** One that the actor does not know may come from a newer version, so it is left for when the actor has moved there. */
+  #message(message: DeliveredMessage): void {
+    if (this.#known(message.id) !== undefined) return
+    try {
+      this.#apply(message)
+    } catch (defect) {
+      const isKnownTag = this.#codec.command(message.tag) !== undefined
+      if (!isKnownTag || !this.#setbacks.passesOver(message.id, this.#now, Cause.die(defect))) throw defect
+    }
+  }
+
+  #apply({ id, payload: encoded, tag }: DeliveredMessage): void {
     const payload = this.#codec.command(tag)!.decodePayload(encoded)
-    const step = this.#batch.apply({ _tag: "Command", tag, payload, requestId, payloadHash: null })
-    if (step.recorded !== undefined) this.#remember(requestId, null, step.recorded)
+    const step = this.#batch.apply({ _tag: "Command", tag, payload, requestId: id, payloadHash: null })
+    if (step.recorded !== undefined) this.#remember(id, null, step.recorded)
   }
 
   /** Each key once a round, and only while it is still due. */
-  #due(): void {
+  #due(only: string | undefined): void {
     const seen = new Set<string>()
+    const isWanted = ({ at, key }: Timer): boolean =>
+      at <= this.#now && !seen.has(key) && (only === undefined || key === only) && !this.#setbacks.isPutOff(key, this.#now)
     while (seen.size < timersARound) {
-      const timers = this.#definition.timers?.(this.#batch.state) ?? []
-      const timer = timers.find(({ at, key }) => at <= this.#now && !seen.has(key))
+      const timer = (this.#definition.timers?.(this.#batch.state) ?? []).find(isWanted)
       if (timer === undefined) return
       seen.add(timer.key)
-      this.#batch.apply({ _tag: "Timer", key: timer.key })
+      try {
+        this.#batch.apply({ _tag: "Timer", key: timer.key })
+      } catch (defect) {
+        this.#setbacks.putOff(timer.key, this.#now, Cause.die(defect))
+      }
     }
   }
 }

@@ -22,6 +22,10 @@ export const loaded = (entityType: string): Effect.Effect<void> =>
 export const dropped = (entityType: string): Effect.Effect<void> =>
   adjust("clawster_actor_resident", -1, { entity_type: entityType })
 
+/** A message, a signal, a timer or a command that it could not take. */
+export const setBack = (entityType: string): Effect.Effect<void> =>
+  record("clawster_actor_setbacks_total", 1, { entity_type: entityType })
+
 /** One delivery to another actor, until that has committed it. */
 export const timeDelivery = <A, E, R>(targetType: string, deliver: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   timed("cross_instance_latency", { entity_type: targetType }, deliver)

@@ -120,6 +120,12 @@ export const metrics = {
     labels: ["entity_type"],
     boundaries: sizes
   },
+  clawster_actor_setbacks_total: {
+    kind: "counter",
+    unit: "commands",
+    help: "Commands, messages, signals and timers that an actor could not take: its code failed on them, or the store cannot hold what they say",
+    labels: ["entity_type"]
+  },
   clawster_actor_resident: {
     kind: "gauge",
     unit: "actors",

@@ -1,11 +1,12 @@
 /**
- * The shape of every actor's protocol. A command may always fail with `ActorUnavailable` (send the same request id again) and, when
- * the caller named an idempotency key, with `IdempotencyConflict`. `Wake`, `Hold` and `Deliver` are the shell's own.
+ * The shape of every actor's protocol. A command may always fail with `ActorUnavailable` (send the same request id again), with
+ * `InvalidInput` (the store cannot hold what it says: nothing was stored, and it will be refused again) and, when the caller named an idempotency key,
+ * with `IdempotencyConflict`. `Wake`, `Hold` and `Deliver` are the shell's own.
  */
 import { Schema } from "effect"
 import { ClusterSchema } from "effect/cluster"
 import { Rpc, RpcGroup } from "effect/rpc"
-import { ActorUnavailable, IdempotencyConflict } from "../schema/Errors.ts"
+import { ActorUnavailable, IdempotencyConflict, InvalidInput } from "../schema/Errors.ts"
 
 /** Travels as an RPC header: identifies one command to one actor, the same on each retry. */
 export const requestIdHeader = "x-clawster-request"
@@ -53,7 +54,8 @@ export const command = <
     error: Schema.Union([
       (options.error ?? Schema.Never) as Failure,
       ActorUnavailable,
-      IdempotencyConflict
+      IdempotencyConflict,
+      InvalidInput
     ])
   })
 

@@ -39,7 +39,10 @@ export const layer = Layer.effect(
             ...(load.memoryBytes === undefined ? {} : { rssBytes: load.memoryBytes }),
             ...(load.cpu === undefined ? {} : { cpu: load.cpu })
           })),
-          Effect.catchTag("IdempotencyConflict", ({ message }) => Effect.fail(new Conflict({ message })))
+          Effect.catchTags({
+            IdempotencyConflict: ({ message }) => Effect.fail(new Conflict({ message })),
+            InvalidInput: ({ message }) => Effect.fail(new Conflict({ message }))
+          })
         )
     })
   })

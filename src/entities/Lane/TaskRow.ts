@@ -120,6 +120,9 @@ const update = ({ at, tenantId }: About, taskId: string, columns: Omit<TaskRowUp
 
 const failure = (error: TaskError) => ({ error, error_code: cut(error.code, bounds.errorCode) })
 
+/** Of an event that was decided under other bounds, perhaps long ago: a row that could not be written would keep its lane from ever writing again. */
+const because = (reason: string | undefined): string | null => (reason === undefined ? null : cut(reason, bounds.reason))
+
 export const rows = (event: LaneEvent, _before: LaneState, _after: LaneState): ReadonlyArray<RowWrite> => {
   switch (event._tag) {
     case "task.submitted":
@@ -145,7 +148,7 @@ export const rows = (event: LaneEvent, _before: LaneState, _after: LaneState): R
             : { max_attempts: event.rerouted.maxAttempts }),
           instance_id: null,
           started_at: null,
-          because: event.reason
+          because: because(event.reason)
         })
       ]
     case "task.completed":
@@ -163,7 +166,7 @@ export const rows = (event: LaneEvent, _before: LaneState, _after: LaneState): R
         ? [update(event, event.taskId, { phase: "failed", ...failure(event.error), ended_at: event.at })]
         : [insert({ at: event.at, phase: "failed", ...event.refused }, { ...failure(event.error), ended_at: event.at })]
     case "task.cancelled":
-      return [update(event, event.taskId, { phase: "cancelled", because: event.reason ?? null, ended_at: event.at })]
+      return [update(event, event.taskId, { phase: "cancelled", because: because(event.reason), ended_at: event.at })]
     case "task.dead_lettered":
       return [update(event, event.taskId, { phase: "dead_lettered", ...failure(event.error), ended_at: event.at })]
     case "task.replayed":

@@ -5,7 +5,7 @@ import { sha256Hex } from "../../auth/DigestNode.ts"
 import { IdempotencyStore } from "../../auth/IdempotencyStore.ts"
 import { ownerOf } from "../../auth/Policy.ts"
 import { drawnKeyPrefix } from "../../rpc/Authentication.ts"
-import { IdempotencyConflict } from "../../schema/Errors.ts"
+import { IdempotencyConflict, InvalidInput } from "../../schema/Errors.ts"
 import type { Principal } from "../../schema/Principal.ts"
 
 export interface Call {
@@ -17,12 +17,14 @@ export interface Call {
 
 export const optionsOf = ({ fingerprint, requestId }: Call): CallOptions => ({ requestId, fingerprint })
 
-/** A read has no key that could conflict. */
-export const asRead = <A, E, R>(
-  effect: Effect.Effect<A, E | IdempotencyConflict, R>
-): Effect.Effect<A, Exclude<E, IdempotencyConflict>, R> =>
+type OfWrites = IdempotencyConflict | InvalidInput
+
+/** A read has no key that could conflict, and writes nothing that the store could refuse. */
+export const asRead = <A, E, R>(effect: Effect.Effect<A, E | OfWrites, R>): Effect.Effect<A, Exclude<E, OfWrites>, R> =>
   Effect.catch(effect, (error) =>
-    error instanceof IdempotencyConflict ? Effect.die(error) : Effect.fail(error as Exclude<E, IdempotencyConflict>)
+    error instanceof IdempotencyConflict || error instanceof InvalidInput
+      ? Effect.die(error)
+      : Effect.fail(error as Exclude<E, OfWrites>)
   )
 
 /** JSON with the keys of every object in order, so that the same request has the same text. */

@@ -44,7 +44,7 @@ const readMillis = 2_000
 const forceMillis = 5_000
 const retired = "its runner is gone, so it was removed without it; should its machine come back, its gateway is stopped there"
 
-type Refused = NotFound | Conflict | IdempotencyConflict | ActorUnavailable
+type Refused = InvalidInput | NotFound | Conflict | IdempotencyConflict | ActorUnavailable
 
 /** Lines of a log that are searched. */
 const linesRead = 10_000
