@@ -44,7 +44,8 @@ export const refusalOf = (mail: Mail, failure: CommitFailed, now: number, setbac
       setbacks.tell({ what: `command ${mail.tag}`, becomes: "its caller was told so", cause })
       return mail.resume(Exit.fail(invalid(failure)))
     case "Delivery":
-      for (const { id, tag } of mail.messages) setbacks.tell({ what: `message ${tag} ${id}`, becomes: "it is passed over", cause })
+      for (const { id, tag } of mail.messages)
+        setbacks.tell({ what: `message ${tag} ${id}`, becomes: "it is passed over", cause })
       return
     case "Signal":
       setbacks.tell({ what: `signal ${mail.signal._tag}`, becomes: "its activity is tried again", cause })

@@ -11,7 +11,8 @@ const withCounter = Effect.provide(MemoryCluster.withActors(counterLayer()))
 
 /** Unlucky numbers cannot be stored. */
 const unlucky = 13
-const isUnlucky = ({ entries }: Commit) => entries.some(({ events }) => JSON.stringify(events).includes(String(unlucky)))
+const isUnlucky = ({ entries }: Commit) =>
+  entries.some(({ events }) => JSON.stringify(events).includes(String(unlucky)))
 
 const rejecting = Effect.map(MemoryStore, (store) => {
   const tried: Array<Commit> = []
@@ -118,7 +119,8 @@ describe("a message that the actor's code throws on", () => {
         tag: "Add",
         payload
       })
-      for (const one of [message(1, { by: 1 }), message(2, { by: "many" }), message(3, { by: 2 })]) outbox.set(one.id, one)
+      for (const one of [message(1, { by: 1 }), message(2, { by: "many" }), message(3, { by: 2 })])
+        outbox.set(one.id, one)
       yield* inTime(counters("a").Get())
       yield* passes(1_000, 60)
       assert.strictEqual(yield* counters("b").Get(), 1)

@@ -136,8 +136,36 @@ const unstorable: ReadonlyArray<Case> = [
   )
 ]
 
+/** Each would be the first page again, for ever, or an empty one. */
+const badTokens: ReadonlyArray<Case> = [
+  ["tasks", "abc"],
+  ["tasks", "lanes~acme/default"],
+  ["sessions", "abc"],
+  ["sessions", "~"],
+  ["sessions", "lanes~acme/default"],
+  ["sessions", "sessions~acme"],
+  ["lanes", "acme/default"],
+  ["lanes", "lanes~acme/default/more"],
+  ["instances", "instances~"],
+  ["instances", "5~t1~acme"],
+  ["keys", "keys~ffffffffffff"],
+  ["keys", "0123456789abcdef"]
+].map(([list, token]) =>
+  refused(
+    `${token} as the page token of ${list}`,
+    `/${list}?after=${token}`,
+    "after",
+    {},
+    {
+      method: "GET",
+      ...(list === "instances" || list === "keys" ? { as: list === "keys" ? "admin" : "operator" } : {})
+    }
+  )
+)
+
 const cases: ReadonlyArray<Case> = [
   ...unstorable,
+  ...badTokens,
   {
     title: "an unknown field",
     ask: { body: { ...message, prioritty: "high" } },

@@ -93,6 +93,15 @@ for (const [name, clientOf] of ways) {
             bad._tag === "InvalidInput" && bad.faults[0]?.path === "tasks[0].maxRetries",
             JSON.stringify(bad)
           )
+          const unstorable = yield* Effect.flip(client.SubmitTasks({ tasks: [say("ok"), say("a\u0000b")] }))
+          assert.isTrue(
+            unstorable._tag === "InvalidInput" && unstorable.faults[0]?.path === "tasks[1].payload.message",
+            JSON.stringify(unstorable)
+          )
+          for (const list of [client.ListTasks, client.ListLanes, client.ListSessions]) {
+            const lost = yield* Effect.flip(list({ after: "abc" }))
+            assert.isTrue(lost._tag === "InvalidInput" && lost.faults[0]?.path === "after", JSON.stringify(lost))
+          }
           yield* client.SubmitTasks({ tasks: [say("x")] }, { idempotencyKey: "mine" })
           const reused = yield* Effect.flip(client.SubmitTasks({ tasks: [say("y")] }, { idempotencyKey: "mine" }))
           assert.strictEqual(reused._tag, "IdempotencyConflict")

@@ -32,6 +32,7 @@ import { EdgeConfig } from "../EdgeConfig.ts"
 import { asRead, type Call, optionsOf } from "./Call.ts"
 import * as LogFilter from "./LogFilter.ts"
 import { toInstanceSpec } from "./Registration.ts"
+import { placeOf, withToken } from "./PageToken.ts"
 import { fieldFaults } from "./SpecFields.ts"
 import { reading } from "./Tenants.ts"
 
@@ -200,8 +201,9 @@ const make = Effect.gen(function* () {
     { after, limit = pageSize.fallback, tenantId, ...wanted }: InstanceFilter
   ) {
     const owner = yield* reading(call, tenantId)
-    const first = yield* views.instances({ tenantId: owner, after, limit: isNarrowed(wanted) ? pageSize.most : limit })
-    if (!isNarrowed(wanted)) return first
+    const from = yield* placeOf("instances", after)
+    const first = yield* views.instances({ tenantId: owner, after: from, limit: isNarrowed(wanted) ? pageSize.most : limit })
+    if (!isNarrowed(wanted)) return withToken("instances", first)
     const items: Array<InstanceStatus> = []
     let page = first
     while (true) {
@@ -211,11 +213,11 @@ const make = Effect.gen(function* () {
     }
     const shown = items.slice(0, limit)
     const last = shown.at(-1)
-    return {
+    return withToken("instances", {
       items: shown,
       position: first.position,
       ...(items.length > limit && last !== undefined ? { next: instanceEntityId(last.placement, last.instanceId) } : {})
-    }
+    })
   })
 
   const load = Effect.fn("Instances.load")(function* (call: Call, instanceId: InstanceId) {
@@ -280,7 +282,7 @@ export class Instances extends Context.Service<
     readonly list: (
       call: Call,
       filter: InstanceFilter
-    ) => Effect.Effect<Page<InstanceStatus>, NotFound | ActorUnavailable>
+    ) => Effect.Effect<Page<InstanceStatus>, InvalidInput | NotFound | ActorUnavailable>
     /** As it is now; as last seen when its runner does not answer. */
     readonly get: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceStatus, NotFound | ActorUnavailable>
     readonly health: (

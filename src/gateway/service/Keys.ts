@@ -6,6 +6,7 @@ import type { ApiKeyInfo, CreatedKey, CreateKey } from "../../schema/Access.ts"
 import type { ActorUnavailable, Conflict, InvalidInput, NotFound } from "../../schema/Errors.ts"
 import { pageSize } from "../../schema/Page.ts"
 import type { Call } from "./Call.ts"
+import { badToken, placeOf, withToken } from "./PageToken.ts"
 
 export class Keys extends Context.Service<
   Keys,
@@ -17,7 +18,7 @@ export class Keys extends Context.Service<
     readonly list: (filter: {
       readonly after?: string
       readonly limit?: number
-    }) => Effect.Effect<Page<ApiKeyInfo>, ActorUnavailable>
+    }) => Effect.Effect<Page<ApiKeyInfo>, InvalidInput | ActorUnavailable>
     readonly revoke: (keyId: string) => Effect.Effect<ApiKeyInfo, NotFound | ActorUnavailable>
   }
 >()("clawster/gateway/Keys") {
@@ -36,9 +37,12 @@ export class Keys extends Context.Service<
       }) {
         const position = yield* feed.position
         const all = yield* keys.list
-        const from = after === undefined ? 0 : all.findIndex(({ keyId }) => keyId === after) + 1
-        const items = all.slice(from, from + limit)
-        return { items, position, ...(from + limit < all.length ? { next: items.at(-1)!.keyId } : {}) }
+        const place = yield* placeOf("keys", after)
+        const before = all.findIndex(({ keyId }) => keyId === place)
+        if (place !== undefined && before < 0) return yield* badToken
+        const items = all.slice(before + 1, before + 1 + limit)
+        const next = before + 1 + limit < all.length ? { next: items.at(-1)!.keyId } : {}
+        return withToken("keys", { items, position, ...next })
       })
 
       return Keys.of({ list, create: ({ requestId }, request) => keys.create(request, requestId), revoke: keys.revoke })

@@ -10,6 +10,7 @@ import { laneEntityId, type LaneName, type TenantId } from "../../schema/Ids.ts"
 import { changedConfig, type LaneStatus } from "../../schema/Lane.ts"
 import { pageSize } from "../../schema/Page.ts"
 import { asRead, type Call, optionsOf } from "./Call.ts"
+import { placeOf, withToken } from "./PageToken.ts"
 import { acting, reading } from "./Tenants.ts"
 
 type Refused = InvalidInput | NotFound | IdempotencyConflict | ActorUnavailable
@@ -36,7 +37,12 @@ const make = Effect.gen(function* () {
       return yield* asRead((yield* at(call, address)).LaneGet())
     }),
     list: Effect.fn("Lanes.list")(function* (call: Call, { after, limit, tenantId }) {
-      return yield* views.lanes({ tenantId: yield* reading(call, tenantId), after, limit: limit ?? pageSize.fallback })
+      const page = yield* views.lanes({
+        tenantId: yield* reading(call, tenantId),
+        after: yield* placeOf("lanes", after),
+        limit: limit ?? pageSize.fallback
+      })
+      return withToken("lanes", page)
     })
   })
 })
@@ -49,7 +55,7 @@ export class Lanes extends Context.Service<
     readonly list: (
       call: Call,
       filter: { readonly tenantId?: TenantId; readonly after?: string; readonly limit?: number }
-    ) => Effect.Effect<Page<LaneStatus>, NotFound | ActorUnavailable>
+    ) => Effect.Effect<Page<LaneStatus>, InvalidInput | NotFound | ActorUnavailable>
   }
 >()("clawster/gateway/Lanes") {
   static readonly layer: Layer.Layer<Lanes, never, Sharding.Sharding | ViewReads> = Layer.effect(

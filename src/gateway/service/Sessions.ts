@@ -22,6 +22,7 @@ import { EventHub } from "../events/EventHub.ts"
 import { asRead, type Call, optionsOf } from "./Call.ts"
 import { newId } from "./NewId.ts"
 import { currentTraceparent, defaultTimeoutMillis } from "./Submission.ts"
+import { placeOf, withToken } from "./PageToken.ts"
 import { acting, reading } from "./Tenants.ts"
 import { untilOver } from "./Waiting.ts"
 
@@ -133,11 +134,12 @@ const make = Effect.gen(function* () {
       return yield* asRead((yield* at(call, address)).actor.SessionGet())
     }),
     list: Effect.fn("Sessions.list")(function* (call: Call, { after, limit, tenantId }) {
-      return yield* views.sessions({
+      const page = yield* views.sessions({
         tenantId: yield* reading(call, tenantId),
-        after,
+        after: yield* placeOf("sessions", after),
         limit: limit ?? pageSize.fallback
       })
+      return withToken("sessions", page)
     }),
     abort: Effect.fn("Sessions.abort")(function* (
       call: Call,
@@ -161,7 +163,7 @@ export class Sessions extends Context.Service<
     readonly list: (
       call: Call,
       filter: { readonly tenantId?: TenantId; readonly after?: string; readonly limit?: number }
-    ) => Effect.Effect<Page<SessionStatus>, NotFound | ActorUnavailable>
+    ) => Effect.Effect<Page<SessionStatus>, InvalidInput | NotFound | ActorUnavailable>
     /** Success: the turn is durable and runs after those accepted before it. */
     readonly send: (
       call: Call,

@@ -18,7 +18,7 @@ import {
   type ActorUnavailable,
   Conflict,
   type IdempotencyConflict,
-  InvalidInput,
+  type InvalidInput,
   NotFound,
   type Overloaded
 } from "../../schema/Errors.ts"
@@ -33,6 +33,7 @@ import { EventHub } from "../events/EventHub.ts"
 import { asRead, type Call, optionsOf } from "./Call.ts"
 import { everyLane, type LaneCount } from "./EveryLane.ts"
 import { mixedFault, toSpec } from "./Submission.ts"
+import { badToken } from "./PageToken.ts"
 import { acting, reading } from "./Tenants.ts"
 import { explainMillis, withReasons } from "./WaitReasons.ts"
 import { untilOver } from "./Waiting.ts"
@@ -50,9 +51,7 @@ export interface TaskListRequest extends TaskFilter {
 
 const placeOf = (token: string | undefined): Effect.Effect<TaskPlace | undefined, InvalidInput> => {
   const place = token === undefined ? undefined : fromPlaceToken(token)
-  if (token === undefined || place !== undefined) return Effect.succeed(place)
-  const faults = [{ path: "after", expected: "`next` of the page before, as it was given" }]
-  return Effect.fail(new InvalidInput({ message: "the query is not as documented: see after", faults }))
+  return token === undefined || place !== undefined ? Effect.succeed(place) : Effect.fail(badToken)
 }
 
 /** What a lane's view calls tasks of these phases. */

@@ -1,6 +1,6 @@
 /** Why each waiting task of a page waits: one question to each lane, all at once and within a bound. What is not answered by then is left out. */
 import { Array, Effect } from "effect"
-import type { ActorUnavailable, IdempotencyConflict } from "../../schema/Errors.ts"
+import type { ActorUnavailable, IdempotencyConflict, InvalidInput } from "../../schema/Errors.ts"
 import { laneEntityId, type TaskId } from "../../schema/Ids.ts"
 import { type TaskStatus, terminalPhases } from "../../schema/Task.ts"
 
@@ -15,7 +15,7 @@ interface Explaining {
     options: { readonly timeoutMillis: number }
   ) => Effect.Effect<
     ReadonlyArray<{ readonly taskId: TaskId; readonly waitingFor: string }>,
-    ActorUnavailable | IdempotencyConflict
+    ActorUnavailable | IdempotencyConflict | InvalidInput
   >
 }
 

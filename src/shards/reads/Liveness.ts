@@ -1,8 +1,8 @@
 /** The parts of a query that say how alive each instance is, and the status of a row as it is seen with them. */
-import { Schema } from "effect"
 import { asSeen } from "../../schema/Liveness.ts"
 import { InstanceStatus } from "../../schema/Instance.ts"
 import { isGone } from "../RunnerStorage.ts"
+import * as Readable from "./Readable.ts"
 
 /** A common table expression: the placements that a live runner serves. */
 export const servedPlacements = `served AS MATERIALIZED (
@@ -30,6 +30,4 @@ export interface LivenessRow {
 export const seen = (stored: InstanceStatus, { isServed, now, silentMillis }: LivenessRow): InstanceStatus =>
   asSeen(stored, { isServed, ...(silentMillis === null ? {} : { silentMillis }) }, now)
 
-export const decodeStatus = Schema.decodeUnknownSync(
-  Schema.toCodecJson(InstanceStatus) as unknown as Schema.Codec<InstanceStatus, unknown>
-)
+export const statuses = Readable.make("view of an instance", InstanceStatus)

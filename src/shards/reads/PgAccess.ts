@@ -1,10 +1,29 @@
 /** API keys and idempotency keys. */
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { IdempotencyStore } from "../../auth/IdempotencyStore.ts"
-import { KeyStore, type StoredKey } from "../../auth/KeyStore.ts"
+import { KeyStore } from "../../auth/KeyStore.ts"
 import { IdempotencyConflict } from "../../schema/Errors.ts"
+import { KeyId } from "../../schema/Access.ts"
+import { TenantId } from "../../schema/Ids.ts"
+import { Role } from "../../schema/Principal.ts"
+import * as Readable from "./Readable.ts"
 import { unavailable } from "./Unavailable.ts"
+
+const StoredKey = Schema.Struct({
+  keyId: KeyId,
+  hash: Schema.String,
+  name: Schema.String,
+  role: Role,
+  tenantId: Schema.NullOr(TenantId),
+  createdAt: Schema.Finite,
+  revokedAt: Schema.NullOr(Schema.Finite)
+})
+
+/** One that cannot be read lets nobody in. */
+const storedKeys = Readable.make("API key", StoredKey)
+type KeyRow = Readonly<Record<keyof typeof StoredKey.fields, unknown>>
+const keyOf = ({ keyId }: KeyRow): string => String(keyId)
 
 const columns = `key_id AS "keyId", hash, name, role, tenant_id AS "tenantId", created_at::float8 AS "createdAt",
   revoked_at::float8 AS "revokedAt"`
@@ -18,11 +37,12 @@ const keys = Effect.map(PgClient.PgClient, (sql) =>
         [key.keyId, key.hash, key.name, key.role, key.tenantId, key.createdAt]
       ).pipe(Effect.asVoid, unavailable),
     find: (keyId) =>
-      sql.unsafe<StoredKey>(`SELECT ${columns} FROM clawster_keys WHERE key_id = $1::text`, [keyId]).pipe(
-        Effect.map((rows) => rows[0]),
+      sql.unsafe<KeyRow>(`SELECT ${columns} FROM clawster_keys WHERE key_id = $1::text`, [keyId]).pipe(
+        Effect.flatMap(([row]) => row === undefined ? Effect.undefined : storedKeys.decode(keyOf(row), row)),
         unavailable
       ),
-    list: sql.unsafe<StoredKey>(`SELECT ${columns} FROM clawster_keys ORDER BY created_at, key_id LIMIT 10000`).pipe(
+    list: sql.unsafe<KeyRow>(`SELECT ${columns} FROM clawster_keys ORDER BY created_at, key_id LIMIT 10000`).pipe(
+      Effect.flatMap((rows) => storedKeys.decodeAll(rows, keyOf, (row) => row)),
       unavailable
     ),
     revoke: (keyId, at) =>

@@ -17,7 +17,8 @@ const instancesMax = 10_000
 
 interface Known {
   readonly revision: string
-  readonly stored: InstanceStatus
+  /** Undefined: it cannot be read. */
+  readonly stored: InstanceStatus | undefined
 }
 
 type Doubt = Liveness.LivenessRow & { readonly id: string; readonly isRetired: boolean }
@@ -58,7 +59,7 @@ const make = Effect.gen(function*() {
        WHERE entity_type = 'Instance' AND entity_id IN (SELECT json_array_elements_text($1::text::json))`,
       [JSON.stringify(stale.map(({ id }) => id))]
     )
-    for (const { doc, id, revision } of rows) known.set(id, { revision, stored: Liveness.decodeStatus(doc) })
+    for (const { doc, id, revision } of rows) known.set(id, { revision, stored: yield* Liveness.statuses.decode(id, doc) })
   })
 
   const readLiveness = Effect.gen(function*() {
@@ -75,7 +76,7 @@ const make = Effect.gen(function*() {
     let changed = false
     for (const [id, { revision, stored }] of known) {
       const doubt = doubts.get(id)
-      if (doubt?.isRetired === true) continue
+      if (doubt?.isRetired === true || stored === undefined) continue
       const before = shown.get(id)
       const status = doubt === undefined ? stored : Liveness.seen(stored, doubt)
       if (before?.revision === revision && isSame(before.status, status)) next.set(id, before)

@@ -9,11 +9,12 @@
 import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import type { TenantId } from "../../schema/Ids.ts"
+import { numberIn } from "./Readable.ts"
 import type { TaskPhase } from "../../schema/Task.ts"
 
 const retryingCounted = 10_000
 
-const sum = (field: string) => `coalesce(sum((doc ->> '${field}')::float8), 0)::float8`
+const sum = (field: string) => `coalesce(sum(${numberIn("doc", field)}), 0)::float8`
 
 const past = (field: string, isOfTenant: boolean) =>
   `(SELECT coalesce(sum(${field}), 0)::float8 FROM clawster_past_counts ${isOfTenant ? "WHERE tenant_id = $1::text" : ""})`

@@ -1,17 +1,20 @@
 /** Reads of the task table: pages of a lane's backlog for its actor, and statuses for clients. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Schema } from "effect"
+import type { SqlError } from "effect/sql"
 import { TaskReads } from "../../entities/Reads.ts"
 import { type BacklogEntry, type DeadLetter, TaskRows } from "../../entities/TaskRows.ts"
-import type { LaneName, TaskId } from "../../schema/Ids.ts"
-import { type TaskPhase, TaskSpec, TaskStatus } from "../../schema/Task.ts"
+import { type LaneName, TaskId, type TenantId } from "../../schema/Ids.ts"
+import { defaultRetryPolicy, Priority, type TaskPhase, TaskSpec, TaskStatus } from "../../schema/Task.ts"
 import * as PgTaskCounts from "./PgTaskCounts.ts"
 import * as PgTaskEvents from "./PgTaskEvents.ts"
 import * as PgTaskLists from "./PgTaskLists.ts"
+import * as Readable from "./Readable.ts"
 import { statusColumns } from "./TaskListStatement.ts"
 import { unavailable } from "./Unavailable.ts"
 
 interface BacklogRow {
+  readonly taskId: TaskId
   readonly spec: unknown
   readonly rank: number
   readonly attempt: number
@@ -20,28 +23,84 @@ interface BacklogRow {
   readonly notBefore: number | null
   readonly endedAt: number | null
   readonly phase: TaskPhase
+  /** Of dead letters only. */
+  readonly priority?: string
+  readonly budget?: string | null
 }
 
-const decoder = <A>(schema: Schema.Codec<A, any>) =>
-  Schema.decodeUnknownSync(Schema.toCodecJson(schema) as unknown as Schema.Codec<A, unknown>)
-const decodeSpec = decoder(TaskSpec)
-const decodeStatus = decoder(TaskStatus)
+const specs = Readable.make("task", TaskSpec, "stored")
+const statuses = Readable.make("task", TaskStatus)
+const deadLetters = Readable.make(
+  "dead letter",
+  Schema.Struct({ taskId: TaskId, priority: Priority, attempt: Schema.Int, budget: Schema.Int, endedAt: Schema.Finite })
+)
+/** Without it no client would see that there is such a task; with it only its result or error is missing. */
+const decodeStatus = Schema.decodeUnknownSync(Schema.toCodecJson(TaskStatus) as unknown as Schema.Codec<TaskStatus, unknown>)
 
-const backlogColumns = `spec, rank, attempt, max_attempts AS "maxAttempts", submitted_at::float8 AS "submittedAt",
+const backlogColumns = `task_id AS "taskId", spec, rank, attempt, max_attempts AS "maxAttempts", submitted_at::float8 AS "submittedAt",
   not_before::float8 AS "notBefore", ended_at::float8 AS "endedAt", phase`
 
-const toEntry = ({ attempt, maxAttempts, rank, spec, submittedAt }: BacklogRow): BacklogEntry => ({
-  task: decodeSpec(spec),
-  rank,
-  attempt,
-  maxAttempts,
-  submittedAt
+/** The spec is long, so only what is needed of it is read where PostgreSQL can take it apart. */
+const deadColumns = `task_id AS "taskId", priority, attempt, ended_at::float8 AS "endedAt",
+  CASE WHEN ${Readable.isPlain("spec")} THEN spec #>> '{retry,maxAttempts}' END AS budget,
+  CASE WHEN NOT ${Readable.isPlain("spec")} THEN spec END AS spec`
+
+const toDeadLetter = (tenantId: TenantId) => (row: BacklogRow): Effect.Effect<DeadLetter | undefined> => {
+  const { attempt, budget, endedAt, priority, spec, taskId } = row
+  const asked = Number(budget ?? (spec as TaskSpec | null)?.retry?.maxAttempts)
+  const letter = { taskId, priority, attempt, endedAt, budget: asked >= 1 ? asked : defaultRetryPolicy.maxAttempts }
+  return deadLetters.decode(`${tenantId}/${taskId}`, letter)
+}
+
+const keyOf = ({ spec, taskId }: BacklogRow): string => `${String((spec as TaskSpec | null)?.tenantId)}/${taskId}`
+
+const toEntry = (row: BacklogRow) =>
+  Effect.map(specs.decode(keyOf(row), row.spec), (task): BacklogEntry | undefined => {
+    const { attempt, maxAttempts, rank, submittedAt } = row
+    return task && { task, rank, attempt, maxAttempts, submittedAt }
+  })
+
+const present = (row: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null))
+
+/** Without its result and error when these cannot be read; undefined when that does not help. */
+const toStatus = (row: Record<string, unknown>): Effect.Effect<TaskStatus | undefined> => {
+  const { error, result, ...rest } = present(row)
+  const key = `${String(rest["tenantId"])}/${String(rest["taskId"])}`
+  const said = { ...(error === undefined ? {} : { error }), ...(result === undefined ? {} : { result }) }
+  return Effect.flatMap(statuses.decode(key, { ...rest, ...said }), (status) =>
+    status === undefined ? statuses.decode(key, rest) : Effect.succeed(status)
+  )
+}
+
+/** Those of before the column was there have it in their spec only. */
+const wholeColumns = `${statusColumns},
+  coalesce(workspace_id, CASE WHEN ${Readable.isPlain("spec")} THEN spec ->> 'workspaceId' END) AS "workspaceId", result, error`
+
+/**
+ * A page of those that can be read. A page with fewer than `limit` is the last one for whoever reads it, so more is read in place of what was passed over,
+ * up to a bound.
+ */
+const readsAPage = 20
+
+const pageOf = Effect.fnUntraced(function* <A>(
+  limit: number,
+  read: (after: BacklogRow | undefined) => Effect.Effect<ReadonlyArray<BacklogRow>, SqlError.SqlError>,
+  toItem: (row: BacklogRow) => Effect.Effect<A | undefined>
+) {
+  const items: Array<A> = []
+  let last: BacklogRow | undefined
+  for (let reads = 0; reads < readsAPage && items.length < limit; reads++) {
+    const rows = yield* read(last)
+    for (const row of rows) {
+      const item = yield* toItem(row)
+      if (item !== undefined && items.length < limit) items.push(item)
+    }
+    if (rows.length < limit) break
+    last = rows.at(-1)
+  }
+  return items
 })
-
-const toStatus = (row: Record<string, unknown>): TaskStatus =>
-  decodeStatus(Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)))
-
-const wholeColumns = `${statusColumns}, spec ->> 'workspaceId' AS "workspaceId", result, error`
 
 /** Goes from tenant to tenant by the primary key, a look each, since a task's id is unique within its tenant only. */
 export const byIdStatement = `
@@ -58,33 +117,43 @@ export const byIdStatement = `
 const taskRows = Effect.map(PgClient.PgClient, (sql) =>
   TaskRows.of({
     pending: ({ lane, tenantId }, after, limit) =>
-      sql.unsafe<BacklogRow>(
-        `SELECT ${backlogColumns} FROM clawster_tasks
-         WHERE tenant_id = $1::text AND lane = $2::text AND phase = 'pending'
-           AND (rank, task_id) > ($3::double precision, $4::text)
-         ORDER BY rank, task_id LIMIT $5::int`,
-        [tenantId, lane, after?.rank ?? Number.NEGATIVE_INFINITY, after?.taskId ?? "", limit]
-      ).pipe(Effect.map((rows) => rows.map(toEntry)), unavailable),
+      pageOf(
+        limit,
+        (last) =>
+          sql.unsafe<BacklogRow>(
+            `SELECT ${backlogColumns} FROM clawster_tasks
+             WHERE tenant_id = $1::text AND lane = $2::text AND phase = 'pending'
+               AND (rank, task_id) > ($3::double precision, $4::text)
+             ORDER BY rank, task_id LIMIT $5::int`,
+            [tenantId, lane, last?.rank ?? after?.rank ?? Number.NEGATIVE_INFINITY, last?.taskId ?? after?.taskId ?? "", limit]
+          ),
+        toEntry
+      ).pipe(unavailable),
     scheduled: ({ lane, tenantId }, after, limit) =>
-      sql.unsafe<BacklogRow>(
-        `SELECT ${backlogColumns} FROM clawster_tasks
-         WHERE tenant_id = $1::text AND lane = $2::text AND phase IN ('scheduled', 'retrying')
-           AND (not_before, task_id) > ($3::bigint, $4::text)
-         ORDER BY not_before, task_id LIMIT $5::int`,
-        [tenantId, lane, after?.notBefore ?? -1, after?.taskId ?? "", limit]
-      ).pipe(
-        Effect.map((rows) => rows.map((row) => ({ ...toEntry(row), notBefore: row.notBefore! }))),
-        unavailable
-      ),
+      pageOf(
+        limit,
+        (last) =>
+          sql.unsafe<BacklogRow>(
+            `SELECT ${backlogColumns} FROM clawster_tasks
+             WHERE tenant_id = $1::text AND lane = $2::text AND phase IN ('scheduled', 'retrying')
+               AND (not_before, task_id) > ($3::bigint, $4::text)
+             ORDER BY not_before, task_id LIMIT $5::int`,
+            [tenantId, lane, last?.notBefore ?? after?.notBefore ?? -1, last?.taskId ?? after?.taskId ?? "", limit]
+          ),
+        (row) => Effect.map(toEntry(row), (entry) => entry && { ...entry, notBefore: row.notBefore ?? 0 })
+      ).pipe(unavailable),
     deadLettered: ({ lane, tenantId }, after, limit) =>
-      sql.unsafe<DeadLetter>(
-        `SELECT task_id AS "taskId", priority, attempt, (spec #>> '{retry,maxAttempts}')::int AS budget,
-           ended_at::float8 AS "endedAt"
-         FROM clawster_tasks
-         WHERE tenant_id = $1::text AND lane = $2::text AND phase = 'dead_lettered'
-           AND (ended_at, task_id) > ($3::bigint, $4::text)
-         ORDER BY ended_at, task_id LIMIT $5::int`,
-        [tenantId, lane, after?.endedAt ?? -1, after?.taskId ?? "", limit]
+      pageOf(
+        limit,
+        (last) =>
+          sql.unsafe<BacklogRow>(
+            `SELECT ${deadColumns} FROM clawster_tasks
+             WHERE tenant_id = $1::text AND lane = $2::text AND phase = 'dead_lettered'
+               AND (ended_at, task_id) > ($3::bigint, $4::text)
+             ORDER BY ended_at, task_id LIMIT $5::int`,
+            [tenantId, lane, last?.endedAt ?? after?.endedAt ?? -1, last?.taskId ?? after?.taskId ?? "", limit]
+          ),
+        toDeadLetter(tenantId)
       ).pipe(unavailable),
     deadlines: ({ lane, tenantId }, limit) =>
       sql.unsafe<{ taskId: TaskId; deadlineAt: number }>(
@@ -100,14 +169,19 @@ const taskRows = Effect.map(PgClient.PgClient, (sql) =>
          WHERE tenant_id = $1::text AND lane = $2::text AND task_id IN (SELECT json_array_elements_text($3::text::json))`,
         [tenantId, lane, JSON.stringify(taskIds)]
       ).pipe(
-        Effect.map((rows) =>
-          rows.map((row) => ({
-            ...toEntry(row),
-            phase: row.phase,
-            notBefore: row.notBefore ?? undefined,
-            endedAt: row.endedAt ?? undefined
-          }))
+        Effect.flatMap((rows) =>
+          Effect.forEach(rows, (row) =>
+            Effect.map(toEntry(row), (entry) =>
+              entry && {
+                ...entry,
+                phase: row.phase,
+                notBefore: row.notBefore ?? undefined,
+                endedAt: row.endedAt ?? undefined
+              }
+            )
+          )
         ),
+        Effect.map((entries) => entries.filter((entry) => entry !== undefined)),
         unavailable
       )
   }))
@@ -120,7 +194,7 @@ const taskReads = Effect.map(PgClient.PgClient, (sql) =>
         : sql.unsafe<Record<string, unknown>>(
           `SELECT ${wholeColumns} FROM clawster_tasks WHERE tenant_id = $1::text AND task_id = $2::text`,
           [tenantId, taskId]
-        )).pipe(Effect.map((rows) => rows[0] === undefined ? undefined : toStatus(rows[0])), unavailable),
+        )).pipe(Effect.flatMap(([row]) => row === undefined ? Effect.undefined : toStatus(row)), unavailable),
     list: (options) => unavailable(PgTaskLists.read(sql, options, decodeStatus)),
     lanesOf: (tenantId, taskIds) =>
       sql.unsafe<{ taskId: TaskId; lane: LaneName }>(

@@ -1,6 +1,6 @@
 /** The views that actors write with their commits; those of instances as they are seen (schema/Liveness.ts). */
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer } from "effect"
 import { type Page, type PageOptions, ViewReads } from "../../entities/Reads.ts"
 import type { Cursor } from "../../schema/Feed.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
@@ -8,6 +8,7 @@ import { LaneStatus } from "../../schema/Lane.ts"
 import { SessionStatus } from "../../schema/Session.ts"
 import * as Liveness from "./Liveness.ts"
 import { settled } from "./Position.ts"
+import * as Readable from "./Readable.ts"
 import { unavailable } from "./Unavailable.ts"
 
 interface Row {
@@ -18,20 +19,20 @@ interface Row {
 
 type SeenRow = Omit<Row, "at"> & Liveness.LivenessRow
 
-const seen = (row: SeenRow): InstanceStatus => Liveness.seen(Liveness.decodeStatus(row.doc), row)
-
-const decoder = <A>(schema: Schema.Codec<A, any>) =>
-  Schema.decodeUnknownSync(Schema.toCodecJson(schema) as unknown as Schema.Codec<A, unknown>)
+const keyOf = ({ entityId }: { readonly entityId: string }): string => entityId
 
 type Having = Parameters<ViewReads["Service"]["lanes"]>[0]["having"]
 
 const hasSome = (having: Having): string =>
-  having === undefined ? "true" : `(${having.map((count) => `(doc ->> '${count}')::float8`).join(" + ")}) > 0`
+  having === undefined ? "true" : `(${having.map((count) => Readable.numberIn("doc", count)).join(" + ")}) > 0`
 
 const make = Effect.gen(function*() {
   const sql = yield* PgClient.PgClient
 
-  const list = <A>(entityType: string, decode: (doc: unknown) => A, condition = "true") =>
+  const seen = (row: SeenRow) =>
+    Effect.map(Liveness.statuses.decode(row.entityId, row.doc), (status) => status && Liveness.seen(status, row))
+
+  const list = <A>(entityType: string, { decodeAll }: Readable.Readable<A>, condition = "true") =>
     Effect.fnUntraced(
       function*({ after, limit, tenantId }: PageOptions) {
         const rows = yield* sql.unsafe<Row>(
@@ -48,7 +49,7 @@ const make = Effect.gen(function*() {
         const found = rows.filter(({ entityId }) => entityId !== null)
         const shown = found.slice(0, limit)
         return {
-          items: shown.map(({ doc }) => decode(doc)),
+          items: yield* decodeAll(shown, keyOf, ({ doc }) => doc),
           position: rows[0]!.at,
           ...(found.length > limit ? { next: shown.at(-1)!.entityId } : {})
         } satisfies Page<A>
@@ -72,7 +73,7 @@ const make = Effect.gen(function*() {
       )
       const found = rows.filter(({ entityId }) => entityId !== null)
       return {
-        items: found.slice(0, limit).map(seen),
+        items: (yield* Effect.forEach(found.slice(0, limit), seen)).filter((status) => status !== undefined),
         position: rows[0]!.at,
         ...(found.length > limit ? { next: found[limit - 1]!.entityId } : {})
       } satisfies Page<InstanceStatus>
@@ -80,7 +81,8 @@ const make = Effect.gen(function*() {
     unavailable
   )
 
-  const lane = decoder(LaneStatus)
+  const sessions = Readable.make("view of a session", SessionStatus)
+  const lanes = Readable.make("view of a lane", LaneStatus)
   return ViewReads.of({
     instances,
     instance: (instanceId) =>
@@ -91,12 +93,12 @@ const make = Effect.gen(function*() {
          WHERE v.entity_type = 'Instance' AND split_part(v.entity_id, '/', 2) = $1::text AND NOT ${Liveness.isRetired}
          LIMIT 1`,
         [instanceId]
-      ).pipe(Effect.map((rows) => rows[0] === undefined ? undefined : seen(rows[0])), unavailable),
+      ).pipe(Effect.flatMap(([row]) => row === undefined ? Effect.undefined : seen(row)), unavailable),
     cluster: sql.unsafe<{ readonly name: string }>(
       "SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS') AS name FROM clawster_migrations ORDER BY migration_id LIMIT 1"
     ).pipe(Effect.map((rows) => rows[0]!.name), unavailable),
-    sessions: list("Session", decoder(SessionStatus)),
-    lanes: ({ having, ...options }) => list("Lane", lane, hasSome(having))(options)
+    sessions: list("Session", sessions),
+    lanes: ({ having, ...options }) => list("Lane", lanes, hasSome(having))(options)
   })
 })
 

@@ -1,0 +1,31 @@
+/** Where a page of a list goes on. A token names its list, so that one of another list is told apart from one that was made up. */
+import { Effect } from "effect"
+import type { Page } from "../../entities/Reads.ts"
+import { InvalidInput } from "../../schema/Errors.ts"
+
+export const badToken = new InvalidInput({
+  message: "the query is not as documented: see after",
+  faults: [{ path: "after", expected: "`next` of the page before, as it was given" }]
+})
+
+const id = "[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
+
+const shapes = {
+  sessions: new RegExp(`^${id}/${id}$`, "u"),
+  lanes: new RegExp(`^${id}/${id}$`, "u"),
+  instances: new RegExp(`^${id}/${id}$`, "u"),
+  keys: /^[a-z0-9]{8,32}$/u
+}
+
+export type List = keyof typeof shapes
+
+/** The place that the token names; undefined: from the beginning. */
+export const placeOf = (list: List, token: string | undefined): Effect.Effect<string | undefined, InvalidInput> => {
+  if (token === undefined) return Effect.undefined
+  const place = token.startsWith(`${list}~`) ? token.slice(list.length + 1) : ""
+  return shapes[list].test(place) ? Effect.succeed(place) : Effect.fail(badToken)
+}
+
+/** The page as its readers see it. */
+export const withToken = <A>(list: List, { next, ...page }: Page<A>): Page<A> =>
+  next === undefined ? page : { ...page, next: `${list}~${next}` }
