@@ -3,7 +3,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
 import type { RowWrite, Table } from "../../src/actor/Actor.ts"
 import { type ActorAddress, type Commit, type Entry, Journal } from "../../src/actor/Journal.ts"
-import { rows } from "../../src/entities/Lane/TaskRow.ts"
+import { rows, taskTable } from "../../src/entities/Lane/TaskRow.ts"
 import { initial } from "../../src/entities/Lane/LaneState.ts"
 import type { LaneEvent } from "../../src/schema/events/LaneEvents.ts"
 import { entityId, lane, taskSpec, tenantId } from "../entities/Lane/LaneWorld.ts"
@@ -193,7 +193,7 @@ export const conformance = (subject: JournalCase) => {
         const epochs = yield* Effect.forEach([before, bad, after], ({ shardId }) => subject.grant(shardId))
         const taskId = `bad-${bad.entityId}`
         const update = { tenant_id: tenantId, task_id: taskId, updated_at: 2, because: "a\u0000b" }
-        const rows = [...submitted(taskId), { table: "tasks", op: "update" as const, row: update }]
+        const rows = [...submitted(taskId), { table: taskTable, op: "update" as const, row: update }]
         const commits = [
           commit(before, epochs[0]!, [entry(1)]),
           commit(bad, epochs[1]!, [entry(1, "r")], { rows, outbox: [message(bad, 1, 0)], wake: { dueAt: 5, resident: true } }),

@@ -98,9 +98,10 @@ for (const [name, clientOf] of ways) {
             unstorable._tag === "InvalidInput" && unstorable.faults[0]?.path === "tasks[1].payload.message",
             JSON.stringify(unstorable)
           )
-          for (const list of [client.ListTasks, client.ListLanes, client.ListSessions]) {
-            const lost = yield* Effect.flip(list({ after: "abc" }))
-            assert.isTrue(lost._tag === "InvalidInput" && lost.faults[0]?.path === "after", JSON.stringify(lost))
+          const lists = { after: "abc" }
+          for (const list of [client.ListTasks(lists), client.ListLanes(lists), client.ListSessions(lists)]) {
+            const lost = yield* Effect.flip(list as Effect.Effect<unknown, { readonly _tag: string; readonly faults?: ReadonlyArray<{ readonly path: string }> }>)
+            assert.isTrue(lost._tag === "InvalidInput" && lost.faults?.[0]?.path === "after", JSON.stringify(lost))
           }
           yield* client.SubmitTasks({ tasks: [say("x")] }, { idempotencyKey: "mine" })
           const reused = yield* Effect.flip(client.SubmitTasks({ tasks: [say("y")] }, { idempotencyKey: "mine" }))
