@@ -369,6 +369,8 @@ describe("help", () => {
           [
             "up",
             "demo",
+            "config",
+            "doctor",
             "openclaw",
             "completion",
             "status",

@@ -65,6 +65,29 @@ it.live.skipIf(!hasNamespaces)(
     })
 )
 
+it.live.skipIf(!hasNamespaces)(
+  "a second container over the same home is refused, though it cannot see the processes of the first",
+  () =>
+    Effect.gen(function* () {
+      const home = yield* Home.make
+      const first = yield* contained(home)
+      yield* until(
+        "the home is held",
+        Effect.sync(() => first.output().includes("ready")),
+        "60 seconds"
+      )
+      const second = yield* contained(home)
+      yield* until(
+        "the second ends",
+        Effect.sync(() => second.child.exitCode !== null),
+        "60 seconds"
+      )
+      assert.notStrictEqual(second.child.exitCode, 0)
+      assert.match(second.output(), /already up/)
+      assert.isNull(first.child.exitCode)
+    }).pipe(Effect.scoped)
+)
+
 it.live("a home is refused to a second process while the first lives, and told whose it is", () =>
   Effect.gen(function* () {
     const home = yield* Home.make
