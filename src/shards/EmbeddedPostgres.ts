@@ -4,12 +4,14 @@
  * The package's own starter is not used: it stops the server on the first SIGINT, under runners that still have work to commit.
  */
 import { Effect, Redacted, Schedule, Schema } from "effect"
-import { spawn } from "node:child_process"
+import { type ChildProcessByStdio, spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
-import { createServer } from "node:net"
 import { dirname, join } from "node:path"
+import type { Readable } from "node:stream"
+import { callbackWith } from "../resources/Callback.ts"
+import { freePort } from "../resources/Ports.ts"
 import * as Account from "./postgres/Account.ts"
 import * as Lifeline from "./postgres/Lifeline.ts"
 import * as PostmasterPid from "./postgres/PostmasterPid.ts"
@@ -53,16 +55,8 @@ const nativeDirectory = Effect.try({
   catch: () => failed(`no PostgreSQL binaries for ${process.platform}-${process.arch}; name a server of yours by --database-url`)
 })
 
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as { port: number }
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
-
 const run = (program: string, args: ReadonlyArray<string>, as: Account.Account | undefined) =>
-  Effect.callback<void, PostgresFailed>((resume) => {
+  callbackWith<ChildProcessByStdio<null, null, Readable>, void, PostgresFailed>((resume) => {
     const child = spawn(program, args, { ...as, stdio: ["ignore", "ignore", "pipe"] })
     let said = ""
     child.stderr.on("data", (chunk) => {
@@ -72,7 +66,8 @@ const run = (program: string, args: ReadonlyArray<string>, as: Account.Account |
     child.on("close", (code) =>
       resume(code === 0 ? Effect.void : Effect.fail(failed(`${program} ended with ${code}: ${said.trim()}`)))
     )
-  })
+    return child
+  }, (child) => child.kill())
 
 const passwordOf = (directory: string): string => {
   const file = join(directory, "password")

@@ -1,6 +1,7 @@
 /** Runs a command beside a gateway, in a process group of its own, with bounded time and output. */
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { Effect } from "effect"
+import { callbackWith } from "../../resources/Callback.ts"
 import type { ExecResult } from "../InstanceDriver.ts"
 
 const outputBytesMax = 1024 * 1024
@@ -15,44 +16,53 @@ export interface ExecOptions {
 }
 
 /** A command that cannot be found ends with 127, one that took too long with 124. Interruption kills it. */
-export const exec = (command: ReadonlyArray<string>, options: ExecOptions): Effect.Effect<ExecResult> =>
-  Effect.callback((resume) => {
-    const [program = "", ...args] = command
-    if (program === "") return resume(Effect.succeed({ exitCode: notFoundCode, stdout: "", stderr: "no command" }))
-    const child = spawn(program, args, {
-      cwd: options.cwd,
-      env: options.env,
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"]
-    })
-    const stdout = collect(child.stdout)
-    const stderr = collect(child.stderr)
-    let timedOut = false
-    const kill = (): void => {
-      try {
-        if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL")
-      } catch {
-        // It ended by itself.
-      }
-    }
-    const timer = setTimeout(() => {
-      timedOut = true
-      kill()
-    }, options.timeoutMillis)
-    const done = (exitCode: number, note = ""): void => {
-      clearTimeout(timer)
-      resume(Effect.succeed({ exitCode, stdout: stdout(), stderr: stderr() + note }))
-    }
-    child.once("error", (error) => done(notFoundCode, error.message))
-    child.once("close", (code) => {
-      if (timedOut) done(timedOutCode, `ended after ${options.timeoutMillis} ms`)
-      else done(code ?? 137)
-    })
-    return Effect.sync(() => {
-      clearTimeout(timer)
-      kill()
-    })
+export const exec = (command: ReadonlyArray<string>, options: ExecOptions): Effect.Effect<ExecResult> => {
+  const [program = "", ...args] = command
+  if (program === "") return Effect.succeed({ exitCode: notFoundCode, stdout: "", stderr: "no command" })
+  return callbackWith<Run, ExecResult>((resume) => begin(program, args, options, resume), end)
+}
+
+interface Run {
+  readonly child: ChildProcess
+  readonly timer: NodeJS.Timeout
+}
+
+const begin = (
+  program: string,
+  args: ReadonlyArray<string>,
+  { cwd, env, timeoutMillis }: ExecOptions,
+  resume: (result: Effect.Effect<ExecResult>) => void
+): Run => {
+  const child = spawn(program, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] })
+  const stdout = collect(child.stdout)
+  const stderr = collect(child.stderr)
+  let timedOut = false
+  const timer = setTimeout(() => {
+    timedOut = true
+    killGroup(child)
+  }, timeoutMillis)
+  const done = (exitCode: number, note = ""): void =>
+    resume(Effect.succeed({ exitCode, stdout: stdout(), stderr: stderr() + note }))
+  child.on("error", (error) => done(notFoundCode, error.message))
+  child.once("close", (code) => {
+    if (timedOut) done(timedOutCode, `ended after ${timeoutMillis} ms`)
+    else done(code ?? 137)
   })
+  return { child, timer }
+}
+
+const end = ({ child, timer }: Run): void => {
+  clearTimeout(timer)
+  if (child.exitCode === null && child.signalCode === null) killGroup(child)
+}
+
+const killGroup = ({ pid }: ChildProcess): void => {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL")
+  } catch {
+    // It ended by itself.
+  }
+}
 
 /** Keeps the first MiB and reads on, so that the command is not blocked. */
 const collect = (stream: NodeJS.ReadableStream): (() => string) => {

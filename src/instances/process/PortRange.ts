@@ -4,9 +4,9 @@
  * listens on it is found by trying to bind it.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { join } from "node:path"
 import { Effect, Option, Schema } from "effect"
+import { refusal } from "../../resources/Ports.ts"
 import { InstanceId } from "../../schema/Ids.ts"
 import { StoredIdentity, withFileLock } from "../../processes/FileLock.ts"
 import { identify, isAlive, type ProcessIdentity } from "../../processes/ProcessIdentity.ts"
@@ -107,9 +107,4 @@ export const isFree = (port: number): Effect.Effect<boolean> =>
   Effect.map(Effect.all([canBind(port, "127.0.0.1"), canBind(port, "::1")]), ([v4, v6]) => v4 && v6)
 
 const canBind = (port: number, host: string): Effect.Effect<boolean> =>
-  Effect.callback((resume) => {
-    const server = createServer()
-    server.once("error", (error: NodeJS.ErrnoException) => resume(Effect.succeed(error.code !== "EADDRINUSE")))
-    server.listen({ port, host, exclusive: true }, () => server.close(() => resume(Effect.succeed(true))))
-    return Effect.sync(() => server.close())
-  })
+  Effect.map(refusal(host, port), (code) => code !== "EADDRINUSE")

@@ -1,14 +1,15 @@
 /** What the doctor asks of this machine: the disk of the home, descriptors, ports, Node, OpenClaw. */
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Option } from "effect"
-import { execFile } from "node:child_process"
+import { type ChildProcess, execFile } from "node:child_process"
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs"
-import { createServer } from "node:net"
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path"
 import * as Launcher from "../../instances/process/Launcher.ts"
 import * as NodeBinary from "../../openclaw/NodeBinary.ts"
 import * as OpenClawInstall from "../../openclaw/OpenClawInstall.ts"
 import { portHolder } from "../../processes/PortHolder.ts"
+import { callbackWith } from "../../resources/Callback.ts"
+import { refusal } from "../../resources/Ports.ts"
 import * as Settings from "../Settings.ts"
 import * as HostName from "../settings/HostName.ts"
 import { fail, type Finding, ok, warn } from "./Finding.ts"
@@ -58,15 +59,8 @@ export const descriptors = Effect.sync(() =>
   existsSync("/proc/self/limits") ? [descriptorsOf(readFileSync("/proc/self/limits", "utf8"))] : []
 )
 
-const isFree = (host: string, port: number) =>
-  Effect.callback<string | undefined>((resume) => {
-    const server = createServer()
-    server.once("error", (error: NodeJS.ErrnoException) => resume(Effect.succeed(error.code ?? "error")))
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resume(Effect.succeed(undefined))))
-  })
-
 const portOf = Effect.fnUntraced(function* (name: string, variable: string, host: string, port: number) {
-  const code = port === 0 ? undefined : yield* isFree(host, port)
+  const code = port === 0 ? undefined : yield* refusal(host, port)
   if (code === undefined) return ok("port", `${name}: ${host}:${port} is free`)
   const holder = code === "EADDRINUSE" ? portHolder(port) : undefined
   if (holder !== undefined && /clawster|runners?\.(ts|js)|cli\/main/.test(holder)) {
@@ -109,13 +103,15 @@ export const node = Effect.gen(function* () {
 })
 
 const versionOf = (command: ReadonlyArray<string>) =>
-  Effect.callback<string | undefined>((resume) => {
-    const [program, ...args] = command
-    const child = execFile(program!, [...args, "--version"], { timeout: 8_000 }, (error, stdout) =>
-      resume(Effect.succeed(error === null ? /\d+\.\d+\.\d+\S*/.exec(stdout)?.[0] : undefined))
-    )
-    return Effect.sync(() => void child.kill("SIGKILL"))
-  })
+  callbackWith<ChildProcess, string | undefined>(
+    (resume) => {
+      const [program, ...args] = command
+      return execFile(program!, [...args, "--version"], { timeout: 8_000 }, (error, stdout) =>
+        resume(Effect.succeed(error === null ? /\d+\.\d+\.\d+\S*/.exec(stdout)?.[0] : undefined))
+      )
+    },
+    (child) => child.kill("SIGKILL")
+  )
 
 /** The line of releases that this version of Clawster was made with. */
 const isTried = (version: string): boolean =>

@@ -1,6 +1,7 @@
 /** What the doctor asks of the database, and of the runners that it knows. */
 import { Effect, Option, Redacted } from "effect"
-import { createConnection } from "node:net"
+import { createConnection, type Socket } from "node:net"
+import { callbackWith } from "../../resources/Callback.ts"
 import * as Database from "../../shards/Database.ts"
 import { type Diagnosis, diagnose, type KnownRunner, runners as knownRunners } from "../../shards/Diagnosis.ts"
 import { parse } from "../../shards/postgres/DatabaseUrl.ts"
@@ -86,21 +87,19 @@ export const findings = (
 
 const connects = (address: string) => {
   const at = address.lastIndexOf(":")
-  return Effect.callback<boolean>((resume) => {
-    const socket = createConnection({
-      host: address.slice(0, at).replace(/^\[(.*)\]$/, "$1"),
-      port: Number(address.slice(at + 1)),
-      timeout: 2_000
-    })
-    const answer = (isThere: boolean) => {
-      socket.destroy()
-      resume(Effect.succeed(isThere))
-    }
-    socket.once("connect", () => answer(true))
-    socket.once("error", () => answer(false))
-    socket.once("timeout", () => answer(false))
-    return Effect.sync(() => socket.destroy())
-  })
+  return callbackWith<Socket, boolean>(
+    (resume) => {
+      const socket = createConnection({
+        host: address.slice(0, at).replace(/^\[(.*)\]$/, "$1"),
+        port: Number(address.slice(at + 1)),
+        timeout: 2_000
+      })
+      socket.once("connect", () => resume(Effect.succeed(true)))
+      socket.on("error", () => resume(Effect.succeed(false)))
+      return socket.once("timeout", () => resume(Effect.succeed(false)))
+    },
+    (socket) => socket.destroy()
+  )
 }
 
 const reached = (runners: ReadonlyArray<KnownRunner>) =>

@@ -5,9 +5,9 @@
 import { Clock, Effect, Schedule, Schema, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { closeSync, mkdirSync, openSync } from "node:fs"
-import { createServer } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { freePort } from "../../resources/Ports.ts"
 import * as BoundedLogs from "./BoundedLogs.ts"
 import { forget, remember } from "./Leftovers.ts"
 
@@ -32,20 +32,14 @@ const entry = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "../runner
 const stopPatience = "20 seconds"
 const restartsAMinute = 5
 
-export const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as { port: number }
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
-
 const isRunning = (child: ChildProcess) => child.exitCode === null && child.signalCode === null
 
 const exitOf = (child: ChildProcess) =>
   Effect.callback<void>((resume) => {
     if (!isRunning(child)) return resume(Effect.void)
-    child.once("exit", () => resume(Effect.void))
+    const ended = () => resume(Effect.void)
+    child.once("exit", ended)
+    return Effect.sync(() => child.off("exit", ended))
   })
 
 const end = (child: ChildProcess) =>
