@@ -38,6 +38,7 @@ import type { DriverKind, InstanceHealth, InstancePhase, InstanceStatus } from "
 import type { LaneStatus } from "../schema/Lane.ts"
 import type { Principal } from "../schema/Principal.ts"
 import type { SessionStatus, TurnStatus } from "../schema/Session.ts"
+import type { OutputPart } from "../schema/Output.ts"
 import type { TaskStatus, TaskSubmission } from "../schema/Task.ts"
 import type { TaskFilter } from "../schema/TaskFilter.ts"
 
@@ -132,6 +133,8 @@ export class Api extends Context.Service<
       /** At most 1,000 of one lane, all accepted or none. */
       readonly submit: (tasks: ReadonlyArray<TaskSubmission>, options: Mutation) => Call<SubmitReceipts>
       readonly get: (address: TaskAddress) => Call<TaskStatus>
+      /** A part of the result: from the beginning, or from `next` of the part before. */
+      readonly result: (address: TaskAddress & { readonly from?: number | undefined }) => Call<OutputPart>
       readonly list: (request: PageRequest & TaskFilter) => Call<Page<TaskStatus>>
       readonly cancel: (address: TaskAddress & { readonly reason?: string | undefined }) => Call<CancelledTask>
       readonly cancelMany: (request: CancelTasks) => Call<CancelledTasks>
@@ -161,6 +164,9 @@ export class Api extends Context.Service<
       readonly list: (request: PageRequest) => Call<Page<SessionStatus>>
       readonly send: (address: SessionAddress, turn: SendTurn, options: Mutation) => Call<TurnStatus>
       readonly steer: (address: SessionAddress, request: SteerSession) => Call<TurnStatus>
+      readonly turnResult: (
+        address: SessionAddress & { readonly turnId: string; readonly from?: number | undefined }
+      ) => Call<OutputPart>
       readonly waitTurn: (
         address: SessionAddress & { readonly turnId: string; readonly millis: number }
       ) => Call<TurnStatus>

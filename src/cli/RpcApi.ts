@@ -50,6 +50,7 @@ const made = (connect: Effect.Effect<Connected, ApiError>): Api["Service"] => {
     tasks: {
       submit: (tasks, options) => call((client) => client.SubmitTasks({ tasks }, options)),
       get: (address) => call((client) => client.GetTask(given(address))),
+      result: (request) => call((client) => client.TaskResult(given(request))),
       list: (request) => call((client) => client.ListTasks(given(request))),
       cancel: (request) => call((client) => client.CancelTask(given(request))),
       cancelMany: (request) => call((client) => client.CancelTasks(request)),
@@ -77,6 +78,7 @@ const made = (connect: Effect.Effect<Connected, ApiError>): Api["Service"] => {
       list: (request) => call((client) => client.ListSessions(given(request))),
       send: (address, turn, options) => call((client) => client.SendTurn(given({ ...address, ...turn }), options)),
       steer: (address, request) => call((client) => client.SteerSession(given({ ...address, ...request }))),
+      turnResult: (request) => call((client) => client.TurnResult(given(request))),
       waitTurn: (request) => call((client) => client.WaitTurn(given(request))),
       abort: (address, request) => call((client) => client.AbortSession(given({ ...address, ...request }))),
       move: (address, instanceId) => call((client) => client.MoveSession(given({ ...address, instanceId }))),

@@ -6,10 +6,10 @@ import { Context, type Effect, type Stream } from "effect"
 import type { ActorUnavailable, InvalidInput } from "../schema/Errors.ts"
 import type { Cursor, FeedEvent } from "../schema/Feed.ts"
 import type { FeedGap } from "../schema/FeedNotice.ts"
-import type { InstanceId, LaneName, TaskId, TenantId } from "../schema/Ids.ts"
+import type { InstanceId, LaneName, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
 import type { InstanceStatus } from "../schema/Instance.ts"
 import type { LaneStatus } from "../schema/Lane.ts"
-import type { SessionStatus } from "../schema/Session.ts"
+import type { SessionStatus, TurnPlace, TurnStatus } from "../schema/Session.ts"
 import type { TaskPhase, TaskStatus } from "../schema/Task.ts"
 import type { TaskFilter, TaskPlace } from "../schema/TaskFilter.ts"
 
@@ -78,6 +78,22 @@ export class ViewReads extends Context.Service<ViewReads, {
     }
   ) => Effect.Effect<Page<LaneStatus>, ActorUnavailable>
 }>()("clawster/entities/ViewReads") {}
+
+/** Turns of a session, as its commits wrote them. Kept as long as tasks are. */
+export class TurnReads extends Context.Service<TurnReads, {
+  readonly get: (turn: {
+    readonly tenantId: TenantId
+    readonly sessionId: SessionId
+    readonly turnId: string
+  }) => Effect.Effect<TurnStatus | undefined, ActorUnavailable>
+  /** Newest first, by acceptance. */
+  readonly list: (options: {
+    readonly tenantId: TenantId
+    readonly sessionId: SessionId
+    readonly after?: TurnPlace | undefined
+    readonly limit: number
+  }) => Effect.Effect<Page<TurnStatus>, ActorUnavailable>
+}>()("clawster/entities/TurnReads") {}
 
 /** A page of the feed, bounded in rows and bytes, so that it may have no events and still have got further. */
 export interface FeedPage {

@@ -22,6 +22,7 @@ import { LaneStatus } from "../schema/Lane.ts"
 import { pageOf, pageQuery } from "../schema/Page.ts"
 import { Principal } from "../schema/Principal.ts"
 import { SessionStatus, TurnStatus } from "../schema/Session.ts"
+import { OutputPart } from "../schema/Output.ts"
 import { TaskPhase, TaskStatus } from "../schema/Task.ts"
 import { taskFilter } from "../schema/TaskFilter.ts"
 import { type Action, Authentication, RequiredAction } from "./Authentication.ts"
@@ -85,11 +86,15 @@ const session = { sessionId: SessionId, ...tenant }
 const turn = { ...session, turnId: TurnId }
 const lane = { lane: LaneName, ...tenant }
 
+const partPlace = Schema.optionalKey(within(0, 1_000_000))
+
 export class ClientRpcs extends RpcGroup.make(
   read("Me", "self:read", {}, Principal),
 
   change("SubmitTasks", "task:write", SubmitTasks.fields, SubmitReceipts),
   read("GetTask", "task:read", task, TaskStatus),
+  /** A part of what the task answered: from the beginning, or from `next` of the part before. */
+  read("TaskResult", "task:read", { ...task, from: partPlace }, OutputPart),
   read(
     "ListTasks",
     "task:read",
@@ -137,6 +142,8 @@ export class ClientRpcs extends RpcGroup.make(
   read("GetSession", "session:read", session, SessionStatus),
   change("SendTurn", "session:write", { ...session, ...SendTurn.fields }, TurnStatus),
   read("GetTurn", "session:read", turn, TurnStatus),
+  read("ListTurns", "session:read", { ...session, ...pageQuery }, pageOf(TurnStatus)),
+  read("TurnResult", "session:read", { ...turn, from: partPlace }, OutputPart),
   /** Answered when the turn has ended, or as it is after `millis`. */
   read("WaitTurn", "session:read", { ...turn, millis: WaitMillis }, TurnStatus),
   change("SteerSession", "session:write", { ...session, ...SteerSession.fields }, TurnStatus),

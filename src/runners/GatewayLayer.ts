@@ -10,9 +10,11 @@ import * as FleetMetrics from "../observability/FleetMetrics.ts"
 import * as ProcessMetricsNode from "../observability/ProcessMetricsNode.ts"
 import type { Placement, TenantId } from "../schema/Ids.ts"
 import * as PgTombstones from "../shards/PgTombstones.ts"
+import * as PgOutputs from "../shards/PgOutputs.ts"
 import * as PgAccess from "../shards/reads/PgAccess.ts"
 import * as PgFeed from "../shards/reads/PgFeed.ts"
 import * as PgTasks from "../shards/reads/PgTasks.ts"
+import * as PgTurns from "../shards/reads/PgTurns.ts"
 import * as PgViewReads from "../shards/reads/PgViewReads.ts"
 import * as InstanceOps from "./InstanceOps.ts"
 import * as Probes from "./Probes.ts"
@@ -41,7 +43,7 @@ const fleetMetrics = Layer.unwrap(
 /** Needs `Sharding` and the database. */
 export const layer = ({ defaultTenant, host, placements, port, socketsMost }: GatewayOptions) =>
   Layer.mergeAll(ServerNode.layer({ host, port }), KeyService.layer, fleetMetrics, ProcessMetricsNode.layer).pipe(
-    Layer.provide([PgAccess.layer, PgFeed.layer, PgTasks.layer, PgViewReads.layer, InstanceOps.layer, PgTombstones.layer, Probes.layer]),
+    Layer.provide([PgAccess.layer, PgFeed.layer, PgTasks.layer, PgTurns.layer, PgOutputs.layer, PgViewReads.layer, InstanceOps.layer, PgTombstones.layer, Probes.layer]),
     Layer.provide(Layer.succeed(EdgeConfig, { placements, defaultTenant, socketsMost }))
   )
 

@@ -1,6 +1,7 @@
 /** A session: one user's conversation with one gateway, whose turns run one at a time in the order accepted. */
 import { Schema } from "effect"
 import { InstanceId, SessionId, TenantId } from "./Ids.ts"
+import { StoredOutput } from "./Output.ts"
 import { RoutingHints, TaskError, Usage } from "./Task.ts"
 
 export const SessionPhase = Schema.Literals(["open", "active", "idle", "closing", "closed"])
@@ -13,11 +14,19 @@ export type QueueMode = typeof QueueMode.Type
 export const TurnPhase = Schema.Literals(["queued", "running", "completed", "failed", "aborted"])
 export type TurnPhase = typeof TurnPhase.Type
 
+/** Characters of a turn's message that its status shows. */
+export const messageShown = 4_096
+
 export const TurnStatus = Schema.Struct({
   turnId: Schema.NonEmptyString,
   phase: TurnPhase,
+  /** Its beginning. */
   message: Schema.String,
   text: Schema.optionalKey(Schema.String),
+  /** Set when `text` is only the beginning: how large the whole is, which `GET /sessions/ID/turns/ID/result` gives. */
+  stored: Schema.optionalKey(StoredOutput),
+  /** The text is only its beginning, as lists of sessions show it: read the turn for more. */
+  isPreview: Schema.optionalKey(Schema.Boolean),
   error: Schema.optionalKey(TaskError),
   usage: Schema.optionalKey(Usage),
   acceptedAt: Schema.Finite,
@@ -25,6 +34,22 @@ export const TurnStatus = Schema.Struct({
   endedAt: Schema.optionalKey(Schema.Finite)
 })
 export type TurnStatus = typeof TurnStatus.Type
+
+/** Where a page of a session's turns ends. */
+export interface TurnPlace {
+  readonly acceptedAt: number
+  readonly turnId: string
+}
+
+const placePattern = /^(\d{1,16})~([A-Za-z0-9._-]{1,128})$/u
+
+export const toTurnToken = ({ acceptedAt, turnId }: TurnPlace): string => `${acceptedAt}~${turnId}`
+
+/** Undefined: the text is no such token. */
+export const fromTurnToken = (token: string): TurnPlace | undefined => {
+  const [, acceptedAt, turnId] = placePattern.exec(token) ?? []
+  return acceptedAt === undefined || !Number.isSafeInteger(Number(acceptedAt)) ? undefined : { acceptedAt: Number(acceptedAt), turnId: turnId! }
+}
 
 export const SessionStatus = Schema.Struct({
   sessionId: SessionId,

@@ -2,6 +2,7 @@
 import { Schema } from "effect"
 import { bounds, instant, list, longestDelay, nonEmptyText, text, within } from "./Bounds.ts"
 import { InstanceId, LaneName, SessionId, TaskId, TenantId, WorkspaceId } from "./Ids.ts"
+import { StoredOutput } from "./Output.ts"
 
 export const Priority = Schema.Literals(["low", "normal", "high", "critical"])
 export type Priority = typeof Priority.Type
@@ -159,7 +160,9 @@ export type Usage = typeof Usage.Type
 export const TaskResult = Schema.Struct({
   text: Schema.String,
   durationMillis: Schema.Finite,
-  usage: Schema.optionalKey(Usage)
+  usage: Schema.optionalKey(Usage),
+  /** Set when `text` is only the beginning: how large the whole is, which `GET /tasks/ID/result` gives. */
+  stored: Schema.optionalKey(StoredOutput)
 })
 export type TaskResult = typeof TaskResult.Type
 

@@ -6,6 +6,8 @@ import { tasks } from "./migrations/0002_tasks.ts"
 import { access } from "./migrations/0003_access.ts"
 import { messages } from "./migrations/0004_messages.ts"
 import { journalAge } from "./migrations/0005_journal_age.ts"
+import { outputs } from "./migrations/0007_outputs.ts"
+import { turns } from "./migrations/0008_turns.ts"
 import { feed } from "./migrations/0009_feed.ts"
 import { feedTenant } from "./migrations/0010_feed_tenant.ts"
 import { liveness } from "./migrations/0012_liveness.ts"
@@ -20,6 +22,8 @@ export const loader = Migrator.fromRecord({
   "0003_access": access,
   "0004_messages": messages,
   "0005_journal_age": journalAge,
+  "0007_outputs": outputs,
+  "0008_turns": turns,
   "0009_feed": feed,
   "0010_feed_tenant": feedTenant,
   "0012_liveness": liveness,

@@ -1,5 +1,5 @@
 /**
- * Keeps the tables from growing for ever. Journal entries go when a snapshot has passed them and they are older than the history kept; ended tasks,
+ * Keeps the tables from growing for ever. Journal entries go when a snapshot has passed them and they are older than the history kept; ended tasks and turns with their outputs,
  * answered messages, idempotency keys and revoked API keys when they are, and what runners that are long gone said of themselves. Dead letters stay until they are replayed. What is removed can no longer be read on the feed, and a request id or a message's primary key
  * that old is new again.
  *
@@ -30,6 +30,10 @@ export const settings = Config.all({
 })
 
 const rowsADelete = 1_000
+/** Each up to 64 Ki characters. */
+const piecesADelete = 200
+/** An output is written before the commit that names it, which comes soon or never. */
+const youngestOrphanMillis = 3_600_000
 /** Bounds one sweep; what is left waits for the next. */
 const deletesASweep = 1_000
 const lockKey = 7_373_001
@@ -44,6 +48,9 @@ const longGone = [
 export interface Removed {
   readonly journal: number
   readonly tasks: number
+  readonly turns: number
+  /** Pieces of them. */
+  readonly outputs: number
   readonly messages: number
   readonly idempotencyKeys: number
   readonly revokedKeys: number
@@ -60,7 +67,7 @@ export const sweep = Effect.fn("Retention.sweep")(function*(
   const overMessages = messagePass ?? (yield* MessagePruning.make)
   const now = yield* Clock.currentTimeMillis
 
-  const drain = Effect.fnUntraced(function*(text: string, params: ReadonlyArray<unknown>) {
+  const drain = Effect.fnUntraced(function*(text: string, params: ReadonlyArray<unknown>, atOnce = rowsADelete) {
     let removed = 0
     for (let n = 0; n < deletesASweep; n++) {
       const [took, rows] = yield* Effect.timed(sql.unsafe<{ count: number }>(
@@ -68,7 +75,7 @@ export const sweep = Effect.fn("Retention.sweep")(function*(
         params
       ))
       removed += rows[0]!.count
-      if (rows[0]!.count < rowsADelete) break
+      if (rows[0]!.count < atOnce) break
       yield* Effect.sleep(took)
     }
     return removed
@@ -81,6 +88,24 @@ export const sweep = Effect.fn("Retention.sweep")(function*(
          SELECT ctid FROM clawster_tasks
          WHERE ended_at < $1::bigint AND phase IN ('completed', 'failed', 'cancelled') LIMIT ${rowsADelete}))`,
       [now - Duration.toMillis(options.tasks)]
+    )
+    const turns = yield* drain(
+      `DELETE FROM clawster_turns WHERE ctid = ANY (ARRAY(
+         SELECT ctid FROM clawster_turns WHERE ended_at < $1::bigint LIMIT ${rowsADelete}))`,
+      [now - Duration.toMillis(options.tasks)]
+    )
+    const outputs = yield* drain(
+      `DELETE FROM clawster_outputs WHERE ctid = ANY (ARRAY(
+         SELECT o.ctid FROM clawster_outputs o
+         WHERE o.at < now() - $1::bigint * interval '1 millisecond'
+           AND NOT EXISTS (
+             SELECT FROM clawster_tasks t WHERE o.owner LIKE 'task/%' AND t.tenant_id = o.tenant_id AND t.task_id = substr(o.owner, 6))
+           AND NOT EXISTS (
+             SELECT FROM clawster_turns t WHERE o.owner LIKE 'turn/%' AND t.tenant_id = o.tenant_id
+               AND t.session_id = split_part(o.owner, '/', 2) AND t.turn_id = split_part(o.owner, '/', 3))
+         ORDER BY o.at LIMIT ${piecesADelete}))`,
+      [Math.max(Duration.toMillis(options.tasks), youngestOrphanMillis)],
+      piecesADelete
     )
     const messages = yield* overMessages.sweep(now - Duration.toMillis(options.messages))
     const idempotencyKeys = yield* drain(
@@ -95,7 +120,7 @@ export const sweep = Effect.fn("Retention.sweep")(function*(
       [now - Duration.toMillis(options.history)]
     )
     for (const text of longGone) yield* sql.unsafe(text)
-    return { journal, tasks, messages, idempotencyKeys, revokedKeys } satisfies Removed
+    return { journal, tasks, turns, outputs, messages, idempotencyKeys, revokedKeys } satisfies Removed
   })
 
   const connection = yield* sql.reserve

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { ApiUnreachable } from "../../src/cli/Api.ts"
@@ -82,6 +82,25 @@ describe("output", () => {
           ""
         ].join("\n")
       )
+    })
+  )
+})
+
+describe("results", () => {
+  it.effect("are written to a file whole, part after part, and nothing is made of one that is not there", () =>
+    Effect.gen(function* () {
+      const directory = mkdtempSync(join(tmpdir(), "clawster-cli-"))
+      const file = join(directory, "result.txt")
+      const { asked, exitCode } = yield* cli(["task", "result", "t1", "--output", file], { parts: ["one, ", "two, ", "three"] })
+      assert.strictEqual(exitCode, 0)
+      assert.strictEqual(readFileSync(file, "utf8"), "one, two, three")
+      assert.strictEqual(asked.length, 3)
+      const missing = join(directory, "missing.txt")
+      assert.strictEqual((yield* cli(["task", "result", "t2", "--output", missing], {})).exitCode, 3)
+      assert.isFalse(existsSync(missing))
+      const nowhere = yield* cli(["session", "result", "s1", "u1", "--output", join(directory, "no", "file")], { parts: ["one"] })
+      assert.deepStrictEqual([nowhere.exitCode, nowhere.err.includes("cannot be written")], [2, true])
+      rmSync(directory, { recursive: true })
     })
   )
 })
@@ -392,8 +411,8 @@ describe("help", () => {
   it.effect("shows the verbs of a noun", () =>
     Effect.gen(function* () {
       const verbs = {
-        task: ["submit", "get", "list", "cancel", "events", "wait", "replay"],
-        session: ["create", "get", "list", "send", "steer", "abort", "move", "terminate"],
+        task: ["submit", "get", "result", "list", "cancel", "events", "wait", "replay"],
+        session: ["create", "get", "list", "send", "result", "steer", "abort", "move", "terminate"],
         instance: ["register", "update", "list", "get", "health", "start", "stop", "drain", "logs", "metrics", "deregister"],
         lane: ["get", "list", "configure"],
         key: ["create", "list", "revoke"]

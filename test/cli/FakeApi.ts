@@ -91,6 +91,8 @@ export const eventOf = (type: string, payload: FeedEvent["payload"]): FeedEvent 
 })
 
 export interface Fake {
+  /** Of every result. */
+  readonly parts?: ReadonlyArray<string>
   readonly tasks?: ReadonlyArray<TaskStatus>
   readonly instances?: ReadonlyArray<InstanceStatus>
   readonly events?: ReadonlyArray<FeedEvent>
@@ -133,6 +135,13 @@ export const make = (fake: Fake = {}) => {
           }))
         })),
       get: (request) => answer("get", request, () => task(request.taskId)),
+      result: ({ from = 0, ...request }) =>
+        answer("result", { ...request, from }, () => {
+          const parts = fake.parts ?? []
+          const text = parts[from]
+          if (text === undefined) return undefined
+          return from + 1 < parts.length ? { text, next: from + 1 } : { text }
+        }),
       list: (request) => answer("list", request, () => page(fake.tasks)),
       cancel: (request) => answer("cancel", request, () => task(request.taskId)),
       cancelMany: (request) => answer("cancelMany", request, () => ({ cancelled: 2, remaining: 0 })),
@@ -164,6 +173,7 @@ export const make = (fake: Fake = {}) => {
       send: (address, turn, options) =>
         answer("send", { ...address, ...turn, ...options }, () => turnOf("u2", { phase: "queued" })),
       steer: (address, request) => answer("steer", { ...address, ...request }, () => turnOf("u2", { phase: "queued" })),
+      turnResult: (request) => answer("turnResult", request, () => ({ text: fake.parts?.[0] ?? "" })),
       waitTurn: (request) => answer("waitTurn", request, () => turnOf(request.turnId)),
       move: (address, instanceId) => answer("move", { ...address, instanceId }, () => session),
       abort: (address, request) => answer("abort", { ...address, ...request }, () => session),

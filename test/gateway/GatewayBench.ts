@@ -16,6 +16,7 @@ import { Farewell } from "../../src/gateway/events/Farewell.ts"
 import { Probes } from "../../src/gateway/Probes.ts"
 import * as Server from "../../src/gateway/Server.ts"
 import { layer as driversLayer } from "../../src/instances/InstanceDriverSet.ts"
+import * as MemoryOutputs from "../../src/entities/MemoryOutputs.ts"
 import * as SimulatedDriver from "../../src/instances/SimulatedDriver.ts"
 import { SimulatedFleet } from "../../src/instances/simulated/SimulatedFleet.ts"
 import { TenantId } from "../../src/schema/Ids.ts"
@@ -55,6 +56,7 @@ const ops = Layer.succeed(InstanceOps, {
 
 /** Everything that the routes need. */
 export const world = Layer.mergeAll(actors, ops, probes).pipe(
+  Layer.provideMerge(MemoryOutputs.layer),
   Layer.provideMerge(Layer.mergeAll(MemoryReads.layer, MemoryAccess.layer, Switches.layer)),
   Layer.provideMerge(MemoryCluster.layer)
 )

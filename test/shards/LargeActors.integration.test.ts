@@ -26,6 +26,7 @@ import {
 import { defaultLaneConfig } from "../../src/schema/Lane.ts"
 import { defaultRetryPolicy, type TaskSpec } from "../../src/schema/Task.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
+import * as PgOutputs from "../../src/shards/PgOutputs.ts"
 import * as PgFleet from "../../src/shards/reads/PgFleet.ts"
 import * as PgTasks from "../../src/shards/reads/PgTasks.ts"
 import { bounds } from "../../src/schema/Bounds.ts"
@@ -55,7 +56,7 @@ const task = (tenant: TenantId, id: string, message: string): TaskSpec => ({
 })
 
 const runner = Layer.mergeAll(LaneLayer, InstanceLayer.layer, SessionLayer.layer).pipe(
-  Layer.provide([PgFleet.layer, PgTasks.layer, DriverSet.layer([SimulatedDriver.make])]),
+  Layer.provide([PgFleet.layer, PgTasks.layer, PgOutputs.layer, DriverSet.layer([SimulatedDriver.make])]),
   Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] }))
 )
 

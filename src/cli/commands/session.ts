@@ -10,6 +10,7 @@ import * as Input from "../Input.ts"
 import { age, colourOf, showFields, showPage, span, time, type View } from "../Print.ts"
 import { Tenant } from "../Settings.ts"
 import { type Field, table } from "../Table.ts"
+import { output, writeWhole } from "../Whole.ts"
 
 const sessionId = Argument.String("session").pipe(
   Argument.withSchema(SessionId),
@@ -199,6 +200,20 @@ const send = Command.make(
   ])
 )
 
+const result = Command.make(
+  "result",
+  {
+    session: sessionId,
+    turn: Argument.String("turn").pipe(Argument.withSchema(TurnId), Argument.withDescription("Turn id")),
+    output
+  },
+  Effect.fnUntraced(function* ({ output, session, turn }) {
+    const api = yield* Api
+    const address = yield* addressOf(session)
+    yield* writeWhole(output, (from) => api.sessions.turnResult({ ...address, turnId: turn, from }))
+  })
+).pipe(Command.withDescription("Print the whole answer of a turn, or write it to a file"))
+
 const steer = Command.make(
   "steer",
   {
@@ -259,5 +274,5 @@ const terminate = Command.make(
 
 export const session = Command.make("session").pipe(
   Command.withDescription("Conversations, whose turns run one at a time in order"),
-  Command.withSubcommands([create, get, list, send, steer, abort, move, terminate])
+  Command.withSubcommands([create, get, list, send, result, steer, abort, move, terminate])
 )

@@ -18,6 +18,7 @@ import * as Input from "../Input.ts"
 import { age, colourOf, show, showFields, showPage, span, time, type View } from "../Print.ts"
 import { Json, Tenant } from "../Settings.ts"
 import type { Field } from "../Table.ts"
+import { output, writeWhole } from "../Whole.ts"
 
 const taskId = Argument.String("task").pipe(Argument.withSchema(TaskId), Argument.withDescription("Task id"))
 const lane = Flag.String("lane").pipe(
@@ -224,6 +225,16 @@ const get = Command.make(
   })
 ).pipe(Command.withDescription("Show a task: where it is, why there, or what it waits for"))
 
+const result = Command.make(
+  "result",
+  { task: taskId, output },
+  Effect.fnUntraced(function* ({ output, task }) {
+    const api = yield* Api
+    const owner = yield* tenantId
+    yield* writeWhole(output, (from) => api.tasks.result({ taskId: task, tenantId: owner, from }))
+  })
+).pipe(Command.withDescription("Print the whole result of a task, or write it to a file"))
+
 /** Every event so far; where to go on. */
 const printPast = Effect.fnUntraced(function* (task: TaskId, owner: TenantId | undefined) {
   const api = yield* Api
@@ -422,5 +433,5 @@ const replay = Command.make(
 
 export const task = Command.make("task").pipe(
   Command.withDescription("Submit tasks and see what becomes of them"),
-  Command.withSubcommands([submit, get, list, cancel, events, wait, replay])
+  Command.withSubcommands([submit, get, result, list, cancel, events, wait, replay])
 )

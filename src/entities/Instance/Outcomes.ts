@@ -28,9 +28,6 @@ export interface Verdicted {
   readonly verdict: Verdict
 }
 
-/** Characters of a result's text that are kept. */
-export const resultTextMax = 1_000_000
-
 const failed = (code: string, message: string, retryable: boolean, verdict: Verdict): Verdicted => ({
   outcome: {
     _tag: "failed",
@@ -46,7 +43,7 @@ export const ofEnd = (end: TurnEnd, durationMillis: number): Verdicted => {
         outcome: {
           _tag: "completed",
           result: {
-            text: end.text.slice(0, resultTextMax),
+            text: end.text,
             durationMillis,
             ...(end.usage === undefined ? {} : { usage: end.usage })
           }

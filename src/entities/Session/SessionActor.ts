@@ -11,6 +11,7 @@ import { initial, isEnded, runKeyOf, SessionState } from "./SessionState.ts"
 import { viewOf } from "./SessionStatusView.ts"
 import { move } from "./Move.ts"
 import { onTimer, timers } from "./SessionTimers.ts"
+import { rows } from "./TurnRow.ts"
 import * as Turns from "./TurnCommands.ts"
 import { about, assign, draft, onLost, type Place, start } from "./TurnTransitions.ts"
 
@@ -94,5 +95,6 @@ export const SessionActor = Actor.define<SessionState, SessionEvent, SessionSign
     return activity === undefined ? [] : [activity]
   },
   view: viewOf,
-  isEnded
+  isEnded,
+  rows
 })

@@ -1,6 +1,7 @@
 /** Folds one event into the state of a Session actor. */
 import type { QueuePosition, SessionEvent } from "../../schema/events/SessionEvents.ts"
 import type { TurnStatus } from "../../schema/Session.ts"
+import { beginningOf } from "../Outputs.ts"
 import { lostAfter, messageKept, steerLimit, steerTimeout, textKept, turnsKept } from "./SessionPolicy.ts"
 import type { Assignment, Head, SessionState, WaitingTurn } from "./SessionState.ts"
 
@@ -66,7 +67,7 @@ const started = (state: SessionState, event: Of<"session.turn_started">): Sessio
   return { ...next, lastActivityAt: event.at }
 }
 
-type Ending = Pick<TurnStatus, "phase" | "text" | "error" | "usage">
+type Ending = Pick<TurnStatus, "phase" | "text" | "stored" | "isPreview" | "error" | "usage">
 
 /** What an end says about the instance: `AttemptLost` that it does not answer, the deadline nothing at all. */
 const afterEnd = (assignment: Assignment, { error, phase }: Ending): Assignment => {
@@ -128,6 +129,10 @@ const ended = (state: SessionState, turnId: string, at: number, ending: Ending):
   }
 }
 
+/** The whole is in the turn's row. */
+const shortened = (text: string): Pick<TurnStatus, "text" | "isPreview"> =>
+  text.length <= textKept ? { text } : { text: beginningOf(text, textKept), isPreview: true }
+
 export const evolve = (state: SessionState, event: SessionEvent): SessionState => {
   switch (event._tag) {
     case "session.created": {
@@ -181,7 +186,8 @@ export const evolve = (state: SessionState, event: SessionEvent): SessionState =
     case "session.turn_completed":
       return ended(state, event.turnId, event.at, {
         phase: "completed",
-        text: event.text.slice(0, textKept),
+        ...shortened(event.text),
+        ...(event.stored === undefined ? {} : { stored: event.stored }),
         ...(event.usage === undefined ? {} : { usage: event.usage })
       })
     case "session.turn_failed":

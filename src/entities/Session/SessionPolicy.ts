@@ -1,4 +1,5 @@
 /** The bounds and deadlines of a Session actor, in milliseconds unless named otherwise. */
+import { messageShown } from "../../schema/Session.ts"
 import { hashOf } from "../routing/Hash.ts"
 
 export const queuedTurns = 1_000
@@ -8,8 +9,8 @@ export const queuedChars = 8_000_000
 export const steersUnderWay = 16
 export const turnsKept = 20
 /** Of a kept turn's answer, and of its message. */
-export const textKept = 65_536
-export const messageKept = 4_096
+export const textKept = 2_048
+export const messageKept = messageShown
 /** In the document that lists read. */
 export const listed = { turns: 5, chars: 512 }
 

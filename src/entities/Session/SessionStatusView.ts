@@ -2,6 +2,7 @@
 import { Schema } from "effect"
 import type { View } from "../../actor/Actor.ts"
 import { SessionStatus, type TurnStatus } from "../../schema/Session.ts"
+import { beginningOf } from "../Outputs.ts"
 import { listed, messageKept, turnsKept } from "./SessionPolicy.ts"
 import type { Head, SessionState, WaitingTurn } from "./SessionState.ts"
 
@@ -59,7 +60,9 @@ export const statusOf = (state: SessionState): SessionStatus => statusWith(state
 const short = (turn: TurnStatus): TurnStatus => ({
   ...turn,
   message: turn.message.slice(0, listed.chars),
-  ...(turn.text === undefined ? {} : { text: turn.text.slice(0, listed.chars) })
+  ...(turn.text === undefined || turn.text.length <= listed.chars
+    ? {}
+    : { text: beginningOf(turn.text, listed.chars), isPreview: true })
 })
 
 const encode = Schema.encodeSync(Schema.toCodecJson(SessionStatus))

@@ -9,12 +9,14 @@ import {
   sessionEntityId,
   type InstanceId
 } from "../../schema/Ids.ts"
+import { cut } from "../../schema/Bounds.ts"
 import type { QueueMode } from "../../schema/Session.ts"
 import type { TaskError } from "../../schema/Task.ts"
 import { Draft } from "../../actor/Draft.ts"
 import { Instance } from "../Instance.ts"
+import { inlineMost } from "../Outputs.ts"
 import { evolve } from "./SessionEvolve.ts"
-import { abortLimit, attempts, refusedWait, reroutesMost, retryWait, textKept } from "./SessionPolicy.ts"
+import { abortLimit, attempts, refusedWait, reroutesMost, retryWait } from "./SessionPolicy.ts"
 import { type Head, runKeyOf, type SessionState, steerKeyOf, type WaitingTurn } from "./SessionState.ts"
 
 export type SessionDraft = Draft<SessionState, SessionEvent>
@@ -143,11 +145,12 @@ export const onEnded = (draft: SessionDraft, head: Head, outcome: AttemptOutcome
   const { turnId } = head.turn
   switch (outcome._tag) {
     case "completed": {
-      const { durationMillis, text, usage } = outcome.result
+      const { durationMillis, stored, text, usage } = outcome.result
       draft.emit({
         _tag: "session.turn_completed",
         ...ofTurn(draft.state, turnId),
-        text: text.slice(0, textKept),
+        text: stored === undefined ? cut(text, inlineMost) : text,
+        ...(stored === undefined ? {} : { stored }),
         ...(usage === undefined ? {} : { usage }),
         durationMillis,
         at: now

@@ -1,5 +1,6 @@
 /** Parts that endpoints share. */
 import { Schema } from "effect"
+import { HttpApiSchema } from "effect/http-api"
 import { idempotencyKeyHeader } from "../../rpc/Authentication.ts"
 import { IdempotencyKey, TenantId } from "../../schema/Ids.ts"
 import { pageQuery } from "../../schema/Page.ts"
@@ -22,5 +23,8 @@ export const tenantQuery = {
     })
   )
 }
+
+/** A text that is streamed. */
+export const resultText = Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/plain; charset=utf-8" }))
 
 export const listQuery = { ...tenantQuery, ...pageQuery }

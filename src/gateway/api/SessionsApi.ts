@@ -4,7 +4,7 @@ import { AbortSession, CreateSession, MoveSession, SendTurn, SteerSession, TurnI
 import { SessionId } from "../../schema/Ids.ts"
 import { pageOf } from "../../schema/Page.ts"
 import { SessionStatus, TurnStatus } from "../../schema/Session.ts"
-import { keyHeader, listQuery, tenantQuery } from "./Common.ts"
+import { keyHeader, listQuery, resultText, tenantQuery } from "./Common.ts"
 import { Authenticate, Authorise, endpoint } from "./HttpAuthentication.ts"
 import { changeProblems, readProblems } from "./Problem.ts"
 
@@ -51,7 +51,23 @@ const turn = HttpApiEndpoint.get("turn", "/sessions/:sessionId/turns/:turnId", {
   query: tenantQuery,
   success: Turn,
   error: readProblems
-}).annotateMerge(endpoint("session:read", "Get a turn", "One that waits, runs, or is among the last that ended."))
+}).annotateMerge(endpoint("session:read", "Get a turn", "One that waits or runs, or has ended no longer ago than tasks are kept."))
+
+const turns = HttpApiEndpoint.get("turns", "/sessions/:sessionId/turns", {
+  params,
+  query: listQuery,
+  success: pageOf(Turn).annotate({ identifier: "TurnPage" }),
+  error: readProblems
+}).annotateMerge(endpoint("session:read", "List turns", "Newest first, as long as tasks are kept."))
+
+const result = HttpApiEndpoint.get("turnResult", "/sessions/:sessionId/turns/:turnId/result", {
+  params: turnParams,
+  query: tenantQuery,
+  success: resultText,
+  error: readProblems
+}).annotateMerge(
+  endpoint("session:read", "Get a turn's result", "The whole text, as the model gave it, however long; a turn shows only the beginning of a long one.")
+)
 
 const waitTurn = HttpApiEndpoint.get("waitTurn", "/sessions/:sessionId/turns/:turnId/wait", {
   params: turnParams,
@@ -98,7 +114,7 @@ const terminate = HttpApiEndpoint.delete("terminate", "/sessions/:sessionId", {
 }).annotateMerge(endpoint("session:write", "Terminate a session", "Aborts its turns, then closes it for good."))
 
 export class SessionsApi extends HttpApiGroup.make("sessions")
-  .add(create, list, get, send, turn, waitTurn, steer, abort, move, terminate)
+  .add(create, list, get, send, turns, turn, result, waitTurn, steer, abort, move, terminate)
   .middleware(Authorise)
   .middleware(Authenticate)
   .annotateMerge(OpenApi.annotations({ title: "Sessions", description: "Conversations, and their turns." })) {}

@@ -19,7 +19,7 @@ import { TaskId } from "../../schema/Ids.ts"
 import { pageOf, pageQuery } from "../../schema/Page.ts"
 import { TaskPhase, TaskStatus, TaskSubmission } from "../../schema/Task.ts"
 import { taskFilter } from "../../schema/TaskFilter.ts"
-import { keyHeader, listQuery, tenantQuery } from "./Common.ts"
+import { keyHeader, listQuery, resultText, tenantQuery } from "./Common.ts"
 import { Authenticate, Authorise, endpoint } from "./HttpAuthentication.ts"
 import { changeProblems, readProblems } from "./Problem.ts"
 
@@ -80,6 +80,15 @@ const get = HttpApiEndpoint.get("get", "/tasks/:taskId", {
   error: readProblems
 }).annotateMerge(endpoint("task:read", "Get a task", "Its phase, its result when it has one, and what it waits for."))
 
+const result = HttpApiEndpoint.get("result", "/tasks/:taskId/result", {
+  params,
+  query: tenantQuery,
+  success: resultText,
+  error: readProblems
+}).annotateMerge(
+  endpoint("task:read", "Get a task's result", "The whole text, as the model gave it, however long; a task shows only the beginning of a long one.")
+)
+
 const wait = HttpApiEndpoint.get("wait", "/tasks/:taskId/wait", {
   params,
   query: { ...tenantQuery, millis: Schema.optionalKey(WaitMillis) },
@@ -139,7 +148,7 @@ const replay = HttpApiEndpoint.post("replay", "/tasks/replay", {
 }).annotateMerge(endpoint("task:write", "Replay dead letters", "Puts dead-lettered tasks back with a fresh budget. Call again until `remaining` is 0."))
 
 export class TasksApi extends HttpApiGroup.make("tasks")
-  .add(submit, submitMany, cancelMany, replay, list, get, wait, events, remove, cancel)
+  .add(submit, submitMany, cancelMany, replay, list, get, result, wait, events, remove, cancel)
   .middleware(Authorise)
   .middleware(Authenticate)
   .annotateMerge(OpenApi.annotations({ title: "Tasks", description: "Units of work for some OpenClaw gateway." })) {}

@@ -111,6 +111,10 @@ export const RpcHandlers = ClientRpcs.toLayer(
           Effect.map(tasks.submit(call, payload.tasks), (outcomes) => ({ tasks: outcomes }))
         ),
       GetTask: ({ taskId, tenantId }) => Effect.flatMap(reading, (call) => tasks.get(call, taskId, tenantId)),
+      TaskResult: ({ from = 0, taskId, tenantId }) =>
+        Effect.flatMap(reading, (call) =>
+          Effect.flatMap(tasks.result(call, taskId, tenantId), ({ read }) => read(from))
+        ),
       ListTasks: (payload) => Effect.flatMap(reading, (call) => tasks.list(call, payload)),
       CancelTask: (payload, incoming) =>
         Effect.flatMap(changing("CancelTask", payload, incoming), (call) =>
@@ -160,6 +164,10 @@ export const RpcHandlers = ClientRpcs.toLayer(
       SendTurn: (payload, incoming) =>
         Effect.flatMap(changing("SendTurn", payload, incoming), (call) => sessions.send(call, payload, payload)),
       GetTurn: (payload) => Effect.flatMap(reading, (call) => sessions.turn(call, payload)),
+      ListTurns: ({ after, limit, ...session }) =>
+        Effect.flatMap(reading, (call) => sessions.turns(call, session, { after, limit })),
+      TurnResult: ({ from = 0, ...turn }) =>
+        Effect.flatMap(reading, (call) => Effect.flatMap(sessions.result(call, turn), ({ read }) => read(from))),
       WaitTurn: ({ millis, ...turn }) => Effect.flatMap(reading, (call) => sessions.waitTurn(call, turn, millis)),
       SteerSession: (payload, incoming) =>
         Effect.flatMap(changing("SteerSession", payload, incoming), (call) => sessions.steer(call, payload, payload)),

@@ -3,6 +3,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { waitMost } from "../../rpc/Requests.ts"
 import { Api } from "../api/Api.ts"
 import { answer } from "../http/Respond.ts"
+import { resultResponse } from "../http/ResultResponse.ts"
 import { RestCall } from "../http/RestCall.ts"
 import { Sessions } from "../service/Sessions.ts"
 
@@ -25,6 +26,14 @@ export const SessionHandlers = HttpApiBuilder.group(
         ),
       turn: ({ params, query }) =>
         answer(Effect.flatMap(reading, (call) => sessions.turn(call, { ...params, ...query }))),
+      turns: ({ params, query: { tenantId, ...page } }) =>
+        answer(Effect.flatMap(reading, (call) => sessions.turns(call, { ...params, tenantId }, page))),
+      turnResult: ({ params, query }) =>
+        answer(
+          Effect.flatMap(reading, (call) =>
+            Effect.flatMap(sessions.result(call, { ...params, ...query }), resultResponse)
+          )
+        ),
       waitTurn: ({ params, query: { millis = waitMost, tenantId } }) =>
         answer(Effect.flatMap(reading, (call) => sessions.waitTurn(call, { ...params, tenantId }, millis))),
       steer: (request) =>

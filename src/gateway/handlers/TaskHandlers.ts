@@ -3,6 +3,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { waitMost } from "../../rpc/Requests.ts"
 import { Api } from "../api/Api.ts"
 import { answer } from "../http/Respond.ts"
+import { resultResponse } from "../http/ResultResponse.ts"
 import { RestCall } from "../http/RestCall.ts"
 import { Tasks } from "../service/Tasks.ts"
 
@@ -30,6 +31,12 @@ export const TaskHandlers = HttpApiBuilder.group(
         answer(Effect.flatMap(reading, (call) => tasks.list(call, { ...query, phases: phase }))),
       get: ({ params, query }) =>
         answer(Effect.flatMap(reading, (call) => tasks.get(call, params.taskId, query.tenantId))),
+      result: ({ params, query }) =>
+        answer(
+          Effect.flatMap(reading, (call) =>
+            Effect.flatMap(tasks.result(call, params.taskId, query.tenantId), resultResponse)
+          )
+        ),
       wait: ({ params, query: { millis = waitMost, tenantId } }) =>
         answer(Effect.flatMap(reading, (call) => tasks.wait(call, { ...params, tenantId, millis }))),
       events: ({ params, query }) =>

@@ -1,26 +1,28 @@
 /** The use cases of sessions and their turns. */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Result } from "effect"
 import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../actor/ActorClient.ts"
-import { type Page, ViewReads } from "../../entities/Reads.ts"
+import { ofTurn, Outputs } from "../../entities/Outputs.ts"
+import { type Page, TurnReads, ViewReads } from "../../entities/Reads.ts"
 import { Session } from "../../entities/Session.ts"
 import type { AbortSession, CreateSession, MoveSession, SendTurn, SteerSession } from "../../rpc/Requests.ts"
 import {
   type ActorUnavailable,
   Conflict,
   type IdempotencyConflict,
-  type InvalidInput,
+  InvalidInput,
   NotFound,
   type Overloaded
 } from "../../schema/Errors.ts"
 import { SessionId, sessionEntityId, type TenantId } from "../../schema/Ids.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
 import { pageSize } from "../../schema/Page.ts"
-import type { SessionStatus, TurnPhase, TurnStatus } from "../../schema/Session.ts"
+import { fromTurnToken, messageShown, type SessionStatus, type TurnPhase, type TurnStatus } from "../../schema/Session.ts"
 import { turnKey } from "../events/Broadcast.ts"
 import { EventHub } from "../events/EventHub.ts"
 import { asRead, type Call, optionsOf } from "./Call.ts"
 import { newId } from "./NewId.ts"
+import { noResult, type Result as TurnResult, resultOf } from "./Results.ts"
 import { currentTraceparent, defaultTimeoutMillis } from "./Submission.ts"
 import { placeOf, withToken } from "./PageToken.ts"
 import { acting, reading } from "./Tenants.ts"
@@ -38,6 +40,16 @@ export interface TurnAddress extends SessionAddress {
   readonly turnId: string
 }
 
+interface PageRequest {
+  readonly after?: string | undefined
+  readonly limit?: number | undefined
+}
+
+const badPlace = new InvalidInput({
+  message: "the query is not as documented: see after",
+  faults: [{ path: "after", expected: "`next` of the page before, as it was given" }]
+})
+
 const overPhases: ReadonlySet<TurnPhase> = new Set(["completed", "failed", "aborted"])
 
 /** Instances that are looked at for another one to move to. */
@@ -52,6 +64,8 @@ const takesWork = ({ health, phase }: InstanceStatus): boolean =>
 const make = Effect.gen(function* () {
   const actorOf = yield* ActorClient.make(Session)
   const views = yield* ViewReads
+  const turns = yield* TurnReads
+  const outputs = yield* Outputs
   const hub = yield* EventHub
 
   const at = Effect.fnUntraced(function* (call: Call, { sessionId, tenantId: named }: SessionAddress) {
@@ -68,6 +82,8 @@ const make = Effect.gen(function* () {
 
   const send = Effect.fn("Sessions.send")(function* (call: Call, address: SessionAddress, turn: SendTurn) {
     const { actor } = yield* at(call, address)
+    const before = yield* endedBefore(call, address, turn.turnId, turn.message)
+    if (before !== undefined) return before
     return yield* actor.TurnSend(
       {
         turnId: turn.turnId ?? (yield* newId("u")),
@@ -82,19 +98,61 @@ const make = Effect.gen(function* () {
   const steer = Effect.fn("Sessions.steer")(function* (call: Call, address: SessionAddress, request: SteerSession) {
     const { actor } = yield* at(call, address)
     const { message, queueMode = "steer", turnId } = request
+    const before = yield* endedBefore(call, address, turnId, message)
+    if (before !== undefined) return before
     return yield* actor.SessionSteer({ turnId: turnId ?? (yield* newId("u")), message, queueMode }, optionsOf(call))
   })
 
-  const turn = Effect.fn("Sessions.turn")(function* (call: Call, { turnId, ...address }: TurnAddress) {
-    const { actor } = yield* at(call, address)
-    return yield* asRead(actor.TurnGet({ turnId }))
+  /** The session says how an open turn stands; the row, as long as tasks are kept, how one has ended. */
+  const statusOf = Effect.fnUntraced(function* (call: Call, { turnId, ...address }: TurnAddress) {
+    const { actor, tenantId } = yield* at(call, address)
+    const known = yield* Effect.result(asRead(actor.TurnGet({ turnId })))
+    if (Result.isSuccess(known) && !overPhases.has(known.success.phase)) return known.success
+    if (Result.isFailure(known) && known.failure._tag !== "NotFound") return yield* known.failure
+    const row = yield* turns.get({ tenantId, sessionId: address.sessionId, turnId })
+    return row ?? (yield* Effect.fromResult(known))
+  })
+
+  const turn = Effect.fn("Sessions.turn")(statusOf)
+
+  const turnsOf = Effect.fn("Sessions.turns")(function* (call: Call, address: SessionAddress, { after, limit }: PageRequest) {
+    const { actor, tenantId } = yield* at(call, address)
+    const place = after === undefined ? undefined : fromTurnToken(after)
+    if (after !== undefined && place === undefined) return yield* badPlace
+    if (after === undefined) yield* asRead(actor.SessionGet())
+    return yield* turns.list({
+      tenantId,
+      sessionId: address.sessionId,
+      after: place,
+      limit: limit ?? pageSize.fallback
+    })
+  })
+
+  const result = Effect.fn("Sessions.result")(function* (call: Call, address: TurnAddress) {
+    const { tenantId } = yield* at(call, address)
+    const { phase, stored, text, turnId } = yield* statusOf(call, address)
+    if (text === undefined) return yield* noResult(`turn ${turnId}`, phase)
+    return resultOf(outputs, `turn ${turnId}`, { text, ...(stored === undefined ? {} : { stored }) }, (runKey) =>
+      ofTurn(tenantId, address.sessionId, turnId, runKey)
+    )
+  })
+
+  /** The turn of an id that was used so long ago that the session does not know it any more. */
+  const endedBefore = Effect.fnUntraced(function* (call: Call, address: SessionAddress, turnId: string | undefined, message: string) {
+    if (turnId === undefined) return undefined
+    const { tenantId } = yield* at(call, address)
+    const before = yield* turns.get({ tenantId, sessionId: address.sessionId, turnId })
+    if (before === undefined || !overPhases.has(before.phase)) return undefined
+    const known = yield* Effect.result(asRead((yield* at(call, address)).actor.TurnGet({ turnId })))
+    if (Result.isSuccess(known)) return undefined
+    if (before.message === message.slice(0, messageShown)) return before
+    return yield* new Conflict({ message: `turn ${turnId} was sent before with another message; use a new turn id` })
   })
 
   const waitTurn = Effect.fn("Sessions.waitTurn")(function* (call: Call, address: TurnAddress, millis: number) {
-    const { actor, tenantId } = yield* at(call, address)
+    const { tenantId } = yield* at(call, address)
     const key = turnKey(tenantId, address.sessionId, address.turnId)
-    const status = asRead(actor.TurnGet({ turnId: address.turnId }))
-    return yield* untilOver(key, millis, status, ({ phase }) => overPhases.has(phase)).pipe(
+    return yield* untilOver(key, millis, statusOf(call, address), ({ phase }) => overPhases.has(phase)).pipe(
       Effect.provideService(EventHub, hub)
     )
   })
@@ -129,6 +187,8 @@ const make = Effect.gen(function* () {
     send,
     steer,
     turn,
+    turns: turnsOf,
+    result,
     waitTurn,
     get: Effect.fn("Sessions.get")(function* (call: Call, address: SessionAddress) {
       return yield* asRead((yield* at(call, address)).actor.SessionGet())
@@ -176,6 +236,14 @@ export class Sessions extends Context.Service<
       request: SteerSession
     ) => Effect.Effect<TurnStatus, Refused | Conflict | Overloaded>
     readonly turn: (call: Call, address: TurnAddress) => Effect.Effect<TurnStatus, Unread>
+    /** Newest first, as long as tasks are kept. */
+    readonly turns: (
+      call: Call,
+      address: SessionAddress,
+      page: PageRequest
+    ) => Effect.Effect<Page<TurnStatus>, Unread>
+    /** What it answered. `NotFound` also while it has not completed. */
+    readonly result: (call: Call, address: TurnAddress) => Effect.Effect<TurnResult, Unread>
     /** The turn when it has ended, or as it is after `millis`. */
     readonly waitTurn: (call: Call, address: TurnAddress, millis: number) => Effect.Effect<TurnStatus, Unread>
     readonly abort: (
@@ -192,7 +260,7 @@ export class Sessions extends Context.Service<
     readonly terminate: (call: Call, address: SessionAddress) => Effect.Effect<SessionStatus, Refused>
   }
 >()("clawster/gateway/Sessions") {
-  static readonly layer: Layer.Layer<Sessions, never, Sharding.Sharding | ViewReads | EventHub> = Layer.effect(
+  static readonly layer: Layer.Layer<Sessions, never, Sharding.Sharding | ViewReads | TurnReads | Outputs | EventHub> = Layer.effect(
     Sessions,
     Effect.suspend(() => make)
   )

@@ -3,6 +3,7 @@ import { Array, Context, Effect, Layer } from "effect"
 import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../actor/ActorClient.ts"
 import { Lane } from "../../entities/Lane.ts"
+import { ofTask, Outputs } from "../../entities/Outputs.ts"
 import { Feed, type Page, TaskReads, ViewReads } from "../../entities/Reads.ts"
 import type { SubmitOutcome } from "../../rpc/LaneRpcs.ts"
 import type {
@@ -32,6 +33,7 @@ import { taskKey } from "../events/Broadcast.ts"
 import { EventHub } from "../events/EventHub.ts"
 import { asRead, type Call, optionsOf } from "./Call.ts"
 import { everyLane, type LaneCount } from "./EveryLane.ts"
+import { noResult, type Result, resultOf } from "./Results.ts"
 import { mixedFault, toSpec } from "./Submission.ts"
 import { badToken } from "./PageToken.ts"
 import { acting, reading } from "./Tenants.ts"
@@ -70,6 +72,7 @@ const make = Effect.gen(function* () {
   const views = yield* ViewReads
   const hub = yield* EventHub
   const feed = yield* Feed
+  const outputs = yield* Outputs
 
   const find = Effect.fnUntraced(function* (tenantId: TenantId | undefined, taskId: TaskId) {
     return (yield* reads.get(tenantId, taskId)) ?? (yield* unknownTask(taskId))
@@ -120,6 +123,12 @@ const make = Effect.gen(function* () {
       .Explain({ taskId }, { timeoutMillis: explainMillis })
       .pipe(Effect.orElseSucceed(() => ({ waitingFor: undefined })))
     return why.waitingFor === undefined ? status : { ...status, waitingFor: why.waitingFor }
+  })
+
+  const result = Effect.fn("Tasks.result")(function* (call: Call, taskId: TaskId, named?: TenantId) {
+    const { phase, result, tenantId } = yield* find(yield* reading(call, named), taskId)
+    if (result === undefined) return yield* noResult(`task ${taskId}`, phase)
+    return resultOf(outputs, `task ${taskId}`, result, (runKey) => ofTask(tenantId, taskId, runKey))
   })
 
   const list = Effect.fn("Tasks.list")(function* (call: Call, { after, limit, tenantId, ...filter }: TaskListRequest) {
@@ -235,7 +244,7 @@ const make = Effect.gen(function* () {
     return yield* reads.events(task, { after, limit: limit ?? pageSize.fallback })
   })
 
-  return Tasks.of({ submit, submitOne, get, list, cancel, cancelWhere, replay, events, wait })
+  return Tasks.of({ submit, submitOne, get, result, list, cancel, cancelWhere, replay, events, wait })
 })
 
 export class Tasks extends Context.Service<
@@ -257,6 +266,12 @@ export class Tasks extends Context.Service<
       tenantId?: TenantId
     ) => Effect.Effect<TaskStatus, NotFound | ActorUnavailable>
     /** Results are shown by their beginning; each task that waits says for what. */
+    /** What it answered. `NotFound` also while it has not completed. */
+    readonly result: (
+      call: Call,
+      taskId: TaskId,
+      tenantId?: TenantId
+    ) => Effect.Effect<Result, NotFound | ActorUnavailable>
     readonly list: (
       call: Call,
       request: TaskListRequest
@@ -285,7 +300,7 @@ export class Tasks extends Context.Service<
     ) => Effect.Effect<TaskStatus, NotFound | ActorUnavailable>
   }
 >()("clawster/gateway/Tasks") {
-  static readonly layer: Layer.Layer<Tasks, never, Sharding.Sharding | TaskReads | ViewReads | Feed | EventHub> =
+  static readonly layer: Layer.Layer<Tasks, never, Sharding.Sharding | TaskReads | ViewReads | Feed | EventHub | Outputs> =
     Layer.effect(
       Tasks,
       Effect.suspend(() => make)

@@ -1,6 +1,7 @@
 /** What a Session actor stores and the feed shows to its tenant. `internal_` events are not shown. */
 import { Schema } from "effect"
 import { InstanceId, Placement, SessionId, TenantId } from "../Ids.ts"
+import { StoredOutput } from "../Output.ts"
 import { RoutingHints, TaskError, Usage } from "../Task.ts"
 
 const about = { tenantId: TenantId, sessionId: SessionId }
@@ -66,6 +67,7 @@ export const SessionEvent = Schema.Union([
   Schema.TaggedStruct("session.turn_completed", {
     ...ofTurn,
     text: Schema.String,
+    stored: Schema.optionalKey(StoredOutput),
     usage: Schema.optionalKey(Usage),
     durationMillis: Schema.Finite,
     /** The turn it was put into, whose text has the answer. */

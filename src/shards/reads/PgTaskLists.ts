@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import type { Page } from "../../entities/Reads.ts"
 import type { Cursor } from "../../schema/Feed.ts"
 import { type TaskPlace, toPlaceToken } from "../../schema/TaskFilter.ts"
+import type { StoredOutput } from "../../schema/Output.ts"
 import type { TaskError, TaskResult, TaskStatus } from "../../schema/Task.ts"
 import { build, rowsAWindow, type TaskQuery } from "./TaskListStatement.ts"
 
@@ -55,6 +56,12 @@ const numberIn = (tail: string, field: string): number | undefined => {
   return found === null ? undefined : Number(found[1])
 }
 
+/** It comes last, and has no objects in it. */
+const storedIn = (tail: string): StoredOutput | undefined => {
+  const found = /"stored":(\{[^{}]*\})\}$/.exec(tail)
+  return found === null ? undefined : (parsed(found[1]!) as StoredOutput | undefined)
+}
+
 const textIn = (value: unknown): string | undefined => {
   const text = (value as { readonly text?: unknown } | undefined)?.text
   return typeof text === "string" ? text : undefined
@@ -68,7 +75,11 @@ const resultOf = ({ endedAt, resultHead, resultTail, startedAt }: Row): { readon
   if (whole !== undefined && wholeText !== undefined && wholeText.length <= previewChars) return { result: whole }
   const text = wholeText ?? beginningOf(resultHead, "text")
   const durationMillis = numberIn(resultTail ?? "", "durationMillis") ?? Math.max(0, (endedAt ?? 0) - (startedAt ?? endedAt ?? 0))
-  return { result: { durationMillis, ...whole, text: text.slice(0, previewChars).toWellFormed() }, isPreview: true }
+  const stored = storedIn(resultTail ?? "")
+  return {
+    result: { durationMillis, ...(stored === undefined ? {} : { stored }), ...whole, text: text.slice(0, previewChars).toWellFormed() },
+    isPreview: true
+  }
 }
 
 const errorOf = ({ errorHead, errorTail }: Row): { readonly error?: TaskError } => {

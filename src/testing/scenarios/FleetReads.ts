@@ -3,6 +3,8 @@ import { Effect, Layer, PubSub, Schedule, Schema, Stream } from "effect"
 import { MemoryStore } from "../../actor/MemoryJournal.ts"
 import { Fleet } from "../../entities/Fleet.ts"
 import * as MemoryTaskRows from "../../entities/Lane/MemoryTaskRows.ts"
+import * as MemoryOutputs from "../../entities/MemoryOutputs.ts"
+import { Outputs } from "../../entities/Outputs.ts"
 import { TaskRows } from "../../entities/TaskRows.ts"
 import { ActorUnavailable } from "../../schema/Errors.ts"
 import { InstanceStatus } from "../../schema/Instance.ts"
@@ -69,4 +71,7 @@ const tasks = Layer.effect(
   })
 )
 
-export const layer = Layer.mergeAll(fleet, tasks)
+/** Texts so long are not said in simulated runs, so that this is never asked. */
+const outputs = Layer.succeed(Outputs, MemoryOutputs.make())
+
+export const layer = Layer.mergeAll(fleet, tasks, outputs)

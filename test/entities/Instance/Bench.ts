@@ -15,6 +15,7 @@ import { Lane } from "../../../src/entities/Lane.ts"
 import type { InstanceDriver } from "../../../src/instances/InstanceDriver.ts"
 import { layer as driversLayer } from "../../../src/instances/InstanceDriverSet.ts"
 import * as RemoteDriver from "../../../src/instances/RemoteDriver.ts"
+import * as MemoryOutputs from "../../../src/entities/MemoryOutputs.ts"
 import * as SimulatedDriver from "../../../src/instances/SimulatedDriver.ts"
 import { type FleetOptions, SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
 import type { GatewayConnector } from "../../../src/openclaw/GatewayLink.ts"
@@ -69,7 +70,9 @@ const drivers = (options: FleetOptions) =>
   )
 
 export const instances = (options: FleetOptions = {}) =>
-  Layer.mergeAll(instanceLayer, ActorShell.layer(listeningLane)).pipe(Layer.provideMerge(drivers(options)))
+  Layer.mergeAll(instanceLayer, ActorShell.layer(listeningLane)).pipe(
+    Layer.provideMerge(Layer.merge(drivers(options), MemoryOutputs.layer))
+  )
 
 export const withInstances = (options: FleetOptions = {}) =>
   Effect.provide(Layer.provideMerge(instances(options), MemoryCluster.layer))

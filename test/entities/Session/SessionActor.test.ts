@@ -180,7 +180,9 @@ describe("SessionActor", () => {
     const long = { text: "y".repeat(500_000), durationMillis: 1 }
     actor.command("AttemptEnded", { runKey: "t1.1", instanceId, outcome: { _tag: "completed", result: long } })
     const kept = actor.command("TurnGet", { turnId: "t1" })
-    assert.strictEqual(kept._tag === "Success" ? kept.value.text.length : 0, 65_536)
+    assert.deepStrictEqual(kept._tag === "Success" ? [kept.value.text.length, kept.value.isPreview] : [], [2_048, true])
+    const said = actor.events.find(({ _tag }) => _tag === "session.turn_completed")
+    assert.match(JSON.stringify(said).slice(-200), /\[cut: 500000 characters\]/)
     assert.isBelow(JSON.stringify(viewOf(actor.state)!.doc).length, 3_000)
   })
 

@@ -1,0 +1,29 @@
+/** Stores what a run said, when it is long, before its end is told: the end then carries the beginning, and how large the whole is. */
+import { Effect, Schedule } from "effect"
+import type { Attempt } from "../../schema/Attempt.ts"
+import { cut, gatewayBounds } from "../../schema/Bounds.ts"
+import { parseSessionEntityId } from "../../schema/Ids.ts"
+import { beginningOf, inlineMost, ofTask, ofTurn, type OutputAddress, Outputs, previewMost } from "../Outputs.ts"
+import type { RunOutcome } from "./RunTransitions.ts"
+
+/** A store that is away is tried again for as long as the run is wanted: without it the end could not be committed either. */
+const patience = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(Schedule.jittered)
+
+const addressOf = ({ origin, runKey, taskId, tenantId, turnId }: Attempt): OutputAddress | undefined => {
+  if (taskId !== undefined) return ofTask(tenantId, taskId, runKey)
+  if (turnId === undefined || origin.entityType !== "Session") return undefined
+  return ofTurn(tenantId, parseSessionEntityId(origin.entityId).sessionId, turnId, runKey)
+}
+
+export const keepOutput = Effect.fnUntraced(function* (
+  attempt: Attempt,
+  outcome: RunOutcome
+): Effect.fn.Return<RunOutcome, never, Outputs> {
+  if (outcome._tag !== "completed") return outcome
+  const text = cut(outcome.result.text, gatewayBounds.answer)
+  const address = text.length > inlineMost ? addressOf(attempt) : undefined
+  if (address === undefined) return { ...outcome, result: { ...outcome.result, text } }
+  const outputs = yield* Outputs
+  const stored = yield* Effect.orDie(Effect.retry(outputs.put(address, text), patience))
+  return { ...outcome, result: { ...outcome.result, text: beginningOf(text, previewMost), stored } }
+})

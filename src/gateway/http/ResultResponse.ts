@@ -1,0 +1,15 @@
+/** A result as a text that is read from the store while it is sent, so that its length is nobody's burden. */
+import { Effect, Stream } from "effect"
+import { HttpServerResponse } from "effect/http"
+import { wholeOf } from "../../schema/Output.ts"
+import type { Result } from "../service/Results.ts"
+
+/** The first part is read before the response begins, so that what is not there is told as such. One that breaks off later is shorter than its `Content-Length`. */
+export const resultResponse = Effect.fnUntraced(function* ({ bytes, read }: Result) {
+  const first = yield* read(0)
+  const text = wholeOf((from) => (from === 0 ? Effect.succeed(first) : read(from)))
+  return HttpServerResponse.stream(Stream.encodeText(text), {
+    contentType: "text/plain; charset=utf-8",
+    contentLength: bytes
+  })
+})
