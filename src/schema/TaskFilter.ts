@@ -12,7 +12,7 @@ const described = <S extends Schema.Top>(schema: S, description: string) =>
 /** All that are given must hold. */
 export const taskFilter = {
   lane: Schema.optionalKey(LaneName),
-  instanceId: described(InstanceId, "Of the latest attempt."),
+  instanceId: described(InstanceId, "Of the attempt that runs, ran last, or is to be tried again."),
   errorCode: described(nonEmptyText(bounds.errorCode), "Of the latest error, such as `AttemptTimeout`."),
   sessionId: described(SessionId, "The session that the task named."),
   workspaceId: described(WorkspaceId, "The workspace that the task named."),

@@ -16,16 +16,18 @@ const place = `submitted_at, task_id, tenant_id COLLATE "C"`
 const tasks = "clawster_tasks"
 const journal = "clawster_journal"
 
-/** For the lists of tasks (reads/TaskListStatement.ts). Open and ended tasks are kept apart, since the few that are open lie between millions that are not. */
+/**
+ * For the lists of tasks (reads/TaskListStatement.ts). Each has a price on every task that enters it, so that they are partial and each holds what no other
+ * does: those that wait, those that have ended, and the few that are otherwise, by phase.
+ */
 const ofTasks: Readonly<Record<string, string>> = {
-  clawster_tasks_open: `(${place}) WHERE ended_at IS NULL`,
-  clawster_tasks_open_tenant: "(tenant_id, submitted_at, task_id) WHERE ended_at IS NULL",
+  clawster_tasks_pending: `(${place}) WHERE phase = 'pending'`,
+  clawster_tasks_pending_tenant: "(tenant_id, submitted_at, task_id) WHERE phase = 'pending'",
   clawster_tasks_past: `(${place}) WHERE ended_at IS NOT NULL`,
   clawster_tasks_past_tenant: "(tenant_id, submitted_at, task_id) WHERE ended_at IS NOT NULL",
-  clawster_tasks_past_lane: "(tenant_id, lane, submitted_at, task_id) WHERE ended_at IS NOT NULL",
   clawster_tasks_phase: `(phase, ${place}) WHERE phase IN ${rare}`,
   clawster_tasks_phase_tenant: `(tenant_id, phase, submitted_at, task_id) WHERE phase IN ${rareOfTenant}`,
-  clawster_tasks_instance: `(instance_id, ${place}) WHERE instance_id IS NOT NULL`,
+  clawster_tasks_past_instance: `(instance_id, ${place}) WHERE ended_at IS NOT NULL AND instance_id IS NOT NULL`,
   clawster_tasks_error: `(error_code, ${place}) WHERE error_code IS NOT NULL`,
   clawster_tasks_session: `(session_id, ${place}) WHERE session_id IS NOT NULL`,
   clawster_tasks_workspace: `(workspace_id, ${place}) WHERE workspace_id IS NOT NULL`,
@@ -47,7 +49,14 @@ const wanted: ReadonlyMap<string, Wanted> = new Map([...on(tasks, ofTasks), ...o
 export const indexNames: ReadonlyArray<string> = [...wanted.keys()]
 
 /** Dropped when all that are wanted are there. */
-const superseded = ["clawster_tasks_newest", "clawster_tasks_ended"]
+const superseded = [
+  "clawster_tasks_newest",
+  "clawster_tasks_ended",
+  "clawster_tasks_open",
+  "clawster_tasks_open_tenant",
+  "clawster_tasks_past_lane",
+  "clawster_tasks_instance"
+]
 
 const lockKey = 7_373_014
 

@@ -45,16 +45,18 @@ const allPhases: ReadonlyArray<TaskPhase> = [
   "cancelled",
   "dead_lettered"
 ]
-const common: ReadonlySet<TaskPhase> = new Set(["pending", "completed"])
 const rareOfTenant: ReadonlySet<TaskPhase> = new Set(["retrying", "failed", "dead_lettered", "cancelled"])
 
 const equal = (column: Column, value: string): string => `${column} = ${value}`
 
+type Conditions = Partial<Record<Column, string>>
+
+/** No condition for all phases, nor for none. */
 const phaseIn = (phases: ReadonlyArray<TaskPhase>): ReadonlyArray<string> =>
-  phases.length === allPhases.length ? [] : [`phase IN (${phases.map((phase) => `'${phase}'`).join(", ")})`]
+  phases.length === allPhases.length || phases.length === 0 ? [] : [`phase IN (${phases.map((phase) => `'${phase}'`).join(", ")})`]
 
 /** Conditions on the columns that were asked for, apart from the phase and the times. */
-const conditionsOf = (query: TaskQuery, parameters: Parameters): Partial<Record<Column, string>> => {
+const conditionsOf = (query: TaskQuery, parameters: Parameters): Conditions => {
   const asked = {
     tenant_id: query.tenantId,
     lane: query.lane,
@@ -70,28 +72,27 @@ const conditionsOf = (query: TaskQuery, parameters: Parameters): Partial<Record<
   )
 }
 
-const without = (conditions: Partial<Record<Column, string>>, ...columns: ReadonlyArray<Column>): ReadonlyArray<string> =>
+const without = (conditions: Conditions, ...columns: ReadonlyArray<Column>): ReadonlyArray<string> =>
   Object.entries(conditions).flatMap(([column, condition]) => (columns.includes(column as Column) ? [] : [condition]))
 
 /** Columns of which each value has few tasks, most telling first. */
-const telling = ["error_code", "session_id", "workspace_id", "instance_id"] as const
+const telling = ["error_code", "session_id", "workspace_id"] as const
 
-/** The part of the open tasks, or of those that have ended: by lane where ended ones have an index for it, by tenant, or of all. */
-const partOf = (conditions: Partial<Record<Column, string>>, hasEnded: boolean, phases: ReadonlyArray<TaskPhase>): Arm => {
-  const part = hasEnded ? "ended_at IS NOT NULL" : "ended_at IS NULL"
-  const { lane, tenant_id: tenant } = conditions
-  const byLane = hasEnded && lane !== undefined && tenant !== undefined
-  const where = [part, ...(tenant === undefined ? [] : [tenant]), ...(byLane ? [lane] : [])]
-  const ofPart = allPhases.filter((phase) => terminalPhases.has(phase) === hasEnded)
-  const residual = [
-    ...without(conditions, "tenant_id", ...(byLane ? (["lane"] as const) : [])),
-    ...(phases.length === ofPart.length ? [] : phaseIn(phases))
-  ]
-  return { where, residual }
-}
+const tenantOf = ({ tenant_id: tenant }: Conditions): ReadonlyArray<string> => (tenant === undefined ? [] : [tenant])
+
+/** Those that wait for their turn, and those that have ended, have an index by tenant and one for all. */
+const armOfPending = (conditions: Conditions): Arm => ({
+  where: ["phase = 'pending'", ...tenantOf(conditions)],
+  residual: without(conditions, "tenant_id")
+})
+
+const armOfEnded = (conditions: Conditions, phases: ReadonlyArray<TaskPhase>): Arm => ({
+  where: ["ended_at IS NOT NULL", ...tenantOf(conditions)],
+  residual: [...without(conditions, "tenant_id"), ...phaseIn(phases)]
+})
 
 /** Phases that few tasks are in have an index by phase. */
-const armOfPhase = (conditions: Partial<Record<Column, string>>, phase: TaskPhase): Arm => {
+const armOfPhase = (conditions: Conditions, phase: TaskPhase): Arm => {
   const where = [`phase = '${phase}'`]
   return conditions.tenant_id !== undefined && rareOfTenant.has(phase)
     ? { where: [...where, conditions.tenant_id], residual: without(conditions, "tenant_id") }
@@ -99,31 +100,44 @@ const armOfPhase = (conditions: Partial<Record<Column, string>>, phase: TaskPhas
 }
 
 const hasEnded = (phase: TaskPhase): boolean => terminalPhases.has(phase)
-const isOpen = (phase: TaskPhase): boolean => !terminalPhases.has(phase)
+const endedPhases = allPhases.filter(hasEnded)
 
-const armsOf = (query: TaskQuery, conditions: Partial<Record<Column, string>>, isByEnd: boolean): ReadonlyArray<Arm> => {
+/** Those that have ended on an instance have an index; those that run, or are to be tried again, are few. */
+const armsOfInstance = (conditions: Conditions, phases: ReadonlyArray<TaskPhase>): ReadonlyArray<Arm> => {
+  const ended = phases.filter(hasEnded)
+  const past: Arm = {
+    where: [conditions.instance_id!, "instance_id IS NOT NULL", "ended_at IS NOT NULL"],
+    residual: [...without(conditions, "instance_id"), ...(ended.length === endedPhases.length ? [] : phaseIn(ended))]
+  }
+  const open = phases.filter((phase) => phase === "running" || phase === "retrying")
+  return [...(ended.length === 0 ? [] : [past]), ...open.map((phase) => armOfPhase(conditions, phase))]
+}
+
+const armsOf = (query: TaskQuery, conditions: Conditions, isByEnd: boolean): ReadonlyArray<Arm> => {
   const asked = query.phases === undefined || query.phases.length === 0 ? allPhases : query.phases
   const phases = allPhases.filter((phase) => asked.includes(phase))
+  const ended = phases.filter(hasEnded)
   if (isByEnd) {
-    const ended = phases.filter(hasEnded)
     const residual = [...without(conditions), ...(ended.length === 0 ? ["false"] : phaseIn(ended))]
     return [{ where: ["ended_at IS NOT NULL"], residual }]
   }
   const column = telling.find((name) => conditions[name] !== undefined)
   if (column !== undefined) {
-    return [
-      {
-        where: [conditions[column]!, `${column} IS NOT NULL`],
-        residual: [...without(conditions, column), ...phaseIn(phases)]
-      }
-    ]
+    const where = [conditions[column]!, `${column} IS NOT NULL`]
+    return [{ where, residual: [...without(conditions, column), ...phaseIn(phases)] }]
   }
-  if (phases.length === allPhases.length) {
-    return [partOf(conditions, false, phases.filter(isOpen)), partOf(conditions, true, phases.filter(hasEnded))]
+  if (conditions.instance_id !== undefined) {
+    const arms = armsOfInstance(conditions, phases)
+    return arms.length === 0 ? [{ where: ["false"], residual: [] }] : arms
   }
-  return phases.map((phase) =>
-    common.has(phase) ? partOf(conditions, terminalPhases.has(phase), [phase]) : armOfPhase(conditions, phase)
+  const open = phases
+    .filter((phase) => !hasEnded(phase))
+    .map((phase) => (phase === "pending" ? armOfPending(conditions) : armOfPhase(conditions, phase)))
+  if (ended.length === endedPhases.length) return [...open, armOfEnded(conditions, [])]
+  const past = ended.map((phase) =>
+    phase === "completed" ? armOfEnded(conditions, [phase]) : armOfPhase(conditions, phase)
   )
+  return [...open, ...past]
 }
 
 /** Also of the statement that reads a task by its id. */

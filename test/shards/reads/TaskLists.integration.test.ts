@@ -22,7 +22,7 @@ const history = Effect.gen(function* () {
        ended_at, instance_id, spec, result, error, error_code, session_id, workspace_id, updated_at)
      SELECT 'acme', 't' || lpad(n::text, 7, '0'), CASE WHEN n % 40000 = 7 THEN 'side' ELSE 'main' END, phase, 'normal', n, 1, 3, n, n + 1,
        CASE WHEN phase IN ('pending', 'running', 'retrying') THEN NULL ELSE n + 5 END,
-       CASE WHEN n % 50000 = 3 THEN 'rare' ELSE 'i' || n % 10 END,
+       CASE WHEN phase = 'pending' THEN NULL WHEN n % 50000 = 3 THEN 'rare' ELSE 'i' || n % 10 END,
        json_build_object('workspaceId', 'w1'),
        CASE WHEN phase = 'completed' THEN json_build_object('text', repeat('x', n % 7), 'durationMillis', 4) END,
        CASE WHEN phase IN ('failed', 'retrying') THEN json_build_object('code', 'Broke', 'message', 'it broke', 'retryable', true) END,
@@ -95,7 +95,7 @@ const cases: ReadonlyArray<readonly [what: string, options: Omit<TaskListOptions
   ["what failed, of a tenant", { limit: 100, phases: failing, tenantId: acme }, 4, 50],
   ["what is running, oldest first", { limit: 100, phases: ["running"], order: "oldest" }, 4, 50],
   ["what is to be retried", { limit: 100, phases: ["retrying"], tenantId: acme }, 4, 50],
-  ["the lane that few tasks are in", { limit: 100, tenantId: acme, lane: LaneName.make("side") }, 5, 2 * rowsAWindow + 100],
+  ["the lane that few tasks are in", { limit: 100, tenantId: acme, lane: LaneName.make("side") }, 5, 4 * rowsAWindow + 100],
   ["one instance's", { limit: 100, instanceId: InstanceId.make("rare") }, 4, 50],
   ["one error's", { limit: 100, errorCode: "Broke", tenantId: acme }, 8, 50],
   ["one error's on one instance", { limit: 100, errorCode: "Broke", instanceId: InstanceId.make("i1") }, 4, 50],
@@ -132,7 +132,7 @@ it.layer(PgTasks.layer.pipe(Layer.provideMerge(Postgres.layer)), { timeout: 240_
           const times = items.map(({ submittedAt }) => submittedAt)
           assert.deepStrictEqual(times, times.toSorted((left, right) => (order === "newest" ? right - left : left - right)))
           assert.strictEqual(times.length, 5)
-          assert.isAtMost(pages, 12)
+          assert.isAtMost(pages, 40)
         }
         const { items } = yield* everyPage({ limit: 3, phases: ["failed", "retrying", "running"], tenantId: acme })
         const times = items.map(({ submittedAt }) => submittedAt)
