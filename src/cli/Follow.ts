@@ -3,6 +3,7 @@ import { Console, Effect, Option, Stream } from "effect"
 import type { Cursor, FeedEvent } from "../schema/Feed.ts"
 import { isNotice } from "../schema/FeedNotice.ts"
 import type { SessionId, TaskId } from "../schema/Ids.ts"
+import { terminalPhases } from "../schema/Task.ts"
 import { Api, type ApiError, type Subject } from "./Api.ts"
 import { colourOf, time } from "./Print.ts"
 import { paint, Screen } from "./Screen.ts"
@@ -56,20 +57,27 @@ export const printEvent = Effect.fnUntraced(function* (event: FeedEvent) {
   yield* Console.log((yield* Json) ? JSON.stringify(event) : eventLine(event, yield* Screen))
 })
 
-/** Prints what is wanted after the position, until one ends it, or for ever. */
+/**
+ * Prints what is wanted after the position, and what the feed says of itself, until one ends it, or for ever. `isOver` is asked after a gap, in which
+ * the end may have been.
+ */
 export const follow = Effect.fnUntraced(function* (options: {
   readonly after: Cursor | undefined
   readonly wanted: (event: FeedEvent) => boolean
   readonly isEnd?: (event: FeedEvent) => boolean
   /** What the gateway leaves out already; one of before this was known leaves out nothing. */
   readonly about?: Subject
+  readonly isOver?: (api: Api["Service"]) => Effect.Effect<boolean, ApiError>
 }): Effect.fn.Return<FeedEvent | undefined, ApiError, Api | typeof Json.Identifier | typeof Tenant.Identifier> {
   const api = yield* Api
   const tenantId = Option.getOrUndefined(yield* Tenant)
-  const isEnd = options.isEnd ?? (() => false)
-  const last = yield* api
-    .follow({ after: options.after, tenantId, ...options.about })
-    .pipe(Stream.filter((event) => isNotice(event) || options.wanted(event)), Stream.tap(printEvent), Stream.takeUntil(isEnd), Stream.runLast)
+  const { isEnd = () => false, isOver = () => Effect.succeed(false) } = options
+  const last = yield* api.follow({ after: options.after, tenantId, ...options.about }).pipe(
+    Stream.filter((event) => isNotice(event) || options.wanted(event)),
+    Stream.tap(printEvent),
+    Stream.takeUntilEffect((event) => (event.type === "feed.gap" ? isOver(api) : Effect.succeed(isEnd(event)))),
+    Stream.runLast
+  )
   return Option.getOrUndefined(last)
 })
 
@@ -83,13 +91,29 @@ const taskEnds: ReadonlySet<string> = new Set([
 const turnEnds: ReadonlySet<string> = new Set(["session.turn_completed", "session.turn_failed", "session.turn_aborted"])
 
 /** Until the task has ended. */
-export const followTask = (taskId: TaskId, after: Cursor) => {
-  const wanted = ({ payload }: FeedEvent) => payload.taskId === taskId
-  return follow({ after, wanted, about: { taskId }, isEnd: ({ type }) => taskEnds.has(type) })
-}
+export const followTask = Effect.fnUntraced(function* (taskId: TaskId, after: Cursor) {
+  const tenantId = Option.getOrUndefined(yield* Tenant)
+  return yield* follow({
+    after,
+    wanted: ({ payload }) => payload.taskId === taskId,
+    about: { taskId },
+    isEnd: ({ type }) => taskEnds.has(type),
+    isOver: (api) => Effect.map(api.tasks.get({ taskId, tenantId }), ({ phase }) => terminalPhases.has(phase))
+  })
+})
 
 /** Until the turn has ended. */
-export const followTurn = (sessionId: SessionId, turnId: string, after: Cursor) => {
-  const wanted = ({ payload }: FeedEvent) => payload.sessionId === sessionId && payload.turnId === turnId
-  return follow({ after, wanted, about: { sessionId }, isEnd: ({ type }) => turnEnds.has(type) })
-}
+export const followTurn = Effect.fnUntraced(function* (sessionId: SessionId, turnId: string, after: Cursor) {
+  const tenantId = Option.getOrUndefined(yield* Tenant)
+  return yield* follow({
+    after,
+    wanted: ({ payload }) => payload.sessionId === sessionId && payload.turnId === turnId,
+    about: { sessionId },
+    isEnd: ({ type }) => turnEnds.has(type),
+    isOver: (api) =>
+      Effect.map(
+        api.sessions.waitTurn({ sessionId, turnId, tenantId, millis: 0 }),
+        ({ phase }) => phase !== "queued" && phase !== "running"
+      )
+  })
+})

@@ -12,6 +12,7 @@ import {
   Overloaded,
   Unauthenticated
 } from "../../src/schema/Errors.ts"
+import { gapNotice } from "../../src/schema/FeedNotice.ts"
 import { cli } from "./Cli.ts"
 import * as FakeApi from "./FakeApi.ts"
 
@@ -356,6 +357,18 @@ describe("--watch", () => {
         ["task.submitted", "task.started", "task.progress", "task.completed", "running"]
       )
       assert.strictEqual(exitCode, 1, "the fake never completes it")
+    })
+  )
+
+  it.effect("says that there is a gap, and ends when what it waits for has ended in it", () =>
+    Effect.gen(function* () {
+      const gap = gapNotice({ from: FakeApi.cursor, to: FakeApi.cursor, reason: "expired" }, 0)
+      const { exitCode, out } = yield* cli(["task", "submit", "go", "--watch"], {
+        feed: Stream.concat(Stream.make(gap), Stream.never),
+        tasks: [taskOf("t1", "completed", { result: { text: "done", durationMillis: 5 } })]
+      })
+      assert.strictEqual(exitCode, 0)
+      assert.match(out, /00:00:00 feed\.gap feed reason=expired these events are older/)
     })
   )
 

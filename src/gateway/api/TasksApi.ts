@@ -107,7 +107,7 @@ const events = HttpApiEndpoint.get("events", "/tasks/:taskId/events", {
   endpoint(
     "event:read",
     "List a task's events",
-    "Oldest first, as far back as history is kept. A page may be empty and still have a `next`: go on from there."
+    "Oldest first, as far back as history is kept. A page may be empty and still have a `next`: go on from there. Where events after `after` are no longer kept, the first item is a `feed.gap`. A position that this cluster never gave is refused with 400."
   )
 )
 
