@@ -32,6 +32,7 @@ export class Residents extends Context.Service<Residents, {
   /** Nothing, when another has taken its place. */
   readonly remove: (entityType: string, entityId: string, residence: Residence) => void
   readonly find: (entityType: string, entityId: string) => Residence | undefined
+  readonly count: () => number
   /** Begins to watch that it stays away; until the scope closes. */
   readonly watchAway: (entityType: string, entityId: string) => Effect.Effect<void, never, Scope.Scope>
   /**
@@ -69,6 +70,7 @@ const make = (clock: Clock.Clock): Residents["Service"] => {
       const residence = types.get(entityType)?.get(entityId)
       return residence !== undefined && clock.currentTimeMillisUnsafe() < residence.freshUntil ? residence : undefined
     },
+    count: () => [...types.values()].reduce((sum, { size }) => sum + size, 0),
     watchAway: (entityType, entityId) =>
       Effect.acquireRelease(
         Effect.sync(() => {

@@ -21,6 +21,7 @@ import type {
   UpdateInstance
 } from "../rpc/Requests.ts"
 import type { ApiKeyInfo, CreatedKey, CreateKey } from "../schema/Access.ts"
+import type { RunnerStatus, ShardGroup } from "../schema/Cluster.ts"
 import type {
   ActorUnavailable,
   Conflict,
@@ -186,6 +187,11 @@ export class Api extends Context.Service<
         readonly limit: number
       }) => Call<Page<ApiKeyInfo>>
       readonly revoke: (keyId: string) => Call<ApiKeyInfo>
+    }
+    /** For operators. */
+    readonly cluster: {
+      readonly runners: Call<ReadonlyArray<RunnerStatus>>
+      readonly shards: Call<ReadonlyArray<ShardGroup>>
     }
     /** Where the feed is now. */
     readonly position: Call<Cursor>

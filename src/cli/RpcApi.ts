@@ -94,6 +94,16 @@ const made = (connect: Effect.Effect<Connected, ApiError>): Api["Service"] => {
       list: (request) => call((client) => client.ListKeys(given(request))),
       revoke: (keyId) => call((client) => client.RevokeKey({ keyId }))
     },
+    cluster: {
+      runners: Effect.map(
+        call((client) => client.ListRunners({})),
+        ({ items }) => items
+      ),
+      shards: Effect.map(
+        call((client) => client.ListShards({})),
+        ({ items }) => items
+      )
+    },
     position: Effect.map(
       call((client) => client.FeedPosition({})),
       ({ position }) => position

@@ -1,12 +1,10 @@
 /** What the edge must know of the deployment. */
 import { Context } from "effect"
-import { defaultPlacement, type Placement, type TenantId } from "../schema/Ids.ts"
+import type { TenantId } from "../schema/Ids.ts"
 
 export const EdgeConfig = Context.Reference<{
-  /** Those that runners of this cluster serve: a call to another would wait for nobody. */
-  readonly placements: ReadonlyArray<Placement>
   /** Whose things admins and operators change when they name no tenant. Absent: they must name one. */
   readonly defaultTenant?: TenantId | undefined
   /** Sockets on the feed that one process holds; 10,000 when absent. */
   readonly socketsMost?: number | undefined
-}>("clawster/gateway/EdgeConfig", { defaultValue: () => ({ placements: [defaultPlacement] }) })
+}>("clawster/gateway/EdgeConfig", { defaultValue: () => ({}) })

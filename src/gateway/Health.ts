@@ -1,17 +1,21 @@
 /**
- * Health by asking, never by guessing: the database, the feed, the cluster's runners, the fleet. Each question has a deadline, and answers are shared
- * for a second, so that nobody brings the gateway down by asking how it is.
+ * Health by asking, never by guessing: the database, the feed, each runner by a call that it must serve, the fleet. Each question has a deadline, and answers
+ * are shared for a second, so that nobody brings the gateway down by asking how it is.
  */
-import { Cause, Clock, Context, Duration, Effect, Layer } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
 import { HttpServerResponse } from "effect/http"
+import { ClusterReads } from "../entities/ClusterReads.ts"
 import { ViewReads } from "../entities/Reads.ts"
+import { record } from "../observability/Metrics.ts"
 import type { Check, Health as Report } from "./api/SystemApi.ts"
 import { FeedHealth } from "./events/FeedHealth.ts"
+import * as Checks from "./HealthChecks.ts"
 import { ProbeFailed, Probes } from "./Probes.ts"
 import { everyInstance } from "./service/EveryInstance.ts"
 
 const patience = "2 seconds"
 const sharedFor = "1 second"
+const measuredEvery = "10 seconds"
 
 const detailOf = (cause: Cause.Cause<unknown>): string => {
   if (Cause.hasInterruptsOnly(cause)) return "interrupted"
@@ -19,8 +23,10 @@ const detailOf = (cause: Cause.Cause<unknown>): string => {
   return error instanceof ProbeFailed ? error.message : "it does not answer"
 }
 
+type Answer = Check & Pick<Checks.Judgement, "isDown">
+
 const check = Effect.fnUntraced(function* <E>(
-  question: Effect.Effect<{ readonly ok: boolean; readonly detail?: string }, E>
+  question: Effect.Effect<Checks.Judgement, E>
 ) {
   const before = yield* Clock.currentTimeMillis
   const answer = yield* question.pipe(
@@ -32,52 +38,90 @@ const check = Effect.fnUntraced(function* <E>(
       })
     )
   )
-  return { ...answer, millis: (yield* Clock.currentTimeMillis) - before } satisfies Check
+  return { ...answer, millis: (yield* Clock.currentTimeMillis) - before } satisfies Answer
 })
+
+/** Since when each check that fails has failed. */
+const remember = () => {
+  const since = new Map<string, number>()
+  return (name: string, check: Check, now: number): Check => {
+    if (check.ok) {
+      since.delete(name)
+      return check
+    }
+    since.set(name, since.get(name) ?? now)
+    return { ...check, since: since.get(name)! }
+  }
+}
 
 const make = Effect.gen(function* () {
   const probes = yield* Probes
   const feed = yield* FeedHealth
   const views = yield* ViewReads
+  const cluster = yield* ClusterReads
+  const noted = remember()
+  const runners = yield* Effect.cachedWithTTL(cluster.runners, sharedFor)
+  const instances = yield* Effect.cachedWithTTL(everyInstance(views), sharedFor)
 
   const vital = {
     database: check(Effect.as(probes.database, { ok: true })),
     cluster: check(
       Effect.map(probes.runners, ({ healthy, registered }) => ({
         ok: healthy > 0,
-        detail: `${healthy} of ${registered} runners are healthy`
+        detail: `${healthy} of ${registered} runners are healthy`,
+        ...(healthy > 0 ? {} : { remedy: "start one: clawster runner" })
       }))
     )
   }
   const others = {
+    commit: check(Effect.map(cluster.commitMillis, Checks.commit)),
     feed: check(feed.check),
-    instances: check(
-      Effect.map(everyInstance(views), (items) => {
-        const healthy = items.filter(({ health }) => health === "healthy").length
-        return {
-          ok: items.length === 0 || healthy > 0,
-          detail: items.length === 0 ? "none is registered" : `${healthy} of ${items.length} are healthy`
-        }
-      })
-    )
+    instances: check(Effect.map(instances, Checks.instances)),
+    outbox: check(Effect.map(cluster.outbox, Checks.outbox)),
+    placements: check(Effect.zipWith(instances, runners, Checks.placements)),
+    resources: check(Effect.map(runners, Checks.resources)),
+    runners: check(Effect.map(runners, Checks.runners)),
+    serving: check(Effect.map(cluster.probes, Checks.serving)),
+    shards: check(Effect.zipWith(cluster.shards, runners, Checks.shards))
   }
 
-  const ask = (checks: Record<string, Effect.Effect<Check>>) =>
-    Effect.map(Effect.all(checks, { concurrency: "unbounded" }), (answers): Report => {
-      const failed = Object.entries(answers)
-        .filter(([, { ok }]) => !ok)
-        .map(([name]) => name)
-      const isDown = failed.some((name) => name in vital)
-      return { status: isDown ? "down" : failed.length > 0 ? "degraded" : "ok", checks: answers }
+  const ask = (checks: Record<string, Effect.Effect<Answer>>) =>
+    Effect.gen(function* () {
+      const found = yield* Effect.all(checks, { concurrency: "unbounded" })
+      const now = yield* Clock.currentTimeMillis
+      const answers = Object.fromEntries(
+        Object.entries(found).map(([name, { isDown: _, ...answer }]) => [name, noted(name, answer, now)])
+      )
+      const failed = Object.entries(found).filter(([, { ok }]) => !ok)
+      const isDown = failed.some(([name, { isDown = false }]) => isDown || name in vital)
+      for (const [name, { ok }] of Object.entries(answers)) yield* record("clawster_health_check", ok ? 1 : 0, { check: name })
+      return { status: isDown ? "down" : failed.length > 0 ? "degraded" : "ok", checks: answers } satisfies Report as Report
     })
 
   const live: Report = { status: "ok", checks: {} }
+  const health = yield* Effect.cachedWithTTL(ask({ ...vital, ...others }), sharedFor)
+  yield* keepMeasured(health)
   return Health.of({
-    health: yield* Effect.cachedWithTTL(ask({ ...vital, ...others }), sharedFor),
+    health,
     ready: yield* Effect.cachedWithTTL(ask(vital), sharedFor),
     live: Effect.succeed(live)
   })
 })
+
+/** Gauges of the checks for collectors, who do not ask for health themselves. Their age says when that fails. */
+const keepMeasured = (health: Effect.Effect<Report>) =>
+  Effect.gen(function* () {
+    let askedAt = yield* Clock.currentTimeMillis
+    const age = Effect.flatMap(Clock.currentTimeMillis, (now) => record("clawster_health_age_seconds", (now - askedAt) / 1_000, {}))
+    yield* Effect.andThen(health, Clock.currentTimeMillis).pipe(
+      Effect.map((now) => void (askedAt = now)),
+      Effect.ignoreCause,
+      Effect.delay(measuredEvery),
+      Effect.forever,
+      Effect.forkScoped
+    )
+    yield* Effect.forkScoped(Effect.repeat(age, Schedule.spaced(measuredEvery)))
+  })
 
 export class Health extends Context.Service<
   Health,

@@ -170,6 +170,18 @@ export const metrics = {
     help: "Connections to gateways that failed or ended, by reason: Unreachable, ConnectionLost, FrameTooLarge, AuthenticationFailed and others",
     labels: ["reason"]
   },
+  clawster_health_check: {
+    kind: "gauge",
+    unit: "state",
+    help: "A check of health as this gateway last saw it: 1 well, 0 not",
+    labels: ["check"]
+  },
+  clawster_health_age_seconds: {
+    kind: "gauge",
+    unit: "seconds",
+    help: "Time since this gateway last finished its checks of health",
+    labels: []
+  },
   clawster_breaker_state: {
     kind: "gauge",
     unit: "state",
@@ -243,6 +255,7 @@ export const metrics = {
 /** Labels that say nothing of any tenant. Series with another label are shown to keys of operators only (PublicMetrics.ts). */
 export const publicLabels: ReadonlySet<string> = new Set([
   "cause",
+  "check",
   "entity_type",
   "instance_id",
   "outcome",

@@ -15,6 +15,7 @@ import {
   Unauthenticated
 } from "../schema/Errors.ts"
 import { bounds, list as listOf, text, within } from "../schema/Bounds.ts"
+import { RunnerList, ShardList } from "../schema/Cluster.ts"
 import { Cursor, FeedEvent } from "../schema/Feed.ts"
 import { InstanceId, LaneName, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
 import { InstanceStatus } from "../schema/Instance.ts"
@@ -159,6 +160,9 @@ export class ClientRpcs extends RpcGroup.make(
   change("CreateKey", "key:write", CreateKey.fields, CreatedKey),
   read("ListKeys", "key:read", pageQuery, pageOf(ApiKeyInfo)),
   change("RevokeKey", "key:write", { keyId: KeyId }, ApiKeyInfo),
+
+  read("ListRunners", "system:read", {}, RunnerList),
+  read("ListShards", "system:read", {}, ShardList),
 
   read("FeedPosition", "event:read", {}, Schema.Struct({ position: Cursor })),
   /**

@@ -8,10 +8,11 @@ import { everyInstance } from "../gateway/service/EveryInstance.ts"
 import * as ServerNode from "../gateway/ServerNode.ts"
 import * as FleetMetrics from "../observability/FleetMetrics.ts"
 import * as ProcessMetricsNode from "../observability/ProcessMetricsNode.ts"
-import type { Placement, TenantId } from "../schema/Ids.ts"
+import type { TenantId } from "../schema/Ids.ts"
 import * as PgTombstones from "../shards/PgTombstones.ts"
 import * as PgOutputs from "../shards/PgOutputs.ts"
 import * as PgAccess from "../shards/reads/PgAccess.ts"
+import * as PgCluster from "../shards/reads/PgCluster.ts"
 import * as PgFeed from "../shards/reads/PgFeed.ts"
 import * as PgTasks from "../shards/reads/PgTasks.ts"
 import * as PgTurns from "../shards/reads/PgTurns.ts"
@@ -23,7 +24,6 @@ export interface GatewayOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
-  readonly placements: ReadonlyArray<Placement>
   readonly socketsMost?: number
   /** Whose things operators and administrators change when they name no tenant. Absent: they are refused. */
   readonly defaultTenant?: TenantId | undefined
@@ -41,10 +41,10 @@ const fleetMetrics = Layer.unwrap(
 )
 
 /** Needs `Sharding` and the database. */
-export const layer = ({ defaultTenant, host, placements, port, socketsMost }: GatewayOptions) =>
+export const layer = ({ defaultTenant, host, port, socketsMost }: GatewayOptions) =>
   Layer.mergeAll(ServerNode.layer({ host, port }), KeyService.layer, fleetMetrics, ProcessMetricsNode.layer).pipe(
-    Layer.provide([PgAccess.layer, PgFeed.layer, PgTasks.layer, PgTurns.layer, PgOutputs.layer, PgViewReads.layer, InstanceOps.layer, PgTombstones.layer, Probes.layer]),
-    Layer.provide(Layer.succeed(EdgeConfig, { placements, defaultTenant, socketsMost }))
+    Layer.provide([PgAccess.layer, PgFeed.layer, PgTasks.layer, PgTurns.layer, PgOutputs.layer, PgViewReads.layer, InstanceOps.layer, PgTombstones.layer, PgCluster.layer, Probes.layer]),
+    Layer.provide(Layer.succeed(EdgeConfig, { defaultTenant, socketsMost }))
   )
 
 /** From this machine. */

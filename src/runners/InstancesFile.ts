@@ -1,9 +1,10 @@
 /** The file that declares a deployment's instances, JSON or YAML: a list of registrations, or `{instances, prune}`. What is wrong in it is named with its line. */
+import { ClusterReads } from "../entities/ClusterReads.ts"
+import type { RunnerStatus } from "../schema/Cluster.ts"
 import { Effect, Layer, Option, Schema } from "effect"
 import { readFileSync } from "node:fs"
 import { type Document, LineCounter, parseDocument } from "yaml"
 import * as DeclaredInstances from "../gateway/service/DeclaredInstances.ts"
-import { EdgeConfig } from "../gateway/EdgeConfig.ts"
 import { Instances } from "../gateway/service/Instances.ts"
 import { defaults } from "../gateway/service/Registration.ts"
 import { fieldFaults } from "../gateway/service/SpecFields.ts"
@@ -11,6 +12,7 @@ import type { FieldFault } from "../schema/Errors.ts"
 import { faultsOf } from "../schema/Faults.ts"
 import type { Placement } from "../schema/Ids.ts"
 import * as PgTombstones from "../shards/PgTombstones.ts"
+import * as PgCluster from "../shards/reads/PgCluster.ts"
 import * as PgViewReads from "../shards/reads/PgViewReads.ts"
 import * as InstanceOps from "./InstanceOps.ts"
 import * as Catalogue from "./settings/Catalogue.ts"
@@ -84,11 +86,20 @@ export const read = Effect.fnUntraced(function* (file: string) {
   return yield* failed(file, `, ${told.join("; ")}${more}`)
 })
 
+/** A process that has just started names placements whose runners, itself among them, may not be registered yet: those count as live. */
+const known = (placements: ReadonlyArray<Placement>) =>
+  Layer.effect(
+    ClusterReads,
+    Effect.map(ClusterReads, (cluster) => {
+      const starting: RunnerStatus = { address: "starting", state: "serving", placements, shards: 0, leaseMillis: 0 }
+      return ClusterReads.of({ ...cluster, runners: Effect.map(cluster.runners, (runners) => [...runners, starting]) })
+    })
+  ).pipe(Layer.provide(PgCluster.layer))
+
 /** What applies a declaration, over the cluster's client and the database. */
 export const services = (placements: ReadonlyArray<Placement>) =>
   Instances.layer.pipe(
-    Layer.provideMerge(Layer.mergeAll(PgViewReads.layer, InstanceOps.layer, PgTombstones.layer)),
-    Layer.provideMerge(Layer.succeed(EdgeConfig, { placements }))
+    Layer.provideMerge(Layer.mergeAll(PgViewReads.layer, InstanceOps.layer, PgTombstones.layer, known(placements)))
   )
 
 /**

@@ -3,7 +3,8 @@
  * than the bound; asked again, it goes on stopping. A failure is said in one line with what to do about it, and exits 1.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Cause, Effect, Exit, Layer } from "effect"
+import { Cause, Deferred, Effect, Exit, Layer } from "effect"
+import { type RunnerUnfit, Unfit } from "../shards/Unfit.ts"
 import { explainCause, told } from "./Explain.ts"
 
 /** More than gateways that stop with us may take (10 s), less than orchestrators wait before they kill (30 s). */
@@ -63,7 +64,20 @@ const heedLifeline = (): void => {
   process.stdin.once("close", () => process.kill(process.pid, "SIGTERM"))
 }
 
+/** A runner that finds that it cannot serve ends its process as a signal would, and as a failure. */
+const orUnfit = <E>(layer: Layer.Layer<never, E>): Effect.Effect<never, E | RunnerUnfit> =>
+  Effect.gen(function* () {
+    const unfit = yield* Deferred.make<never, RunnerUnfit>()
+    const end = (error: RunnerUnfit) =>
+      Effect.sync(() => setTimeout(() => process.exit(1), stopWithinMillis).unref()).pipe(
+        Effect.andThen(Deferred.fail(unfit, error)),
+        Effect.asVoid
+      )
+    const launched = Layer.launch(layer.pipe(Layer.provide(Layer.succeed(Unfit, end))))
+    return yield* Effect.raceFirst(launched, Deferred.await(unfit))
+  })
+
 export const launch = <E>(layer: Layer.Layer<never, E>): void => {
   heedLifeline()
-  main(Layer.launch(layer))
+  main(orUnfit(layer))
 }

@@ -19,7 +19,7 @@ export const layer = Layer.unwrap(
   Effect.gen(function*() {
     const { defaultTenant, host, metrics, placements, port, socketsMost } = yield* Settings.gateway
     const ownMetrics = Option.isNone(metrics) ? Layer.empty : MetricsServerNode.layer(metrics.value)
-    const options = { host, port, placements, socketsMost, defaultTenant: Option.getOrUndefined(defaultTenant) }
+    const options = { host, port, socketsMost, defaultTenant: Option.getOrUndefined(defaultTenant) }
     return Layer.mergeAll(Gateway.layer(options), InstancesFile.layerConfig(placements)).pipe(
       Layer.provideMerge(ownMetrics),
       Layer.provide(Cluster.layerClient(placements))

@@ -1,9 +1,11 @@
 /** A runner: serves actors. Start as many as there are machines, or several on one. */
 import { Effect, Layer, Option } from "effect"
+import { createRequire } from "node:module"
 import * as Cluster from "../shards/Cluster.ts"
 import * as Database from "../shards/Database.ts"
 import * as MetricsServerNode from "../observability/MetricsServerNode.ts"
 import * as Observability from "../observability/Observability.ts"
+import * as RunnerReports from "../shards/RunnerReports.ts"
 import * as Retention from "../shards/Retention.ts"
 import * as SchemaVersion from "../shards/SchemaVersion.ts"
 import * as Actors from "./Actors.ts"
@@ -40,8 +42,12 @@ const observability = Layer.unwrap(Effect.map(Settings.runner, ({ host, port }) 
 /** The instances of `CLAWSTER_INSTANCES`. */
 const declared = Layer.unwrap(Effect.map(Settings.runner, ({ placements }) => InstancesFile.layerConfig(placements)))
 
+const { version } = createRequire(import.meta.url)("../../package.json") as { readonly version: string }
+
+const reports = Layer.unwrap(Effect.map(Settings.runner, ({ name }) => RunnerReports.layer({ hostName: name.current, version })))
+
 export const layer = Layer.mergeAll(ready, declared).pipe(
-  Layer.provideMerge(Actors.layer),
+  Layer.provideMerge(Layer.merge(Actors.layer, reports)),
   Layer.provide(Retention.layerConfig),
   Layer.provide(metrics),
   Layer.provide(Drivers.layer),

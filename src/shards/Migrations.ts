@@ -11,6 +11,7 @@ import { turns } from "./migrations/0008_turns.ts"
 import { feed } from "./migrations/0009_feed.ts"
 import { feedTenant } from "./migrations/0010_feed_tenant.ts"
 import { liveness } from "./migrations/0012_liveness.ts"
+import { departures } from "./migrations/0013_departures.ts"
 import { taskFilters } from "./migrations/0014_task_filters.ts"
 import * as Indexes from "./Indexes.ts"
 import * as Timelines from "./Timelines.ts"
@@ -27,6 +28,7 @@ export const loader = Migrator.fromRecord({
   "0009_feed": feed,
   "0010_feed_tenant": feedTenant,
   "0012_liveness": liveness,
+  "0013_departures": departures,
   "0014_task_filters": taskFilters,
   "0017_ended_actors": endedActors
 })

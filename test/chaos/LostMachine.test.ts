@@ -9,13 +9,13 @@ import { until } from "../fixtures/Until.ts"
 /** Two machines with an instance each, and the gateway. */
 const twoMachines = Effect.fnUntraced(function* (first: string, second: string) {
   const hosts = [first, second]
-  const [a, b] = yield* Effect.forEach(hosts, (host) => Machines.start(host, { hosts }), { concurrency: 2 })
-  const gateway = yield* Machines.gateway(hosts)
+  const [a, b] = yield* Effect.forEach(hosts, (host) => Machines.start(host), { concurrency: 2 })
+  const gateway = yield* Machines.gateway()
   yield* Effect.forEach(hosts, (host) => gateway.instance(`on-${host}`, host), { concurrency: 2, discard: true })
   return { a: a!, b: b!, ...gateway }
 })
 
-layer(Postgres.TestPostgres.layer, { excludeTestServices: true, timeout: "120 seconds" })(
+layer(Postgres.layer, { excludeTestServices: true, timeout: "120 seconds" })(
   "a machine that is gone",
   (it) => {
     it.effect(
@@ -152,7 +152,7 @@ layer(Postgres.TestPostgres.layer, { excludeTestServices: true, timeout: "120 se
             const ids = (yield* send("GET", "/instances")).body.items.map(({ instanceId }: any) => instanceId)
             assert.notInclude(ids, "on-e")
             const port = Number(a.address.split(":")[1])
-            yield* Machines.start("e", { hosts: ["e", "f"], port })
+            yield* Machines.start("e", { port })
             const sql = yield* PgClient.PgClient
             yield* until(
               "its actor has removed itself",

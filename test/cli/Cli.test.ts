@@ -66,6 +66,15 @@ describe("output", () => {
     })
   )
 
+  it.effect("runners and shards are tables", () =>
+    Effect.gen(function* () {
+      const runners = yield* cli(["runners"])
+      assert.match(runners.out, /^RUNNER +STATE/)
+      assert.match(runners.out, /10\.0\.0\.1:34431 +serving +- +default/)
+      assert.match((yield* cli(["shards"])).out, /default +10\.0\.0\.1:34431 +300 +4/)
+    })
+  )
+
   it.effect("status sums up the cluster", () =>
     Effect.gen(function* () {
       const { out } = yield* cli(["status"], {
@@ -76,6 +85,7 @@ describe("output", () => {
         [
           "gateway    http://gateway",
           "you are    ann, operator",
+          "runners    1 serving",
           "instances  1 healthy, 1 degraded",
           "slots      2 of 8 in use",
           "lanes      1",
@@ -411,6 +421,8 @@ describe("help", () => {
             "instance",
             "lane",
             "key",
+            "runners",
+            "shards",
             "runner",
             "gateway",
             "migrate"

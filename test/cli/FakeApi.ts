@@ -194,6 +194,14 @@ export const make = (fake: Fake = {}) => {
       revoke: (keyId) =>
         answer("revoke", keyId, () => ({ keyId, name: "ann", role: "operator" as const, createdAt: 0, revokedAt: 1 }))
     },
+    cluster: {
+      runners: answer("runners", undefined, () => [
+        { address: "10.0.0.1:34431", state: "serving" as const, placements: [defaultPlacement], shards: 300, leaseMillis: 5_000 }
+      ]),
+      shards: answer("shards", undefined, () => [
+        { placement: defaultPlacement, owner: "10.0.0.1:34431", shards: 300, epoch: 4, since: 0 }
+      ])
+    },
     position: answer("position", {}, () => cursor),
     follow: (request) =>
       Stream.unwrap(

@@ -12,6 +12,7 @@ import { layer as instanceLayer } from "../../src/entities/Instance/InstanceLaye
 import { LaneLayer } from "../../src/entities/Lane/LaneLayer.ts"
 import * as MemoryTaskRows from "../../src/entities/Lane/MemoryTaskRows.ts"
 import { layer as sessionLayer } from "../../src/entities/Session/SessionLayer.ts"
+import { ClusterReads } from "../../src/entities/ClusterReads.ts"
 import { Farewell } from "../../src/gateway/events/Farewell.ts"
 import { Probes } from "../../src/gateway/Probes.ts"
 import * as Server from "../../src/gateway/Server.ts"
@@ -19,7 +20,7 @@ import { layer as driversLayer } from "../../src/instances/InstanceDriverSet.ts"
 import * as MemoryOutputs from "../../src/entities/MemoryOutputs.ts"
 import * as SimulatedDriver from "../../src/instances/SimulatedDriver.ts"
 import { SimulatedFleet } from "../../src/instances/simulated/SimulatedFleet.ts"
-import { TenantId } from "../../src/schema/Ids.ts"
+import { defaultPlacement, regionPlacement, TenantId } from "../../src/schema/Ids.ts"
 import * as MemoryCluster from "../fixtures/MemoryCluster.ts"
 import * as MemoryReads from "../fixtures/MemoryReads.ts"
 
@@ -47,6 +48,21 @@ const probes = Layer.effect(
 )
 
 const registrations = Semaphore.makeUnsafe(1)
+const cluster = Layer.effect(
+  ClusterReads,
+  Effect.map(Switches, (switches) => {
+    const placements = [defaultPlacement, regionPlacement("eu")]
+    const runner = { address: "runner:1", state: "serving" as const, placements, shards: 300, leaseMillis: 6_000 }
+    const all = <A>(items: ReadonlyArray<A>) => Effect.sync(() => (switches.runners === 0 ? [] : items))
+    return ClusterReads.of({
+      runners: all([runner]),
+      shards: all(placements.map((placement) => ({ placement, owner: runner.address, shards: 300, epoch: 1, since: 0 }))),
+      probes: all(placements.map((placement) => ({ address: runner.address, placement, ok: true, millis: 1 }))),
+      commitMillis: Effect.succeed(2),
+      outbox: Effect.succeed({ waiting: 0, oldestMillis: 0 })
+    })
+  })
+)
 
 const ops = Layer.succeed(InstanceOps, {
   alone: (_, use) => registrations.withPermits(1)(use),
@@ -55,7 +71,7 @@ const ops = Layer.succeed(InstanceOps, {
 })
 
 /** Everything that the routes need. */
-export const world = Layer.mergeAll(actors, ops, probes).pipe(
+export const world = Layer.mergeAll(actors, ops, probes, cluster).pipe(
   Layer.provideMerge(MemoryOutputs.layer),
   Layer.provideMerge(Layer.mergeAll(MemoryReads.layer, MemoryAccess.layer, Switches.layer)),
   Layer.provideMerge(MemoryCluster.layer)

@@ -15,7 +15,19 @@ describe("health", () => {
         }
       }
       const { body } = yield* web.send("GET", "/health")
-      assert.deepStrictEqual(Object.keys(body.checks).sort(), ["cluster", "database", "feed", "instances"])
+      assert.deepStrictEqual(Object.keys(body.checks).sort(), [
+        "cluster",
+        "commit",
+        "database",
+        "feed",
+        "instances",
+        "outbox",
+        "placements",
+        "resources",
+        "runners",
+        "serving",
+        "shards"
+      ])
       assert.strictEqual((yield* web.send("GET", "/api/v1/api/v1/health")).status, 404)
     }).pipe(Effect.provide(layer))
   )

@@ -1,11 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { EdgeConfig } from "../../src/gateway/EdgeConfig.ts"
-import { defaultPlacement, regionPlacement, TenantId } from "../../src/schema/Ids.ts"
+import { TenantId } from "../../src/schema/Ids.ts"
 import { layer, Tokens, until, Web } from "./GatewayBench.ts"
 
 const deployment = Layer.succeed(EdgeConfig, {
-  placements: [defaultPlacement, regionPlacement("eu")],
   defaultTenant: TenantId.make("acme")
 })
 

@@ -9,6 +9,7 @@ import * as FleetMetrics from "../../src/observability/FleetMetrics.ts"
 import * as GatewayMetrics from "../../src/observability/GatewayMetrics.ts"
 import * as JournalMetrics from "../../src/observability/JournalMetrics.ts"
 import { clusterMetrics, type MetricName, metrics } from "../../src/observability/Names.ts"
+import { record } from "../../src/observability/Metrics.ts"
 import * as OwnershipMetrics from "../../src/observability/OwnershipMetrics.ts"
 import * as ProcessMetricsNode from "../../src/observability/ProcessMetricsNode.ts"
 import { InstanceId, defaultPlacement } from "../../src/schema/Ids.ts"
@@ -50,6 +51,8 @@ const everything = Effect.gen(function* () {
   yield* DomainMetrics.committed([{ _tag: "run.ended", durationMillis: 1_500, status: "completed" } as never])
   yield* DomainMetrics.committed([{ _tag: "session.turn_completed" }])
   yield* DomainMetrics.laneWaited(20)
+  yield* record("clawster_health_check", 1, { check: "database" })
+  yield* record("clawster_health_age_seconds", 2, {})
   yield* EdgeMetrics.timeRequest({ method: "GET", route: "/health" }, () => "2xx", Effect.void)
   yield* EdgeMetrics.timeRead(Effect.void)
   yield* Effect.ignore(EdgeMetrics.timeRead(Effect.fail("no")))

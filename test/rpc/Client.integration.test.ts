@@ -4,7 +4,7 @@ import { FetchHttpClient, HttpClient, HttpClientError } from "effect/http"
 import { RpcClient, RpcSerialization } from "effect/rpc"
 import { ClawsterClient, type ClientOptions } from "../../src/client.ts"
 import { EdgeConfig } from "../../src/gateway/EdgeConfig.ts"
-import { defaultPlacement, InstanceId, SessionId, TaskId, TenantId } from "../../src/schema/Ids.ts"
+import { InstanceId, SessionId, TaskId, TenantId } from "../../src/schema/Ids.ts"
 import * as TcpProxy from "../fixtures/TcpProxy.ts"
 import { until } from "../fixtures/Until.ts"
 import { CommitLog } from "../fixtures/MemoryReads.ts"
@@ -17,7 +17,6 @@ const ways = [
 ] as const
 
 const deployment = Layer.succeed(EdgeConfig, {
-  placements: [defaultPlacement],
   defaultTenant: TenantId.make("globex")
 })
 

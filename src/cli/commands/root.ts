@@ -3,6 +3,7 @@ import { Console, type Layer } from "effect"
 import { Argument, Command, Completions } from "effect/cli"
 import type { Api } from "../Api.ts"
 import * as Settings from "../Settings.ts"
+import { runners, shards } from "./cluster.ts"
 import { config } from "./config.ts"
 import { doctor } from "./doctor.ts"
 import { instance } from "./instance.ts"
@@ -47,7 +48,9 @@ export const make = <E, R>(api: Layer.Layer<Api, E, R>) => {
           session.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
           instance.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
           lane.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
-          key.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all))
+          key.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
+          runners.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
+          shards.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all))
         ]
       },
       { group: "Processes", commands: [runner, gateway, migrate] }

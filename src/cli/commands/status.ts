@@ -64,17 +64,23 @@ export const status = Command.make(
     const position = yield* api.position
     const instances = yield* everything((after) => api.instances.list({ tenantId, after, limit: 1_000 }))
     const lanes = yield* everything((after) => api.lanes.list({ tenantId, after, limit: 1_000 }))
+    /** Operators see the runners; other keys may not. */
+    const runners = yield* api.cluster.runners.pipe(Effect.catchTag("Forbidden", () => Effect.undefined))
     const overview = {
       gateway: yield* api.url,
       caller: { name, role, ...Input.given({ tenantId: own }) },
+      ...(runners === undefined ? {} : { runners: count(runners, ({ state }) => state) }),
       instances: count(instances, ({ health }) => health),
       lanes: lanes.length,
       tasks: totals(lanes)
     }
-    const worst = instances.some(({ health }) => health === "unhealthy") ? ("red" as const) : undefined
+    const worst = instances.some(({ health }) => health === "unhealthy" || health === "unknown") ? ("red" as const) : undefined
     yield* showFields(overview, (shown) => [
       ["gateway", shown.gateway],
       ["you are", `${name}, ${role}${own === undefined ? "" : ` of ${own}`}`],
+      ...(shown.runners === undefined
+        ? []
+        : [["runners", words(shown.runners), runners!.every(({ state }) => state === "serving") ? undefined : "red"] as const]),
       ["instances", words(shown.instances), worst],
       ["slots", slots(instances)],
       ["lanes", shown.lanes],

@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { RunnerList, ShardList } from "../../schema/Cluster.ts"
 import { Principal } from "../../schema/Principal.ts"
 import { Authenticate, Authorise, endpoint, publicEndpoint } from "./HttpAuthentication.ts"
 import { problems, readProblems } from "./Problem.ts"
@@ -8,6 +9,10 @@ export const Check = Schema.Struct({
   ok: Schema.Boolean,
   /** What was found, in words for an operator. */
   detail: Schema.optionalKey(Schema.String),
+  /** What to do about it. */
+  remedy: Schema.optionalKey(Schema.String),
+  /** When this gateway first saw it fail, in Unix milliseconds. */
+  since: Schema.optionalKey(Schema.Finite),
   millis: Schema.Finite
 }).annotate({ identifier: "HealthCheck" })
 export type Check = typeof Check.Type
@@ -32,8 +37,16 @@ const metrics = HttpApiEndpoint.get("metrics", "/metrics", {
   error: readProblems
 }).annotateMerge(endpoint("system:read", "Get metrics", "Prometheus text; also at `/metrics` for collectors."))
 
+const runners = HttpApiEndpoint.get("runners", "/runners", { success: RunnerList, error: readProblems }).annotateMerge(
+  endpoint("system:read", "List runners", "Each with its lease, its shards, what it holds of its machine, and why it does not serve.")
+)
+
+const shards = HttpApiEndpoint.get("shards", "/shards", { success: ShardList, error: readProblems }).annotateMerge(
+  endpoint("system:read", "List shards", "By placement and owner. Without `owner`: those that no live runner owns.")
+)
+
 const health = HttpApiEndpoint.get("health", "/health", { success: [Health, NotReady], error: failures }).annotateMerge(
-  publicEndpoint("Get health", "Asks the database, the feed, the cluster and the fleet. 503 when calls would fail.")
+  publicEndpoint("Get health", "Asks the database, the feed, the fleet, and each runner by a call that it must serve. 503 when calls would fail.")
 )
 
 const live = HttpApiEndpoint.get("live", "/live", { success: Health, error: failures }).annotateMerge(
@@ -45,7 +58,7 @@ const ready = HttpApiEndpoint.get("ready", "/ready", { success: [Health, NotRead
 )
 
 export class SystemApi extends HttpApiGroup.make("system")
-  .add(me, metrics)
+  .add(me, metrics, runners, shards)
   .middleware(Authorise)
   .middleware(Authenticate)
   .add(health, live, ready)

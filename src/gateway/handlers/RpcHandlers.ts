@@ -3,6 +3,7 @@ import { Effect, Schema, Stream } from "effect"
 import type { Headers } from "effect/http"
 import { Authenticator } from "../../auth/Authenticator.ts"
 import { IdempotencyStore } from "../../auth/IdempotencyStore.ts"
+import { ClusterReads } from "../../entities/ClusterReads.ts"
 import { Feed } from "../../entities/Reads.ts"
 import { CurrentPrincipal, idempotencyKeyHeader } from "../../rpc/Authentication.ts"
 import { ClientRpcs } from "../../rpc/ClientRpcs.ts"
@@ -53,6 +54,7 @@ export const RpcHandlers = ClientRpcs.toLayer(
     const lanes = yield* Lanes
     const keys = yield* Keys
     const feed = yield* Feed
+    const cluster = yield* ClusterReads
     const hub = yield* EventHub
     const authenticator = yield* Authenticator
 
@@ -190,6 +192,9 @@ export const RpcHandlers = ClientRpcs.toLayer(
       ListKeys: (payload) => keys.list(payload),
       RevokeKey: (payload, incoming) =>
         Effect.andThen(changing("RevokeKey", payload, incoming), keys.revoke(payload.keyId)),
+
+      ListRunners: () => Effect.map(cluster.runners, (items) => ({ items })),
+      ListShards: () => Effect.map(cluster.shards, (items) => ({ items })),
 
       FeedPosition: () => Effect.map(feed.position, (position) => ({ position })),
       FollowEvents: follow

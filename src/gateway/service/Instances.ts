@@ -6,6 +6,7 @@ import { Clock, Context, Effect, Layer } from "effect"
 import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../actor/ActorClient.ts"
 import { Instance } from "../../entities/Instance.ts"
+import { ClusterReads } from "../../entities/ClusterReads.ts"
 import { InstanceOps, type InstanceOpsError } from "../../entities/InstanceOps.ts"
 import { type Page, ViewReads } from "../../entities/Reads.ts"
 import { Tombstones } from "../../entities/Tombstones.ts"
@@ -28,11 +29,10 @@ import {
 import { type InstanceId, instanceEntityId, type Placement, type TenantId } from "../../schema/Ids.ts"
 import type { DriverKind, InstanceHealth, InstancePhase, InstanceSpec, InstanceStatus } from "../../schema/Instance.ts"
 import { pageSize } from "../../schema/Page.ts"
-import { EdgeConfig } from "../EdgeConfig.ts"
 import { asRead, type Call, optionsOf } from "./Call.ts"
 import * as LogFilter from "./LogFilter.ts"
-import { toInstanceSpec } from "./Registration.ts"
 import { placeOf, withToken } from "./PageToken.ts"
+import { type Served, toInstanceSpec } from "./Registration.ts"
 import { fieldFaults } from "./SpecFields.ts"
 import { reading } from "./Tenants.ts"
 
@@ -73,6 +73,7 @@ const make = Effect.gen(function* () {
   const views = yield* ViewReads
   const ops = yield* InstanceOps
   const tombstones = yield* Tombstones
+  const cluster = yield* ClusterReads
 
   const seen = Effect.fnUntraced(function* (call: Call, instanceId: InstanceId) {
     const tenantId = yield* reading(call, undefined)
@@ -85,6 +86,20 @@ const make = Effect.gen(function* () {
       actorOf(instanceEntityId(known.placement, known.instanceId)).InstanceGet(undefined, { timeoutMillis: readMillis })
     )
 
+  const live = Effect.map(cluster.runners, (runners) => runners.filter(({ state }) => state !== "gone"))
+  const livePlacements = Effect.map(live, (runners) => [...new Set(runners.flatMap(({ placements }) => placements))])
+
+  /** By what is registered, not by what this process was told: a new machine is used as soon as its runner is there. */
+  const served = Effect.gen(function* () {
+    const runners = yield* live
+    const { items } = yield* views.instances({ limit: pageSize.most })
+    return (yield* livePlacements).map((placement): Served => ({
+      placement,
+      regions: runners.flatMap(({ placements }) => (placements.includes(placement) ? placements : [])),
+      instances: items.filter((known) => known.placement === placement).length
+    }))
+  })
+
   type Actor = ReturnType<typeof actorOf>
 
   const command = Effect.fnUntraced(function* <E>(
@@ -94,8 +109,7 @@ const make = Effect.gen(function* () {
   ) {
     const known = yield* views.instance(instanceId)
     if (known !== undefined) return yield* send(actorOf(instanceEntityId(known.placement, instanceId)))
-    const { placements } = yield* EdgeConfig
-    const candidates: ReadonlyArray<Placement> = call.requestId === undefined ? [] : placements
+    const candidates = call.requestId === undefined ? [] : yield* livePlacements
     const absent: Effect.Effect<InstanceStatus, E | NotFound> = Effect.fail(unknownInstance(instanceId))
     return yield* candidates.reduceRight(
       (otherwise, placement) =>
@@ -107,8 +121,7 @@ const make = Effect.gen(function* () {
   })
 
   const register = Effect.fn("Instances.register")(function* (call: Call, registration: InstanceRegistration) {
-    const { placements } = yield* EdgeConfig
-    const spec = yield* toInstanceSpec(registration, placements)
+    const spec = yield* toInstanceSpec(registration, yield* served)
     return yield* ops.alone(spec.instanceId, registered(call, spec))
   })
 
@@ -315,7 +328,7 @@ export class Instances extends Context.Service<
     readonly metrics: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceMetrics, InstanceOpsError>
   }
 >()("clawster/gateway/Instances") {
-  static readonly layer: Layer.Layer<Instances, never, Sharding.Sharding | ViewReads | InstanceOps> = Layer.effect(
+  static readonly layer: Layer.Layer<Instances, never, Sharding.Sharding | ViewReads | InstanceOps | ClusterReads> = Layer.effect(
     Instances,
     Effect.suspend(() => make)
   )

@@ -1,7 +1,7 @@
 /** From what a client registers to the complete spec of an instance. */
 import { Effect } from "effect"
 import type { InstanceRegistration } from "../../rpc/Requests.ts"
-import { type FieldFault, InvalidInput } from "../../schema/Errors.ts"
+import { ActorUnavailable, type FieldFault, InvalidInput } from "../../schema/Errors.ts"
 import { defaultPlacement, hostPlacement, InstanceId, type Placement } from "../../schema/Ids.ts"
 import type { InstanceSpec } from "../../schema/Instance.ts"
 import { newId } from "./NewId.ts"
@@ -11,24 +11,43 @@ export const defaults = { maxConcurrentTasks: 4, maxConcurrentSessions: 100, max
 
 const isHost = (placement: Placement): boolean => placement.startsWith(hostPlacement(""))
 
+/** What is known of a placement that live runners serve. */
+export interface Served {
+  readonly placement: Placement
+  /** The regions that its runners serve, too. */
+  readonly regions: ReadonlyArray<Placement>
+  readonly instances: number
+}
+
+/** The host with the fewest instances, of those in the region that is asked for. */
+const hostFor = (region: Placement | undefined, served: ReadonlyArray<Served>): Placement | undefined =>
+  served
+    .filter(({ placement, regions }) => isHost(placement) && (region === undefined || regions.includes(region)))
+    .toSorted((left, right) => left.instances - right.instances || (left.placement < right.placement ? -1 : 1))[0]?.placement
+
+/** Undefined: no live runner could have it. */
 const placementOf = (
   { driver, placement, region }: InstanceRegistration,
-  served: ReadonlyArray<Placement>
-): Placement => {
+  served: ReadonlyArray<Served>
+): Placement | undefined => {
   if (placement !== undefined) return placement
-  if (driver === "process") return served.find(isHost) ?? defaultPlacement
   // A region is a label of any text; only where runners serve it is it a placement as well.
-  return served.find((placement) => region !== undefined && placement === `region-${region}`) ?? defaultPlacement
+  const ofRegion = served.find((known) => region !== undefined && known.placement === `region-${region}`)?.placement
+  if (driver === "process") {
+    const hasHosts = served.some((known) => isHost(known.placement))
+    return hasHosts ? hostFor(ofRegion, served) : defaultPlacement
+  }
+  return ofRegion ?? defaultPlacement
 }
 
 const faultsOf = (
   registration: InstanceRegistration,
   placement: Placement,
-  served: ReadonlyArray<Placement>
+  served: ReadonlyArray<Served>
 ): ReadonlyArray<FieldFault> => [
-  ...(served.includes(placement)
+  ...(served.some((known) => known.placement === placement)
     ? []
-    : [{ path: "placement", expected: `one that runners serve: ${served.join(", ")}` }]),
+    : [{ path: "placement", expected: `one that a live runner serves: ${served.map((known) => known.placement).join(", ")}` }]),
   ...(registration.driver === "remote" && registration.endpoint === undefined
     ? [{ path: "endpoint", expected: "url and token of the running gateway, which driver remote needs" }]
     : []),
@@ -37,9 +56,18 @@ const faultsOf = (
 
 export const toInstanceSpec = Effect.fnUntraced(function* (
   registration: InstanceRegistration,
-  served: ReadonlyArray<Placement>
+  served: ReadonlyArray<Served>
 ) {
   const placement = placementOf(registration, served)
+  if (served.length === 0 || placement === undefined) {
+    return yield* new ActorUnavailable({
+      message:
+        served.length === 0
+          ? "no runner is live, so no instance can be placed; start one (clawster runner), then register again"
+          : "no live runner serves a host that could start a gateway; start one there (clawster runner), then register again",
+      retryAfterMillis: 5_000
+    })
+  }
   const faults = faultsOf(registration, placement, served)
   if (faults.length > 0) return yield* new InvalidInput({ message: "the instance cannot be registered so", faults })
   return {

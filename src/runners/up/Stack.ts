@@ -131,7 +131,7 @@ export const start = Effect.fnUntraced(function*(options: UpOptions) {
     "gateway",
     () =>
       Effect.provide(
-        Gateway.start({ host: options.host, port: options.port, placements, socketsMost, defaultTenant }),
+        Gateway.start({ host: options.host, port: options.port, socketsMost, defaultTenant }),
         services
       ),
     ({ url: at }) => at

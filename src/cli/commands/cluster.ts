@@ -1,0 +1,63 @@
+import { Effect } from "effect"
+import { Command } from "effect/cli"
+import type { RunnerStatus } from "../../schema/Cluster.ts"
+import { Api } from "../Api.ts"
+import { age, bytes, colourOf, show, span } from "../Print.ts"
+import { table } from "../Table.ts"
+
+const descriptorsOf = ({ descriptors }: RunnerStatus): string | undefined =>
+  descriptors === undefined ? undefined : `${descriptors.open}/${descriptors.most}`
+
+export const runners = Command.make(
+  "runners",
+  {},
+  Effect.fnUntraced(function* () {
+    const api = yield* Api
+    yield* show({ items: yield* api.cluster.runners }, ({ items }, { now, screen }) =>
+      table<RunnerStatus>(
+        [
+          { title: "RUNNER", value: ({ address }) => address },
+          { title: "STATE", value: ({ state }) => state, colour: ({ state }) => colourOf(state) },
+          { title: "HOST", value: ({ hostName }) => hostName },
+          { title: "PLACEMENTS", value: ({ placements }) => placements.join(", ") },
+          { title: "VERSION", value: ({ version }) => version },
+          { title: "UP", value: ({ startedAt }) => age(startedAt, now) },
+          { title: "LEASE", value: ({ leaseMillis }) => span(Math.max(0, leaseMillis)) },
+          { title: "SHARDS", value: ({ shards }) => shards },
+          { title: "ACTORS", value: ({ resident }) => resident },
+          { title: "FILES", value: descriptorsOf },
+          { title: "LAG", value: ({ lagMillis }) => span(lagMillis) },
+          { title: "MEMORY", value: ({ rssBytes }) => bytes(rssBytes) },
+          { title: "NOTE", value: ({ cause }) => cause }
+        ],
+        items,
+        screen
+      )
+    )
+  })
+).pipe(Command.withDescription("List the runners: leases, shards, what they hold, why one does not serve"))
+
+export const shards = Command.make(
+  "shards",
+  {},
+  Effect.fnUntraced(function* () {
+    const api = yield* Api
+    yield* show({ items: yield* api.cluster.shards }, ({ items }, { now, screen }) =>
+      table(
+        [
+          { title: "PLACEMENT", value: ({ placement }) => placement },
+          {
+            title: "OWNER",
+            value: ({ owner }) => owner ?? "nobody",
+            colour: ({ owner }) => (owner === undefined ? "red" : undefined)
+          },
+          { title: "SHARDS", value: ({ shards }) => shards },
+          { title: "EPOCH", value: ({ epoch }) => epoch },
+          { title: "SINCE", value: ({ since }) => age(since, now) }
+        ],
+        items,
+        screen
+      )
+    )
+  })
+).pipe(Command.withDescription("List who owns the shards of each placement, and which nobody does"))

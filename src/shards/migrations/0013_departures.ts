@@ -1,0 +1,13 @@
+/** Which runner has left because it could not serve, and when: one row, so that not all leave at once. Creates a table only, so it locks nothing. */
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+
+export const departures = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql.unsafe(`
+    CREATE TABLE clawster_departures (
+      single boolean PRIMARY KEY DEFAULT true CHECK (single),
+      address text NOT NULL,
+      at timestamptz NOT NULL
+    )`)
+})
