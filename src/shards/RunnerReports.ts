@@ -101,7 +101,7 @@ const make = Effect.fnUntraced(function* ({ hostName, version }: ReportOptions) 
       const isFree = yield* mayLeave
       yield* Effect.annotateLogs(Effect.logError(`This runner cannot serve: ${cause}`), {
         event: "runner.unfit",
-        then: isFree ? "it hands its shards over and ends" : "it waits, since another has just left"
+        what: isFree ? "it hands its shards over and ends" : "it waits, since another has just left"
       })
       if (isFree) yield* unfit(new RunnerUnfit({ message: `this runner cannot serve: ${cause}`, advice }))
     })
