@@ -12,6 +12,7 @@ export class LinkPost {
   readonly begun = new Set<string>()
   #link: GatewayLink | undefined
   #waiting: Array<() => void> = []
+  readonly #givenUp = new Map<string, string>()
   /** In the order of their ends. */
   readonly #ended = new Map<string, number>()
 
@@ -37,6 +38,18 @@ export class LinkPost {
   ended(sessionKey: string, now: number): void {
     this.#ended.delete(sessionKey)
     if (this.#ended.size < tidy.noted) this.#ended.set(sessionKey, now)
+  }
+
+  /** The run was given up and may go on at the gateway; it is aborted there when that is back. */
+  givenUp(runId: string, sessionKey: string): void {
+    if (this.#givenUp.size < tidy.noted) this.#givenUp.set(runId, sessionKey)
+  }
+
+  /** Takes out all that were given up. */
+  takeGivenUp(): ReadonlyArray<readonly [runId: string, sessionKey: string]> {
+    const taken = [...this.#givenUp]
+    this.#givenUp.clear()
+    return taken
   }
 
   /** Takes out the sessions in which the last run ended before that time, at most so many. */

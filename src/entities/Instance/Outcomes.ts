@@ -90,8 +90,10 @@ export const ofError = (error: GatewayError): Verdicted | undefined => {
 export const unavailable = (error: GatewayError): Verdicted =>
   failed("GatewayUnavailable", error.message, true, "failure")
 
+export const lostCode = "GatewayLost"
+
 /** The gateway did not come back in time. What it may still say of the attempt is not heard any more. */
 export const lost = (reason: string): Verdicted =>
-  failed("GatewayLost", `the gateway has been away too long to wait for this run: ${reason}`, true, "neutral")
+  failed(lostCode, `the gateway has been away too long to wait for this run: ${reason}`, true, "neutral")
 
 export const neverSent = (reason: string): Verdicted => ({ outcome: { _tag: "refused", reason }, verdict: "neutral" })

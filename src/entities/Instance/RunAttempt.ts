@@ -20,8 +20,8 @@ import { awayLimit, retryWait, silenceBefore, steadyLink, unansweredLimit, unava
 import type { InstanceSignal } from "./InstanceSignals.ts"
 import type { InstanceState, Run } from "./InstanceState.ts"
 import type { LinkPost } from "./LinkBoard.ts"
-import { lost, neverSent, ofEnd, ofError, unavailable, type Verdicted } from "./Outcomes.ts"
 import { keepOutput } from "./KeepOutput.ts"
+import { lost, lostCode, neverSent, ofEnd, ofError, unavailable, type Verdicted } from "./Outcomes.ts"
 import { TurnReporter } from "./TurnReporter.ts"
 
 export type InstanceSelf = Self<InstanceState, InstanceSignal>
@@ -39,6 +39,7 @@ export const runAttempt = Effect.fnUntraced(function* (runId: string, self: Inst
   const maybeSent = run.epoch !== self.epoch || post.begun.has(runId)
   const reporter = new TurnReporter((progress) => tell(self, { _tag: "RunProgress", runId, ...progress }))
   const { outcome, verdict } = yield* traced(self, run, pursue(run, post, reporter, maybeSent))
+  if (outcome._tag === "failed" && outcome.error.code === lostCode) post.givenUp(runId, run.attempt.sessionKey)
   yield* tell(self, { _tag: "RunEnded", runId, outcome: yield* keepOutput(run.attempt, outcome), verdict })
   post.begun.delete(runId)
   if (run.attempt.origin.entityType === "Lane") post.ended(run.attempt.sessionKey, yield* Clock.currentTimeMillis)

@@ -25,6 +25,8 @@ export const tidySessions = Effect.fnUntraced(function* (tidied: Tidied): Effect
   let sweptAt = yield* Clock.currentTimeMillis
   while (true) {
     yield* Effect.sleep(tidy.every)
+    if ((yield* tidied.link.status)._tag !== "connected") continue
+    yield* abortGivenUp(tidied)
     const now = yield* Clock.currentTimeMillis
     yield* forget(tidied, tidied.post.endedBefore(now - tidy.after, tidy.atOnce), (use) => use === "ended")
     if (now - sweptAt < tidy.sweepEvery) continue
@@ -32,6 +34,10 @@ export const tidySessions = Effect.fnUntraced(function* (tidied: Tidied): Effect
     yield* sweep(tidied, now)
   }
 })
+
+/** A gateway that is back goes on with runs that nobody waits for any more; a try that fails is not repeated, since each has a time limit of its own. */
+const abortGivenUp = ({ link, post }: Tidied) =>
+  Effect.forEach(post.takeGivenUp(), ([runId, sessionKey]) => Effect.ignore(link.abort(sessionKey, runId)), { discard: true })
 
 /** All that the gateway has of ours, oldest last in its lists: what is idle for long is deleted, also what nobody knows any more where the gateway is ours alone. */
 const sweep = Effect.fnUntraced(function* (tidied: Tidied, now: number) {

@@ -136,7 +136,7 @@ describe("An instance whose gateway", () => {
     Effect.gen(function* () {
       const client = yield* started("a")
       const fleet = yield* SimulatedFleet
-      yield* client.Execute({ attempt: attempt("t1", "[[delay 40000]] hello", { timeoutMillis: 600_000 }) })
+      yield* client.Execute({ attempt: attempt("t1", "[[delay 400000]] hello", { timeoutMillis: 600_000 }) })
       yield* TestClock.adjust("2 seconds")
       const from = yield* Clock.currentTimeMillis
       yield* fleet.order("a", { _tag: "unreachable" })
@@ -145,7 +145,13 @@ describe("An instance whose gateway", () => {
       assert.isAtMost(took, 29_000)
       assert.isAtLeast(took, 20_000)
       assert.deepInclude(((yield* told)[0]!.outcome as any).error, { code: "GatewayLost", retryable: true })
+      assert.strictEqual((yield* fleet.snapshot("a")).active, 1)
       yield* fleet.heal("a")
+      yield* until(
+        "what was given up is aborted there",
+        Effect.map(fleet.snapshot("a"), ({ active }) => active === 0),
+        1_000
+      )
       yield* TestClock.adjust("2 minutes")
       assert.strictEqual((yield* told).length, 1)
     }).pipe(withInstances())
