@@ -36,6 +36,16 @@ export interface TaskListOptions extends TaskFilter {
   readonly limit: number
 }
 
+/** What a task's row says of its submission. */
+export interface StoredSubmission {
+  readonly lane: LaneName
+  readonly phase: TaskPhase
+  readonly submittedAt: number
+  readonly fingerprint: string | undefined
+  /** Only where there is no fingerprint; as it is stored. */
+  readonly spec: unknown
+}
+
 export class TaskReads extends Context.Service<TaskReads, {
   readonly get: (tenantId: TenantId | undefined, taskId: TaskId) => Effect.Effect<TaskStatus | undefined, ActorUnavailable>
   /**
@@ -43,6 +53,11 @@ export class TaskReads extends Context.Service<TaskReads, {
    * Only so many rows are looked at for one page: one may be short, or empty, and still have a `next`.
    */
   readonly list: (options: TaskListOptions) => Effect.Effect<Page<TaskStatus>, ActorUnavailable>
+  /** Of those that there are. */
+  readonly submissions: (
+    tenantId: TenantId,
+    taskIds: ReadonlyArray<TaskId>
+  ) => Effect.Effect<ReadonlyMap<TaskId, StoredSubmission>, ActorUnavailable>
   /** The lanes of those that there are, in one read. */
   readonly lanesOf: (
     tenantId: TenantId,

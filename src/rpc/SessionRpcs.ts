@@ -7,7 +7,7 @@ import { RoutingHints } from "../schema/Task.ts"
 import { command, protocol } from "./ActorProtocol.ts"
 import { AttemptEnded, AttemptRefused } from "./AttemptRpcs.ts"
 
-/** Creating the same session again returns it unchanged. */
+/** Creating the same session again returns it unchanged; with other hints or another label it is a conflict. */
 export const SessionCreate = command("SessionCreate", {
   payload: { hints: RoutingHints, label: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(200))) },
   success: SessionStatus,

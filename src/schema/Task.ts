@@ -91,6 +91,8 @@ export const TaskSpec = Schema.Struct({
    * task, so that an id that was used before does not run again; that costs one more read and commit.
    */
   idIsNew: Schema.optionalKey(Schema.Boolean),
+  /** Of what was asked for under an id of the caller's own: another submission under the same id is told apart by it. */
+  fingerprint: Schema.optionalKey(Schema.String),
   traceparent: Schema.optionalKey(Schema.String)
 })
 export type TaskSpec = typeof TaskSpec.Type

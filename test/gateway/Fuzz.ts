@@ -1,7 +1,8 @@
 /** Requests drawn from the OpenAPI document: mostly as documented, often not. The same seed gives the same requests. */
 type Json = Record<string, any>
 
-const odd: ReadonlyArray<unknown> = [
+/** Texts that stores and readers stumble over, numbers at the edges of what a number can be, and depths. */
+export const odd: ReadonlyArray<unknown> = [
   null,
   "",
   " ",
@@ -10,15 +11,29 @@ const odd: ReadonlyArray<unknown> = [
   "../..",
   "%2e%2e",
   "x".repeat(300),
+  "a\u0000b",
+  "a\ud800b",
+  "\udc00",
+  "\u202eabc\u200f\u05d0",
+  "e\u0301\u{1F469}\u200d\u{1F467}",
+  "x".repeat(250_000),
   -1,
+  -0,
   0,
   1.5,
   2 ** 53,
+  2 ** 63,
+  8_640_000_000_000_001,
+  -1e308,
+  1e308,
+  Number.NaN,
   true,
   [],
   [[]],
   {},
-  { a: 1 }
+  { a: 1 },
+  { "\u0000": { "\ud800": ["\u0000"] } },
+  JSON.parse(`${"[".repeat(1_000)}${"]".repeat(1_000)}`)
 ]
 
 /** A wait as long as the document allows would be as right, and take a minute. */
@@ -46,7 +61,9 @@ export class Draws {
     for (const { in: place, name, required, schema } of operation["parameters"] as Array<Json>) {
       if (place === "header" || (!required && this.once(2))) continue
       const value = valueOf(this, document, schema as Json)
-      const text = typeof value === "string" ? value : JSON.stringify(name === "wait" ? soon(value) : value)
+      const whole = typeof value === "string" ? value : (JSON.stringify(name === "wait" ? soon(value) : value) ?? "")
+      // A request line has at most 16 KiB, and a URL no half of a surrogate pair.
+      const text = whole.slice(0, 1_000).toWellFormed()
       if (place === "path")
         url = url.replace(`{${name}}`, encodeURIComponent(text === "" || text === "." || text === ".." ? "x" : text))
       else query.append(name as string, text)

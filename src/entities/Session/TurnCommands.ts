@@ -1,4 +1,5 @@
 /** The commands of a session and of its turns. */
+import { Equal } from "effect"
 import type { DecideContext, Decision } from "../../actor/Actor.ts"
 import { accept, answer, refuse } from "../../actor/Actor.ts"
 import { Conflict, NotFound, Overloaded } from "../../schema/Errors.ts"
@@ -33,7 +34,16 @@ export const create = (
   { now }: DecideContext
 ): Of<SessionStatus, Conflict> => {
   if (state.phase === "closing" || state.phase === "closed") return over(state)
-  if (state.created !== undefined) return answer(statusOf(state))
+  if (state.created !== undefined) {
+    const { hints: before, label: called } = state.created
+    if (Equal.equals(before, hints) && called === label) return answer(statusOf(state))
+    return refuse(
+      new Conflict({
+        message: `session ${state.sessionId} was created before with other hints or another label; use another id`,
+        state: state.phase
+      })
+    )
+  }
   const change = draft(state)
   change.emit({
     _tag: "session.created",

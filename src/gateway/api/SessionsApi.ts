@@ -19,7 +19,7 @@ const create = HttpApiEndpoint.post("create", "/sessions", {
   payload: CreateSession,
   success: Session.pipe(HttpApiSchema.status(201)),
   error: changeProblems
-}).annotateMerge(endpoint("session:write", "Create a session", "Creating the same session again returns it unchanged."))
+}).annotateMerge(endpoint("session:write", "Create a session", "Creating the same session again returns it unchanged; with other hints or another label it is a conflict."))
 
 const list = HttpApiEndpoint.get("list", "/sessions", {
   query: listQuery,

@@ -35,6 +35,7 @@ import { asRead, type Call, optionsOf } from "./Call.ts"
 import { everyLane, type LaneCount } from "./EveryLane.ts"
 import { noResult, type Result, resultOf } from "./Results.ts"
 import { mixedFault, toSpec } from "./Submission.ts"
+import { checked, repeatedFault, withFingerprint } from "./OwnIds.ts"
 import { badToken } from "./PageToken.ts"
 import { acting, reading } from "./Tenants.ts"
 import { explainMillis, withReasons } from "./WaitReasons.ts"
@@ -82,8 +83,12 @@ const make = Effect.gen(function* () {
     const fault = mixedFault(tasks)
     if (fault !== undefined) return yield* fault
     const tenantId = yield* acting(call, tasks[0]?.tenantId)
-    const [first, ...rest] = yield* Effect.forEach(tasks, (task) => toSpec(task, tenantId))
-    return yield* laneOf(laneEntityId(tenantId, first!.lane)).Submit({ tasks: [first!, ...rest] }, optionsOf(call))
+    const specs = yield* Effect.forEach(tasks, (task) => Effect.map(toSpec(task, tenantId), withFingerprint))
+    const repeated = repeatedFault(specs)
+    if (repeated !== undefined) return yield* repeated
+    const [first, ...rest] = specs
+    const lane = laneOf(laneEntityId(tenantId, first!.lane))
+    return yield* checked(reads.submissions, specs, lane.Submit({ tasks: [first!, ...rest] }, optionsOf(call)))
   })
 
   const wait = Effect.fn("Tasks.wait")(function* (
@@ -250,16 +255,19 @@ const make = Effect.gen(function* () {
 export class Tasks extends Context.Service<
   Tasks,
   {
-    /** Success: all are durable. Failure other than `ActorUnavailable`: none is. */
+    /**
+     * Success: all are durable. `Conflict`: an id of the caller's own names another task; none of the request was stored, unless another request was first with that
+     * id in the same moment, which the message says. Any other failure than `ActorUnavailable`: none is.
+     */
     readonly submit: (
       call: Call,
       tasks: ReadonlyArray<TaskSubmission>
-    ) => Effect.Effect<ReadonlyArray<SubmitOutcome>, Refused | Overloaded>
+    ) => Effect.Effect<ReadonlyArray<SubmitOutcome>, Refused | Conflict | Overloaded>
     readonly submitOne: (
       call: Call,
       task: TaskSubmission,
       waitMillis: number
-    ) => Effect.Effect<SubmitReceipt, Refused | Overloaded>
+    ) => Effect.Effect<SubmitReceipt, Refused | Conflict | Overloaded>
     readonly get: (
       call: Call,
       taskId: TaskId,

@@ -2,7 +2,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Schema } from "effect"
 import type { SqlError } from "effect/sql"
-import { TaskReads } from "../../entities/Reads.ts"
+import { type StoredSubmission, TaskReads } from "../../entities/Reads.ts"
 import { type BacklogEntry, type DeadLetter, TaskRows } from "../../entities/TaskRows.ts"
 import { type LaneName, TaskId, type TenantId } from "../../schema/Ids.ts"
 import { defaultRetryPolicy, Priority, type TaskPhase, TaskSpec, TaskStatus } from "../../schema/Task.ts"
@@ -196,6 +196,20 @@ const taskReads = Effect.map(PgClient.PgClient, (sql) =>
           [tenantId, taskId]
         )).pipe(Effect.flatMap(([row]) => row === undefined ? Effect.undefined : toStatus(row)), unavailable),
     list: (options) => unavailable(PgTaskLists.read(sql, options, decodeStatus)),
+    submissions: (tenantId, taskIds) =>
+      sql.unsafe<StoredSubmission & { taskId: TaskId; fingerprint: string | null }>(
+        `SELECT "taskId", lane, phase, "submittedAt", fingerprint, CASE WHEN fingerprint IS NULL THEN spec END AS spec FROM (
+           SELECT task_id AS "taskId", lane, phase, submitted_at::float8 AS "submittedAt", spec,
+             CASE WHEN ${Readable.isPlain("spec")} THEN spec ->> 'fingerprint' END AS fingerprint
+           FROM clawster_tasks WHERE tenant_id = $1::text AND task_id IN (SELECT json_array_elements_text($2::text::json))
+         ) AS found`,
+        [tenantId, JSON.stringify(taskIds)]
+      ).pipe(
+        Effect.map((rows) =>
+          new Map(rows.map(({ fingerprint, taskId, ...row }) => [taskId, { ...row, fingerprint: fingerprint ?? undefined }]))
+        ),
+        unavailable
+      ),
     lanesOf: (tenantId, taskIds) =>
       sql.unsafe<{ taskId: TaskId; lane: LaneName }>(
         `SELECT task_id AS "taskId", lane FROM clawster_tasks
