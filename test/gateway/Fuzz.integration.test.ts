@@ -22,7 +22,6 @@ const edge = Layer.effect(
     const { keys, url } = yield* Gateway.start({
       host: "127.0.0.1",
       port: 0,
-      placements: [defaultPlacement],
       defaultTenant: TenantId.make("acme"),
       socketsMost: 100
     })
