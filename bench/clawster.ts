@@ -11,6 +11,7 @@ import * as Cluster from "../src/shards/Cluster.ts"
 import * as Database from "../src/shards/Database.ts"
 import { migrate } from "../src/shards/Migrations.ts"
 import * as PgOutputs from "../src/shards/PgOutputs.ts"
+import * as PgPayloads from "../src/shards/reads/PgPayloads.ts"
 import * as PgFeed from "../src/shards/reads/PgFeed.ts"
 import * as PgFleet from "../src/shards/reads/PgFleet.ts"
 import * as PgTasks from "../src/shards/reads/PgTasks.ts"
@@ -50,7 +51,7 @@ export const layerClient = (url: Redacted.Redacted) =>
 /** Lanes and instances over gateways in memory, in this process. */
 export const layerFleet = (url: Redacted.Redacted, options: FleetOptions, watch: Watch) =>
   Layer.mergeAll(LaneLayer, InstanceLayer.layer).pipe(
-    Layer.provide([Layer.provide(watch.fleet, PgFleet.layer), PgTasks.layer, PgOutputs.layer]),
+    Layer.provide([Layer.provide(watch.fleet, PgFleet.layer), PgTasks.layer, PgOutputs.layer, PgPayloads.layer]),
     Layer.provideMerge(DriverSet.layer([SimulatedDriver.make])),
     Layer.provideMerge(SimulatedFleet.layer({ countExecutions: false, ...options })),
     Layer.provideMerge(Layer.provideMerge(watch.journal, Cluster.layerSingle(placement))),

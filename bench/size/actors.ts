@@ -17,6 +17,7 @@ import * as Cluster from "../../src/shards/Cluster.ts"
 import * as Database from "../../src/shards/Database.ts"
 import { migrate } from "../../src/shards/Migrations.ts"
 import * as PgOutputs from "../../src/shards/PgOutputs.ts"
+import * as PgPayloads from "../../src/shards/reads/PgPayloads.ts"
 import * as PgFleet from "../../src/shards/reads/PgFleet.ts"
 import * as PgTasks from "../../src/shards/reads/PgTasks.ts"
 import * as Processes from "../../test/fixtures/Processes.ts"
@@ -33,7 +34,7 @@ const sessions = ActorShell.layer(SessionActor, { maxIdleTime: stays })
 
 export const layerClawster = (url: Redacted.Redacted, port: number) =>
   Layer.mergeAll(LaneLayer, InstanceLayer.layer, sessions, Counter.layer).pipe(
-    Layer.provide([PgFleet.layer, PgTasks.layer, PgOutputs.layer]),
+    Layer.provide([PgFleet.layer, PgTasks.layer, PgOutputs.layer, PgPayloads.layer]),
     Layer.provide(DriverSet.layer([SimulatedDriver.make])),
     Layer.provide(SimulatedFleet.layer({ countExecutions: false, maxConcurrentRuns: 10_000 })),
     Layer.provideMerge(

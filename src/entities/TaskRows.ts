@@ -2,15 +2,22 @@
 import { Context, type Effect } from "effect"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { LaneName, TaskId, TenantId } from "../schema/Ids.ts"
-import type { Priority, TaskPhase, TaskSpec } from "../schema/Task.ts"
+import type { HeldTask, Priority, TaskPhase } from "../schema/Task.ts"
 
 /** A waiting task with its place in the order: lower `rank` first, then `taskId`. */
 export interface BacklogEntry {
-  readonly task: TaskSpec
+  /** Without its text when that is long. */
+  readonly task: HeldTask
   readonly rank: number
   readonly attempt: number
   readonly maxAttempts: number
   readonly submittedAt: number
+}
+
+/** `isEnd`: there were no rows behind these. A page is also short where its rows are long. */
+export interface BacklogPage<Entry> {
+  readonly entries: ReadonlyArray<Entry>
+  readonly isEnd: boolean
 }
 
 /** A dead-lettered task: what a replay needs of it. */
@@ -36,13 +43,13 @@ export class TaskRows extends Context.Service<
       lane: LaneAddress,
       after: { readonly rank: number; readonly taskId: string } | undefined,
       limit: number
-    ) => Effect.Effect<ReadonlyArray<BacklogEntry>, ActorUnavailable>
+    ) => Effect.Effect<BacklogPage<BacklogEntry>, ActorUnavailable>
     /** Tasks of phase `scheduled` or `retrying`, due or not, by (not_before, task_id), at most `limit`. */
     readonly scheduled: (
       lane: LaneAddress,
       after: { readonly notBefore: number; readonly taskId: string } | undefined,
       limit: number
-    ) => Effect.Effect<ReadonlyArray<BacklogEntry & { readonly notBefore: number }>, ActorUnavailable>
+    ) => Effect.Effect<BacklogPage<BacklogEntry & { readonly notBefore: number }>, ActorUnavailable>
     /** Tasks of phase `dead_lettered`, by (ended_at, task_id), at most `limit`. */
     readonly deadLettered: (
       lane: LaneAddress,

@@ -7,11 +7,12 @@ import { LaneLayer } from "../entities/Lane/LaneLayer.ts"
 import * as SessionLayer from "../entities/Session/SessionLayer.ts"
 import * as PgHeartbeats from "../shards/PgHeartbeats.ts"
 import * as PgOutputs from "../shards/PgOutputs.ts"
+import * as PgPayloads from "../shards/reads/PgPayloads.ts"
 import * as PgFleet from "../shards/reads/PgFleet.ts"
 import * as PgViewReads from "../shards/reads/PgViewReads.ts"
 import * as PgSessionUse from "../shards/reads/PgSessionUse.ts"
 import * as PgTasks from "../shards/reads/PgTasks.ts"
 
 export const layer = Layer.mergeAll(LaneLayer, InstanceLayer.layer, InstanceHostLayer.layer, HomeSweep.layer, SessionLayer.layer).pipe(
-  Layer.provide([PgFleet.layer, PgTasks.layer, PgViewReads.layer, PgHeartbeats.layer, PgOutputs.layer, PgSessionUse.layer])
+  Layer.provide([PgFleet.layer, PgTasks.layer, PgViewReads.layer, PgHeartbeats.layer, PgOutputs.layer, PgPayloads.layer, PgSessionUse.layer])
 )

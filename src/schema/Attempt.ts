@@ -18,7 +18,8 @@ export const Attempt = Schema.Struct({
   taskId: Schema.optionalKey(TaskId),
   turnId: Schema.optionalKey(Schema.String),
   sessionKey: Schema.NonEmptyString,
-  message: Schema.String,
+  /** Absent: it and `extraSystemPrompt` are long, and are to be read from the row of the task or turn. */
+  message: Schema.optionalKey(Schema.String),
   model: Schema.optionalKey(Schema.String),
   thinking: Schema.optionalKey(Schema.String),
   extraSystemPrompt: Schema.optionalKey(Schema.String),

@@ -127,6 +127,30 @@ const SubmittedPayload = Schema.Struct({
   extraSystemPrompt: Schema.optionalKey(text(bounds.systemPrompt))
 })
 
+/** As an actor holds it: a long text is in the task's row alone, and is read when the task is run. */
+export const HeldPayload = Schema.Struct({
+  message: Schema.optionalKey(Schema.String),
+  model: TaskPayload.fields.model,
+  thinking: TaskPayload.fields.thinking,
+  extraSystemPrompt: Schema.optionalKey(Schema.String)
+})
+export type HeldPayload = typeof HeldPayload.Type
+export const HeldTask = Schema.Struct({ ...TaskSpec.fields, payload: HeldPayload })
+export type HeldTask = typeof HeldTask.Type
+
+export const textLength = ({ extraSystemPrompt, message }: HeldPayload): number =>
+  (message?.length ?? 0) + (extraSystemPrompt?.length ?? 0)
+
+/** Characters that an actor holds of a task that waits, and of one that runs. */
+export const heldMost = { waiting: 8_192, running: 1_024 } as const
+
+/** Without its text, when that is longer than `most`. */
+export const hold = (task: HeldTask, most: number): HeldTask => {
+  if (textLength(task.payload) <= most) return task
+  const { extraSystemPrompt: _, message: __, ...payload } = task.payload
+  return { ...task, payload }
+}
+
 /** What a client may say when it submits. */
 export const TaskSubmission = Schema.Struct({
   taskId: Schema.optionalKey(TaskId),

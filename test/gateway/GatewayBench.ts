@@ -17,6 +17,7 @@ import { Farewell } from "../../src/gateway/events/Farewell.ts"
 import { Probes } from "../../src/gateway/Probes.ts"
 import * as Server from "../../src/gateway/Server.ts"
 import { layer as driversLayer } from "../../src/instances/InstanceDriverSet.ts"
+import * as MemoryPayloads from "../../src/entities/Instance/MemoryPayloads.ts"
 import * as MemoryOutputs from "../../src/entities/MemoryOutputs.ts"
 import * as SimulatedDriver from "../../src/instances/SimulatedDriver.ts"
 import { SimulatedFleet } from "../../src/instances/simulated/SimulatedFleet.ts"
@@ -72,7 +73,7 @@ const ops = Layer.succeed(InstanceOps, {
 
 /** Everything that the routes need. */
 export const world = Layer.mergeAll(actors, ops, probes, cluster).pipe(
-  Layer.provideMerge(MemoryOutputs.layer),
+  Layer.provideMerge(Layer.merge(MemoryOutputs.layer, MemoryPayloads.layer)),
   Layer.provideMerge(Layer.mergeAll(MemoryReads.layer, MemoryAccess.layer, Switches.layer)),
   Layer.provideMerge(MemoryCluster.layer)
 )

@@ -1,4 +1,5 @@
 /** What is legal at the edge can be loaded again, however much of it an actor has. */
+import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import type { Sharding } from "effect/cluster"
@@ -27,6 +28,7 @@ import { defaultLaneConfig } from "../../src/schema/Lane.ts"
 import { defaultRetryPolicy, type TaskSpec } from "../../src/schema/Task.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
 import * as PgOutputs from "../../src/shards/PgOutputs.ts"
+import * as PgPayloads from "../../src/shards/reads/PgPayloads.ts"
 import * as PgFleet from "../../src/shards/reads/PgFleet.ts"
 import * as PgTasks from "../../src/shards/reads/PgTasks.ts"
 import { bounds } from "../../src/schema/Bounds.ts"
@@ -56,7 +58,7 @@ const task = (tenant: TenantId, id: string, message: string): TaskSpec => ({
 })
 
 const runner = Layer.mergeAll(LaneLayer, InstanceLayer.layer, SessionLayer.layer).pipe(
-  Layer.provide([PgFleet.layer, PgTasks.layer, PgOutputs.layer, DriverSet.layer([SimulatedDriver.make])]),
+  Layer.provide([PgFleet.layer, PgTasks.layer, PgOutputs.layer, PgPayloads.layer, DriverSet.layer([SimulatedDriver.make])]),
   Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] }))
 )
 
@@ -82,7 +84,16 @@ const actors = Effect.gen(function* () {
   }
 })
 
-const layer = SimulatedFleet.layer({ maxConcurrentRuns: 200 }).pipe(Layer.provideMerge(Postgres.layer))
+/** Messages that reached a gateway as long as the edge allows. */
+const heard = { whole: 0 }
+
+const layer = SimulatedFleet.layer({
+  maxConcurrentRuns: 200,
+  handler: ({ message }) => {
+    if (message.length === bounds.message) heard.whole++
+    return message.startsWith("[[hang]]") ? { outcome: "hang" } : { text: "done" }
+  }
+}).pipe(Layer.provideMerge(Postgres.layer))
 const concurrency = 100
 const calls = 25
 const tasksACall = 40
@@ -141,7 +152,21 @@ describe("A lane, a session and an instance with as much large text as the edge 
     () =>
       Effect.gen(function* () {
         yield* onRunner(fill)
+      assert.strictEqual(heard.whole, concurrency + 1, "each gateway was given the whole text")
         yield* onRunner(find)
+      const sql = yield* PgClient.PgClient
+      const most = (column: string, table: string) =>
+        Effect.map(
+          sql.unsafe<{ most: number }>(`SELECT max(octet_length(${column}::text))::float8 AS most FROM clawster_${table}`),
+          ([row]) => row!.most
+        )
+      assert.isBelow(yield* most("events", "journal"), 9 * 1024 * 1024, "no entry is larger than a request")
+      assert.isBelow(yield* most("state", "snapshots"), 10 * 1024 * 1024, "no state has all texts in it")
+      const [copies] = yield* sql.unsafe<{ count: number }>(
+        `SELECT count(*)::float8 AS count FROM clawster_journal
+         WHERE entity_type = 'Instance' AND octet_length(events::text) > 20000`
+      )
+      assert.strictEqual(copies!.count, 0, "the instance's journal has no copies of long texts")
       }).pipe(Effect.provide(layer)),
     300_000
   )

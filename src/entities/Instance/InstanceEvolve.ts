@@ -4,6 +4,8 @@ import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
 import { bounds, cut } from "../../schema/Bounds.ts"
 import * as Breaker from "./Breaker.ts"
 import { latencyWeight } from "./InstancePolicy.ts"
+import type { Attempt } from "../../schema/Attempt.ts"
+import { heldMost, textLength } from "../../schema/Task.ts"
 import { type InstanceRecord, type InstanceState, type Run, runIdOf } from "./InstanceState.ts"
 
 type Of<Tag extends InstanceEvent["_tag"]> = Extract<InstanceEvent, { readonly _tag: Tag }>
@@ -133,6 +135,16 @@ const runEnded = (state: InstanceState, event: Of<"run.ended">): InstanceState =
   }
 }
 
+/** Of so many runs the texts are held as they came. */
+const textsHeld = 256
+
+/** With many runs under way, the text of a task is left to its row: it is read when the run begins. */
+const heldAttempt = (attempt: Attempt, running: number): Attempt => {
+  if (running < textsHeld || attempt.taskId === undefined || textLength(attempt) <= heldMost.running) return attempt
+  const { extraSystemPrompt: _, message: __, ...rest } = attempt
+  return rest
+}
+
 export const evolve = (state: InstanceState, event: InstanceEvent): InstanceState => {
   switch (event._tag) {
     case "instance.registered":
@@ -142,7 +154,7 @@ export const evolve = (state: InstanceState, event: InstanceEvent): InstanceStat
       const runId = runIdOf(attempt.origin, attempt.runKey)
       const run: Run = {
         runId,
-        attempt,
+        attempt: heldAttempt(attempt, HashMap.size(state.runs)),
         epoch: event.epoch,
         acceptedAt: event.at,
         deadlineAt: event.deadlineAt,

@@ -4,6 +4,7 @@ import * as ActorShell from "../../actor/ActorShell.ts"
 import type { InstanceDrivers } from "../../instances/InstanceDriver.ts"
 import * as DomainMetrics from "../../observability/DomainMetrics.ts"
 import type { Outputs } from "../Outputs.ts"
+import type { Payloads } from "../Payloads.ts"
 import { type InstanceActivity, InstanceActor } from "./InstanceActor.ts"
 import { LinkBoard } from "./LinkBoard.ts"
 import { type InstanceSelf, runAttempt } from "./RunAttempt.ts"
@@ -13,7 +14,7 @@ import { keepClean, stopGateway, supervise } from "./Supervise.ts"
 
 const performWith =
   (board: LinkBoard) =>
-  (activity: InstanceActivity, self: InstanceSelf): Effect.Effect<void, never, InstanceDrivers | Outputs | Scope.Scope> => {
+  (activity: InstanceActivity, self: InstanceSelf): Effect.Effect<void, never, InstanceDrivers | Outputs | Payloads | Scope.Scope> => {
     const post = board.post(self.entityId, self.epoch)
     switch (activity._tag) {
       case "Supervise":

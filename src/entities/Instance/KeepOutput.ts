@@ -7,7 +7,7 @@ import { beginningOf, inlineMost, ofTask, ofTurn, type OutputAddress, Outputs, p
 import type { RunOutcome } from "./RunTransitions.ts"
 
 /** A store that is away is tried again for as long as the run is wanted: without it the end could not be committed either. */
-const patience = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(Schedule.jittered)
+export const patience = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(Schedule.jittered)
 
 const addressOf = ({ origin, runKey, taskId, tenantId, turnId }: Attempt): OutputAddress | undefined => {
   if (taskId !== undefined) return ofTask(tenantId, taskId, runKey)

@@ -20,8 +20,9 @@ import { awayLimit, retryWait, silenceBefore, steadyLink, unansweredLimit, unava
 import type { InstanceSignal } from "./InstanceSignals.ts"
 import type { InstanceState, Run } from "./InstanceState.ts"
 import type { LinkPost } from "./LinkBoard.ts"
-import { keepOutput } from "./KeepOutput.ts"
-import { lost, lostCode, neverSent, ofEnd, ofError, unavailable, type Verdicted } from "./Outcomes.ts"
+import { Payloads } from "../Payloads.ts"
+import { keepOutput, patience } from "./KeepOutput.ts"
+import { lost, lostCode, neverSent, ofEnd, ofError, payloadGone, unavailable, type Verdicted } from "./Outcomes.ts"
 import { TurnReporter } from "./TurnReporter.ts"
 
 export type InstanceSelf = Self<InstanceState, InstanceSignal>
@@ -78,7 +79,9 @@ const pursue = Effect.fnUntraced(function* (
   post: LinkPost,
   reporter: TurnReporter,
   sentBefore: boolean
-): Effect.fn.Return<Verdicted, never, Scope.Scope> {
+): Effect.fn.Return<Verdicted, never, Payloads | Scope.Scope> {
+  const text = yield* textOf(run)
+  if (text === undefined) return payloadGone
   let maybeSent = sentBefore
   let wait = retryWait.first
   const troubles = new Troubles(yield* Clock.currentTimeMillis)
@@ -89,7 +92,7 @@ const pursue = Effect.fnUntraced(function* (
     post.begun.add(run.runId)
     const traceparent = run.attempt.traceparent === undefined ? undefined : yield* Traceparent.current
     const started = yield* Clock.currentTimeMillis
-    const turn = turnOf(run, started, traceparent)
+    const turn = turnOf(run, text, started, traceparent)
     if (traceparent !== undefined) yield* TaskSpan.agentInvoked(turn.sessionKey)
     const step = yield* Effect.result(
       maybeSent ? resume(link.value, turn, reporter) : follow(link.value.run(turn), reporter)
@@ -129,14 +132,24 @@ class Troubles {
   }
 }
 
-const turnOf = ({ attempt, deadlineAt, runId }: Run, now: number, traceparent: string | undefined): Turn => ({
+type Text = { readonly message: string; readonly extraSystemPrompt?: string }
+
+/** Of the attempt, or of its row when it is long. Undefined: it is not there any more. */
+const textOf = Effect.fnUntraced(function* ({ attempt }: Run): Effect.fn.Return<Text | undefined, never, Payloads> {
+  const { extraSystemPrompt, message } =
+    attempt.message === undefined
+      ? ((yield* Effect.orDie(Effect.retry((yield* Payloads).of(attempt), patience))) ?? {})
+      : attempt
+  return message === undefined ? undefined : { message, ...(extraSystemPrompt === undefined ? {} : { extraSystemPrompt }) }
+})
+
+const turnOf = ({ attempt, deadlineAt, runId }: Run, text: Text, now: number, traceparent: string | undefined): Turn => ({
   sessionKey: attempt.sessionKey,
-  message: attempt.message,
+  ...text,
   runKey: runId,
   timeoutSeconds: Math.max(1, Math.ceil((deadlineAt - now) / 1_000)),
   ...(attempt.model === undefined ? {} : { model: attempt.model }),
   ...(attempt.thinking === undefined ? {} : { thinking: attempt.thinking }),
-  ...(attempt.extraSystemPrompt === undefined ? {} : { extraSystemPrompt: attempt.extraSystemPrompt }),
   ...(traceparent === undefined ? {} : { traceparent })
 })
 

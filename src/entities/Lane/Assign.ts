@@ -74,7 +74,7 @@ const attemptOf = ({ lane, tenantId }: LaneState, { task }: WaitingTask, attempt
     tenantId,
     taskId,
     sessionKey: gatewaySessionKey(tenantId, sessionId ?? taskId),
-    message,
+    ...(message === undefined ? {} : { message }),
     timeoutMillis,
     ...(model === undefined ? {} : { model }),
     ...(thinking === undefined ? {} : { thinking }),

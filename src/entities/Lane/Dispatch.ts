@@ -10,7 +10,7 @@
 import { HashMap } from "effect"
 import type { InstanceStatus } from "../../schema/Instance.ts"
 import type { TaskId } from "../../schema/Ids.ts"
-import type { TaskSpec } from "../../schema/Task.ts"
+import type { HeldTask } from "../../schema/Task.ts"
 import * as Candidate from "../routing/Candidate.ts"
 import { rejectedBy } from "../routing/Filter.ts"
 import { route } from "../routing/Router.ts"
@@ -44,10 +44,10 @@ const candidateOf = (
   return Candidate.make(status, { running: others + (share?.running ?? 0), busyUntil: share?.busyUntil ?? 0 })
 }
 
-const wishes = new WeakMap<TaskSpec, string>()
+const wishes = new WeakMap<HeldTask, string>()
 
 /** Equal for tasks that every filter treats alike. */
-export const wishOf = (task: TaskSpec): string => {
+export const wishOf = (task: HeldTask): string => {
   let wish = wishes.get(task)
   if (wish === undefined) {
     const { instanceId, maxLatencyMillis, preferredRegion, regionRequired, requiredCapabilities } = task.hints
@@ -58,9 +58,9 @@ export const wishOf = (task: TaskSpec): string => {
   return wish
 }
 
-const modelOf = ({ hints, payload }: TaskSpec): string | undefined => payload.model ?? hints.model
+const modelOf = ({ hints, payload }: HeldTask): string | undefined => payload.model ?? hints.model
 
-export const requestOf = ({ lastInstanceId, tenantId }: LaneState, { task }: { readonly task: TaskSpec }) => {
+export const requestOf = ({ lastInstanceId, tenantId }: LaneState, { task }: { readonly task: HeldTask }) => {
   const model = modelOf(task)
   return {
     tenantId,

@@ -4,6 +4,7 @@ import { Draft } from "../../actor/Draft.ts"
 import type { LaneEvent, LaneEventOf, WaitingTask } from "../../schema/events/LaneEvents.ts"
 import { deadOps, type LaneState, levelAt, pendingOps, type RunningTask, runningOf, scheduledOps } from "./LaneState.ts"
 import * as Shares from "./Shares.ts"
+import { heldMost, hold } from "../../schema/Task.ts"
 
 /** A parked lane looks again. */
 const wake = (state: LaneState): LaneState =>
@@ -12,11 +13,17 @@ const wake = (state: LaneState): LaneState =>
 const earlier = (left: number | null, right: number | undefined): number | null =>
   right === undefined ? left : left === null ? right : Math.min(left, right)
 
-const addWaiting = (state: LaneState, entry: WaitingTask): LaneState => {
+const addWaiting = (state: LaneState, given: WaitingTask): LaneState => {
+  const entry = held(given)
   const deadline = earlier(state.deadline, entry.task.deadlineAt)
   return entry.notBefore === undefined
     ? { ...state, deadline, pending: pendingOps.place(state.pending, entry) }
     : { ...state, deadline, scheduled: scheduledOps.place(state.scheduled, entry) }
+}
+
+const held = (entry: WaitingTask): WaitingTask => {
+  const task = hold(entry.task, heldMost.waiting)
+  return task === entry.task ? entry : { ...entry, task }
 }
 
 /** Out of the running ones. */
@@ -71,6 +78,7 @@ const started = (state: LaneState, event: LaneEventOf<"task.started">): LaneStat
     pending: pendingOps.remove(state.pending, taskId),
     running: HashMap.set(state.running, taskId, {
       ...entry,
+      task: hold(entry.task, heldMost.running),
       attempt: event.attempt,
       instanceId,
       placement,
@@ -166,7 +174,8 @@ const cancelAsked = (state: LaneState, event: LaneEventOf<"lane.internal_cancel_
 }
 
 const refilled = (state: LaneState, event: LaneEventOf<"lane.internal_refilled">): LaneState => {
-  const { end: isEnd, entries, seq } = event
+  const { end: isEnd, seq } = event
+  const entries = event.entries.map(held)
   return event.window === "pending"
     ? wake({ ...state, pending: pendingOps.refilled(state.pending, seq, entries, isEnd) })
     : { ...state, scheduled: scheduledOps.refilled(state.scheduled, seq, entries, isEnd) }

@@ -5,7 +5,7 @@
 import { HashMap, Option, Schema } from "effect"
 import { InstanceId, LaneName, parseLaneEntityId, Placement, type TaskId, TenantId } from "../../schema/Ids.ts"
 import { defaultLaneConfig, LaneConfig, type LaneStatus } from "../../schema/Lane.ts"
-import type { TaskPhase } from "../../schema/Task.ts"
+import { type TaskPhase, textLength } from "../../schema/Task.ts"
 import { DeadTask, Lookup, Wait, WaitingTask } from "../../schema/events/LaneEvents.ts"
 import * as Window from "./Window.ts"
 
@@ -62,7 +62,7 @@ export const LaneState = Schema.Struct({
 export type LaneState = typeof LaneState.Type
 
 const specWeight = ({ task }: WaitingTask): number =>
-  task.payload.message.length + (task.payload.extraSystemPrompt?.length ?? 0) + 512
+  textLength(task.payload) + 512
 
 const textMax = 4 * 1024 * 1024
 

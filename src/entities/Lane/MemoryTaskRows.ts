@@ -2,17 +2,20 @@
 import { Effect, Layer } from "effect"
 import { MemoryStore } from "../../actor/MemoryJournal.ts"
 import type { TaskId } from "../../schema/Ids.ts"
+import { heldMost, hold } from "../../schema/Task.ts"
 import { type LaneAddress, TaskRows } from "../TaskRows.ts"
 import { comparePlaces, type Place } from "./Rank.ts"
 import { type TaskRow, taskTable } from "./TaskRow.ts"
 
 const entryOf = (row: TaskRow) => ({
-  task: row.spec,
+  task: hold(row.spec, heldMost.waiting),
   rank: row.rank,
   attempt: row.attempt,
   maxAttempts: row.max_attempts,
   submittedAt: row.submitted_at
 })
+
+const pageOf = <Entry>(entries: ReadonlyArray<Entry>, limit: number) => ({ entries, isEnd: entries.length < limit })
 
 const waits = ({ phase }: TaskRow): boolean => phase === "pending" || phase === "scheduled" || phase === "retrying"
 
@@ -39,23 +42,27 @@ const make = Effect.map(MemoryStore, (store) => {
   return TaskRows.of({
     pending: (lane, after, limit) =>
       Effect.sync(() =>
-        page(
+        pageOf(page(
           lane,
           ({ phase }) => phase === "pending",
           ({ rank }) => rank,
           after && { order: after.rank, taskId: after.taskId },
           limit
-        ).map(entryOf)
+        ).map(entryOf),
+          limit
+        )
       ),
     scheduled: (lane, after, limit) =>
       Effect.sync(() =>
-        page(
+        pageOf(page(
           lane,
           ({ phase }) => phase === "scheduled" || phase === "retrying",
           (row) => row.not_before ?? 0,
           after && { order: after.notBefore, taskId: after.taskId },
           limit
-        ).map((row) => ({ ...entryOf(row), notBefore: row.not_before ?? 0 }))
+        ).map((row) => ({ ...entryOf(row), notBefore: row.not_before ?? 0 })),
+          limit
+        )
       ),
     deadLettered: (lane, after, limit) =>
       Effect.sync(() =>

@@ -32,14 +32,14 @@ export const refillPending = Effect.fnUntraced(function* (self: LaneSelf) {
   const { lane, pending, tenantId } = yield* self.state
   if (pending.refill === null) return
   const after = placeAfter(pending)
-  const entries = yield* patient(
+  const { entries, isEnd } = yield* patient(
     rows.pending(
       { tenantId, lane },
       after === undefined ? undefined : { rank: after.order, taskId: after.taskId },
       pageMax
     )
   )
-  yield* self.tell({ _tag: "Page", window: "pending", seq: pending.refill.seq, entries, end: entries.length < pageMax })
+  yield* self.tell({ _tag: "Page", window: "pending", seq: pending.refill.seq, entries, end: isEnd })
 }, dropped)
 
 export const refillScheduled = Effect.fnUntraced(function* (self: LaneSelf) {
@@ -47,15 +47,14 @@ export const refillScheduled = Effect.fnUntraced(function* (self: LaneSelf) {
   const { lane, scheduled, tenantId } = yield* self.state
   if (scheduled.refill === null) return
   const after = placeAfter(scheduled)
-  const entries = yield* patient(
+  const { entries, isEnd } = yield* patient(
     rows.scheduled(
       { tenantId, lane },
       after === undefined ? undefined : { notBefore: after.order, taskId: after.taskId },
       pageMax / 2
     )
   )
-  const end = entries.length < pageMax / 2
-  yield* self.tell({ _tag: "Page", window: "scheduled", seq: scheduled.refill.seq, entries, end })
+  yield* self.tell({ _tag: "Page", window: "scheduled", seq: scheduled.refill.seq, entries, end: isEnd })
 }, dropped)
 
 export const refillDead = Effect.fnUntraced(function* (self: LaneSelf) {

@@ -21,6 +21,7 @@ const queued = (state: SessionState, event: Of<"session.turn_queued">): SessionS
   const turn: WaitingTurn = {
     turnId: event.turnId,
     message: event.message,
+    ...(event.isKept === undefined ? {} : { isKept: event.isKept }),
     timeoutMillis: event.timeoutMillis,
     ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
     acceptedAt: event.at

@@ -10,6 +10,8 @@ import { RoutingHints } from "../../schema/Task.ts"
 export const WaitingTurn = Schema.Struct({
   turnId: Schema.String,
   message: Schema.String,
+  /** It is in the turn's row as well, so that a long one need not be sent along. */
+  isKept: Schema.optionalKey(Schema.Boolean),
   timeoutMillis: Schema.Int,
   traceparent: Schema.optionalKey(Schema.String),
   acceptedAt: Schema.Finite

@@ -11,7 +11,7 @@ import {
 } from "../../schema/Ids.ts"
 import { cut } from "../../schema/Bounds.ts"
 import type { QueueMode } from "../../schema/Session.ts"
-import type { TaskError } from "../../schema/Task.ts"
+import { heldMost, type TaskError } from "../../schema/Task.ts"
 import { Draft } from "../../actor/Draft.ts"
 import { Instance } from "../Instance.ts"
 import { inlineMost } from "../Outputs.ts"
@@ -40,6 +40,7 @@ export const enqueue = (draft: SessionDraft, turn: WaitingTurn, position: QueueP
     _tag: "session.turn_queued",
     ...ofTurn(draft.state, turn.turnId),
     message: turn.message,
+    isKept: true,
     position,
     timeoutMillis: turn.timeoutMillis,
     ...(turn.traceparent === undefined ? {} : { traceparent: turn.traceparent }),
@@ -105,7 +106,7 @@ const attemptOf = (state: SessionState): Attempt => {
     tenantId: state.tenantId,
     turnId: turn.turnId,
     sessionKey: sessionKey(state),
-    message: turn.message,
+    ...(turn.isKept === true && turn.message.length > heldMost.waiting ? {} : { message: turn.message }),
     ...(hints.model === undefined ? {} : { model: hints.model }),
     timeoutMillis: turn.timeoutMillis,
     ...(turn.traceparent === undefined ? {} : { traceparent: turn.traceparent })

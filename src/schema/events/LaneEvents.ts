@@ -5,7 +5,7 @@
 import { Schema } from "effect"
 import { InstanceId, LaneName, Placement, TaskId, TenantId } from "../Ids.ts"
 import { LaneConfig } from "../Lane.ts"
-import { Priority, TaskError, TaskResult, TaskSpec } from "../Task.ts"
+import { HeldTask, Priority, TaskError, TaskResult, TaskSpec } from "../Task.ts"
 
 const lane = { tenantId: TenantId, lane: LaneName, at: Schema.Finite }
 const task = { ...lane, taskId: TaskId }
@@ -13,7 +13,7 @@ const attempt = { ...task, attempt: Schema.Int, instanceId: InstanceId }
 
 /** A waiting task with all that a start needs. `attempt` counts the attempts so far. */
 export const WaitingTask = Schema.Struct({
-  task: TaskSpec,
+  task: HeldTask,
   rank: Schema.Finite,
   submittedAt: Schema.Finite,
   attempt: Schema.Int,

@@ -24,6 +24,8 @@ export const SessionEvent = Schema.Union([
   Schema.TaggedStruct("session.turn_queued", {
     ...ofTurn,
     message: Schema.String,
+    /** The message is in the turn's row as well. */
+    isKept: Schema.optionalKey(Schema.Boolean),
     position: QueuePosition,
     timeoutMillis: Schema.Int,
     traceparent: Schema.optionalKey(Schema.String),

@@ -5,7 +5,7 @@ import type { SqlError } from "effect/sql"
 import { type StoredSubmission, TaskReads } from "../../entities/Reads.ts"
 import { type BacklogEntry, type DeadLetter, TaskRows } from "../../entities/TaskRows.ts"
 import { type LaneName, TaskId, type TenantId } from "../../schema/Ids.ts"
-import { defaultRetryPolicy, Priority, type TaskPhase, TaskSpec, TaskStatus } from "../../schema/Task.ts"
+import { defaultRetryPolicy, heldMost, hold, Priority, type TaskPhase, TaskSpec, TaskStatus } from "../../schema/Task.ts"
 import * as PgTaskCounts from "./PgTaskCounts.ts"
 import * as PgTaskEvents from "./PgTaskEvents.ts"
 import * as PgTaskLists from "./PgTaskLists.ts"
@@ -57,7 +57,7 @@ const keyOf = ({ spec, taskId }: BacklogRow): string => `${String((spec as TaskS
 const toEntry = (row: BacklogRow) =>
   Effect.map(specs.decode(keyOf(row), row.spec), (task): BacklogEntry | undefined => {
     const { attempt, maxAttempts, rank, submittedAt } = row
-    return task && { task, rank, attempt, maxAttempts, submittedAt }
+    return task && { task: hold(task, heldMost.waiting), rank, attempt, maxAttempts, submittedAt }
   })
 
 const present = (row: Record<string, unknown>): Record<string, unknown> =>
@@ -102,6 +102,8 @@ const pageOf = Effect.fnUntraced(function* <A>(
   return items
 })
 
+const asPage = (limit: number) => <Entry>(entries: ReadonlyArray<Entry>) => ({ entries, isEnd: entries.length < limit })
+
 /** Goes from tenant to tenant by the primary key, a look each, since a task's id is unique within its tenant only. */
 export const byIdStatement = `
   WITH RECURSIVE tenants(id) AS (
@@ -128,7 +130,7 @@ const taskRows = Effect.map(PgClient.PgClient, (sql) =>
             [tenantId, lane, last?.rank ?? after?.rank ?? Number.NEGATIVE_INFINITY, last?.taskId ?? after?.taskId ?? "", limit]
           ),
         toEntry
-      ).pipe(unavailable),
+      ).pipe(Effect.map(asPage(limit)), unavailable),
     scheduled: ({ lane, tenantId }, after, limit) =>
       pageOf(
         limit,
@@ -141,7 +143,7 @@ const taskRows = Effect.map(PgClient.PgClient, (sql) =>
             [tenantId, lane, last?.notBefore ?? after?.notBefore ?? -1, last?.taskId ?? after?.taskId ?? "", limit]
           ),
         (row) => Effect.map(toEntry(row), (entry) => entry && { ...entry, notBefore: row.notBefore ?? 0 })
-      ).pipe(unavailable),
+      ).pipe(Effect.map(asPage(limit)), unavailable),
     deadLettered: ({ lane, tenantId }, after, limit) =>
       pageOf(
         limit,

@@ -3,8 +3,10 @@ import { Effect, Layer, PubSub, Schedule, Schema, Stream } from "effect"
 import { MemoryStore } from "../../actor/MemoryJournal.ts"
 import { Fleet } from "../../entities/Fleet.ts"
 import * as MemoryTaskRows from "../../entities/Lane/MemoryTaskRows.ts"
+import * as MemoryPayloads from "../../entities/Instance/MemoryPayloads.ts"
 import * as MemoryOutputs from "../../entities/MemoryOutputs.ts"
 import { Outputs } from "../../entities/Outputs.ts"
+import { Payloads } from "../../entities/Payloads.ts"
 import { TaskRows } from "../../entities/TaskRows.ts"
 import { ActorUnavailable } from "../../schema/Errors.ts"
 import { InstanceStatus } from "../../schema/Instance.ts"
@@ -74,4 +76,20 @@ const tasks = Layer.effect(
 /** Texts so long are not said in simulated runs, so that this is never asked. */
 const outputs = Layer.succeed(Outputs, MemoryOutputs.make())
 
-export const layer = Layer.mergeAll(fleet, tasks, outputs)
+const payloads = Layer.effect(
+  Payloads,
+  Effect.map(StoreAccess, (access) =>
+    Payloads.of({
+      of: (attempt) =>
+        access.read("read payload", (store) =>
+          Effect.runSync(Effect.flatMap(Payloads, (found) => found.of(attempt)).pipe(
+            Effect.provide(MemoryPayloads.layer),
+            Effect.provideService(MemoryStore, store)
+          ))).pipe(
+            Effect.timeout(answerTimeout),
+            Effect.mapError(() => unavailable)
+          )
+    }))
+)
+
+export const layer = Layer.mergeAll(fleet, tasks, outputs, payloads)

@@ -15,6 +15,7 @@ import { Lane } from "../../../src/entities/Lane.ts"
 import type { InstanceDriver } from "../../../src/instances/InstanceDriver.ts"
 import { layer as driversLayer } from "../../../src/instances/InstanceDriverSet.ts"
 import * as RemoteDriver from "../../../src/instances/RemoteDriver.ts"
+import * as MemoryPayloads from "../../../src/entities/Instance/MemoryPayloads.ts"
 import * as MemoryOutputs from "../../../src/entities/MemoryOutputs.ts"
 import * as SimulatedDriver from "../../../src/instances/SimulatedDriver.ts"
 import { type FleetOptions, SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
@@ -71,7 +72,7 @@ const drivers = (options: FleetOptions) =>
 
 export const instances = (options: FleetOptions = {}) =>
   Layer.mergeAll(instanceLayer, ActorShell.layer(listeningLane)).pipe(
-    Layer.provideMerge(Layer.merge(drivers(options), MemoryOutputs.layer))
+    Layer.provideMerge(Layer.mergeAll(drivers(options), MemoryOutputs.layer, MemoryPayloads.layer))
   )
 
 export const withInstances = (options: FleetOptions = {}) =>

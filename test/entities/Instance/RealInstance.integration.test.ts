@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Context, Effect, Layer, type Scope } from "effect"
 import * as ActorShell from "../../../src/actor/ActorShell.ts"
+import * as MemoryPayloads from "../../../src/entities/Instance/MemoryPayloads.ts"
 import * as MemoryOutputs from "../../../src/entities/MemoryOutputs.ts"
 import { layer as instanceLayer } from "../../../src/entities/Instance/InstanceLayer.ts"
 import { layer as sessionLayer } from "../../../src/entities/Session/SessionLayer.ts"
@@ -54,7 +55,7 @@ const TestLayer = Layer.mergeAll(
   sessionLayer.pipe(Layer.provide(fleetOfViews))
 ).pipe(
   Layer.provide(driversLayer([driver])),
-  Layer.provide([GatewayClient.layer, NodeServices.layer, MemoryOutputs.layer]),
+  Layer.provide([GatewayClient.layer, NodeServices.layer, MemoryOutputs.layer, MemoryPayloads.layer]),
   Layer.provideMerge(Host.layer),
   Layer.provideMerge(MemoryCluster.layer),
   Layer.orDie

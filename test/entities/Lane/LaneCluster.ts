@@ -57,7 +57,7 @@ const outcomeOf = ({ message, runKey }: Attempt): AttemptOutcome => {
   })
   if (message === "bad") return failed(false)
   if (message === "broken" || (message === "flaky" && runKey.endsWith(".1"))) return failed(true)
-  return { _tag: "completed", result: { text: message, durationMillis: 1 } }
+  return { _tag: "completed", result: { text: message ?? "", durationMillis: 1 } }
 }
 
 const ended = (state: State, entityId: string, runKey: string, outcome: AttemptOutcome | undefined) => {
@@ -127,7 +127,7 @@ const FakeInstances = Layer.unwrap(
           const { runs } = yield* self.state
           seen.most = Math.max(seen.most, runs.length)
           if (message === "hang") return yield* Effect.never
-          if (message.startsWith("slow ")) yield* Effect.sleep(Number(message.slice(5)))
+          if (message?.startsWith("slow ")) yield* Effect.sleep(Number(message.slice(5)))
           yield* Effect.ignore(self.tell({ _tag: "Ended", runKey }))
         })
     })

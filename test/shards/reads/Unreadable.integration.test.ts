@@ -155,12 +155,12 @@ it.layer(layer, { timeout: 120_000, excludeTestServices: true })("rows that cann
       const at = { tenantId, lane }
       const pending = yield* rows.pending(at, undefined, 5)
       assert.deepStrictEqual(
-        pending.map(({ rank }) => rank),
+        pending.entries.map(({ rank }) => rank),
         [0, 1, 2, 20, 21]
       )
       const scheduled = yield* rows.scheduled(at, { notBefore: 2, taskId: "scheduled-02" }, 5)
       assert.deepStrictEqual(
-        scheduled.map(({ notBefore }) => notBefore),
+        scheduled.entries.map(({ notBefore }) => notBefore),
         [20, 21, 22, 23, 24]
       )
       const dead = yield* rows.deadLettered(at, { endedAt: 27, taskId: "dead_lettered-27" }, 5)

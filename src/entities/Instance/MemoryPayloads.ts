@@ -1,0 +1,23 @@
+/** Texts of tasks and turns over the in-memory journal, for tests and simulation. */
+import { Effect, Layer } from "effect"
+import { MemoryStore } from "../../actor/MemoryJournal.ts"
+import { parseSessionEntityId } from "../../schema/Ids.ts"
+import type { HeldPayload } from "../../schema/Task.ts"
+import { Payloads } from "../Payloads.ts"
+
+export const layer: Layer.Layer<Payloads, never, MemoryStore> = Layer.effect(
+  Payloads,
+  Effect.map(MemoryStore, ({ tables }) =>
+    Payloads.of({
+      of: ({ origin, taskId, tenantId, turnId }) =>
+        Effect.sync((): HeldPayload | undefined => {
+          if (taskId !== undefined) {
+            const row = tables.get("tasks")?.get(`${tenantId}/${taskId}`)
+            return (row?.["spec"] as { readonly payload: HeldPayload } | undefined)?.payload
+          }
+          const { sessionId } = parseSessionEntityId(origin.entityId)
+          return tables.get("turns")?.get(`${tenantId}/${sessionId}/${turnId}`) as HeldPayload | undefined
+        })
+    })
+  )
+)

@@ -1,0 +1,35 @@
+/** The texts of tasks and turns, from their rows. */
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Layer } from "effect"
+import { Payloads } from "../../entities/Payloads.ts"
+import { parseSessionEntityId } from "../../schema/Ids.ts"
+import type { HeldPayload, TaskSpec } from "../../schema/Task.ts"
+import { unavailable } from "./Unavailable.ts"
+
+const make = Effect.map(PgClient.PgClient, (sql) =>
+  Payloads.of({
+    of: ({ origin, taskId, tenantId, turnId }) =>
+      taskId !== undefined
+        ? sql
+            .unsafe<{ readonly spec: TaskSpec }>(
+              "SELECT spec FROM clawster_tasks WHERE tenant_id = $1::text AND task_id = $2::text",
+              [tenantId, taskId]
+            )
+            .pipe(
+              Effect.map(([row]): HeldPayload | undefined => row?.spec.payload),
+              unavailable
+            )
+        : sql
+            .unsafe<{ readonly message: string }>(
+              `SELECT message FROM clawster_turns
+               WHERE tenant_id = $1::text AND session_id = $2::text AND turn_id = $3::text`,
+              [tenantId, parseSessionEntityId(origin.entityId).sessionId, turnId ?? ""]
+            )
+            .pipe(
+              Effect.map(([row]): HeldPayload | undefined => row),
+              unavailable
+            )
+  })
+)
+
+export const layer = Layer.effect(Payloads, make)
