@@ -6,7 +6,7 @@ import { Effect, Schedule } from "effect"
 import * as ActorMetrics from "../observability/ActorMetrics.ts"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { ActorAddress, Journal, OutboxMessage } from "./Journal.ts"
-import { fitting, weightOf } from "./Weight.ts"
+import { OutboxQueue } from "./OutboxQueue.ts"
 
 export type DeliverTo = (
   target: { readonly entityType: string; readonly entityId: string },
@@ -14,19 +14,11 @@ export type DeliverTo = (
   again: boolean
 ) => Effect.Effect<void, ActorUnavailable>
 
-/** Well below what one message between runners can carry; a single message may be heavier. */
-const aDelivery = { count: 256, weight: 2 * 1024 * 1024 }
-
 /** Tries for ever, since an undelivered message is a promise: from 50 ms between tries up to 5 s. */
 const patience = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(Schedule.jittered)
 
-interface Queue {
-  readonly messages: Array<OutboxMessage>
-  again: boolean
-}
-
 export class OutboxPump {
-  #queues: Map<string, Queue> | undefined
+  #queues: Map<string, OutboxQueue> | undefined
   /** Messages of this actor that the backlog has in it. */
   #counted = 0
   readonly #address: ActorAddress
@@ -54,11 +46,12 @@ export class OutboxPump {
       const key = `${message.targetType}/${message.targetId}`
       const queue = queues.get(key)
       if (queue !== undefined) {
-        queue.messages.push(message)
+        queue.offer(message)
         continue
       }
-      queues.set(key, { messages: [message], again })
-      started.push(this.#relay(key, { entityType: message.targetType, entityId: message.targetId }))
+      const made = new OutboxQueue(message, again)
+      queues.set(key, made)
+      started.push(this.#relay(key, made))
     }
     const [first = Effect.void, ...others] = started
     return [Effect.andThen(this.#count(messages.length), first), ...others]
@@ -71,18 +64,21 @@ export class OutboxPump {
     })
   }
 
-  #relay(key: string, target: { readonly entityType: string; readonly entityId: string }): Effect.Effect<void> {
+  #relay(key: string, queue: OutboxQueue): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      const queue = this.#queues!.get(key)!
-      while (queue.messages.length > 0) {
-        const batch = queue.messages.slice(0, fitting(queue.messages, ({ payload }) => weightOf(payload), aDelivery))
-        yield* Effect.suspend(() => this.#deliver(target, batch, queue.again)).pipe(
+      while (!queue.isEmpty) {
+        const batch = queue.next()
+        if (batch.length === 0) {
+          yield* Effect.orDie(Effect.retry(queue.refill(this.#journal, this.#address), patience))
+          continue
+        }
+        yield* Effect.suspend(() => this.#deliver(queue.target, batch, queue.again)).pipe(
           Effect.tapError(() => Effect.sync(() => (queue.again = true))),
           Effect.retry(patience),
           Effect.orDie
         )
         queue.again = false
-        queue.messages.splice(0, batch.length)
+        queue.delivered(batch.length)
         yield* this.#count(-batch.length)
         yield* this.#journal.acknowledge(this.#address, batch)
       }

@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Latch, Metric, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { Journal, OutboxMessage } from "../../src/actor/Journal.ts"
-import { OutboxPump } from "../../src/actor/OutboxPump.ts"
+import { type DeliverTo, OutboxPump } from "../../src/actor/OutboxPump.ts"
+import { heldMost, OutboxQueue } from "../../src/actor/OutboxQueue.ts"
 
 const address = { entityType: "Case", entityId: "one", shardId: "default:1" }
 
@@ -74,4 +75,76 @@ describe("the outbox backlog", () => {
       })
     )
   )
+})
+
+/** A store of what was committed, and a pump that delivers from it once the gate is open. */
+const stored = Effect.gen(function* () {
+  const gate = yield* Latch.make()
+  const committed: Array<OutboxMessage> = []
+  const delivered = new Map<string, Array<number>>()
+  const reads: Array<number> = []
+  let seq = 0
+  const journal = {
+    acknowledge: () => Effect.void,
+    outboxAfter: (_: unknown, last: { readonly seq: number }) =>
+      Effect.andThen(
+        Effect.yieldNow,
+        Effect.sync(() => {
+          reads.push(last.seq)
+          const behind = committed.filter((one) => one.seq > last.seq)
+          return { items: behind.slice(0, 500), more: behind.length > 500 }
+        })
+      )
+  } as unknown as Journal["Service"]
+  const deliver: DeliverTo = (target, messages) =>
+    Effect.andThen(
+      target.entityId === "away" ? gate.await : Effect.void,
+      Effect.sync(() => {
+        const known = delivered.get(target.entityId) ?? []
+        delivered.set(target.entityId, [...known, ...messages.map((one) => one.seq)])
+      })
+    )
+  const outbox = new OutboxPump(address, journal, deliver, () => {})
+  const commit = (targetId: string) => {
+    const one = message(++seq, targetId)
+    committed.push(one)
+    return Effect.forEach(outbox.offer([one], false), (relay) => Effect.forkScoped(relay), { discard: true })
+  }
+  const sent = (targetId: string) => committed.filter((one) => one.targetId === targetId).map((one) => one.seq)
+  return { commit, delivered, gate, outbox, reads, sent }
+})
+
+describe("the messages to a receiver that is away", () => {
+  it.effect(
+    "are held up to a bound, and all delivered once and in order when it is back, also those that come meanwhile",
+    () =>
+      Effect.gen(function* () {
+        const { commit, delivered, gate, outbox, reads, sent } = yield* stored
+        for (let n = 0; n < 3 * heldMost; n++) yield* commit(n % 3 === 0 ? "there" : "away")
+        yield* TestClock.adjust(1)
+        assert.deepStrictEqual(delivered.get("there"), sent("there"))
+        assert.deepStrictEqual(reads, [])
+        yield* gate.open
+        for (let n = 0; n < 2_000; n++) {
+          yield* commit("away")
+          if (n % 7 === 0) yield* Effect.yieldNow
+        }
+        yield* TestClock.adjust(1)
+        assert.deepStrictEqual(delivered.get("away"), sent("away"))
+        assert.isAtLeast(reads.length, 3)
+        assert.isFalse(outbox.busy)
+      })
+  )
+
+  it("hold no more than the bound in memory", () => {
+    const queue = new OutboxQueue(message(1, "away"), false)
+    for (let n = 2; n <= 10 * heldMost; n++) queue.offer(message(n, "away"))
+    let held = 0
+    for (let batch = queue.next(); batch.length > 0; batch = queue.next()) {
+      held += batch.length
+      queue.delivered(batch.length)
+    }
+    assert.strictEqual(held, heldMost)
+    assert.isFalse(queue.isEmpty)
+  })
 })
