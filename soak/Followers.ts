@@ -64,6 +64,14 @@ export const follow = (
     const event = JSON.parse(text) as Event
     if (event.type === "hello") cursor ??= event.payload.cursor
     if (event.cursor === undefined || event.seq === undefined) return
+    if (event.type.startsWith("feed.")) {
+      cursor = event.cursor
+      if (event.type === "feed.gap") {
+        if (manner === "reads") ledger.fault(`${name} was told of a gap at ${event.cursor}`)
+        else ledger.count("gaps told to slow followers")
+      }
+      return
+    }
     if (event.cursor === last) ledger.fault(`${name} got the event at ${last} twice`)
     last = cursor = event.cursor
     inOrder(event)

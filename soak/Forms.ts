@@ -50,7 +50,7 @@ const boundsOf = (loose: number): Bounds => [
   [/\.lag p99$/, { absolute: 0.05 * loose, relative: 0.5 * loose }],
   [/\.resident\./, { absolute: 40, relative: 0.1 * loose }],
   [/\.outbox$/, { absolute: 20, relative: 0.2 }],
-  [/^table\..*\.rows$/, { absolute: 45, relative: 0.1 * loose }],
+  [/^table\..*\.rows$/, { absolute: 30 + 15 * loose, relative: 0.1 * loose }],
   [/^table\..*\.(bytes|index bytes)$/, { absolute: 2 * mebi * loose, relative: 0.15 * loose }],
   [/^table\..*\.dead rows$/, { absolute: 2_000 * loose, relative: 0.5 }],
   [/^store\.(database bytes|wal bytes)$/, { absolute: 32 * mebi, relative: 0.15 * loose }],
