@@ -4,8 +4,9 @@
  */
 import { Effect } from "effect"
 import { closeSync, constants, existsSync, openSync, rmSync } from "node:fs"
-import { createConnection, createServer } from "node:net"
+import { createConnection, createServer, type Socket } from "node:net"
 import { join } from "node:path"
+import { callbackWith } from "../resources/Callback.ts"
 
 /** The path of a socket may have some hundred bytes; that of the folder's descriptor is short. */
 const withShortPath = <A>(folder: string, name: string, use: (path: string, close: () => void) => A): A => {
@@ -16,18 +17,21 @@ const withShortPath = <A>(folder: string, name: string, use: (path: string, clos
 
 /** Whether somebody holds it. */
 export const isLit = (folder: string, name: string): Effect.Effect<boolean> =>
-  Effect.callback((resume) => {
-    if (!existsSync(join(folder, name))) return resume(Effect.succeed(false))
-    withShortPath(folder, name, (path, close) => {
-      const socket = createConnection({ path })
-      const answer = (lit: boolean) => {
+  Effect.suspend(() => {
+    if (!existsSync(join(folder, name))) return Effect.succeed(false)
+    return callbackWith<{ readonly socket: Socket; readonly close: () => void }, boolean>(
+      (resume) =>
+        withShortPath(folder, name, (path, close) => {
+          const socket = createConnection({ path })
+          socket.once("connect", () => resume(Effect.succeed(true)))
+          socket.on("error", () => resume(Effect.succeed(false)))
+          return { socket, close }
+        }),
+      ({ close, socket }) => {
         socket.destroy()
         close()
-        resume(Effect.succeed(lit))
       }
-      socket.once("connect", () => answer(true))
-      socket.once("error", () => answer(false))
-    })
+    )
   })
 
 /** Until the scope closes. What somebody who is gone left there is replaced. Where the file system has no sockets, nothing is lit. */

@@ -28,6 +28,9 @@ const callsOf = (name: string, text: string): ReadonlyArray<string> => {
 const leaks = (text: string): ReadonlyArray<string> =>
   callsOf("Effect.callback", text).filter((body) => opens.test(body))
 
+/** Callbacks that are the acquisition of an `acquireRelease`, which cannot be interrupted: what they open lives on, until the scope closes. */
+const ofScopes: Readonly<Record<string, number>> = { "processes/Beacon.ts": 1 }
+
 const raw =
   /\b(createConnection|new WebSocket|spawn|execFile|setTimeout|setInterval|openSync|forkDetach|runFork|runForkWith)\s*\(/g
 
@@ -42,8 +45,9 @@ const owned: Readonly<Record<string, readonly [count: number, owner: string]>> =
   "instances/process/guardian.ts": [4, "the process is the resource: it ends with its gateway"],
   "openclaw/GatewaySocket.ts": [3, "the scope of `open`; the pause ends itself, and so does the farewell"],
   "openclaw/OpenClawInstall.ts": [1, "the scope of the command"],
+  "processes/Beacon.ts": [2, "callbackWith, and the scope of `light`; each closes the folder's descriptor"],
   "processes/FileLock.ts": [1, "closed at once"],
-  "runners/Launch.ts": [1, "unreferenced, ends with the process"],
+  "runners/Launch.ts": [2, "unreferenced, end with the process"],
   "runners/doctor/Machine.ts": [1, "callbackWith"],
   "runners/doctor/Store.ts": [1, "callbackWith"],
   "runners/up/Npm.ts": [1, "unreferenced, ends with the process"],
@@ -69,7 +73,9 @@ const files = readdirSync(src, { recursive: true, encoding: "utf8" })
 describe("Acquisitions", () => {
   it("none is made in a callback that releases it on interruption only", () => {
     assert.deepStrictEqual(
-      files.filter(([file, text]) => file !== "resources/Callback.ts" && leaks(text).length > 0).map(([file]) => file),
+      files
+        .filter(([file, text]) => file !== "resources/Callback.ts" && leaks(text).length > (ofScopes[file] ?? 0))
+        .map(([file]) => file),
       []
     )
   })
