@@ -165,6 +165,9 @@ const moveInto = Effect.fnUntraced(function* (target: Target, draft: string) {
   )
 })
 
+/** What a shell exits with when there is no such command (POSIX, "Exit Status for Commands"). */
+const commandNotFound = 127
+
 /** Runs a command until it ends, or until whoever started it is gone: then the pipe to it closes. */
 const whileHeld = `
 exec 3<&0
@@ -202,9 +205,9 @@ const npm = Effect.fnUntraced(function* (target: Target, draft: string) {
       env: { PATH: [path.dirname(nodePath), process.env["PATH"] ?? ""].join(delimiter) }
     }
   )
-  const handle = yield* Effect.mapError(spawner.spawn(command), (error) =>
-    failure("NoNpm", version, `npm cannot be started. Install it, or put it on PATH, and try again (${error.message})`)
-  )
+  const noNpm = (why: string) =>
+    failure("NoNpm", version, `npm cannot be started. Install it, or put it on PATH, and try again (${why})`)
+  const handle = yield* Effect.mapError(spawner.spawn(command), ({ message }) => noNpm(message))
   const fetched = yield* Ref.make(0)
   const tail = yield* handle.all.pipe(
     Stream.decodeText(),
@@ -217,6 +220,7 @@ const npm = Effect.fnUntraced(function* (target: Target, draft: string) {
     Effect.orElseSucceed((): ReadonlyArray<string> => [])
   )
   const code = yield* Effect.orElseSucceed(handle.exitCode, () => -1)
+  if (code === commandNotFound) return yield* noNpm("command not found")
   if (code !== 0) return yield* explain(target, tail.filter((line) => !line.startsWith("npm http")).join("\n"))
 })
 
