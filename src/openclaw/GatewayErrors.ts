@@ -62,11 +62,22 @@ export const fromErrorShape = (subject: string, said: unknown): GatewayError => 
     reason,
     code: refusal.code,
     message: cut(`${subject}: ${refusal.message}${advice(reason)}`, bounds.errorMessage),
-    ...(detailReason === undefined ? {} : { details: { reason: detailReason } }),
+    ...detailsOf(detailCode, detailReason),
     retryable: refusal.retryable ?? (rateLimited || reason === "Failed"),
     ...(refusal.retryAfterMs === undefined ? {} : { retryAfterMillis: refusal.retryAfterMs })
   })
 }
+
+/** Of the gateway's own details, which may hold anything, its code and its reason. */
+const detailsOf = (code: string | null | undefined, reason: string | undefined) =>
+  (code ?? reason) === undefined
+    ? {}
+    : {
+        details: {
+          ...(code === undefined || code === null ? {} : { code: cut(code, bounds.errorCode) }),
+          ...(reason === undefined ? {} : { reason })
+        }
+      }
 
 /** The words of a refusal, empty when there are none. */
 export const messageOf = (said: unknown): string => Option.getOrUndefined(decodeRefusal(said))?.message ?? ""

@@ -58,7 +58,10 @@ const conclude = (state: TurnState, end: TurnEnd): Step => [state.end === undefi
 /** An event before, and then the response or the records. These win, save where the event alone says why. */
 export const agreed = (event: TurnEnd | undefined, told: TurnEnd): TurnEnd => {
   if (event === undefined) return told
-  if (told.failure?.code === interrupted || (told.status === "aborted" && event.status !== "ok")) {
+  const isAborted = told.status === "aborted" && event.status !== "ok"
+  // The response of a run that a later message interrupts has the words of one whose time is over.
+  const isInterrupted = event.status === "aborted" && told.status === "timeout"
+  if (told.failure?.code === interrupted || isAborted || isInterrupted) {
     return { ...event, text: longer(event.text, told.text), ...usageFrom(told, event) }
   }
   if (told.status !== event.status) return told.text === "" && told.status === "ok" ? { ...told, text: event.text } : told

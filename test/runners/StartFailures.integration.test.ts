@@ -352,7 +352,7 @@ layer(World.layer, { timeout: 120_000, excludeTestServices: true })("a start tha
       const { url } = yield* World
       const { code, stderr } = yield* command(["runner"], {
         DATABASE_URL: edited(url, (at) => (at.pathname = "/empty")),
-        CLAWSTER_RUNNER_PORT: "0"
+        CLAWSTER_RUNNER_PORT: "34999"
       })
       assert.strictEqual(code, 1)
       assert.include(stderr, "clawster: the database has none of Clawster's tables\n  run clawster migrate")

@@ -36,7 +36,7 @@ export const optional = <A>(name: string, type: string, config: Config.Config<A>
   make(name, type, undefined, Config.option(config), about)
 
 export const port = (name: string, fallback: number, about: About): Setting<number> =>
-  make(name, "a port, 0 to 65535", String(fallback), Config.Port(name).pipe(Config.withDefault(fallback)), about)
+  make(name, "a port, 1 to 65535", String(fallback), Config.Port(name).pipe(Config.withDefault(fallback)), about)
 
 const between = (name: string, minimum: number, maximum: number) =>
   Config.schema(S.NumberFromString.check(S.isInt(), S.isBetween({ minimum, maximum })), name)

@@ -1,6 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Context, Effect, Layer, type Scope } from "effect"
@@ -82,8 +82,12 @@ const warm = Effect.gen(function* () {
   return client
 })
 
+/** `real@<its registration>`. */
+const folderOf = (directory: string): string =>
+  readdirSync(join(directory, "instances")).find((name) => name.startsWith("real@"))!
+
 const pidOf = (directory: string): number =>
-  runningGateway(new InstanceFiles(join(directory, "instances", "real")))!.gateway.pid
+  runningGateway(new InstanceFiles(join(directory, "instances", folderOf(directory))))!.gateway.pid
 
 describe("Instance and Session on a real gateway", { timeout: 300_000 }, () => {
   it.live(
