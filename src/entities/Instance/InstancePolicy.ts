@@ -15,9 +15,16 @@ export const abortLimit = 15_000
 export const abortLinkWait = 8_000
 /**
  * How long runs wait for a gateway that is away: those that never began are then given back to their lane, the others end as failed. With the lane's first
- * backoff the work is elsewhere within 30 s. A gateway of ours that crashed is back sooner.
+ * backoff the work is elsewhere within 30 s.
  */
 export const awayLimit = 25_000
+/**
+ * The same for a run that was sent to a process of ours, which is started again at once: OpenClaw needs 10 to 60 s for it on a busy machine, and then
+ * goes on with the turn by itself. Giving it up before would have its tools act twice.
+ */
+export const restartLimit = 90_000
+
+export const awayLimitOf = (driver: DriverKind | undefined): number => (driver === "process" ? restartLimit : awayLimit)
 /** A link that is lost for silence was quiet for so long. */
 export const silenceBefore = 20_000
 /** A connection that held this long was one: the wait for the gateway starts anew when it ends. */

@@ -16,7 +16,7 @@ import * as TaskSpan from "../../observability/TaskSpan.ts"
 import * as Traceparent from "../../observability/Traceparent.ts"
 import { attemptNumberOf } from "../../schema/Attempt.ts"
 import { parseInstanceEntityId, parseSessionEntityId } from "../../schema/Ids.ts"
-import { awayLimit, retryWait, silenceBefore, steadyLink, unansweredLimit, unavailableLimit } from "./InstancePolicy.ts"
+import { awayLimit, awayLimitOf, retryWait, silenceBefore, steadyLink, unansweredLimit, unavailableLimit } from "./InstancePolicy.ts"
 import type { InstanceSignal } from "./InstanceSignals.ts"
 import type { InstanceState, Run } from "./InstanceState.ts"
 import type { LinkPost } from "./LinkBoard.ts"
@@ -39,7 +39,8 @@ export const runAttempt = Effect.fnUntraced(function* (runId: string, self: Inst
   if (run === undefined) return
   const maybeSent = run.epoch !== self.epoch || post.begun.has(runId)
   const reporter = new TurnReporter((progress) => tell(self, { _tag: "RunProgress", runId, ...progress }))
-  const { outcome, verdict } = yield* traced(self, run, pursue(run, post, reporter, maybeSent))
+  const sentLimit = awayLimitOf((yield* self.state).record?.spec.driver)
+  const { outcome, verdict } = yield* traced(self, run, pursue(run, post, reporter, maybeSent, sentLimit))
   if (outcome._tag === "failed" && outcome.error.code === lostCode) post.givenUp(runId, run.attempt.sessionKey)
   yield* tell(self, { _tag: "RunEnded", runId, outcome: yield* keepOutput(run.attempt, outcome), verdict })
   post.begun.delete(runId)
@@ -78,16 +79,18 @@ const pursue = Effect.fnUntraced(function* (
   run: Run,
   post: LinkPost,
   reporter: TurnReporter,
-  sentBefore: boolean
+  sentBefore: boolean,
+  sentLimit: number
 ): Effect.fn.Return<Verdicted, never, Payloads | Scope.Scope> {
   const text = yield* textOf(run)
   if (text === undefined) return payloadGone
   let maybeSent = sentBefore
   let wait = retryWait.first
-  const troubles = new Troubles(yield* Clock.currentTimeMillis)
+  const troubles = new Troubles(yield* Clock.currentTimeMillis, sentLimit)
   while (true) {
     const from = yield* Clock.currentTimeMillis
-    const link = yield* Effect.timeoutOption(post.connected, Math.max(0, troubles.awaySince + awayLimit - from))
+    const limit = maybeSent ? sentLimit : awayLimit
+    const link = yield* Effect.timeoutOption(post.connected, Math.max(0, troubles.awaySince + limit - from))
     if (Option.isNone(link)) return maybeSent ? lost(troubles.words) : neverSent("the gateway could not be reached")
     post.begun.add(run.runId)
     const traceparent = run.attempt.traceparent === undefined ? undefined : yield* Traceparent.current
@@ -116,8 +119,11 @@ class Troubles {
   #unavailable = 0
   #unanswered = 0
 
-  constructor(now: number) {
+  readonly #sentLimit: number
+
+  constructor(now: number, sentLimit: number) {
     this.awaySince = now
+    this.#sentLimit = sentLimit
   }
 
   after(error: GatewayError, started: number, now: number): Verdicted | undefined {
@@ -128,7 +134,7 @@ class Troubles {
     const there = error.reason === "Unavailable" || error.reason === "DeadlineExceeded"
     const silence = error.code === "SILENT" ? silenceBefore : 0
     if (there || now - started >= steadyLink) this.awaySince = now - silence
-    return now - this.awaySince >= awayLimit ? lost(this.words) : undefined
+    return now - this.awaySince >= this.#sentLimit ? lost(this.words) : undefined
   }
 }
 
