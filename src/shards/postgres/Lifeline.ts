@@ -4,13 +4,20 @@
  *
  * It finds the server by the data folder and not by a number given to it, so that there is no moment at which a server runs and is not watched. First it
  * lets clients end, which have lifelines of their own and something to commit; then it cuts them off; then it lets the server crash. 45 s at most.
+ *
+ * A file beside the folder names the lifeline that holds it. The next owner of the folder writes its own name there before it starts a server, so
+ * that an earlier lifeline, which may still be at work, leaves that server alone.
  */
 import { spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
+import { writeFileSync } from "node:fs"
 import type { Account } from "./Account.ts"
 
 const script = `
+name=$2
 read -r _
 server() {
+  [ "$(cat "$1.lifeline" 2>/dev/null)" = "$name" ] || exit 0
   pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null)
   [ -n "$pid" ] || return 1
   if [ -r "/proc/$pid/cmdline" ]; then grep -qF "$1" "/proc/$pid/cmdline" 2>/dev/null
@@ -31,7 +38,9 @@ export interface Lifeline {
 }
 
 export const hold = (data: string, as: Account | undefined): Lifeline => {
-  const watcher = spawn("/bin/sh", ["-c", script, "clawster-postgres-lifeline", data], {
+  const name = randomUUID()
+  writeFileSync(`${data}.lifeline`, name)
+  const watcher = spawn("/bin/sh", ["-c", script, "clawster-postgres-lifeline", data, name], {
     ...as,
     cwd: "/",
     detached: true,
