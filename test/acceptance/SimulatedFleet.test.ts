@@ -1,6 +1,6 @@
 /** 50 simulated instances take 10,000 tasks of mixed priority, capability, region and tenant, over a real PostgreSQL. */
 import { assert, it } from "@effect/vitest"
-import { Array, Effect, Layer, Schedule, Stream } from "effect"
+import { Array, Effect, Layer, References, Schedule, Stream } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
 import { Instance } from "../../src/entities/Instance.ts"
 import { Lane } from "../../src/entities/Lane.ts"
@@ -183,4 +183,8 @@ it.live("50 instances end 10,000 mixed tasks and keep every guarantee", () =>
       ...feedOrder(history, shown)
     ]
     assert.deepStrictEqual(violations, [])
-  }).pipe(Effect.provide(layer)), 240_000)
+  }).pipe(
+    Effect.provide(layer),
+    /** A line a task would be ten thousand. */
+    Effect.provideService(References.MinimumLogLevel, "Warn")
+  ), 240_000)
