@@ -2,7 +2,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { readFileSync } from "node:fs"
+import { readFileSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
 import { Lane } from "../../src/entities/Lane.ts"
@@ -99,6 +99,9 @@ describe("real gateways", () => {
     })).pipe(Effect.provide(layer)))
 })
 
-/** As the process driver noted it. */
-const gatewayPid = (home: string, name: string): number =>
-  JSON.parse(readFileSync(join(home, "gateways", "instances", name, "run", "process.json"), "utf8")).gateway.pid
+/** As the process driver noted it, in the folder of the instance's registration. */
+const gatewayPid = (home: string, name: string): number => {
+  const instances = join(home, "gateways", "instances")
+  const folder = readdirSync(instances).find((entry) => entry.startsWith(`${name}@`))!
+  return JSON.parse(readFileSync(join(instances, folder, "run", "process.json"), "utf8")).gateway.pid
+}
