@@ -12,11 +12,16 @@ export interface AnswersKept {
   readonly weight: number
 }
 
+interface KeptAnswer {
+  readonly recorded: RecordedAnswer
+  readonly weight: number
+}
+
 export class Answered {
   readonly #kept: AnswersKept
   readonly #ids = new Set<string>()
   /** In the same order. Made when it is first written to: an actor that was only loaded has none. */
-  #answers: Map<string, RecordedAnswer> | undefined
+  #answers: Map<string, KeptAnswer> | undefined
   #weight = 0
   #complete: boolean
 
@@ -31,7 +36,7 @@ export class Answered {
   }
 
   get(requestId: string): RecordedAnswer | undefined {
-    return this.#answers?.get(requestId)
+    return this.#answers?.get(requestId)?.recorded
   }
 
   /** Whether the journal may have an answer that is not here. `mayRepeat`: the request may have come before. */
@@ -51,17 +56,18 @@ export class Answered {
 
   add(requestId: string, payloadHash: string | null, answer: EncodedAnswer): void {
     const recorded = { requestId, payloadHash, answer }
+    const weight = weightOf(recorded)
     this.#answers ??= new Map()
-    this.#answers.set(requestId, recorded)
-    this.#weight += weightOf(recorded)
+    this.#answers.set(requestId, { recorded, weight })
+    this.#weight += weight
     this.note(requestId)
     while (this.#weight > this.#kept.weight && this.#answers.size > 1) this.#drop(this.#answers.keys().next().value!)
   }
 
   #drop(requestId: string): void {
-    const recorded = this.get(requestId)
-    if (recorded === undefined) return
+    const found = this.#answers?.get(requestId)
+    if (found === undefined) return
     this.#answers!.delete(requestId)
-    this.#weight -= weightOf(recorded)
+    this.#weight -= found.weight
   }
 }

@@ -8,7 +8,9 @@ export const weightOf = (value: unknown): number => {
   if (typeof value === "string") return 24 + value.length
   if (typeof value !== "object" || value === null) return 8
   let weight = 32
-  for (const key in value) weight += 8 + weightOf((value as Record<string, unknown>)[key])
+  // Keys of an array are made as texts, which takes five times as long as its items.
+  if (Array.isArray(value)) for (let n = 0; n < value.length; n++) weight += 8 + weightOf(value[n])
+  else for (const key in value) weight += 8 + weightOf((value as Record<string, unknown>)[key])
   return weight
 }
 

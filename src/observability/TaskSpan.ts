@@ -2,7 +2,7 @@
  * The span of one run of a task or a turn at its instance. It continues the trace that the task was submitted in, whatever process that was, and its
  * own `traceparent` is what the gateway gets.
  */
-import { Clock, Context, Effect, Exit, Option, References, Tracer } from "effect"
+import { Clock, Context, Effect, Exit, LogLevel, Option, References, Tracer } from "effect"
 import { spanAttributes, spanEvents, spans } from "./Names.ts"
 import * as Traceparent from "./Traceparent.ts"
 
@@ -17,8 +17,12 @@ export interface RunFacts {
   readonly attempt?: number | undefined
 }
 
-const known = (facts: Record<string, unknown>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
+/** Without what is undefined, which would be told as such. */
+const known = (facts: Record<string, unknown>): Record<string, unknown> => {
+  const found: Record<string, unknown> = {}
+  for (const name in facts) if (facts[name] !== undefined) found[name] = facts[name]
+  return found
+}
 
 const attributesOf = (facts: RunFacts): Record<string, unknown> =>
   known({
@@ -30,14 +34,20 @@ const attributesOf = (facts: RunFacts): Record<string, unknown> =>
     [spanAttributes.attempt]: facts.attempt
   })
 
-const logFieldsOf = (facts: RunFacts): Record<string, unknown> =>
-  known({
+/** In the trace of whoever submitted it, with the ids of the run in the log lines. */
+const inTrace = (facts: RunFacts, also: Record<string, unknown> = {}) => {
+  const parent = Traceparent.parse(facts.traceparent)
+  const fields = known({
     tenant_id: facts.tenantId,
     instance_id: facts.instanceId,
     target_instance: facts.instanceId,
     task_id: facts.taskId,
-    correlation_id: Traceparent.correlationId(facts.traceparent)
+    correlation_id: parent?.traceId,
+    ...also
   })
+  return <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.annotateLogs(Traceparent.under(parent)(effect), fields)
+}
 
 /** Adds an event to the span that runs now, if any. */
 const note = (name: string, attributes: Record<string, unknown> = {}): Effect.Effect<void> =>
@@ -62,32 +72,28 @@ class RunFailed<A> extends Error {
   }
 }
 
-const reported = (facts: RunFacts, { error, status }: RunEnd, latencyMillis: number): Effect.Effect<void> => {
-  const line = error === undefined
-    ? Effect.logDebug("A run has ended")
-    : Effect.logWarning(`A run has failed: ${error.code}: ${error.message}`)
-  return line.pipe(
-    Effect.annotateLogs(known({ event: "run.ended", latency_ms: latencyMillis, status, attempt: facts.attempt }))
-  )
-}
+const reported = (facts: RunFacts, { error, status }: RunEnd, latencyMillis: number): Effect.Effect<void> =>
+  Effect.flatMap(LogLevel.isEnabled(error === undefined ? "Debug" : "Warn"), (isWanted) => {
+    if (!isWanted) return Effect.void
+    const line =
+      error === undefined
+        ? Effect.logDebug("A run has ended")
+        : Effect.logWarning(`A run has failed: ${error.code}: ${error.message}`)
+    const fields = { event: "run.ended", latency_ms: latencyMillis, status, attempt: facts.attempt }
+    return Effect.annotateLogs(line, known(fields))
+  })
 
-/**
- * Runs the effect in a span of its own, and gives the log lines inside it the ids of the run. The span fails when the
- * effect does, or when `endOf` says that what it answered is a failure; the answer is passed on all the same.
- */
-export const run =
+const spanned =
   <A>(facts: RunFacts, endOf: (result: A) => RunEnd) =>
   <E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.gen(function* () {
       const started = yield* Clock.currentTimeMillis
       yield* note(spanEvents.started)
       const result = yield* effect
-      const millis = (yield* Clock.currentTimeMillis) - started
       const end = endOf(result)
-      yield* Effect.annotateCurrentSpan(spanAttributes.totalDurationMillis, millis)
+      yield* Effect.annotateCurrentSpan(spanAttributes.totalDurationMillis, (yield* Clock.currentTimeMillis) - started)
       yield* Effect.annotateCurrentSpan(spanAttributes.status, end.status)
       yield* note(spanEvents.completed, { [spanAttributes.status]: end.status })
-      yield* reported(facts, end, millis)
       return end.error === undefined ? result : yield* Effect.fail(new RunFailed(result, end))
     }).pipe(
       Effect.withSpan(
@@ -95,10 +101,27 @@ export const run =
         { kind: "consumer", attributes: attributesOf(facts) },
         { captureStackTrace: false }
       ),
-      Effect.catch((error) => error instanceof RunFailed ? Effect.succeed(error.result as A) : Effect.fail(error as E)),
-      Traceparent.within(facts.traceparent),
-      Effect.annotateLogs(logFieldsOf(facts))
+      Effect.catch((error) =>
+        error instanceof RunFailed ? Effect.succeed(error.result as A) : Effect.fail(error as E)
+      )
     )
+
+/**
+ * Runs the effect in a span of its own, where spans are made, and gives the log lines inside it the ids of the run. The
+ * span fails when the effect does, or when `endOf` says that what it answered is a failure; the answer is passed on all
+ * the same.
+ */
+export const run =
+  <A>(facts: RunFacts, endOf: (result: A) => RunEnd) =>
+  <E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const started = clock.currentTimeMillisUnsafe()
+      const told = Effect.tap(effect, (result) =>
+        reported(facts, endOf(result), clock.currentTimeMillisUnsafe() - started)
+      )
+      return yield* (yield* References.TracerEnabled) ? spanned(facts, endOf)(told) : told
+    }).pipe(inTrace(facts))
 
 /** The gateway was asked to run the agent. */
 export const agentInvoked = (agent: string): Effect.Effect<void> =>
@@ -116,10 +139,11 @@ export interface TaskEnd extends RunFacts {
   readonly error?: { readonly code: string; readonly message: string } | undefined
 }
 
-/** A span of what is over. Where no spans are made it costs a look. */
+const nanos = (millis: number): bigint => BigInt(Math.round(millis)) * 1_000_000n
+
+/** A span of what is over. */
 const pastSpan = (name: string, { endedAt, error, ...facts }: TaskEnd): Effect.Effect<void> =>
   Effect.gen(function* () {
-    if (!(yield* References.TracerEnabled)) return
     const tracer = yield* Tracer.Tracer
     const parent = yield* Effect.option(Effect.currentParentSpan)
     const span = tracer.span({
@@ -141,19 +165,19 @@ const pastSpan = (name: string, { endedAt, error, ...facts }: TaskEnd): Effect.E
     span.end(nanos(endedAt), error === undefined ? Exit.void : Exit.fail(new Error(`${error.code}: ${error.message}`)))
   })
 
-const nanos = (millis: number): bigint => BigInt(Math.round(millis)) * 1_000_000n
-
 /**
  * The end of a whole task, from its submission over all its attempts: one log line, and one span beside those of its
- * runs, so that a trace says how long the caller waited in all.
+ * runs, so that a trace says how long the caller waited in all. It costs a look where neither is wanted.
  */
-export const taskEnded = (end: TaskEnd): Effect.Effect<void> => {
-  const { attempt, endedAt, error, outcome, submittedAt } = end
-  const why = error === undefined ? "" : `: ${error.code}: ${error.message}`
-  return Effect.logInfo(`A task has ended: ${outcome}${why}`).pipe(
-    Effect.annotateLogs(known({ event: `task.${outcome}`, latency_ms: endedAt - submittedAt, attempt })),
-    Effect.andThen(pastSpan(spans.task, end)),
-    Traceparent.within(end.traceparent),
-    Effect.annotateLogs(logFieldsOf(end))
-  )
-}
+export const taskEnded = (end: TaskEnd): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const isLogged = yield* LogLevel.isEnabled("Info")
+    const isTraced = yield* References.TracerEnabled
+    if (!isLogged && !isTraced) return
+    const { attempt, endedAt, error, outcome, submittedAt } = end
+    const why = error === undefined ? "" : `: ${error.code}: ${error.message}`
+    const line = Effect.logInfo(`A task has ended: ${outcome}${why}`)
+    yield* (isTraced ? Effect.andThen(line, pastSpan(spans.task, end)) : line).pipe(
+      inTrace(end, { event: `task.${outcome}`, latency_ms: endedAt - submittedAt, attempt })
+    )
+  })

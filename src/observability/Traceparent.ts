@@ -48,10 +48,10 @@ export const ensure: Effect.Effect<string> = Effect.flatMap(current, (found) =>
 /** The trace id, which is also the correlation id of log lines. */
 export const correlationId = (traceparent: string | undefined): string | undefined => parse(traceparent)?.traceId
 
-/** Runs the effect in the trace that the header names; with no or an invalid one, in whatever trace runs now. */
-export const within = (traceparent: string | undefined) => {
-  const parent = parse(traceparent)
-  return <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+/** Runs the effect in the trace of the span; with none, in whatever trace runs now. */
+export const under =
+  (parent: Tracer.AnySpan | undefined) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     parent === undefined
       ? effect
       : (Effect.provideService(
@@ -59,4 +59,6 @@ export const within = (traceparent: string | undefined) => {
           Tracer.ParentSpan,
           parent
         ) as Effect.Effect<A, E, R>)
-}
+
+/** Runs the effect in the trace that the header names; with no or an invalid one, in whatever trace runs now. */
+export const within = (traceparent: string | undefined) => under(parse(traceparent))

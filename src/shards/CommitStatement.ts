@@ -96,6 +96,7 @@ export class TableWrites {
    * two commits are not merged: the insert of a task id that another lane has already does nothing, and that lane's update holds.
    */
   addCommit(writes: ReadonlyArray<RowWrite>): void {
+    if (writes.length === 1) return this.#addOne(writes[0]!)
     const inserts = new Map<string, TableRow>()
     const updates = new Map<string, TableRow>()
     const doubtful = new Set<string>()
@@ -112,6 +113,12 @@ export class TableWrites {
     }
     for (const row of inserts.values()) this.inserts.push(row)
     for (const row of updates.values()) this.#update(row)
+  }
+
+  /** Most commits write one row, and have nothing to merge. */
+  #addOne({ op, row }: RowWrite): void {
+    if (op === "insert") this.inserts.push(row)
+    else this.#update(row)
   }
 
   #update(row: TableRow): void {

@@ -15,7 +15,7 @@ import {
 import * as TaskSpan from "../../observability/TaskSpan.ts"
 import * as Traceparent from "../../observability/Traceparent.ts"
 import { attemptNumberOf } from "../../schema/Attempt.ts"
-import { parseInstanceEntityId, parseSessionEntityId } from "../../schema/Ids.ts"
+import { type InstanceId, parseSessionEntityId } from "../../schema/Ids.ts"
 import { awayLimit, awayLimitOf, retryWait, silenceBefore, steadyLink, unansweredLimit, unavailableLimit } from "./InstancePolicy.ts"
 import type { InstanceSignal } from "./InstanceSignals.ts"
 import type { InstanceState, Run } from "./InstanceState.ts"
@@ -39,8 +39,9 @@ export const runAttempt = Effect.fnUntraced(function* (runId: string, self: Inst
   if (run === undefined) return
   const maybeSent = run.epoch !== self.epoch || post.begun.has(runId)
   const reporter = new TurnReporter((progress) => tell(self, { _tag: "RunProgress", runId, ...progress }))
-  const sentLimit = awayLimitOf((yield* self.state).record?.spec.driver)
-  const { outcome, verdict } = yield* traced(self, run, pursue(run, post, reporter, maybeSent, sentLimit))
+  const spec = (yield* self.state).record?.spec
+  const pursued = pursue(run, post, reporter, maybeSent, awayLimitOf(spec?.driver))
+  const { outcome, verdict } = yield* traced(spec?.instanceId, run, pursued)
   if (outcome._tag === "failed" && outcome.error.code === lostCode) post.givenUp(runId, run.attempt.sessionKey)
   yield* tell(self, { _tag: "RunEnded", runId, outcome: yield* keepOutput(run.attempt, outcome), verdict })
   post.begun.delete(runId)
@@ -59,12 +60,12 @@ const endOf = ({ outcome }: Verdicted): TaskSpan.RunEnd => {
 }
 
 /** In the trace of whoever submitted it, or one of its own. */
-const traced = <E, R>({ entityId }: InstanceSelf, { attempt }: Run, effect: Effect.Effect<Verdicted, E, R>) =>
+const traced = <E, R>(instanceId: InstanceId | undefined, { attempt }: Run, effect: Effect.Effect<Verdicted, E, R>) =>
   TaskSpan.run(
     {
       traceparent: attempt.traceparent,
       tenantId: attempt.tenantId,
-      instanceId: parseInstanceEntityId(entityId).instanceId,
+      instanceId,
       taskId: attempt.taskId,
       turnId: attempt.turnId,
       sessionId: attempt.origin.entityType === "Session"
