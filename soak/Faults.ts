@@ -1,6 +1,7 @@
 /** Now and then something breaks, in turn. The first runner is never killed, so that one process lives through the whole run. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
+import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { InstanceFiles } from "../src/instances/process/PidFile.ts"
 import type { Follower } from "./Followers.ts"
@@ -14,14 +15,19 @@ export interface Field {
   readonly realGateways: number
 }
 
-export const filesOf = ({ places }: World, instanceId: string) =>
-  new InstanceFiles(join(places.gateways, "instances", instanceId))
+/** The process of an instance's gateway, whatever registration it is of. Undefined: none is known now. */
+export const gatewayPid = ({ places }: World, instanceId: string): number | undefined => {
+  const instances = join(places.gateways, "instances")
+  const name = readdirSync(instances).find((found) => found.split("@")[0] === instanceId)
+  return name === undefined ? undefined : new InstanceFiles(join(instances, name)).pidFile?.gateway.pid
+}
 
 const killGateway = ({ realGateways, world }: Field) =>
-  Effect.sync(() => {
+  Effect.try(() => {
     if (realGateways === 0) return
-    const pid = filesOf(world, `real-${realGateways - 1}`).pidFile?.gateway.pid
-    if (pid !== undefined) process.kill(pid, "SIGKILL")
+    const pid = gatewayPid(world, `real-${realGateways - 1}`)
+    if (pid === undefined) throw new Error("no process of the gateway is known")
+    process.kill(pid, "SIGKILL")
   })
 
 const terminateConnections = ({ world }: Field) =>

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs"
 import { join } from "node:path"
 import * as Load from "./Load.ts"
-import { filesOf } from "./Faults.ts"
+import { gatewayPid } from "./Faults.ts"
 import type { Ledger } from "./Ledger.ts"
 import type { Member, World } from "./World.ts"
 
@@ -137,7 +137,7 @@ const readDisks = (reading: Reading, world: World): void => {
 const readGateways = (reading: Reading, world: World, count: number): void => {
   for (let n = 0; n < count; n++) {
     const id = Load.realGateway(n)
-    const pid = filesOf(world, id).pidFile?.gateway.pid
+    const pid = orNothing(() => gatewayPid(world, id))
     if (pid !== undefined) orNothing(() => readSystem(reading, `openclaw ${id}`, pid))
   }
 }

@@ -6,6 +6,7 @@ import * as ActorMetrics from "../observability/ActorMetrics.ts"
 import type { ShellRpcs } from "../rpc/ActorProtocol.ts"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { Definition } from "./Batch.ts"
+import { Departed } from "./Departed.ts"
 import { elsewhere, FastPath, type FastTarget, isElsewhere, targetsOf } from "./FastPath.ts"
 import type { OutboxMessage } from "./Journal.ts"
 import type { DeliverTo } from "./OutboxPump.ts"
@@ -42,6 +43,7 @@ export class ActorDirectory extends Context.Service<ActorDirectory, {
     ActorDirectory,
     Effect.gen(function*() {
       const sharding = yield* Sharding.Sharding
+      const isDeparted = yield* Departed
       const path = Option.getOrUndefined(yield* Effect.serviceOption(FastPath))
       const definitions = new Map<string, Definition>()
       const clients = new Map<string, ShellClient>()
@@ -74,7 +76,11 @@ export class ActorDirectory extends Context.Service<ActorDirectory, {
             return Effect.catchIf(quickly(path, fast, payload), isElsewhere, () => slowly)
           }).pipe(
             Effect.timeout("15 seconds"),
-            Effect.catchCause((cause) => Effect.fail(unavailable(`not delivered: ${String(cause)}`)))
+            Effect.catchCause((cause) =>
+              Effect.flatMap(isDeparted(target.entityType, target.entityId), (isGone) =>
+                isGone ? Effect.void : Effect.fail(unavailable(`not delivered: ${String(cause)}`))
+              )
+            )
           )),
         wake: (entityType, entityId) =>
           clientOf(entityType).pipe(

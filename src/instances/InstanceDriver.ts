@@ -87,6 +87,8 @@ export interface InstanceDriver {
   readonly remove: (kept: Kept) => Effect.Effect<void, DriverError>
   /** The registrations of which this host keeps something for that cluster. None, when it was first used for another one. */
   readonly kept: (cluster: string) => Effect.Effect<ReadonlyArray<Kept>>
+  /** Removes what the gateway keeps of sessions that it was asked to delete, and does not remove itself. Now and then; what cannot be removed waits. */
+  readonly tidy: (kept: Kept) => Effect.Effect<void>
   /** The last `limit` lines, at most 10,000. */
   readonly logs: (spec: RegisteredSpec, limit: number) => Effect.Effect<ReadonlyArray<string>, DriverError>
   readonly metrics: (ref: InstanceRef) => Effect.Effect<DriverMetrics, DriverError>

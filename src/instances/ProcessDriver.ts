@@ -3,11 +3,12 @@
  * adopts it by its pid file. It does not outlive its owners: without a runner that renews the lease, the guardian ends it.
  */
 import { existsSync } from "node:fs"
-import { Effect, Redacted, type Scope } from "effect"
+import { Clock, Effect, Redacted, type Scope } from "effect"
 import { GatewayConnector } from "../openclaw/GatewayLink.ts"
 import { bounds, cut } from "../schema/Bounds.ts"
 import type { RegisteredSpec } from "../schema/Instance.ts"
 import type { InstanceDriver, InstanceRef, Kept } from "./InstanceDriver.ts"
+import { removeDeletedTranscripts } from "./process/DeletedTranscripts.ts"
 import { exec } from "./process/Exec.ts"
 import { environmentOf } from "./process/GatewayEnvironment.ts"
 import { driverError, makeLifecycle } from "./process/GatewayLifecycle.ts"
@@ -19,6 +20,8 @@ import type { ProcessDriverOptions } from "./process/ProcessDriverOptions.ts"
 import { cpuShare, type ProcessSample, sample } from "./process/ProcessStats.ts"
 
 const exitPollMillis = 250
+/** OpenClaw writes an archive at once, and may still move it. */
+const archiveKeptMillis = 600_000
 const logLinesMax = 10_000
 
 /** The driver of one runner; its lease on the gateways, and what `onShutdown` says, end with the scope. */
@@ -50,6 +53,16 @@ export const make = Effect.fn("ProcessDriver.make")(function* (
         instances.remove(kept)
       ),
     kept: instances.kept,
+    tidy: (kept) =>
+      Clock.currentTimeMillis.pipe(
+        Effect.flatMap((now) => removeDeletedTranscripts(instances.filesOf(kept).state, now - archiveKeptMillis)),
+        Effect.catch(({ message }) =>
+          Effect.logWarning(`Archives of deleted sessions stay for now: ${message}`).pipe(
+            Effect.annotateLogs({ instanceId: kept.instanceId })
+          )
+        ),
+        Effect.asVoid
+      ),
     awaitExit: Effect.fnUntraced(function* (ref: InstanceRef) {
       const { incarnation } = ref
       const files = instances.filesOf(ref)

@@ -105,6 +105,7 @@ export const make = Effect.fn("RemoteDriver.make")(function* (
         Effect.sync(() => epochs.delete(instanceId))
       ),
     kept: () => Effect.succeed([]),
+    tidy: () => Effect.void,
     awaitExit: (ref) =>
       registered(ref.instanceId).pipe(
         Effect.flatMap(({ link }) => departure(ref, link, options.lostAfterMillis ?? lostAfterMillis)),

@@ -77,6 +77,7 @@ export const make: Effect.Effect<InstanceDriver, never, SimulatedFleet> = Effect
       },
       remove: ({ instanceId }) => Effect.sync(() => fleet.gateway(instanceId).erase()),
       kept: () => Effect.succeed([]),
+      tidy: () => Effect.void,
       awaitExit: (ref) =>
         Effect.callback((resume) => {
           const gateway = fleet.gateway(ref.instanceId)

@@ -49,7 +49,7 @@ const defaults: ConfigObject = {
   plugins: { enabled: false },
   browser: { enabled: false },
   agents: { defaults: { skipBootstrap: true } },
-  /** Of deleted sessions the gateway keeps an archive, which would grow for ever; tasks and sessions are Clawster's to keep. */
+  /** Of deleted sessions the gateway keeps an archive; tasks and sessions are Clawster's to keep. Its driver removes what stays all the same. */
   session: { maintenance: { resetArchiveRetention: "10m", maxDiskBytes: "2gb" } }
 }
 

@@ -18,12 +18,14 @@ import * as LeaseChecks from "./messages/LeaseChecks.ts"
 import * as PatientLeases from "./PatientLeases.ts"
 import * as PgMessageStorage from "./messages/PgMessageStorage.ts"
 import * as PgJournal from "./PgJournal.ts"
+import * as PgTombstones from "./PgTombstones.ts"
 import * as PromptSharding from "./PromptSharding.ts"
 import * as RunnerPort from "./RunnerPort.ts"
 import * as RunnerSockets from "./RunnerSockets.ts"
 import * as PgRunnerStorage from "./RunnerStorage.ts"
 
 const kit = ActorDirectory.layer.pipe(
+  Layer.provide(PgTombstones.departed),
   Layer.provideMerge(Wakes.layer()),
   Layer.provideMerge(PgJournal.layer)
 )

@@ -1,5 +1,6 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
+import { Departed } from "../actor/Departed.ts"
 import { Tombstones, type TombstonesShape } from "../entities/Tombstones.ts"
 import { unavailable } from "./reads/Unavailable.ts"
 
@@ -26,3 +27,14 @@ const make = Effect.map(
 )
 
 export const layer = Layer.effect(Tombstones, make)
+
+/** For the outboxes of runners. While the store cannot be asked, nobody has departed. */
+export const departed = Layer.effect(
+  Departed,
+  Effect.map(
+    make,
+    ({ has }) =>
+      (entityType, entityId) =>
+        entityType === "Instance" ? Effect.orElseSucceed(has(entityId), () => false) : Effect.succeed(false)
+  )
+)

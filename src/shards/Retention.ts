@@ -38,11 +38,15 @@ const youngestOrphanMillis = 3_600_000
 const deletesASweep = 1_000
 const lockKey = 7_373_001
 
-/** Of runners and instances that nobody has heard of for a day. A shard keeps its row, and with it its epoch, for ever. */
+/** Of runners and instances that nobody has heard of for a day, of instances that were deregistered, and of such as their runner has removed since. A shard keeps its row, and with it its epoch, for ever. */
 const longGone = [
   `DELETE FROM clawster_runners WHERE lease_until < clock_timestamp() - interval '1 day'`,
   `DELETE FROM clawster_runner_reports WHERE at < clock_timestamp() - interval '1 day'`,
-  `DELETE FROM clawster_heartbeats WHERE at < clock_timestamp() - interval '1 day'`
+  `DELETE FROM clawster_heartbeats WHERE at < clock_timestamp() - interval '1 day'`,
+  `DELETE FROM clawster_heartbeats h WHERE h.at < clock_timestamp() - interval '1 minute'
+   AND NOT EXISTS (SELECT 1 FROM clawster_views v WHERE v.entity_type = 'Instance' AND v.entity_id = h.entity_id)`,
+  `DELETE FROM clawster_tombstones t WHERE t.at < clock_timestamp() - interval '1 hour'
+   AND NOT EXISTS (SELECT 1 FROM clawster_views v WHERE v.entity_type = 'Instance' AND v.entity_id = t.entity_id)`
 ]
 
 export interface Removed {

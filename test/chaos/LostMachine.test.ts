@@ -143,7 +143,15 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "120 seconds" })(
         Effect.scoped(
           Effect.gen(function* () {
             const { a, send, untilIs } = yield* twoMachines("e", "f")
+            const sql = yield* PgClient.PgClient
+            const hints = { instanceId: "on-e" }
+            const payload = { message: "take your time [[delay 60000]]" }
+            yield* send("POST", "/tasks", { taskId: "slow", tenantId: "bolt", payload, hints })
+            yield* untilIs("/tasks/slow?tenantId=bolt", "it runs there", ({ body }) => body.phase === "running")
             yield* a.signal("SIGKILL")
+            yield* send("DELETE", "/tasks/slow?tenantId=bolt")
+            const messages = sql.unsafe(`SELECT 1 FROM clawster_outbox WHERE target_id = 'host-e/on-e'`)
+            assert.isNotEmpty(yield* messages)
             yield* untilIs("/instances/on-e", "it is unknown", ({ body }) => body.health === "unknown")
             const removed = yield* send("DELETE", "/instances/on-e?force=true")
             assert.deepInclude(removed, { status: 202 })
@@ -151,9 +159,9 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "120 seconds" })(
             assert.strictEqual((yield* send("GET", "/instances/on-e")).status, 404)
             const ids = (yield* send("GET", "/instances")).body.items.map(({ instanceId }: any) => instanceId)
             assert.notInclude(ids, "on-e")
+            yield* until("nothing is kept to be told to it", Effect.map(messages, (rows) => rows.length === 0))
             const port = Number(a.address.split(":")[1])
             yield* Machines.start("e", { port })
-            const sql = yield* PgClient.PgClient
             yield* until(
               "its actor has removed itself",
               Effect.map(

@@ -83,7 +83,7 @@ it.layer(PgJournal.layer.pipe(Layer.provideMerge(Postgres.layer)), { timeout: 12
         assert.strictEqual(yield* Effect.provideService(removed, Clock.Clock, later), 1)
       }))
 
-    it.effect("removes keys that were revoked long ago, and runners, reports and heartbeats of a day ago, and keeps every shard's epoch", () =>
+    it.effect("removes keys that were revoked long ago, and runners, reports and heartbeats of a day ago, what is left of deregistered instances, and keeps every shard's epoch", () =>
       Effect.gen(function*() {
         const sql = yield* PgClient.PgClient
         const now = yield* Clock.currentTimeMillis
@@ -101,13 +101,17 @@ it.layer(PgJournal.layer.pipe(Layer.provideMerge(Postgres.layer)), { timeout: 12
           yield* sql.unsafe(`INSERT INTO clawster_runner_reports (address, report, at) VALUES ('${name}', '{}', now() - interval '${ago}')`)
           yield* sql.unsafe(`INSERT INTO clawster_heartbeats (entity_id, at) VALUES ('${name}', now() - interval '${ago}')`)
         }
+        yield* sql.unsafe(`INSERT INTO clawster_heartbeats (entity_id, at) VALUES ('deregistered', now() - interval '1 hour'), ('coming', now())`)
+        yield* sql.unsafe(`INSERT INTO clawster_tombstones (entity_id, at) SELECT id, now() - interval '2 hours' FROM unnest(ARRAY['late', 'obeyed']) AS id`)
+        yield* sql.unsafe(`INSERT INTO clawster_views (entity_type, entity_id, doc) SELECT 'Instance', id, '{}' FROM unnest(ARRAY['gone', 'late']) AS id`)
         yield* sql.unsafe(`INSERT INTO clawster_shards VALUES ('region-sold:1', 'gone', 7, now() - interval '90 days')`)
         assert.strictEqual((yield* Retention.sweep(options))?.revokedKeys, 1)
         const of = (text: string) => Effect.map(sql.unsafe<{ readonly id: string }>(text), (rows) => rows.map(({ id }) => id))
         assert.deepStrictEqual(yield* of("SELECT key_id AS id FROM clawster_keys ORDER BY 1"), ["revokednow", "valid"])
         assert.deepStrictEqual(yield* of("SELECT address AS id FROM clawster_runners"), ["late"])
         assert.deepStrictEqual(yield* of("SELECT address AS id FROM clawster_runner_reports"), ["late"])
-        assert.deepStrictEqual(yield* of("SELECT entity_id AS id FROM clawster_heartbeats"), ["late"])
+        assert.deepStrictEqual(yield* of("SELECT entity_id AS id FROM clawster_heartbeats ORDER BY 1"), ["coming", "late"])
+        assert.deepStrictEqual(yield* of("SELECT entity_id AS id FROM clawster_tombstones"), ["late"])
         assert.deepStrictEqual(yield* of("SELECT epoch::text AS id FROM clawster_shards WHERE shard_id = 'region-sold:1'"), ["7"])
       }))
   }

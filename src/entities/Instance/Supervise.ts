@@ -79,7 +79,7 @@ const linked = Effect.fnUntraced(function* (
   yield* post.show(link)
   yield* tell(self, { _tag: "Ready", start, bootId, version })
   const retired = yield* (yield* Heartbeats).keep(self.entityId, self.epoch)
-  yield* Effect.forkScoped(tidySessions({ link, post, self, spec }))
+  yield* Effect.forkScoped(tidySessions({ driver, link, post, self, spec }))
   const watch = watchHealth({ driver, link, ref, start, self, since: yield* Clock.currentTimeMillis })
   return yield* Effect.raceFirst(watch, Effect.andThen(retired, retire(start, self)))
 })

@@ -5,6 +5,7 @@
  */
 import { Clock, Effect } from "effect"
 import * as GatewayMetrics from "../../observability/GatewayMetrics.ts"
+import type { InstanceDriver } from "../../instances/InstanceDriver.ts"
 import type { GatewayLink, GatewaySession } from "../../openclaw/GatewayLink.ts"
 import { parseGatewaySessionKey } from "../../schema/Ids.ts"
 import type { RegisteredSpec } from "../../schema/Instance.ts"
@@ -14,6 +15,7 @@ import { type InstanceSelf } from "./RunAttempt.ts"
 import { SessionUse, type Use } from "../SessionUse.ts"
 
 interface Tidied {
+  readonly driver: InstanceDriver
   readonly link: GatewayLink
   readonly post: LinkPost
   readonly self: InstanceSelf
@@ -32,6 +34,7 @@ export const tidySessions = Effect.fnUntraced(function* (tidied: Tidied): Effect
     if (now - sweptAt < tidy.sweepEvery) continue
     sweptAt = now
     yield* sweep(tidied, now)
+    yield* tidied.driver.tidy(tidied.spec)
   }
 })
 
