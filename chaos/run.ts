@@ -8,7 +8,7 @@ import { Effect, Fiber } from "effect"
 import { loadavg } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { parseArgs } from "node:util"
+import * as Options from "../bench/options.ts"
 import * as ActorClient from "../src/actor/ActorClient.ts"
 import { Counter } from "../test/fixtures/Counter.ts"
 import * as Audit from "../test/fixtures/Audit.ts"
@@ -19,24 +19,21 @@ import { awaySeconds, owns, type Phase, phases } from "./Phases.ts"
 import * as Report from "./Report.ts"
 import * as World from "./World.ts"
 
-const { values: args } = parseArgs({
-  options: {
-    seconds: { type: "string", default: "60" },
-    away: { type: "string", default: "60" },
-    only: { type: "string" },
-    "no-real": { type: "boolean", default: false },
-    verbose: { type: "boolean", default: false }
-  }
+const names = phases.map(({ name }) => name)
+const usage = `npm run chaos -- [--seconds N] [--away N] [--only PHASE,PHASE] [--no-real] [--verbose]
+phases: ${names.join(", ")}`
+const { chosen: phasesOf, options: args, stop } = Options.make(usage, {
+  seconds: { type: "string", default: "60" },
+  away: { type: "string", default: "60" },
+  only: { type: "string" },
+  "no-real": { type: "boolean", default: false },
+  verbose: { type: "boolean", default: false }
 })
 const seconds = Number(args.seconds)
 awaySeconds.current = Number(args.away)
-const wanted = args.only?.split(",")
-const unknown = wanted?.filter((name) => !phases.some((phase) => phase.name === name)) ?? []
-if (unknown.length > 0 || !(seconds > 0)) {
-  process.stderr.write(`unknown phase ${unknown.join(", ")}; there are ${phases.map(({ name }) => name).join(", ")}\n`)
-  process.exit(2)
-}
-const chosen = phases.filter(({ name }) => wanted?.includes(name) ?? true)
+if (!(seconds > 0) || !(awaySeconds.current >= 0)) stop("--seconds, --away: numbers of seconds")
+const wanted = phasesOf(args.only, names, "phase")
+const chosen = phases.filter(({ name }) => wanted.has(name))
 const resultFile = join(dirname(dirname(fileURLToPath(import.meta.url))), "bench", "results", "chaos.json")
 /** The first turns of a gateway take many times the processor of later ones. */
 const warmUp = { seconds: 20, realTurns: 8 }

@@ -6,28 +6,23 @@ import { Deferred, Effect } from "effect"
 import { chmodSync, mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { parseArgs } from "node:util"
+import * as Options from "../bench/options.ts"
 import * as Forms from "./Forms.ts"
 import * as Report from "./Report.ts"
 import * as Soak from "./Soak.ts"
 
-const { values: args } = parseArgs({
-  options: {
-    hours: { type: "string" },
-    minutes: { type: "string" },
-    out: { type: "string", default: join("docs", "soak") },
-    real: { type: "string" },
-    "no-faults": { type: "boolean", default: false }
-  }
+const usage = "npm run soak -- [--hours N | --minutes N] [--out DIR] [--real N] [--no-faults]"
+const { options: args, stop: refuse } = Options.make(usage, {
+  hours: { type: "string" },
+  minutes: { type: "string" },
+  out: { type: "string", default: join("docs", "soak") },
+  real: { type: "string" },
+  "no-faults": { type: "boolean", default: false }
 })
 const seconds = args.minutes !== undefined ? Number(args.minutes) * 60 : Number(args.hours ?? 2) * 3_600
 const real = args.real === undefined ? undefined : Number(args.real)
-if (!(seconds >= 60) || (real !== undefined && !(real >= 0))) {
-  process.stderr.write(
-    "usage: npm run soak -- [--hours N | --minutes N] [--out DIR] [--real N] [--no-faults]; at least one minute\n"
-  )
-  process.exit(2)
-}
+if (!(seconds >= 60)) refuse("--hours, --minutes: at least one minute")
+if (real !== undefined && !(Number.isInteger(real) && real >= 0)) refuse("--real: how many gateways, from 0 on")
 const shape = seconds < 900 ? Forms.short(seconds) : Forms.long(seconds)
 const form = real === undefined ? shape : { ...shape, realGateways: real }
 const say = (line: string) => process.stdout.write(`${line}\n`)

@@ -101,6 +101,12 @@ export const cut = (value: string, most: number): string => {
   return (isStorable(kept) ? kept : kept.replaceAll(nul, "\uFFFD").toWellFormed())
 }
 
+const cutMark = / \[cut: \d+ characters\]$/
+
+/** Whether it is what `cut` left of a longer text. */
+export const isCut = (value: string, most: number): boolean =>
+  value.length > most - 40 && value.length <= most && cutMark.test(value.slice(-40))
+
 /** As ISO 8601. A number that no `Date` can hold, which may have been stored before it was refused, is told as the number that it is. */
 export const instantText = (millis: number): string =>
   Math.abs(millis) <= lastInstant ? DateTime.formatIso(DateTime.makeUnsafe(millis)) : `${millis} ms`

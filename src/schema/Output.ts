@@ -8,7 +8,9 @@ export const StoredOutput = Schema.Struct({
   /** UTF-16 code units of the whole. */
   characters: Schema.Int,
   /** Of the whole, in UTF-8. */
-  bytes: Schema.Int
+  bytes: Schema.Int,
+  /** Set when the run said more than is kept: what is stored is the beginning, and ends with the length of the whole. */
+  truncated: Schema.optionalKey(Schema.Literal(true))
 })
 export type StoredOutput = typeof StoredOutput.Type
 

@@ -1,7 +1,7 @@
 /** Stores what a run said, when it is long, before its end is told: the end then carries the beginning, and how large the whole is. */
 import { Effect, Schedule } from "effect"
 import type { Attempt } from "../../schema/Attempt.ts"
-import { cut, gatewayBounds } from "../../schema/Bounds.ts"
+import { cut, gatewayBounds, isCut } from "../../schema/Bounds.ts"
 import { parseSessionEntityId } from "../../schema/Ids.ts"
 import { beginningOf, inlineMost, ofTask, ofTurn, type OutputAddress, Outputs, previewMost } from "../Outputs.ts"
 import type { RunOutcome } from "./RunTransitions.ts"
@@ -25,5 +25,6 @@ export const keepOutput = Effect.fnUntraced(function* (
   if (address === undefined) return { ...outcome, result: { ...outcome.result, text } }
   const outputs = yield* Outputs
   const stored = yield* Effect.orDie(Effect.retry(outputs.put(address, text), patience))
-  return { ...outcome, result: { ...outcome.result, text: beginningOf(text, previewMost), stored } }
+  const told = isCut(text, gatewayBounds.answer) ? { ...stored, truncated: true as const } : stored
+  return { ...outcome, result: { ...outcome.result, text: beginningOf(text, previewMost), stored: told } }
 })
