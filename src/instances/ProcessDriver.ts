@@ -77,7 +77,14 @@ export const make = Effect.fn("ProcessDriver.make")(function* (
       ),
     connect: Effect.fnUntraced(function* (spec: RegisteredSpec, ref: InstanceRef) {
       const token = instances.filesOf(spec).readToken()
-      if (token !== undefined) return yield* connector.connect({ url: ref.url, token: Redacted.make(token) })
+      if (token !== undefined) {
+        const reconnect = spec.supervision?.reconnect
+        return yield* connector.connect({
+          url: ref.url,
+          token: Redacted.make(token),
+          ...(reconnect === undefined ? {} : { reconnect })
+        })
+      }
       return yield* driverError(spec.instanceId, {
         reason: "NotRunning",
         message: "this instance was never started on this host",

@@ -56,12 +56,17 @@ export const make = Effect.fn("RemoteDriver.make")(function* (
       return known?.forget ?? Effect.void
     })
 
-  const open = (endpoint: RemoteEndpoint) =>
-    connector.connect({ url: endpoint.url, token: Redacted.make(endpoint.token) })
+  const open = (endpoint: RemoteEndpoint, { supervision }: Pick<InstanceSpec, "supervision">) =>
+    connector.connect({
+      url: endpoint.url,
+      token: Redacted.make(endpoint.token),
+      ...(supervision?.reconnect === undefined ? {} : { reconnect: supervision.reconnect })
+    })
 
-  const register = Effect.fnUntraced(function* (instanceId: InstanceId, endpoint: RemoteEndpoint) {
+  const register = Effect.fnUntraced(function* (spec: InstanceSpec, endpoint: RemoteEndpoint) {
+    const { instanceId } = spec
     const scope = yield* Scope.fork(driverScope)
-    const link = yield* Scope.provide(open(endpoint), scope)
+    const link = yield* Scope.provide(open(endpoint, spec), scope)
     const registration = { endpoint, link, forget: Scope.close(scope, Exit.void) }
     registrations.set(instanceId, registration)
     return registration
@@ -74,7 +79,7 @@ export const make = Effect.fn("RemoteDriver.make")(function* (
     const known = registrations.get(instanceId)
     const same = known?.endpoint.url === endpoint.url && known.endpoint.token === endpoint.token
     if (!same) yield* forget(instanceId)
-    const { link } = same ? known : yield* register(instanceId, endpoint)
+    const { link } = same ? known : yield* register(spec, endpoint)
     const hello = yield* link.ready.pipe(
       Effect.mapError((error) => linkError(instanceId, endpoint.url, error)),
       Effect.flatMap((hello) => usable(instanceId, endpoint.url, hello)),
@@ -117,7 +122,7 @@ export const make = Effect.fn("RemoteDriver.make")(function* (
           ? Effect.succeed({ live: false, started: false, detail: known.failure.message })
           : probe(known.success.link)
       ),
-    connect: (spec) => (spec.endpoint === undefined ? noEndpoint(spec.instanceId) : open(spec.endpoint)),
+    connect: (spec) => (spec.endpoint === undefined ? noEndpoint(spec.instanceId) : open(spec.endpoint, spec)),
     logs: ({ instanceId }, limit) => ask(instanceId, (link) => link.logs(Math.min(limit, logLinesMax))),
     metrics: ({ instanceId }) =>
       Effect.map(

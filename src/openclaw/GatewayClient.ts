@@ -8,7 +8,7 @@ import { bounds, gatewayBounds } from "../schema/Bounds.ts"
 import * as DeviceIdentity from "./DeviceIdentity.ts"
 import * as GatewayConnection from "./GatewayConnection.ts"
 import { ChatHistory, decodePayload, textOf } from "./GatewayFrames.ts"
-import { GatewayConnector, type GatewayError, type GatewayLink, type GatewaySession } from "./GatewayLink.ts"
+import { GatewayConnector, type GatewayEndpoint, type GatewayError, type GatewayLink, type GatewaySession } from "./GatewayLink.ts"
 import { attach, reconcile, run } from "./GatewayRuns.ts"
 import type { LinkLimits } from "./GatewaySession.ts"
 import { count, flag, list, neededText, part, share, text } from "./Told.ts"
@@ -35,6 +35,12 @@ export const defaultLimits: LinkLimits = {
 const logLines = 10_000
 const lanesRead = 256
 
+const limitsFor = ({ reconnect = {} }: GatewayEndpoint, limits: LinkLimits): LinkLimits => ({
+  ...limits,
+  ...(reconnect.firstMillis === undefined ? {} : { minRetryMillis: reconnect.firstMillis }),
+  ...(reconnect.longestMillis === undefined ? {} : { maxRetryMillis: reconnect.longestMillis })
+})
+
 /** The connector with the given options. Fails when the device key file cannot be used. */
 export const layerWith = (
   options: GatewayClientOptions
@@ -48,8 +54,10 @@ export const layerWith = (
           ? Option.none<DeviceIdentity.DeviceIdentity>()
           : Option.some(yield* DeviceIdentity.load(options.deviceKeyFile))
       return GatewayConnector.of({
-        connect: (endpoint) =>
-          Effect.map(GatewayConnection.make(endpoint, limits, identity), (connection) => linkOver(connection, limits))
+        connect: (endpoint) => {
+          const own = limitsFor(endpoint, limits)
+          return Effect.map(GatewayConnection.make(endpoint, own, identity), (connection) => linkOver(connection, own))
+        }
       })
     })
   )

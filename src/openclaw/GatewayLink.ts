@@ -215,7 +215,11 @@ export interface GatewayLink {
 export const GatewayEndpoint = Schema.Struct({
   /** `ws://host:port/` or `wss://host:port/`. */
   url: Schema.String,
-  token: Schema.RedactedFromValue(Schema.String)
+  token: Schema.RedactedFromValue(Schema.String),
+  /** Milliseconds between two tries to connect: the first wait doubles to the longest. Absent: as the connector does. */
+  reconnect: Schema.optionalKey(
+    Schema.Struct({ firstMillis: Schema.optionalKey(Schema.Finite), longestMillis: Schema.optionalKey(Schema.Finite) })
+  )
 })
 export type GatewayEndpoint = typeof GatewayEndpoint.Type
 

@@ -16,6 +16,7 @@ import {
 } from "../schema/Instance.ts"
 import { Backpressure, LaneConfig } from "../schema/Lane.ts"
 import { QueueMode } from "../schema/Session.ts"
+import { Supervision } from "../schema/Supervision.ts"
 import { SubmittedHints, TaskPhase, TaskStatus, TaskSubmission } from "../schema/Task.ts"
 
 const label = nonEmptyText(bounds.label)
@@ -114,6 +115,7 @@ export const InstanceRegistration = Schema.Struct({
   maxConcurrentSessions: Schema.optionalKey(count(100_000)),
   maxAgents: Schema.optionalKey(count(10_000)),
   resourceLimits: Schema.optionalKey(RegisteredLimits),
+  supervision: Schema.optionalKey(Supervision),
   endpoint: Schema.optionalKey(RegisteredEndpoint),
   gatewayConfig: Schema.optionalKey(document)
 }).annotate({ identifier: "InstanceRegistration" })
@@ -128,8 +130,8 @@ const EndpointUpdate = Schema.Struct({
 })
 
 /**
- * What is left out stays as it is. `driver`, `placement` and `tenancy` cannot be changed: they may be repeated as they are. `null` takes a region or a
- * configuration away.
+ * What is left out stays as it is. `driver`, `placement` and `tenancy` cannot be changed: they may be repeated as they are. `null` takes a region, a
+ * configuration or a supervision away.
  */
 export const UpdateInstance = Schema.Struct({
   driver: Schema.optionalKey(DriverKind),
@@ -143,6 +145,7 @@ export const UpdateInstance = Schema.Struct({
   maxConcurrentSessions: Schema.optionalKey(count(100_000)),
   maxAgents: Schema.optionalKey(count(10_000)),
   resourceLimits: Schema.optionalKey(RegisteredLimits),
+  supervision: Schema.optionalKey(Schema.NullOr(Supervision)),
   endpoint: Schema.optionalKey(EndpointUpdate),
   gatewayConfig: Schema.optionalKey(document)
 }).annotate({ identifier: "UpdateInstance" })

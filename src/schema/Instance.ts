@@ -2,6 +2,7 @@
 import { Schema } from "effect"
 import { bounds, nonEmptyText, text, within } from "./Bounds.ts"
 import { InstanceId, Placement, TenantId } from "./Ids.ts"
+import { Supervision } from "./Supervision.ts"
 
 export const DriverKind = Schema.Literals(["process", "remote", "simulated"])
 export type DriverKind = typeof DriverKind.Type
@@ -78,6 +79,7 @@ export const InstanceSpec = Schema.Struct({
   maxConcurrentSessions: positive,
   maxAgents: positive,
   resourceLimits: ResourceLimits,
+  supervision: Schema.optionalKey(Supervision),
   /** Remote driver only. */
   endpoint: Schema.optionalKey(RemoteEndpoint),
   /** Process driver: merged over the lean gateway config that Clawster writes. */
@@ -132,6 +134,7 @@ export const InstanceStatus = Schema.Struct({
   registration: Schema.optionalKey(Schema.String),
   /** Since when it has been up under its present boot, as far as was seen. */
   readyAt: Schema.optionalKey(Schema.Finite),
+  supervision: Schema.optionalKey(Supervision),
   /** Filled where one instance is asked for. */
   uptimeMillis: Schema.optionalKey(Schema.Finite),
   lastHeartbeatAt: Schema.optionalKey(Schema.Finite)

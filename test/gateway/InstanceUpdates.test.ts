@@ -50,6 +50,22 @@ describe("PUT /instances/:id", () => {
     }).pipe(gateway)
   )
 
+  it.live("changes how it is supervised: probes at once, what its start and its connection need from the next start on", () =>
+    Effect.gen(function* () {
+      const { put, token, web } = yield* withInstance()
+      const changed = (supervision: object | null) =>
+        Effect.map(put({ supervision }), ({ body, text }) => (assert.isArray(body.changed, text), body.changed[0]))
+      const field = "supervision"
+      assert.deepStrictEqual(yield* changed({ probeEveryMillis: 5_000 }), { field, takesEffect: "now" })
+      assert.deepStrictEqual(yield* changed({ probeEveryMillis: 5_000, readyMillis: 9_000 }), { field, takesEffect: "restart" })
+      const status = yield* web.send("GET", "/api/v1/instances/i1", { token })
+      assert.deepStrictEqual(status.body.supervision, { probeEveryMillis: 5_000, readyMillis: 9_000 })
+      assert.deepStrictEqual(yield* changed(null), { field, takesEffect: "restart" })
+      const refused = yield* put({ supervision: { probeEveryMillis: 10 } })
+      assert.deepStrictEqual([refused.status, refused.body.faults[0].path], [400, "supervision.probeEveryMillis"])
+    }).pipe(gateway)
+  )
+
   it.live("happens once under one key, and says so when nothing is other than it was", () =>
     Effect.gen(function* () {
       const { put } = yield* withInstance()

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Exit, Option } from "effect"
 import type { InstanceRegistration } from "../../src/rpc/Requests.ts"
 import { toInstanceSpec } from "../../src/gateway/service/Registration.ts"
 import type { InvalidInput } from "../../src/schema/Errors.ts"
+import type { Supervision } from "../../src/schema/Supervision.ts"
 import { defaultPlacement, hostPlacement, InstanceId, Placement } from "../../src/schema/Ids.ts"
 
 const register = (gatewayConfig: string | number | boolean | object) =>
@@ -30,6 +31,48 @@ describe("gatewayConfig of a registration", () => {
   it.effect("is taken when it is one", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual((yield* register({ plugins: {} })).gatewayConfig, { plugins: {} })
+    })
+  )
+})
+
+describe("the supervision of a registration", () => {
+  const faultsOf = (driver: "process" | "remote" | "simulated", supervision: Supervision) =>
+    Effect.map(
+      Effect.exit(
+        toInstanceSpec(
+          {
+            instanceId: InstanceId.make("i"),
+            driver,
+            placement: defaultPlacement,
+            supervision,
+            ...(driver === "remote" ? { endpoint: { url: "ws://far:1/", token: "t" } } : {})
+          },
+          [{ placement: defaultPlacement, regions: [], instances: 0 }]
+        )
+      ),
+      (exit) =>
+        Exit.isSuccess(exit)
+          ? []
+          : (Option.getOrThrow(Exit.findErrorOption(exit)) as InvalidInput).faults.map(({ path }) => path)
+    )
+
+  it.effect("is refused in the parts that the driver cannot act on", () =>
+    Effect.gen(function* () {
+      const all = { startupMillis: 9_000, restartAfterProbes: 3, restartsMost: 2, reconnect: { firstMillis: 100 } }
+      assert.deepStrictEqual(yield* faultsOf("process", all), [])
+      assert.deepStrictEqual(yield* faultsOf("remote", all), [
+        "supervision.startupMillis",
+        "supervision.restartAfterProbes",
+        "supervision.restartsMost"
+      ])
+      assert.deepStrictEqual(yield* faultsOf("simulated", all), ["supervision.startupMillis", "supervision.reconnect"])
+    })
+  )
+
+  it.effect("is refused when its first wait is longer than its longest, also where that is the default", () =>
+    Effect.gen(function* () {
+      const waits = { reconnect: { firstMillis: 20_000 }, restart: { firstMillis: 70_000, longestMillis: 70_000 } }
+      assert.deepStrictEqual(yield* faultsOf("process", waits), ["supervision.reconnect.longestMillis"])
     })
   )
 })

@@ -373,6 +373,9 @@ describe("ProcessDriver", () => {
       assert.deepStrictEqual([crashed.reason, crashed.exitCode], ["LaunchFailed", 3])
       assert.include(crashed.message, "no such module")
       assert.strictEqual((yield* failure("--never-started")).reason, "StartupTimeout")
+      const patient = yield* driverOn(directory, { ...command("--never-started"), startupTimeoutMillis: 600_000 })
+      const own = { ...spec("one"), supervision: { startupMillis: 1_000 } }
+      assert.strictEqual((yield* Effect.flip(patient.start(own, 1))).reason, "StartupTimeout")
       const missing = yield* driverOn(directory, { launcher: { command: ["/nowhere/openclaw"] } })
       const absent = yield* Effect.flip(missing.start(spec("one"), 1))
       assert.deepStrictEqual([absent.reason, absent.exitCode], ["LaunchFailed", 127])

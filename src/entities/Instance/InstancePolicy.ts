@@ -1,10 +1,11 @@
 /** The deadlines and bounds of an Instance actor, in milliseconds unless named otherwise, and its restart plan. */
-import type { DriverKind } from "../../schema/Instance.ts"
+import type { DriverKind, InstanceSpec } from "../../schema/Instance.ts"
+import type { Supervision } from "../../schema/Supervision.ts"
 
 /** The driver start: its own startup probe, and the wait for its turn where a host starts many. */
-export const startLimit = 600_000
+export const startLimitOf = (supervision: Supervision = {}): number => 480_000 + Math.max(120_000, supervision.startupMillis ?? 0)
 /** From a started gateway to its first `hello`. */
-export const warmLimit = 60_000
+export const warmLimitOf = (supervision: Supervision = {}): number => supervision.readyMillis ?? 60_000
 /** A graceful stop, the driver's force included. */
 export const stopLimit = 90_000
 /** What the driver is given for a graceful stop; runs are over by then. */
@@ -37,7 +38,7 @@ export const guardStep = 5_000
 export const steeringsPerRun = 16
 
 /** Between two health checks. */
-export const checkEvery = 2_000
+export const checkEveryOf = (supervision: Supervision = {}): number => supervision.probeEveryMillis ?? 2_000
 /** The load is stored when it changed, and at least so often: a fleet of hundreds that does nothing writes next to nothing. */
 export const loadEvery = 30_000
 /** Between two looks at cpu, memory and the gateway's queues. */
@@ -45,8 +46,8 @@ export const measureEvery = 15_000
 /** A change of cpu or memory by less is not stored before `loadEvery`. */
 export const loadStep = 0.1
 /** Failed probes in a row: unhealthy, and given up as hung. */
-export const probesUnhealthy = 3
-export const probesHung = 15
+export const probesUnhealthyOf = (supervision: Supervision = {}): number => supervision.unhealthyAfterProbes ?? 3
+export const probesHungOf = (supervision: Supervision = {}): number => supervision.restartAfterProbes ?? 15
 /** How long the link may be down: unhealthy, and (own gateways) restarted. */
 export const linkUnhealthy = 5_000
 export const linkHung = 60_000
@@ -55,6 +56,8 @@ export const unsteadyLink = { times: 5, withinMillis: 60_000 } as const
 
 const window = 600_000
 const restartsInWindow = 5
+const restartWait = { firstMillis: 1_000, longestMillis: 60_000 }
+const refusedWait = { firstMillis: 30_000, longestMillis: 300_000 }
 const timesKept = 10
 
 export type RestartPlan =
@@ -62,12 +65,13 @@ export type RestartPlan =
   | { readonly _tag: "GiveUp"; readonly because: string }
 
 /**
- * When to start again. Own gateways: 1 s doubling to 60 s, at most five times in ten minutes or without being ready in
- * between, and not at all when trying again cannot help. Remote ones are somebody else's to mend, so they are tried for
- * ever: up to every 60 s, or every 5 minutes when they refused us (token, protocol).
+ * When to start again, where its supervision does not say otherwise. Own gateways: 1 s doubling to 60 s, at most five
+ * times in ten minutes or without being ready in between, and not at all when trying again cannot help. Remote ones are
+ * somebody else's to mend, so they are tried for ever: up to every 60 s, or every 5 minutes when they refused us (token,
+ * protocol).
  */
 export const planRestart = (
-  driver: DriverKind,
+  { driver, supervision = {} }: Pick<InstanceSpec, "driver" | "supervision">,
   recentStarts: ReadonlyArray<number>,
   now: number,
   { retryable, wasReady }: { readonly retryable: boolean; readonly wasReady: boolean }
@@ -75,13 +79,12 @@ export const planRestart = (
   const recent = recentStarts.filter((at) => !wasReady || at > now - window).slice(-timesKept)
   const own = driver !== "remote"
   if (own && !retryable) return { _tag: "GiveUp", because: "trying again cannot help" }
-  if (own && recent.length >= restartsInWindow) {
-    return { _tag: "GiveUp", because: `it was restarted ${restartsInWindow} times` }
-  }
-  const [first, most] = retryable ? [1_000, 60_000] : [30_000, 300_000]
+  const times = supervision.restartsMost ?? restartsInWindow
+  if (own && recent.length >= times) return { _tag: "GiveUp", because: `it was restarted ${times} times` }
+  const { firstMillis, longestMillis } = retryable ? { ...restartWait, ...supervision.restart } : refusedWait
   return {
     _tag: "Restart",
-    restartAt: now + Math.min(most, first * 2 ** recent.length),
+    restartAt: now + Math.min(longestMillis, firstMillis * 2 ** recent.length),
     recent: [...recent, now].slice(-timesKept)
   }
 }

@@ -8,7 +8,7 @@ import { note } from "../../actor/Actor.ts"
 import type { InstanceEvent, ProgressKind, Verdict } from "../../schema/events/InstanceEvents.ts"
 import { bounds, cut, gatewayBounds } from "../../schema/Bounds.ts"
 import type { InstanceRef } from "../../instances/InstanceDriver.ts"
-import { linkHung, linkUnhealthy, probesHung, probesUnhealthy, warmLimit } from "./InstancePolicy.ts"
+import { linkHung, linkUnhealthy, probesHungOf, probesUnhealthyOf, warmLimitOf } from "./InstancePolicy.ts"
 import { currentLoad, type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
 import { beginDrain, finishStop, loseGateway, stopWhenDrained } from "./LifeTransitions.ts"
 import {
@@ -130,7 +130,7 @@ const onLifeSignal = (change: InstanceDraft, record: InstanceRecord, signal: Lif
         url,
         incarnation,
         adopted,
-        deadlineAt: now + warmLimit
+        deadlineAt: now + warmLimitOf(record.spec.supervision)
       })
     }
     case "Ready": {
@@ -147,10 +147,11 @@ const onLifeSignal = (change: InstanceDraft, record: InstanceRecord, signal: Lif
       return loseGateway(change, { reason: signal.reason, retryable: true, fresh: false }, now)
     case "ProbeFailed": {
       const reason = `the gateway does not answer its health probe (${signal.detail})`
-      if (signal.times >= probesHung && record.spec.driver !== "remote") {
+      const { driver, supervision } = record.spec
+      if (signal.times >= probesHungOf(supervision) && driver !== "remote") {
         return loseGateway(change, { reason, retryable: true, fresh: true }, now)
       }
-      return setHealth(change, signal.times >= probesUnhealthy ? "unhealthy" : "degraded", reason)
+      return setHealth(change, signal.times >= probesUnhealthyOf(supervision) ? "unhealthy" : "degraded", reason)
     }
     case "LinkDown": {
       const reason = `the link to the gateway is down: ${signal.reason}`

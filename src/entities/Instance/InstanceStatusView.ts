@@ -43,6 +43,7 @@ const statusWith = (record: InstanceRecord, breaker: InstanceStatus["breaker"], 
     registeredAt: record.registeredAt,
     ...(record.registration === undefined ? {} : { registration: record.registration }),
     ...(record.readyAt === undefined || !isUp(record) ? {} : { readyAt: record.readyAt }),
+    ...(spec.supervision === undefined ? {} : { supervision: spec.supervision }),
     ...(record.lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt: record.lastHeartbeatAt })
   }
 }

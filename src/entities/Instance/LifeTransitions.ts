@@ -5,7 +5,7 @@
 import { HashMap } from "effect"
 import type { StopGoal } from "../../schema/events/InstanceEvents.ts"
 import { bounds, cut } from "../../schema/Bounds.ts"
-import { abortLimit, planRestart, startLimit, stopLimit } from "./InstancePolicy.ts"
+import { abortLimit, planRestart, startLimitOf, stopLimit } from "./InstancePolicy.ts"
 import { about, abortRun, endAllRuns, type InstanceDraft } from "./RunTransitions.ts"
 
 export const beginStart = (draft: InstanceDraft, now: number, options: { readonly reset: boolean }): void => {
@@ -16,7 +16,7 @@ export const beginStart = (draft: InstanceDraft, now: number, options: { readonl
     start: record.start + 1,
     fresh: record.fresh,
     reset: options.reset,
-    deadlineAt: now + startLimit
+    deadlineAt: now + startLimitOf(record.spec.supervision)
   })
 }
 
@@ -39,7 +39,7 @@ export const loseGateway = (draft: InstanceDraft, lost: Trouble, now: number): v
     return beginStopping(draft, record.goal ?? "stop", now)
   }
   const wasReady = record.phase === "warm" || record.phase === "claimed"
-  const plan = planRestart(record.spec.driver, record.recentRestarts, now, { retryable: trouble.retryable, wasReady })
+  const plan = planRestart(record.spec, record.recentRestarts, now, { retryable: trouble.retryable, wasReady })
   if (plan._tag === "GiveUp") return giveUp(draft, `${trouble.reason} (${plan.because})`, now)
   draft.emit({ _tag: "instance.unhealthy", ...about(record), reason: trouble.reason })
   draft.emit({

@@ -18,15 +18,23 @@ import { about, draft } from "./RunTransitions.ts"
 const fixed = ["driver", "placement", "tenancy"] as const
 
 const updated = (spec: InstanceSpec, update: UpdateInstance): InstanceSpec => {
-  const { endpoint, gatewayConfig, region, ...given } = update
-  const { endpoint: knownEndpoint, gatewayConfig: knownConfig, region: knownRegion, ...known } = spec
+  const { endpoint, gatewayConfig, region, supervision, ...given } = update
+  const {
+    endpoint: knownEndpoint,
+    gatewayConfig: knownConfig,
+    region: knownRegion,
+    supervision: knownSupervision,
+    ...known
+  } = spec
   const nextRegion = region === undefined ? knownRegion : region
   const nextConfig = gatewayConfig === undefined ? knownConfig : gatewayConfig
+  const nextSupervision = supervision === undefined ? knownSupervision : supervision
   return {
     ...known,
     ...given,
     ...(nextRegion === undefined || nextRegion === null ? {} : { region: nextRegion }),
     ...(nextConfig === undefined || nextConfig === null ? {} : { gatewayConfig: nextConfig }),
+    ...(nextSupervision === undefined || nextSupervision === null ? {} : { supervision: nextSupervision }),
     ...(knownEndpoint === undefined ? {} : { endpoint: { ...knownEndpoint, ...endpoint } })
   }
 }
@@ -36,10 +44,14 @@ const changedKeys = (before: InstanceSpec, after: InstanceSpec): ReadonlyArray<k
     (key) => !Equal.equals(before[key], after[key])
   )
 
+/** What of its supervision is read when it is started and connected to. */
+const atStart = ({ supervision }: InstanceSpec) => [supervision?.startupMillis, supervision?.readyMillis, supervision?.reconnect]
+
 /** A gateway of ours has a cap of its own, which it reads when it starts. */
 const isForRestart = (field: keyof InstanceSpec, before: InstanceSpec, after: InstanceSpec): boolean =>
   field === "resourceLimits" ||
   field === "gatewayConfig" ||
+  (field === "supervision" && !Equal.equals(atStart(before), atStart(after))) ||
   (field === "maxConcurrentTasks" && after.driver === "process" && after.maxConcurrentTasks > before.maxConcurrentTasks)
 
 /** Somebody is connected to it, or waits to be. */

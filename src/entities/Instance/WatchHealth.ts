@@ -4,7 +4,7 @@
 import { Clock, Effect, HashMap, Option, type Scope, Stream } from "effect"
 import type { InstanceDriver, InstanceRef } from "../../instances/InstanceDriver.ts"
 import type { GatewayHello, GatewayLink, LinkStatus } from "../../openclaw/GatewayLink.ts"
-import { checkEvery, linkUnhealthy, loadEvery, loadStep, measureEvery, unsteadyLink } from "./InstancePolicy.ts"
+import { checkEveryOf, linkUnhealthy, loadEvery, loadStep, measureEvery, unsteadyLink } from "./InstancePolicy.ts"
 import { type InstanceSelf, tell } from "./RunAttempt.ts"
 
 interface Watched {
@@ -39,7 +39,7 @@ export const watchHealth = (watched: Watched): Effect.Effect<never, never, Scope
   const watch = new Watch(watched)
   return Effect.andThen(
     Effect.forkScoped(Stream.runForEach(watched.link.statusChanges, (status) => watch.onStatus(status))),
-    Effect.forever(Effect.andThen(Effect.sleep(checkEvery), watch.check))
+    Effect.forever(Effect.andThen(watch.pause, watch.check))
   )
 }
 
@@ -112,6 +112,10 @@ class Watch {
     this.#unsaid = undefined
     return tell(self, { _tag: "Ready", start, bootId, version })
   }
+
+  readonly pause: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.flatMap(this.#watched.self.state, ({ record }) => Effect.sleep(checkEveryOf(record?.spec.supervision)))
+  )
 
   readonly check: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     const { driver, link, ref, self, start } = this.#watched

@@ -39,6 +39,7 @@ const updateOf = (declared: DeclaredInstance): UpdateInstance => ({
   maxConcurrentTasks: declared.maxConcurrentTasks ?? defaults.maxConcurrentTasks,
   ...(declared.maxConcurrentSessions === undefined ? {} : { maxConcurrentSessions: declared.maxConcurrentSessions }),
   resourceLimits: declared.resourceLimits ?? {},
+  supervision: declared.supervision ?? null,
   ...(declared.endpoint === undefined ? {} : { endpoint: declared.endpoint }),
   gatewayConfig: declared.gatewayConfig ?? null
 })

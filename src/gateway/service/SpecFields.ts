@@ -5,6 +5,7 @@
 import type { UpdateInstance } from "../../rpc/Requests.ts"
 import type { FieldFault } from "../../schema/Errors.ts"
 import type { DriverKind, RemoteEndpoint } from "../../schema/Instance.ts"
+import type { Supervision } from "../../schema/Supervision.ts"
 
 type Given = Omit<UpdateInstance, "endpoint"> & { readonly endpoint?: Partial<RemoteEndpoint> }
 
@@ -32,6 +33,35 @@ const configFaults = (driver: DriverKind, config: Given["gatewayConfig"]): Reado
     : [{ path: "gatewayConfig", expected: "an object of OpenClaw's settings" }]
 }
 
+const defaultWaits = { reconnect: [250, 15_000], restart: [1_000, 60_000] } as const
+
+/** `firstMillis` may be above the longest wait of the defaults only together with a longer one. */
+const waitFaults = (supervision: Supervision): ReadonlyArray<FieldFault> =>
+  (["reconnect", "restart"] as const).flatMap((name) => {
+    const [first, longest] = defaultWaits[name]
+    const { firstMillis = first, longestMillis = longest } = supervision[name] ?? {}
+    return firstMillis <= longestMillis
+      ? []
+      : [{ path: `supervision.${name}.longestMillis`, expected: `firstMillis, which is ${firstMillis}, or more` }]
+  })
+
+const supervisionFaults = (driver: DriverKind, supervision: Given["supervision"]): ReadonlyArray<FieldFault> => {
+  const given = supervision ?? {}
+  const unused: ReadonlyArray<readonly [field: keyof Supervision, by: DriverKind, because: string]> = [
+    ["startupMillis", "remote", "driver remote does not start its gateway"],
+    ["restartAfterProbes", "remote", "driver remote does not start its gateway"],
+    ["restartsMost", "remote", "a remote gateway is never given up"],
+    ["startupMillis", "simulated", "driver simulated has no startup probe"],
+    ["reconnect", "simulated", "driver simulated has no connection to lose"]
+  ]
+  return [
+    ...unused.flatMap(([field, by, because]) =>
+      by === driver && given[field] !== undefined ? [nothing(`supervision.${field}`, because)] : []
+    ),
+    ...waitFaults(given)
+  ]
+}
+
 /** `present`: the caps where the request names none. */
 export const fieldFaults = (driver: DriverKind, given: Given, present: Caps): ReadonlyArray<FieldFault> => {
   const tasks = given.maxConcurrentTasks ?? present.maxConcurrentTasks
@@ -41,6 +71,7 @@ export const fieldFaults = (driver: DriverKind, given: Given, present: Caps): Re
       : []),
     ...configFaults(driver, given.gatewayConfig),
     ...limitFaults(driver, given.resourceLimits),
+    ...supervisionFaults(driver, given.supervision),
     ...(given.maxAgents === undefined
       ? []
       : [nothing("maxAgents", "each gateway runs one agent for Clawster; bound its work with maxConcurrentTasks")]),

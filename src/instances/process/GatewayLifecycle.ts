@@ -120,6 +120,8 @@ export const makeLifecycle = Effect.fnUntraced(function* (
       )
     )
 
+  const startupMillisOf = ({ supervision }: InstanceSpec): number => supervision?.startupMillis ?? options.startupTimeoutMillis
+
   /** The first command that starts a gateway. One that refused its configuration, or a taken port, ends the search. */
   const launchFirst = Effect.fnUntraced(function* (spec: InstanceSpec, claim: Ownership.Claim) {
     const commands = launchCommands({ path: process.env.PATH ?? "", ...options.launcher })
@@ -130,7 +132,7 @@ export const makeLifecycle = Effect.fnUntraced(function* (
     })
     for (const [index, command] of commands.entries()) {
       const last = index === commands.length - 1
-      const timeoutMillis = last ? options.startupTimeoutMillis : options.variantWindowMillis
+      const timeoutMillis = last ? startupMillisOf(spec) : options.variantWindowMillis
       const result = yield* Effect.result(launchAndAwait(spec, claim, command, timeoutMillis))
       if (Result.isSuccess(result)) return result.success
       failure = result.failure
@@ -140,7 +142,7 @@ export const makeLifecycle = Effect.fnUntraced(function* (
   })
 
   /** Adopts what runs; what is stopping, or has lost its guardian, is ended first. */
-  const adopt = Effect.fnUntraced(function* (claim: Ownership.Claim) {
+  const adopt = Effect.fnUntraced(function* (spec: InstanceSpec, claim: Ownership.Claim) {
     const { files } = claim
     const found = files.pidFile
     if (found === undefined || !isAlive(found.gateway)) return undefined
@@ -149,7 +151,7 @@ export const makeLifecycle = Effect.fnUntraced(function* (
       return undefined
     }
     yield* ownership.as(claim, ownership.take(claim))
-    yield* awaitStarted(claim, found, options.startupTimeoutMillis).pipe(
+    yield* awaitStarted(claim, found, startupMillisOf(spec)).pipe(
       Effect.tapError(() => Effect.ignore(end(claim, found, 0)))
     )
     return refOf(claim, found, true)
@@ -159,7 +161,7 @@ export const makeLifecycle = Effect.fnUntraced(function* (
     const claimed = claimOf(spec, epoch)
     yield* writing(claimed, () => claimed.files.makeDirectories())
     yield* ownership.as(claimed, Effect.void)
-    const adopted = yield* adopt(claimed)
+    const adopted = yield* adopt(spec, claimed)
     return adopted ?? (yield* starting.withPermit(launchFirst(spec, claimed)))
   })
 

@@ -190,6 +190,27 @@ describe("Instance life", () => {
     }).pipe(withInstances())
   )
 
+  it.effect("probes, restarts and gives up a gateway as patiently as its own supervision says", () =>
+    Effect.gen(function* () {
+      const supervision = { probeEveryMillis: 500, unhealthyAfterProbes: 1, restartAfterProbes: 2, restartsMost: 1 }
+      const hasty = yield* started("hasty", { supervision: { ...supervision, restart: { firstMillis: 30_000 } } })
+      yield* started("usual")
+      const fleet = yield* SimulatedFleet
+      yield* fleet.order("hasty", { _tag: "unreachable" })
+      yield* fleet.order("usual", { _tag: "unreachable" })
+      yield* TestClock.adjust(12_000)
+      const { phase, reason } = yield* statusOf("hasty")
+      assert.strictEqual(phase, "provisioning")
+      assert.include(reason, "health probe")
+      assert.include(["warm", "claimed"], (yield* statusOf("usual")).phase)
+      yield* TestClock.adjust(12_000)
+      assert.strictEqual((yield* fleet.snapshot("hasty")).boots, 1, "the first restart waits for 30 s")
+      yield* untilPhase("hasty", "failed")
+      assert.include((yield* statusOf("hasty")).reason, "restarted 1 times")
+      assert.strictEqual((yield* hasty.InstanceGet()).supervision?.restartsMost, 1)
+    }).pipe(withInstances())
+  )
+
   it.effect("takes no work while it drains, lets what runs end, and is stopped then", () =>
     Effect.gen(function* () {
       const client = yield* started("a")
