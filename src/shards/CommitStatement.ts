@@ -135,7 +135,11 @@ export class TableWrites {
   }
 }
 
-/** Of each table that is written, the first written first. */
+/** Whatever came first: one set of tables and columns gives one text, of which a connection keeps a limited number prepared. */
+const byName = ([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number =>
+  left < right ? -1 : left > right ? 1 : 0
+
+/** Of each table that is written, by its name. */
 export const tableWrites = (commits: ReadonlyArray<ReadonlyArray<RowWrite>>): ReadonlyArray<TableWrites> => {
   const tables = new Map<string, TableWrites>()
   for (const rows of commits) {
@@ -150,7 +154,7 @@ export const tableWrites = (commits: ReadonlyArray<ReadonlyArray<RowWrite>>): Re
       writes.addCommit(part)
     }
   }
-  return [...tables.values()]
+  return [...tables].sort(byName).map(([, writes]) => writes)
 }
 
 /** One part of the statement for each kind of row there is. */
@@ -192,7 +196,7 @@ class Parts {
     const { inserts, table, updates } = writes
     const given = writes.columns((name) => inserts.some((row) => (row[name] ?? null) !== null))
     this.insert(table.name, given, inserts, "ON CONFLICT DO NOTHING")
-    for (const rows of updates.values()) this.#update(table, writes.columns((name) => name in rows[0]!), rows)
+    for (const [, rows] of [...updates].sort(byName)) this.#update(table, writes.columns((name) => name in rows[0]!), rows)
   }
 
   #update({ key, name: table }: Table, columns: Columns<TableRow>, rows: ReadonlyArray<TableRow>): void {
