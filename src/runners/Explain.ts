@@ -1,6 +1,7 @@
 /** Why something failed, for whoever started it: the cause in one line, in the words of whoever knows it, and what to do. Never a stack trace. */
 import { Cause } from "effect"
 import { portHolder } from "../processes/PortHolder.ts"
+import { causeChain } from "../schema/CauseChain.ts"
 import { faultOf } from "../shards/postgres/DatabaseFault.ts"
 
 export interface Explained {
@@ -17,21 +18,6 @@ interface Link {
   readonly address?: unknown
   readonly port?: unknown
   readonly path?: unknown
-  readonly reason?: unknown
-  readonly cause?: unknown
-}
-
-const deepest = 12
-
-const chainOf = (error: unknown): ReadonlyArray<Link> => {
-  const links: Array<Link> = []
-  let at: unknown = error
-  while (typeof at === "object" && at !== null && links.length < deepest) {
-    links.push(at)
-    const { cause, reason }: Link = at
-    at = typeof reason === "object" && reason !== null ? reason : cause
-  }
-  return links
 }
 
 const text = (value: unknown): string => (typeof value === "string" ? value.trim() : "")
@@ -104,7 +90,7 @@ const plain = (error: unknown, links: ReadonlyArray<Link>): Explained => {
 const isConfig = ({ _tag }: Link) => _tag === "ConfigError"
 
 export const explain = (error: unknown): Explained => {
-  const links = chainOf(error)
+  const links = causeChain<Link>(error)
   return (
     ours(links) ??
     faultOf(error) ??

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, References, Tracer } from "effect"
 import * as Logs from "../../src/observability/Logs.ts"
 import { until as untilTrue } from "../fixtures/Until.ts"
-import { layer, Tokens, until, Web } from "./GatewayBench.ts"
+import { layer, withInstance } from "./GatewayBench.ts"
 
 const traceId = "0af7651916cd43dd8448eb211c80319c"
 const traceparent = `00-${traceId}-b7ad6b7169203331-01`
@@ -35,25 +35,12 @@ const observed = () => {
   }
 }
 
-const withInstance = Effect.gen(function* () {
-  const web = yield* Web
-  const tokens = yield* Tokens
-  yield* web.send("POST", "/api/v1/instances", {
-    token: tokens.operator,
-    body: { instanceId: "i1", driver: "simulated" }
-  })
-  yield* until(
-    web.send("GET", "/api/v1/instances/i1/health", { token: tokens.operator }),
-    ({ body }) => body.health === "healthy"
-  )
-  return { web, token: tokens.acme }
-})
-
 describe("a request's correlation id", () => {
   it.live("is in its answer, in the log line of the end of its task and in every span of its trace", () => {
     const seen = observed()
     return Effect.gen(function* () {
-      const { token, web } = yield* withInstance
+      const { tokens, web } = yield* withInstance
+      const token = tokens.acme
       const answer = yield* web.send("POST", "/api/v1/tasks?wait=10000", {
         token,
         body: { taskId: "t1", payload: { message: "say hello" } },
@@ -86,7 +73,8 @@ describe("a request's correlation id", () => {
   it.live("is made where the caller has none, and the same in answer and log", () => {
     const seen = observed()
     return Effect.gen(function* () {
-      const { token, web } = yield* withInstance
+      const { tokens, web } = yield* withInstance
+      const token = tokens.acme
       const answer = yield* web.send("POST", "/api/v1/tasks?wait=10000", {
         token,
         body: { taskId: "t2", payload: { message: "say hello" } }

@@ -176,3 +176,13 @@ export const until = Effect.fnUntraced(function* <E, R>(
   }
   return yield* Effect.die(new Error(`it did not come to that: ${last?.status} ${last?.text}`))
 })
+
+/** An instance that takes work. */
+export const withInstance = Effect.gen(function* () {
+  const web = yield* Web
+  const tokens = yield* Tokens
+  const token = tokens.operator
+  yield* web.send("POST", "/api/v1/instances", { token, body: { instanceId: "i1", driver: "simulated" } })
+  yield* until(web.send("GET", "/api/v1/instances/i1/health", { token }), ({ body }) => body.health === "healthy")
+  return { web, tokens }
+})

@@ -1,27 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { MemoryStore } from "../../src/actor/MemoryJournal.ts"
-import { layer, Tokens, until, Web } from "./GatewayBench.ts"
+import { layer, until, withInstance } from "./GatewayBench.ts"
 
 const gateway = Effect.provide(layer)
 
 /** The simulated model says what it is asked to. Four bytes a pair of surrogates, three a Chinese character. */
 const long = "ab漢𝄞c".repeat(25_000)
 const asking = `[[say ${long}]]`
-
-const withInstance = Effect.gen(function* () {
-  const web = yield* Web
-  const tokens = yield* Tokens
-  yield* web.send("POST", "/api/v1/instances", {
-    token: tokens.operator,
-    body: { instanceId: "i1", driver: "simulated" }
-  })
-  yield* until(
-    web.send("GET", "/api/v1/instances/i1/health", { token: tokens.operator }),
-    ({ body }) => body.health === "healthy"
-  )
-  return { web, tokens }
-})
 
 /** The most that any entry, message or row of any actor has in it, as JSON. */
 const largest = Effect.map(MemoryStore, ({ actors, tables }) => {

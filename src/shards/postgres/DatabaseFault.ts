@@ -3,6 +3,7 @@
  * the innermost one that carries a code decides.
  */
 import { Schema } from "effect"
+import { causeChain } from "../../schema/CauseChain.ts"
 
 export class DatabaseFault extends Schema.TaggedError<DatabaseFault>()("DatabaseFault", {
   /** For programs: the SQLSTATE, the system's code, or a word of ours. */
@@ -17,23 +18,6 @@ interface Link {
   readonly severity?: unknown
   readonly detail?: unknown
   readonly hint?: unknown
-  readonly reason?: unknown
-  readonly cause?: unknown
-  readonly errors?: unknown
-}
-
-const deepest = 12
-
-/** The error and what it was caused by, outermost first. */
-const chainOf = (error: unknown): ReadonlyArray<Link> => {
-  const links: Array<Link> = []
-  let at: unknown = error
-  while (typeof at === "object" && at !== null && links.length < deepest) {
-    const link: Link = at
-    links.push(link)
-    at = link.reason ?? link.cause ?? (Array.isArray(link.errors) ? link.errors[0] : undefined)
-  }
-  return links
 }
 
 const textOf = (value: unknown): string => (typeof value === "string" ? value.trim() : "")
@@ -162,7 +146,7 @@ const isOfDatabase = (links: ReadonlyArray<Link>): boolean =>
 
 /** Undefined: it is no error of the database. `address` names the server for people. */
 export const faultOf = (error: unknown, address = "PostgreSQL"): DatabaseFault | undefined => {
-  const links = chainOf(error)
+  const links = causeChain<Link>(error)
   const known = links.find((link) => link instanceof DatabaseFault)
   if (known !== undefined) return known as DatabaseFault
   if (!isOfDatabase(links)) return undefined

@@ -7,6 +7,7 @@ import * as PgTasks from "../../../src/shards/reads/PgTasks.ts"
 import type { Cursor } from "../../../src/schema/Feed.ts"
 import { InstanceId, LaneName, TaskId, TenantId } from "../../../src/schema/Ids.ts"
 import type { TaskStatus } from "../../../src/schema/Task.ts"
+import { rowsLookedAt, scansOf } from "../../fixtures/QueryPlan.ts"
 import * as Postgres from "../../fixtures/Postgres.ts"
 
 const transactions = 400
@@ -78,32 +79,10 @@ const history = Effect.gen(function* () {
   yield* sql.unsafe("VACUUM (ANALYZE) clawster_journal")
 })
 
-interface Plan {
-  readonly "Node Type": string
-  readonly "Index Name"?: string
-  readonly "Actual Rows": number
-  readonly "Actual Loops": number
-  readonly "Rows Removed by Filter"?: number
-  readonly Plans?: ReadonlyArray<Plan>
-}
-
-const nodesOf = (plan: Plan): ReadonlyArray<Plan> => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)]
-
 /** How the journal was read, and how many of its rows were. */
 const explain = Effect.fnUntraced(function* (statement: string, params: ReadonlyArray<unknown>) {
-  const sql = yield* PgClient.PgClient
-  const [row] = yield* sql.unsafe<{ "QUERY PLAN": ReadonlyArray<{ readonly Plan: Plan }> }>(
-    `EXPLAIN (ANALYZE, FORMAT JSON) ${statement}`,
-    params
-  )
-  const scans = nodesOf(row!["QUERY PLAN"][0]!.Plan).filter(
-    (node) => (/Scan/.test(node["Node Type"]) && node["Index Name"] !== undefined) || node["Node Type"] === "Seq Scan"
-  )
-  const looked = scans.reduce(
-    (rows, node) => rows + (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0)) * node["Actual Loops"],
-    0
-  )
-  return { indexes: [...new Set(scans.map((node) => node["Index Name"]))], looked }
+  const scans = yield* scansOf(statement, params)
+  return { indexes: [...new Set(scans.map((node) => node["Index Name"]))], looked: rowsLookedAt(scans) }
 })
 
 const actor = (type: "Lane" | "Instance", high = transactions * 10 * rowsEach): PgTaskEvents.ActorRows => ({

@@ -8,6 +8,7 @@ import type { TaskPhase, TaskStatus } from "../../../src/schema/Task.ts"
 import { byIdStatement } from "../../../src/shards/reads/PgTasks.ts"
 import * as PgTasks from "../../../src/shards/reads/PgTasks.ts"
 import { build, rowsAWindow } from "../../../src/shards/reads/TaskListStatement.ts"
+import { rowsLookedAt, scansOf } from "../../fixtures/QueryPlan.ts"
 import * as Postgres from "../../fixtures/Postgres.ts"
 
 const rows = 200_000
@@ -41,33 +42,12 @@ const history = Effect.gen(function* () {
   yield* sql.unsafe("VACUUM (ANALYZE) clawster_tasks")
 })
 
-interface Plan {
-  readonly "Node Type": string
-  readonly "Index Name"?: string
-  readonly "Actual Rows": number
-  readonly "Actual Loops": number
-  readonly "Rows Removed by Filter"?: number
-  readonly Plans?: ReadonlyArray<Plan>
-}
-
-const nodesOf = (plan: Plan): ReadonlyArray<Plan> => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)]
-
 /** Rows of the table that were looked at, and by which indexes. */
 const explain = Effect.fnUntraced(function* (text: string, params: ReadonlyArray<unknown>) {
-  const sql = yield* PgClient.PgClient
-  const [row] = yield* sql.unsafe<{ "QUERY PLAN": ReadonlyArray<{ readonly Plan: Plan }> }>(
-    `EXPLAIN (ANALYZE, FORMAT JSON) ${text}`,
-    params
-  )
-  const scans = nodesOf(row!["QUERY PLAN"][0]!.Plan).filter(
-    (node) => node["Index Name"] !== undefined || node["Node Type"] === "Seq Scan"
-  )
+  const scans = yield* scansOf(text, params)
   return {
     indexes: [...new Set(scans.filter((node) => node["Actual Loops"] > 0).map((node) => node["Index Name"]))],
-    looked: scans.reduce(
-      (sum, node) => sum + (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0)) * node["Actual Loops"],
-      0
-    )
+    looked: rowsLookedAt(scans)
   }
 })
 
