@@ -2,7 +2,7 @@
  * One actor in memory. It loads itself from the journal, decides its mail in rounds, commits each round, and answers after the commit. Memory never runs
  * ahead of the journal: when a commit fails or is in doubt this life ends, the next one loads again, and the callers are told to ask again.
  */
-import { Cause, type Clock, type Context, Effect, Fiber, Latch } from "effect"
+import { Cause, type Clock, type Context, Effect, Exit, Fiber, Latch } from "effect"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { AnswersKept } from "./Answered.ts"
 import type { Definition } from "./Batch.ts"
@@ -13,8 +13,9 @@ import { type Mail, Mailbox } from "./Mailbox.ts"
 import type { DeliverTo } from "./OutboxPump.ts"
 import type { Ownership } from "./Ownership.ts"
 import type { Asked, Residence } from "./Residents.ts"
-import { exitOf, refuseAll } from "./Round.ts"
+import { exitOf, refuseAll, unavailable } from "./Round.ts"
 import type { Wakes } from "./Wakes.ts"
+import { weightOf } from "./Weight.ts"
 
 /** What an actor tells itself in the commit that is about to be made. */
 export interface Proposal<Signal> {
@@ -63,6 +64,7 @@ const restFirst = 100
 const restMost = 30_000
 
 const moving = "the actor is moving or its store is away; send the same request again"
+const full = Exit.fail(unavailable("as much as may waits for the actor already; send the same request again"))
 
 /**
  * Its fiber lives from the first mail until the box is empty, so that an actor at rest is little more than its state: there may be a hundred thousand. What
@@ -106,11 +108,14 @@ export class Resident implements Residence, Post {
 
   /** Answers after the commit; at once what changes nothing, when it can (`Life.peek`). */
   take({ again, fingerprint, payload, requestId, resume, tag }: Asked): void {
-    if (tag === "Deliver") return this.offer({ _tag: "Delivery", ...payload, resume })
-    const isNew = !again && fingerprint === null && !this.#isWorking
+    const isDelivery = tag === "Deliver"
+    const isNew = !isDelivery && !again && fingerprint === null && !this.#isWorking
     const answer = isNew ? this.#life?.peek(tag, payload, requestId) : undefined
     if (answer !== undefined) return resume(exitOf(answer))
-    this.offer({ _tag: "Request", tag, payload, requestId, fingerprint, again, resume })
+    const weight = weightOf(payload)
+    if (!this.mailbox.hasRoomFor(weight)) return resume(full)
+    if (isDelivery) return this.offer({ _tag: "Delivery", ...payload, weight, resume })
+    this.offer({ _tag: "Request", tag, payload, requestId, fingerprint, again, weight, resume })
   }
 
   ask(asked: Asked): boolean {

@@ -1,0 +1,88 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit } from "effect"
+import { TestClock } from "effect/testing"
+import * as ActorClient from "../../src/actor/ActorClient.ts"
+import { type Mail, Mailbox, mailWeight } from "../../src/actor/Mailbox.ts"
+import { Residents } from "../../src/actor/Residents.ts"
+import { Counter, layer as counterLayer } from "../fixtures/Counter.ts"
+import * as MemoryCluster from "../fixtures/MemoryCluster.ts"
+
+const withCounter = Effect.provide(MemoryCluster.withActors(counterLayer()))
+
+/** A tenth of what may wait. */
+const long = "x".repeat(mailWeight / 10)
+
+/** A counter that is in memory, and a way to ask it that shows each answer. */
+const resident = Effect.gen(function* () {
+  yield* TestClock.adjust(1)
+  const counter = (yield* ActorClient.make(Counter))("a")
+  yield* counter.Add({ by: 1 })
+  const residence = (yield* Residents).find("TestCounter", "a")!
+  const answers: Array<Exit.Exit<unknown, unknown>> = []
+  const ask = (tag: string, payload: unknown, requestId: string): void => {
+    const resume = (answer: Exit.Exit<unknown, unknown>) => answers.push(answer)
+    assert.isTrue(residence.ask({ tag, payload, requestId, fingerprint: null, again: false, resume }))
+  }
+  const until = Effect.fnUntraced(function* (count: number) {
+    for (let step = 0; step < 100 && answers.length < count; step++) yield* TestClock.adjust(10)
+    assert.strictEqual(answers.length, count)
+  })
+  return { answers, ask, until }
+})
+
+const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) && exit.cause.reasons.some((reason) =>
+    reason._tag === "Fail" && (reason.error as { readonly _tag: string })._tag === "ActorUnavailable"
+  )
+
+describe("Mail that an actor has not decided yet", () => {
+  it.effect("is taken up to a weight; a request beyond it is refused at once, and is taken when it is sent again", () =>
+    Effect.gen(function* () {
+      const { answers, ask, until } = yield* resident
+      for (let n = 0; n < 15; n++) ask("Work", { job: `${n}${long}` }, `request-${n}`)
+      assert.strictEqual(answers.length, 6)
+      assert.isTrue(answers.every(isRefusal))
+      yield* until(15)
+      assert.strictEqual(answers.filter(Exit.isSuccess).length, 9)
+      for (let n = 9; n < 15; n++) ask("Work", { job: `${n}${long}` }, `request-${n}`)
+      yield* until(21)
+      assert.strictEqual(answers.filter(Exit.isSuccess).length, 15)
+    }).pipe(withCounter)
+  )
+
+  it.effect("has a delivery refused beyond that weight, so that its sender keeps it and sends it again", () =>
+    Effect.gen(function* () {
+      const { answers, ask, until } = yield* resident
+      for (let n = 0; n < 9; n++) ask("Work", { job: `${n}${long}` }, `request-${n}`)
+      const messages = [{ id: "TestCounter/b/1/0", tag: "Work", payload: { job: long } }]
+      ask("Deliver", { messages, again: false }, "")
+      assert.deepStrictEqual(answers.map(isRefusal), [true])
+      yield* until(10)
+      ask("Deliver", { messages, again: true }, "")
+      yield* until(11)
+      assert.isTrue(Exit.isSuccess(answers[10]!))
+    }).pipe(withCounter)
+  )
+
+  it("weighs as much as what is in the box, whatever was taken from it and put back", () => {
+    const box = new Mailbox()
+    const mail = (weight: number): Mail => ({
+      _tag: "Delivery",
+      messages: [],
+      again: false,
+      weight,
+      resume: () => {}
+    })
+    assert.isTrue(box.hasRoomFor(2 * mailWeight))
+    for (let n = 0; n < 4; n++) box.offer(mail(mailWeight / 4))
+    assert.isFalse(box.hasRoomFor(1))
+    const taken = box.take(3)
+    assert.isTrue(box.hasRoomFor((mailWeight * 3) / 4))
+    assert.isFalse(box.hasRoomFor((mailWeight * 3) / 4 + 1))
+    box.putBack(taken.slice(1))
+    assert.isTrue(box.hasRoomFor(mailWeight / 4))
+    assert.isFalse(box.hasRoomFor(mailWeight / 4 + 1))
+    box.take(Infinity)
+    assert.isTrue(box.hasRoomFor(2 * mailWeight))
+  })
+})
