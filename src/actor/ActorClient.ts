@@ -11,6 +11,7 @@ import { ActorUnavailable } from "../schema/Errors.ts"
 import { Deadlines } from "./Deadlines.ts"
 import { elsewhere, FastPath, isElsewhere, targetsOf } from "./FastPath.ts"
 import type { Asked } from "./Residents.ts"
+import { weightOf } from "./Weight.ts"
 
 export interface CallOptions {
   /** Unique for one command to one actor. A fresh one is drawn when absent. */
@@ -37,6 +38,10 @@ const attemptTimeoutMillis = 10_000
  * store is away. Each costs more than a call that is answered at once: with tens of thousands a process would have no time left to hear answers.
  */
 export const waitingCalls = 2_048
+/** Of the payloads of one client's calls that have no answer yet (Weight.ts). A call alone may weigh more. */
+export const unansweredWeight = 128 * 1024 * 1024
+/** Calls up to this weight are not counted: their number is bounded on their way, and to count each would make the usual call dearer. */
+const littleWeight = 4_096
 
 /** Routing errors of the cluster and our own refusals: the command may be sent again. */
 const transient = new Set([
@@ -101,10 +106,18 @@ const crowded = Effect.fail(
   })
 )
 
+const heavy = Effect.fail(
+  new ActorUnavailable({
+    message: "calls of this client that have no answer yet weigh as much as they may; send the same request id again later",
+    retryAfterMillis: 1_000
+  })
+)
+
 /** What all calls of a client share. */
 class Desk {
   readonly deadlines = new Deadlines()
   #waiting = 0
+  #weight = 0
 
   /** Refused at once when as many wait as may. */
   waiting<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | ActorUnavailable> {
@@ -112,6 +125,17 @@ class Desk {
       if (this.#waiting >= waitingCalls) return crowded
       this.#waiting++
       return Effect.ensuring(effect, Effect.sync(() => this.#waiting--))
+    })
+  }
+
+  /** Refused at once when as much is unanswered as may be. */
+  carrying<A, E>(payload: unknown, effect: Effect.Effect<A, E>): Effect.Effect<A, E | ActorUnavailable> {
+    const weight = weightOf(payload)
+    if (weight <= littleWeight) return effect
+    return Effect.suspend((): Effect.Effect<A, E | ActorUnavailable> => {
+      if (this.#weight > 0 && this.#weight + weight > unansweredWeight) return heavy
+      this.#weight += weight
+      return Effect.ensuring(effect, Effect.sync(() => (this.#weight -= weight)))
     })
   }
 }
@@ -228,7 +252,7 @@ export const make = <Type extends string, Rpcs extends Rpc.Any>(
       (yield* entity.client) as unknown as Slow
     )
     const call = (entityId: string, tag: string, payload: unknown, options: CallOptions) => {
-      const run = (id: string) => new Call(desk, waysOf(entityId, tag), tag, payload, options, id).run
+      const run = (id: string) => desk.carrying(payload, new Call(desk, waysOf(entityId, tag), tag, payload, options, id).run)
       const id = options.requestId
       return id === undefined ? Effect.flatMap(requestId, run) : Effect.suspend(() => run(id))
     }

@@ -42,4 +42,33 @@ describe("A client whose calls find their actors' store away", () => {
       assert.strictEqual(answers.reduce((sum, answer) => sum + answer, 0), (keys * rounds * (rounds + 1)) / 2)
       assert.strictEqual(yield* add(0), rounds + 1)
     }).pipe(Effect.provide(cluster)))
+
+  it.effect("refuses more than these may weigh together, with a delay, also where their number is small", () =>
+    Effect.gen(function*() {
+      const { faults } = yield* MemoryStore
+      yield* TestClock.adjust(1)
+      const counter = yield* ActorClient.make(Counter)
+      const job = "x".repeat(ActorClient.unansweredWeight / 8)
+      const work = (n: number) => counter(`key-${n}`).Work({ job: `${n}${job}` }, { timeoutMillis: 60_000 })
+      faults.next = () => "refuse"
+      const waiting = yield* Effect.forEach(
+        Array.from({ length: 7 }, (_, n) => n),
+        (n) => Effect.forkChild(work(n), { startImmediately: true })
+      )
+      const refused = yield* Effect.flip(work(7))
+      assert.strictEqual(refused._tag, "ActorUnavailable")
+      assert.isAtLeast((refused as { readonly retryAfterMillis: number }).retryAfterMillis, 1_000)
+      const light = yield* Effect.forkChild(counter("light").Add({ by: 1 }, { timeoutMillis: 60_000 }))
+      yield* TestClock.adjust(1)
+      assert.isUndefined(light.pollUnsafe())
+
+      faults.next = () => "none"
+      const all = [...waiting, light]
+      for (let step = 0; step < 400 && all.some((fiber) => fiber.pollUnsafe() === undefined); step++) {
+        yield* TestClock.adjust("100 millis")
+      }
+      yield* Fiber.joinAll(waiting)
+      assert.strictEqual(yield* Fiber.join(light), 1)
+      yield* work(7)
+    }).pipe(Effect.provide(cluster)))
 })
