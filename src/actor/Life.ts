@@ -4,7 +4,15 @@ import * as ActorMetrics from "../observability/ActorMetrics.ts"
 import type { Answer } from "./Actor.ts"
 import { Batch } from "./Batch.ts"
 import { digestOf } from "./Digest.ts"
-import { type ActorAddress, type Commit, CommitFailed, type OutboxMessage, type StoreUnavailable, type WakeRow } from "./Journal.ts"
+import {
+  type ActorAddress,
+  type Commit,
+  CommitFailed,
+  type OutboxMessage,
+  type Piece,
+  type StoreUnavailable,
+  type WakeRow
+} from "./Journal.ts"
 import type { Mail, Mailbox } from "./Mailbox.ts"
 import { load } from "./Load.ts"
 import type { Memory } from "./Memory.ts"
@@ -69,7 +77,7 @@ export class Life {
       const { memory, outbox, wake } = yield* load(journal, definition, codec, this.#address, answersKept)
       this.#memory = memory
       this.#wake = wake ?? asleep
-      yield* this.#undertake(outbox, true)
+      yield* this.#resume(outbox)
       yield* this.#snapshot()
       yield* ActorMetrics.loaded(this.#address.entityType)
       this.#isLoaded = true
@@ -210,7 +218,7 @@ export class Life {
         yield* this.#options.onCommitted(batch.entries.flatMap(({ events }) => events) as never, before)
       }
       if (proposal !== undefined) yield* proposal.onCommitted
-      yield* this.#undertake(batch.outbox, false)
+      yield* this.#undertake(batch.outbox)
       yield* this.#snapshot()
     })
   }
@@ -258,13 +266,24 @@ export class Life {
   }
 
   /** Begins what the state asks for: activities, relays, the next wake-up. */
-  #undertake(outbox: ReadonlyArray<OutboxMessage>, again: boolean): Effect.Effect<void> {
+  #undertake(outbox: ReadonlyArray<OutboxMessage>): Effect.Effect<void> {
+    const wanted = this.#wanted()
+    if (this.#undertakings === undefined && outbox.length === 0 && wanted.length === 0) return Effect.void
+    return this.#undertaking.begin(outbox, wanted)
+  }
+
+  /** The same after loading. */
+  #resume(outbox: Piece<OutboxMessage>): Effect.Effect<void, StoreUnavailable> {
+    const wanted = this.#wanted()
+    return outbox.items.length === 0 && wanted.length === 0 ? Effect.void : this.#undertaking.resume(outbox, wanted)
+  }
+
+  /** Also arms the next wake-up. */
+  #wanted(): ReadonlyArray<unknown> {
     const { definition, wakes } = this.#options
     const { state } = this.#memory
     if (definition.timers !== undefined) wakes.arm(this.#address, this.#wakeOf(state).dueAt ?? undefined)
-    const wanted = definition.activities?.(state) ?? []
-    if (this.#undertakings === undefined && outbox.length === 0 && wanted.length === 0) return Effect.void
-    return this.#undertaking.begin(outbox, again, wanted)
+    return definition.activities?.(state) ?? []
   }
 
   get #undertaking(): Undertakings {

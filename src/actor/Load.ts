@@ -6,13 +6,13 @@ import { Effect } from "effect"
 import type { AnswersKept } from "./Answered.ts"
 import type { Definition } from "./Batch.ts"
 import type { ActorCodec } from "./Codec.ts"
-import type { ActorAddress, Journal, OutboxMessage, StoreUnavailable, WakeRow } from "./Journal.ts"
+import type { ActorAddress, Journal, OutboxMessage, Piece, StoreUnavailable, WakeRow } from "./Journal.ts"
 import { begin, fold, type Memory } from "./Memory.ts"
 
 export interface LoadedActor {
   readonly memory: Memory
-  /** Undelivered messages, in order. */
-  readonly outbox: ReadonlyArray<OutboxMessage>
+  /** The first of the undelivered messages, in order. */
+  readonly outbox: Piece<OutboxMessage>
   readonly wake: WakeRow | undefined
 }
 
@@ -38,23 +38,5 @@ export const load = Effect.fnUntraced(function* (
   if (memory.seq < first.passedOver) {
     throw new Error(`the journal of ${entityId} was pruned up to a snapshot of another version, at ${first.passedOver}`)
   }
-  return {
-    memory,
-    wake: first.wake,
-    outbox: first.moreOutbox ? yield* restOf(journal, address, first.outbox) : first.outbox
-  }
-})
-
-const restOf = Effect.fnUntraced(function* (
-  journal: Journal["Service"],
-  address: ActorAddress,
-  first: ReadonlyArray<OutboxMessage>
-) {
-  const messages = [...first]
-  for (let more = true; more;) {
-    const piece = yield* journal.outboxAfter(address, messages.at(-1) ?? { seq: 0, ordinal: -1 })
-    messages.push(...piece.items)
-    more = piece.more
-  }
-  return messages
+  return { memory, wake: first.wake, outbox: { items: first.outbox, more: first.moreOutbox } }
 })

@@ -5,7 +5,7 @@
 import { Effect, Schedule } from "effect"
 import * as ActorMetrics from "../observability/ActorMetrics.ts"
 import type { ActorUnavailable } from "../schema/Errors.ts"
-import type { ActorAddress, Journal, OutboxMessage } from "./Journal.ts"
+import type { ActorAddress, Journal, OutboxMessage, Piece, StoreUnavailable } from "./Journal.ts"
 import { OutboxQueue } from "./OutboxQueue.ts"
 
 export type DeliverTo = (
@@ -55,6 +55,21 @@ export class OutboxPump {
     }
     const [first = Effect.void, ...others] = started
     return [Effect.andThen(this.#count(messages.length), first), ...others]
+  }
+
+  /**
+   * What an earlier life has left in the store, of which `first` has been read: piece by piece, so that only what each receiver's queue holds is in memory at once. No
+   * relay runs meanwhile, so none reads what is still to be offered.
+   */
+  restore(first: Piece<OutboxMessage>): Effect.Effect<Array<Effect.Effect<void>>, StoreUnavailable> {
+    return Effect.gen({ self: this }, function*() {
+      const relays = this.offer(first.items, true)
+      for (let piece = first; piece.more;) {
+        piece = yield* this.#journal.outboxAfter(this.#address, piece.items.at(-1)!)
+        relays.push(...this.offer(piece.items, true))
+      }
+      return relays
+    })
   }
 
   #count(change: number): Effect.Effect<void> {

@@ -5,7 +5,7 @@
 import { Effect, Fiber } from "effect"
 import { Activities } from "./Activities.ts"
 import { Hold } from "./Hold.ts"
-import type { ActorAddress, OutboxMessage } from "./Journal.ts"
+import type { ActorAddress, OutboxMessage, Piece, StoreUnavailable } from "./Journal.ts"
 import { OutboxPump } from "./OutboxPump.ts"
 import type { ResidentOptions, ResidentSelf } from "./Resident.ts"
 
@@ -33,12 +33,22 @@ export class Undertakings {
     return this.#hold.released
   }
 
-  /** Relays what is in the outbox, and has the wanted activities under way and no others. */
-  begin(outbox: ReadonlyArray<OutboxMessage>, again: boolean, wanted: ReadonlyArray<any>): Effect.Effect<void> {
+  /** Relays what was committed, and has the wanted activities under way and no others. */
+  begin(outbox: ReadonlyArray<OutboxMessage>, wanted: ReadonlyArray<any>): Effect.Effect<void> {
     /** At once: before the effect runs the last fiber may end, and this be dropped. */
     this.#isBeginning = true
+    return Effect.suspend(() => this.#start(this.#pump.offer(outbox, false), wanted))
+  }
+
+  /** The same for an actor that was just loaded, and what its earlier lives have left in the outbox. */
+  resume(outbox: Piece<OutboxMessage>, wanted: ReadonlyArray<any>): Effect.Effect<void, StoreUnavailable> {
+    this.#isBeginning = true
+    return Effect.flatMap(this.#pump.restore(outbox), (relays) => this.#start(relays, wanted))
+  }
+
+  #start(relays: ReadonlyArray<Effect.Effect<void>>, wanted: ReadonlyArray<any>): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      for (const relay of this.#pump.offer(outbox, again)) yield* this.fork(relay)
+      for (const relay of relays) yield* this.fork(relay)
       yield* this.#activities.sync(wanted)
       const hold = this.#hold.settle(this.#isBusy)
       if (hold !== undefined) yield* this.fork(hold)

@@ -3,18 +3,18 @@ import { Effect, Exit, Latch, Metric, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { Journal, OutboxMessage } from "../../src/actor/Journal.ts"
 import { type DeliverTo, OutboxPump } from "../../src/actor/OutboxPump.ts"
-import { heldMost, OutboxQueue } from "../../src/actor/OutboxQueue.ts"
+import { heldMost, heldWeight, OutboxQueue } from "../../src/actor/OutboxQueue.ts"
 
 const address = { entityType: "Case", entityId: "one", shardId: "default:1" }
 
-const message = (seq: number, targetId: string): OutboxMessage => ({
+const message = (seq: number, targetId: string, payload: unknown = null): OutboxMessage => ({
   id: `Case/one/${seq}/0`,
   seq,
   ordinal: 0,
   targetType: "Case",
   targetId,
   tag: "Do",
-  payload: null
+  payload
 })
 
 const backlog = Effect.map(
@@ -147,4 +147,62 @@ describe("the messages to a receiver that is away", () => {
     assert.strictEqual(held, heldMost)
     assert.isFalse(queue.isEmpty)
   })
+
+  it("hold no more than a weight in memory, and one message however heavy it is", () => {
+    const megabyte = "x".repeat(1_048_576)
+    const queue = new OutboxQueue(message(1, "away", megabyte.repeat(20)), false)
+    for (let n = 2; n <= 100; n++) queue.offer(message(n, "away", megabyte))
+    assert.deepStrictEqual(queue.next().map(({ seq }) => seq), [1])
+    queue.delivered(1)
+    assert.deepStrictEqual(queue.next(), [])
+    assert.isFalse(queue.isEmpty)
+
+    const other = new OutboxQueue(message(1, "away", megabyte), false)
+    for (let n = 2; n <= 100; n++) other.offer(message(n, "away", megabyte))
+    let held = 0
+    for (let batch = other.next(); batch.length > 0; batch = other.next()) {
+      held += batch.length
+      other.delivered(batch.length)
+    }
+    assert.isAtMost(held, heldWeight / megabyte.length)
+    assert.isFalse(other.isEmpty)
+  })
+})
+
+describe("What an earlier life of an actor has left in its outbox", () => {
+  it.effect("is held up to a weight, and delivered to each receiver once and in order", () =>
+    Effect.gen(function* () {
+      const megabyte = "x".repeat(1_048_576)
+      const left = Array.from({ length: 64 }, (_, n) => message(n + 1, n % 4 === 3 ? "there" : "away", megabyte))
+      const gate = yield* Latch.make()
+      const reads: Array<number> = []
+      const delivered: Record<string, Array<number>> = { there: [], away: [] }
+      const after = (seq: number) => ({ items: left.filter((one) => one.seq > seq).slice(0, 4), more: seq + 4 < left.length })
+      const journal = {
+        acknowledge: () => Effect.void,
+        outboxAfter: (_: unknown, { seq }: { readonly seq: number }) =>
+          Effect.sync(() => {
+            reads.push(seq)
+            return after(seq)
+          })
+      } as unknown as Journal["Service"]
+      const deliver: DeliverTo = ({ entityId }, messages) =>
+        Effect.andThen(
+          entityId === "away" ? gate.await : Effect.void,
+          Effect.sync(() => void delivered[entityId]!.push(...messages.map(({ seq }) => seq)))
+        )
+      const outbox = new OutboxPump(address, journal, deliver, () => {})
+      const relays = yield* outbox.restore(after(0))
+      assert.deepStrictEqual(reads, Array.from({ length: 15 }, (_, n) => 4 * (n + 1)))
+      yield* Effect.forEach(relays, (relay) => Effect.forkScoped(relay), { discard: true })
+      yield* TestClock.adjust(1)
+      reads.splice(0)
+      yield* gate.open
+      yield* TestClock.adjust(1)
+      const sent = (targetId: string) => left.filter((one) => one.targetId === targetId).map(({ seq }) => seq)
+      assert.deepStrictEqual(delivered, { there: sent("there"), away: sent("away") })
+      assert.isAtLeast(reads.length, 4)
+      assert.isFalse(outbox.busy)
+    })
+  )
 })
