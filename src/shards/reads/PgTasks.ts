@@ -15,7 +15,9 @@ import { unavailable } from "./Unavailable.ts"
 
 interface BacklogRow {
   readonly taskId: TaskId
+  /** Null when it is `large`. */
   readonly spec: unknown
+  readonly large: boolean
   readonly rank: number
   readonly attempt: number
   readonly maxAttempts: number
@@ -37,15 +39,34 @@ const deadLetters = Readable.make(
 /** Without it no client would see that there is such a task; with it only its result or error is missing. */
 const decodeStatus = Schema.decodeUnknownSync(Schema.toCodecJson(TaskStatus) as unknown as Schema.Codec<TaskStatus, unknown>)
 
-const backlogColumns = `task_id AS "taskId", spec, rank, attempt, max_attempts AS "maxAttempts", submitted_at::float8 AS "submittedAt",
+/** Bytes of a spec that comes with its row: a whole page of the longest would be 64 MB. A longer one is read by itself, and only what an actor holds of it is kept. */
+const specInPage = 32_768
+const isLarge = `octet_length(spec::text) > ${specInPage}`
+
+const backlogColumns = `task_id AS "taskId", CASE WHEN NOT ${isLarge} THEN spec END AS spec, ${isLarge} AS large, rank, attempt, max_attempts AS "maxAttempts", submitted_at::float8 AS "submittedAt",
   not_before::float8 AS "notBefore", ended_at::float8 AS "endedAt", phase`
 
 /** The spec is long, so only what is needed of it is read where PostgreSQL can take it apart. */
 const deadColumns = `task_id AS "taskId", priority, attempt, ended_at::float8 AS "endedAt",
   CASE WHEN ${Readable.isPlain("spec")} THEN spec #>> '{retry,maxAttempts}' END AS budget,
-  CASE WHEN NOT ${Readable.isPlain("spec")} THEN spec END AS spec`
+  CASE WHEN NOT ${Readable.isPlain("spec")} AND NOT ${isLarge} THEN spec END AS spec,
+  NOT ${Readable.isPlain("spec")} AND ${isLarge} AS large`
 
-const toDeadLetter = (tenantId: TenantId) => (row: BacklogRow): Effect.Effect<DeadLetter | undefined> => {
+/** Null when the row is gone. */
+const largeSpec = (sql: PgClient.PgClient, tenantId: TenantId, taskId: TaskId) =>
+  Effect.map(
+    sql.unsafe<{ spec: unknown }>(`SELECT spec FROM clawster_tasks WHERE tenant_id = $1::text AND task_id = $2::text`, [
+      tenantId,
+      taskId
+    ]),
+    ([row]) => row?.spec ?? null
+  )
+
+/** The row with its spec. */
+const whole = (sql: PgClient.PgClient, tenantId: TenantId, row: BacklogRow) =>
+  row.large ? Effect.map(largeSpec(sql, tenantId, row.taskId), (spec) => ({ ...row, spec })) : Effect.succeed(row)
+
+const toDeadLetter = (tenantId: TenantId, row: BacklogRow): Effect.Effect<DeadLetter | undefined> => {
   const { attempt, budget, endedAt, priority, spec, taskId } = row
   const asked = Number(budget ?? (spec as TaskSpec | null)?.retry?.maxAttempts)
   const letter = { taskId, priority, attempt, endedAt, budget: asked >= 1 ? asked : defaultRetryPolicy.maxAttempts }
@@ -86,7 +107,7 @@ const readsAPage = 20
 const pageOf = Effect.fnUntraced(function* <A>(
   limit: number,
   read: (after: BacklogRow | undefined) => Effect.Effect<ReadonlyArray<BacklogRow>, SqlError.SqlError>,
-  toItem: (row: BacklogRow) => Effect.Effect<A | undefined>
+  toItem: (row: BacklogRow) => Effect.Effect<A | undefined, SqlError.SqlError>
 ) {
   const items: Array<A> = []
   let last: BacklogRow | undefined
@@ -129,7 +150,7 @@ const taskRows = Effect.map(PgClient.PgClient, (sql) =>
              ORDER BY rank, task_id LIMIT $5::int`,
             [tenantId, lane, last?.rank ?? after?.rank ?? Number.NEGATIVE_INFINITY, last?.taskId ?? after?.taskId ?? "", limit]
           ),
-        toEntry
+        (row) => Effect.flatMap(whole(sql, tenantId, row), toEntry)
       ).pipe(Effect.map(asPage(limit)), unavailable),
     scheduled: ({ lane, tenantId }, after, limit) =>
       pageOf(
@@ -142,7 +163,10 @@ const taskRows = Effect.map(PgClient.PgClient, (sql) =>
              ORDER BY not_before, task_id LIMIT $5::int`,
             [tenantId, lane, last?.notBefore ?? after?.notBefore ?? -1, last?.taskId ?? after?.taskId ?? "", limit]
           ),
-        (row) => Effect.map(toEntry(row), (entry) => entry && { ...entry, notBefore: row.notBefore ?? 0 })
+        (row) =>
+          Effect.flatMap(whole(sql, tenantId, row), toEntry).pipe(
+            Effect.map((entry) => entry && { ...entry, notBefore: row.notBefore ?? 0 })
+          )
       ).pipe(Effect.map(asPage(limit)), unavailable),
     deadLettered: ({ lane, tenantId }, after, limit) =>
       pageOf(
@@ -155,7 +179,7 @@ const taskRows = Effect.map(PgClient.PgClient, (sql) =>
              ORDER BY ended_at, task_id LIMIT $5::int`,
             [tenantId, lane, last?.endedAt ?? after?.endedAt ?? -1, last?.taskId ?? after?.taskId ?? "", limit]
           ),
-        toDeadLetter(tenantId)
+        (row) => Effect.flatMap(whole(sql, tenantId, row), (letter) => toDeadLetter(tenantId, letter))
       ).pipe(unavailable),
     deadlines: ({ lane, tenantId }, limit) =>
       sql.unsafe<{ taskId: TaskId; deadlineAt: number }>(
@@ -173,7 +197,7 @@ const taskRows = Effect.map(PgClient.PgClient, (sql) =>
       ).pipe(
         Effect.flatMap((rows) =>
           Effect.forEach(rows, (row) =>
-            Effect.map(toEntry(row), (entry) =>
+            Effect.map(Effect.flatMap(whole(sql, tenantId, row), toEntry), (entry) =>
               entry && {
                 ...entry,
                 phase: row.phase,
