@@ -2,8 +2,9 @@
 import { messageShown } from "../../schema/Session.ts"
 import { hashOf } from "../routing/Hash.ts"
 
+/** Turns that wait, with the messages on their way into the running turn. */
 export const queuedTurns = 1_000
-/** Characters of all waiting messages together. */
+/** Characters of all these messages together. */
 export const queuedChars = 8_000_000
 /** Messages on their way into the running turn. */
 export const steersUnderWay = 16

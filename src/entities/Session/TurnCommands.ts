@@ -68,12 +68,13 @@ const known = (
       : refuse(new Conflict({ message: `turn ${turn.turnId} was sent before with another message; use a new turn id` }))
   }
   if (state.phase === "closing" || state.phase === "closed") return over(state)
-  if (state.queue.length >= queuedTurns || charsOf(state) + turn.message.length > queuedChars) {
+  const waiting = mayWait(state)
+  if (waiting.length >= queuedTurns || charsOf(waiting) + turn.message.length > queuedChars) {
     return refuse(
       new Overloaded({
         layer: "session",
         message:
-          `session ${state.sessionId} has ${state.queue.length} turns waiting; ` +
+          `session ${state.sessionId} has ${waiting.length} turns waiting; ` +
           `at most ${queuedTurns} turns and ${queuedChars} characters may wait`,
         retryAfterMillis: 5_000
       })
@@ -82,7 +83,12 @@ const known = (
   return undefined
 }
 
-const charsOf = ({ queue }: SessionState): number => queue.reduce((sum, { message }) => sum + message.length, 0)
+/** Messages on their way into the running turn become turns that wait when its instance is lost. */
+const mayWait = ({ queue, steered }: SessionState): ReadonlyArray<WaitingTurn> =>
+  steered.length === 0 ? queue : [...queue, ...steered.map(({ turn }) => turn)]
+
+const charsOf = (turns: ReadonlyArray<WaitingTurn>): number =>
+  turns.reduce((sum, { message }) => sum + message.length, 0)
 
 const done = (change: SessionDraft, turnId: string): Of<TurnStatus> => change.accept(findTurn(change.state, turnId)!)
 

@@ -186,6 +186,23 @@ describe("SessionActor", () => {
     assert.isBelow(JSON.stringify(viewOf(actor.state)!.doc).length, 3_000)
   })
 
+  it("refuses a turn that would not fit beside those that wait and those on their way into the running turn", () => {
+    const { actor } = new World()
+    actor.command("TurnSend", { turnId: "t0", message: "hello", timeoutMillis: 30_000 })
+    actor.signal({ _tag: "Placed", placement: actor.activities[0]!.key, place })
+    const message = "x".repeat(200_000)
+    for (let n = 0; n < 16; n++) actor.command("SessionSteer", { turnId: `m${n}`, message, queueMode: "steer" })
+    assert.strictEqual(actor.state.steered.length, 16)
+    const send = (n: number) => actor.command("TurnSend", { turnId: `t${n}`, message, timeoutMillis: 30_000 })
+    let sent = 1
+    while (send(sent)._tag === "Success") sent++
+    const refused = send(sent)
+    assert.deepInclude(refused._tag === "Failure" ? refused.error : {}, { _tag: "Overloaded", layer: "session" })
+    actor.signal({ _tag: "Lost", runKey: "t0.1", reason: "its machine is gone" })
+    const chars = actor.state.queue.reduce((sum, turn) => sum + turn.message.length, 0)
+    assert.deepStrictEqual([actor.state.queue.length, chars], [40, 8_000_000])
+  })
+
   it("gives up an attempt of which nothing is heard, and looks at the instance before the next", () => {
     const { actor } = new World()
     actor.command("TurnSend", { turnId: "t1", message: "hello", timeoutMillis: 30_000 })
