@@ -8,11 +8,14 @@ import { requestBytes } from "../schema/Bounds.ts"
 /** Open sockets are told, requests under way may end in this time. */
 const shutdownWithin = "10 seconds"
 
+/** For a request to come whole, so that one that does not end holds no room for its body. */
+const requestWithin = 60_000
+
 /** HTTP/1.1 only, since the event socket needs it. Port 0: any free one; `HttpServer.HttpServer` says which. */
 export const layer = (options: { readonly host: string; readonly port: number }) =>
   Server.layer.pipe(
     Layer.provideMerge(
-      NodeHttpServer.layerServer(() => createServer({ maxHeaderSize: 32_768 }), {
+      NodeHttpServer.layerServer(() => createServer({ maxHeaderSize: 32_768, requestTimeout: requestWithin }), {
         host: options.host,
         port: options.port,
         gracefulShutdownTimeout: shutdownWithin,

@@ -8,7 +8,9 @@ import { HttpApiError } from "effect/http-api"
 import { timeRequest } from "../../observability/EdgeMetrics.ts"
 import * as Traceparent from "../../observability/Traceparent.ts"
 import { requestBytes } from "../../schema/Bounds.ts"
+import type { Overloaded } from "../../schema/Errors.ts"
 import { invalidInput } from "../../schema/Faults.ts"
+import { Bodies, bodyBytes } from "./Bodies.ts"
 import { errorResponse, problemResponse } from "./Respond.ts"
 import { methodsOf, routeOf } from "./Routes.ts"
 
@@ -33,6 +35,8 @@ const tooLarge = (limit: number): Response =>
     { message: `the body is larger than ${limit} bytes; nothing was read` },
     { connection: "close" }
   )
+
+const tooMany = (error: Overloaded): Response => HttpServerResponse.setHeader(errorResponse(error), "connection", "close")
 
 const noRoute = (path: string, method: string): Response => {
   const methods = methodsOf(path)
@@ -119,23 +123,29 @@ const correlated = (request: HttpServerRequest.HttpServerRequest, answer: Effect
 /** The trace id of the request, as its log lines have it. */
 export const correlationHeader = "x-correlation-id"
 
-const envelope = (handler: Effect.Effect<Response, unknown>) =>
+const envelope = (bodies: Bodies) => (handler: Effect.Effect<Response, unknown>) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-    measured(request, correlated(request, answered(request, handler)))
+    measured(request, correlated(request, answered(bodies, request, handler)))
   ).pipe(Effect.map(HttpServerResponse.setHeaders(headers)))
 
-const answered = (request: HttpServerRequest.HttpServerRequest, handler: Effect.Effect<Response, unknown>) =>
+const answered = (
+  bodies: Bodies,
+  request: HttpServerRequest.HttpServerRequest,
+  handler: Effect.Effect<Response, unknown>
+) =>
   Effect.gen(function* () {
     const path = pathOf(request.url)
     const limit = isBulk(path) ? requestBytes.bulk : requestBytes.ordinary
-    if (Number(request.headers["content-length"] ?? 0) > limit) return tooLarge(limit)
+    const bytes = bodyBytes(request, limit)
+    if (bytes > limit) return tooLarge(limit)
     if (isPlainGet(request, path))
       return problemResponse("InvalidInput", { message: "connect to this path with a WebSocket" })
-    return yield* handler.pipe(
+    const held = handler.pipe(
       Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(limit)),
       Effect.map(inEnvelope),
       Effect.catchCause((cause) => responseOf(cause, path, request.method, limit))
     )
+    return yield* Effect.catch(bodies.holding(bytes, held), (error) => Effect.succeed(tooMany(error)))
   })
 
-export const layer = HttpRouter.use((router) => router.addGlobalMiddleware(envelope as never) as Effect.Effect<void>)
+export const layer = HttpRouter.use((router) => router.addGlobalMiddleware(envelope(new Bodies()) as never) as Effect.Effect<void>)
