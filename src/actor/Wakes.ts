@@ -5,7 +5,7 @@
  * An actor with something under way is in every sweep. Once woken it stays in memory and loads itself again when it must, so it is woken again only
  * now and then: with as many lanes as tenants, each sweep would be a call to each of them.
  */
-import { Clock, Context, Duration, Effect, Layer, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Semaphore, Stream } from "effect"
 import { DueQueue } from "./DueQueue.ts"
 import { type ActorAddress, Journal } from "./Journal.ts"
 import { Ownership } from "./Ownership.ts"
@@ -24,7 +24,9 @@ export class Wakes extends Context.Service<Wakes, {
   readonly arm: (address: ActorAddress, dueAt: number | undefined) => void
 }>()("clawster/actor/Wakes") {}
 
+/** Of those that were found together, and of all: each loads an actor, and a store that is slow is not made quicker by more. The others wait, each actor once. */
 const wakesAtOnce = 64
+export const wakesMost = 512
 /** For how long one that was woken is taken to be awake. */
 const awakeMillis = 60_000
 
@@ -39,23 +41,29 @@ const make = Effect.fnUntraced(function*(options: WakesOptions) {
   const queue = new DueQueue<ActorAddress>(keyOf)
   /** Those that are awake or being woken, and since when, in that order. */
   const awake = new Map<string, number>()
+  const waiting = new Set<string>()
+  const permits = yield* Semaphore.make(wakesMost)
   const sweepMillis = Duration.toMillis(Duration.fromInputUnsafe(options.sweepEvery))
   /** Something became due earlier than all that was known when this was last looked at. */
   let earlier = false
   let armed: () => void = () => {}
 
   const wake = Effect.fnUntraced(function*(address: ActorAddress) {
+    waiting.delete(keyOf(address))
     const isAwake = yield* callers.get(address.entityType)?.(address.entityId) ?? Effect.succeed(false)
     if (!isAwake) awake.delete(keyOf(address))
   })
+  const wakeInTurn = (address: ActorAddress) => permits.withPermits(1)(wake(address))
 
   const wakeAll = (addresses: ReadonlyArray<ActorAddress>) => {
     const now = clock.currentTimeMillisUnsafe()
-    for (const key of addresses.map(keyOf)) {
+    const found = addresses.filter((address) => !waiting.has(keyOf(address)))
+    for (const key of found.map(keyOf)) {
+      waiting.add(key)
       awake.delete(key)
       awake.set(key, now)
     }
-    return Effect.forEach(addresses, wake, { concurrency: wakesAtOnce, discard: true }).pipe(Effect.forkIn(scope))
+    return Effect.forEach(found, wakeInTurn, { concurrency: wakesAtOnce, discard: true }).pipe(Effect.forkIn(scope))
   }
 
   const forget = (before: number) => {

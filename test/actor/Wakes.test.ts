@@ -82,6 +82,48 @@ describe("an actor with something under way", () => {
   )
 })
 
+/** Many actors whose timers the store says are due at each sweep. `slow`: no wake-up ends within its 15 s. */
+const crowd = Effect.fnUntraced(function* (count: number) {
+  const addresses = Array.from({ length: count }, (_, n) => address(`crowd-${n}`))
+  const store = Layer.mergeAll(
+    Layer.mock(Journal, { wakes: () => Effect.succeed(addresses.map((address) => ({ address, dueAt: 1 }))) }),
+    Layer.succeed(Ownership, { epochOf: () => 1, changes: Stream.never, owned: Effect.succeed(["default:1"]) })
+  )
+  const context = yield* Layer.build(Wakes.layer().pipe(Layer.provide(store)))
+  const seen = { slow: true, woken: 0, underWay: 0, mostUnderWay: 0 }
+  const wake = Effect.suspend(() => {
+    seen.woken++
+    seen.mostUnderWay = Math.max(seen.mostUnderWay, ++seen.underWay)
+    return Effect.as(seen.slow ? Effect.sleep("15 seconds") : Effect.void, false)
+  }).pipe(Effect.ensuring(Effect.sync(() => seen.underWay--)))
+  yield* Context.get(context, Wakes.Wakes).register("Case", () => wake)
+  return seen
+})
+
+describe("actors that are to be woken while loading them takes long", () => {
+  it.effect("are woken a bounded number at once", () =>
+    Effect.gen(function* () {
+      const seen = yield* crowd(20_000)
+      yield* TestClock.adjust("6 seconds")
+      assert.strictEqual(seen.underWay, Wakes.wakesMost)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(seen.mostUnderWay, Wakes.wakesMost)
+    })
+  )
+
+  it.effect("are woken once, however often they were found while they waited for their turn", () =>
+    Effect.gen(function* () {
+      const seen = yield* crowd(5_000)
+      yield* TestClock.adjust("4 minutes")
+      seen.slow = false
+      const { woken } = seen
+      yield* TestClock.adjust("15 seconds")
+      assert.isAtLeast(seen.woken - woken, 5_000)
+      assert.isAtMost(seen.woken - woken, 4 * 5_000)
+    })
+  )
+})
+
 describe("an actor whose timer is due", () => {
   it.effect("is woken at each sweep for as long as the store says so", () =>
     Effect.gen(function* () {
