@@ -1,7 +1,7 @@
 /** Ownership for one process and its tests: it has every shard it is asked about, under an epoch that `revoke` raises. */
 import { Context, Effect, Layer, PubSub, Stream } from "effect"
 import { MemoryStore } from "./MemoryJournal.ts"
-import { Ownership, type OwnershipChange } from "./Ownership.ts"
+import { changesHeld, Ownership, type OwnershipChange } from "./Ownership.ts"
 
 export class MemoryOwnershipControl extends Context.Service<MemoryOwnershipControl, {
   /** As if another runner had taken the shard and this one had it back: residents of the old epoch are fenced. */
@@ -10,7 +10,7 @@ export class MemoryOwnershipControl extends Context.Service<MemoryOwnershipContr
 
 export const layer = Layer.effectContext(Effect.gen(function*() {
   const store = yield* MemoryStore
-  const changes = yield* PubSub.unbounded<OwnershipChange>()
+  const changes = yield* PubSub.sliding<OwnershipChange>(changesHeld)
   const owned = new Map<string, number>()
   const grant = (shardId: string): number => {
     const epoch = (store.epochs.get(shardId) ?? 0) + 1

@@ -1,6 +1,6 @@
 /** The shards that this runner holds and the epoch of each: written by the runner storage, read by every actor. */
 import { Clock, Context, Effect, Layer, PubSub, Stream } from "effect"
-import { Ownership, type OwnershipChange } from "../actor/Ownership.ts"
+import { changesHeld, Ownership, type OwnershipChange } from "../actor/Ownership.ts"
 
 export class Held extends Context.Service<Held, {
   readonly gained: (shards: ReadonlyArray<{ readonly shardId: string; readonly epoch: number }>) => Effect.Effect<void>
@@ -17,7 +17,7 @@ export class Held extends Context.Service<Held, {
 export const layer = Layer.effectContext(Effect.gen(function*() {
   const clock = yield* Clock.Clock
   const epochs = new Map<string, number>()
-  const changes = yield* PubSub.unbounded<OwnershipChange>()
+  const changes = yield* PubSub.sliding<OwnershipChange>(changesHeld)
   let leaseUntil = 0
   const leaseHolds = () => clock.currentTimeMillisUnsafe() < leaseUntil
 
