@@ -26,6 +26,8 @@ const waitMillis = 5000
 const idleLooks = 240
 /** Progress that nobody takes: beyond this, text and phases are dropped, which costs nothing as text is cumulative. */
 const maxUntaken = 1024
+/** Characters of such text: each has all of the answer so far. */
+const maxUntakenText = 1_048_576
 /** Beyond this nothing is kept but the end. */
 const maxUntakenTools = 2048
 
@@ -97,9 +99,19 @@ const feedOf = Effect.fnUntraced(function* (
   const settling = yield* Deferred.make<void>()
   let state = initialTurn(turn.runKey)
   let held: Array<TurnProgress> | undefined = []
+  /** Of text since all was taken. One alone may be longer than the bound. */
+  let untakenText = 0
+  const keeps = (item: TurnProgress, untaken: number): boolean => {
+    if (untaken === 0) untakenText = 0
+    const length = item._tag === "TextDelta" ? item.text.length : 0
+    const isTooLong = length > 0 && untakenText > 0 && untakenText + length > maxUntakenText
+    if (isTooLong || untaken >= mostUntaken(item)) return false
+    untakenText += length
+    return true
+  }
   const put = (progress: ReadonlyArray<TurnProgress>): void => {
     for (const item of progress) {
-      if (Queue.sizeUnsafe(queue) < mostUntaken(item)) Queue.offerUnsafe(queue, item)
+      if (keeps(item, Queue.sizeUnsafe(queue))) Queue.offerUnsafe(queue, item)
     }
     if (state.done) Queue.endUnsafe(queue)
   }
@@ -108,7 +120,7 @@ const feedOf = Effect.fnUntraced(function* (
     state = next
     if (state.end !== undefined && !state.done) Deferred.doneUnsafe(settling, Effect.void)
     if (held === undefined) put(progress)
-    else for (const item of progress) if (held.length < mostUntaken(item)) held.push(item)
+    else for (const item of progress) if (keeps(item, held.length)) held.push(item)
   }
   yield* link.listen(({ event, payload }) => sign({ _tag: "Event", event, payload }))
   yield* Effect.forkScoped(

@@ -141,6 +141,33 @@ describe("A gateway that misbehaves", () => {
     })
   )
 
+  it.live("and repeats a long text that nobody takes, does not fill the memory, and its end is not lost", () =>
+    Effect.gen(function* () {
+      const text = "x".repeat(100_000)
+      const gateway = yield* FakeGateway.make({
+        onRequest: (socket, request) => {
+          if (request.method !== "agent") return
+          socket.respond(request, { runId: "k", status: "accepted" })
+          for (let n = 0; n < 500; n++) {
+            const data = { text: `${text}${n}`, delta: String(n) }
+            socket.event("agent", { runId: "k", stream: "assistant", data })
+          }
+          socket.respond(request, { runId: "k", status: "ok", result: { payloads: [{ text: "done" }] } })
+        }
+      })
+      const link = yield* connect(gateway.url, { requestMillis: 20_000 })
+      const progress = yield* link.run(turn).pipe(
+        Stream.rechunk(1),
+        Stream.mapEffect((one) => Effect.as(Effect.sleep(one._tag === "Accepted" ? 3_000 : 0), one)),
+        Stream.runCollect
+      )
+      const texts = progress.filter(({ _tag }) => _tag === "TextDelta")
+      assert.isAtLeast(texts.length, 1)
+      assert.isAtMost(texts.length, 50)
+      assert.deepInclude(progress.at(-1), { _tag: "Ended", end: { status: "ok", text: "done" } })
+    })
+  )
+
   it.live("and lists more than anybody asked for, is read as far as the bound", () =>
     Effect.gen(function* () {
       const gateway = yield* FakeGateway.make({
