@@ -12,7 +12,8 @@ import { abortAtGateway, steerAtGateway } from "./RunInterventions.ts"
 import { erase } from "./Erase.ts"
 import { keepClean, stopGateway, supervise } from "./Supervise.ts"
 
-const performWith =
+/** `board`: of this runner. */
+export const performWith =
   (board: LinkBoard) =>
   (activity: InstanceActivity, self: InstanceSelf): Effect.Effect<void, never, InstanceDrivers | Outputs | Payloads | Scope.Scope> => {
     const post = board.post(self.entityId, self.epoch)
@@ -22,6 +23,7 @@ const performWith =
       case "Stop":
         return stopGateway(activity.start, self)
       case "Erase":
+        board.remove(self.entityId)
         return erase(activity.start, self)
       case "CleanUp":
         return keepClean(activity.start, self)

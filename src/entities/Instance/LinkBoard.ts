@@ -98,7 +98,7 @@ export class LinkPost {
 }
 
 export class LinkBoard {
-  /** One an instance that has lived on this runner. */
+  /** One an instance that has lived on this runner, until it is deregistered here. */
   readonly #posts = new Map<string, LinkPost>()
 
   post(entityId: string, epoch: number): LinkPost {
@@ -107,5 +107,14 @@ export class LinkBoard {
     const post = new LinkPost(epoch)
     this.#posts.set(entityId, post)
     return post
+  }
+
+  /** Its instance is deregistered, and has no runs any more. */
+  remove(entityId: string): void {
+    this.#posts.delete(entityId)
+  }
+
+  get size(): number {
+    return this.#posts.size
   }
 }
