@@ -29,6 +29,7 @@ import * as Authentication from "./http/Authentication.ts"
 import * as Envelope from "./http/Envelope.ts"
 import * as MetricsRoute from "./http/MetricsRoute.ts"
 import { RestCall } from "./http/RestCall.ts"
+import * as Sockets from "./http/Sockets.ts"
 import { Instances } from "./service/Instances.ts"
 import { Keys } from "./service/Keys.ts"
 import { Lanes } from "./service/Lanes.ts"
@@ -76,12 +77,11 @@ const rpcOver = (protocol: "http" | "websocket") => RpcServer.layerHttp({ group:
 
 /** A socket of RPCs ends when the server is about to stop; its client sends what was under way again, elsewhere. */
 const untilFarewell = HttpRouter.middleware(
-  Effect.map(
-    Farewell,
-    ({ said }) =>
-      (socket) =>
-        Effect.raceFirst(socket, Effect.as(said, HttpServerResponse.empty()))
-  )
+  Effect.gen(function* () {
+    const { said } = yield* Farewell
+    const bounded = yield* Sockets.bounded
+    return (socket) => bounded(Effect.raceFirst(socket, Effect.as(said, HttpServerResponse.empty())))
+  })
 ).layer
 
 const rpc = Layer.mergeAll(rpcOver("http"), Layer.provide(rpcOver("websocket"), untilFarewell)).pipe(

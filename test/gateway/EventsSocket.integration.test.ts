@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, Effect, Exit, Layer, Queue, Scope } from "effect"
+import { Clock, Context, Effect, Exit, Layer, Queue, Schedule, Scope } from "effect"
 import { WebSocket } from "ws"
+import { EdgeConfig } from "../../src/gateway/EdgeConfig.ts"
 import { layer as served, Url } from "./ServedGateway.ts"
 import { Tokens } from "./GatewayBench.ts"
 
@@ -279,5 +280,23 @@ describe("a body without a length", () => {
       const problem = yield* Effect.promise(() => response.json() as Promise<any>)
       assert.strictEqual(problem.code, "PayloadTooLarge")
     }).pipe(Effect.provide(served))
+  )
+})
+
+describe("sockets of one gateway process", () => {
+  it.live("are refused beyond their number, those of the feed and those of RPCs each, until others have ended", () =>
+    Effect.gen(function* () {
+      const { acme } = yield* Tokens
+      for (const path of ["/events", "/rpc"]) {
+        const first = yield* talk(path, acme)
+        yield* talk(path, acme)
+        assert.strictEqual(yield* connect(path, acme), 429)
+        first.socket.terminate()
+        yield* Effect.map(connect(path, acme), (it) => typeof it !== "number").pipe(
+          Effect.repeat({ until: (isOpen) => isOpen, schedule: Schedule.spaced("50 millis") }),
+          Effect.timeout("10 seconds")
+        )
+      }
+    }).pipe(Effect.scoped, Effect.provide(served.pipe(Layer.provide(Layer.succeed(EdgeConfig, { socketsMost: 2 })))))
   )
 })

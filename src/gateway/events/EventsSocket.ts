@@ -21,16 +21,16 @@ import { Authenticator } from "../../auth/Authenticator.ts"
 import { permits, readableTenant } from "../../auth/Policy.ts"
 import { Feed } from "../../entities/Reads.ts"
 import { text } from "../../schema/Bounds.ts"
-import { Forbidden, type InvalidInput, Overloaded, type Unauthenticated } from "../../schema/Errors.ts"
+import { Forbidden, type InvalidInput, type Unauthenticated } from "../../schema/Errors.ts"
 import { invalidInput } from "../../schema/Faults.ts"
 import { Cursor } from "../../schema/Feed.ts"
 import { TenantId } from "../../schema/Ids.ts"
 import type { Principal } from "../../schema/Principal.ts"
 import { type EdgeError, errorResponse } from "../http/Respond.ts"
+import * as Sockets from "../http/Sockets.ts"
 import { Backlogs } from "./Backlog.ts"
 import { countedEvery, Counts } from "./Counts.ts"
 import { EventHub } from "./EventHub.ts"
-import { EdgeConfig } from "../EdgeConfig.ts"
 import { textOf } from "./EventText.ts"
 import { Farewell } from "./Farewell.ts"
 import { typeFilter } from "./TypeFilter.ts"
@@ -40,8 +40,6 @@ const heartbeatMillis = 15_000
 const progressMillis = 1_000
 const authenticateWithin = "10 seconds"
 const messageMost = 4_096
-/** Sockets of one process. */
-const socketsMostDefault = 10_000
 
 const list = text(2_048)
 export const EventsQuery = Schema.Struct({
@@ -74,9 +72,8 @@ const make = Effect.gen(function* () {
   const feed = yield* Feed
   const counts = yield* Counts
   const farewell = yield* Farewell
-  const { socketsMost = socketsMostDefault } = yield* EdgeConfig
+  const bounded = yield* Sockets.bounded
   const backlogs = new Backlogs()
-  let sockets = 0
 
   /** The header that the principal was found by goes with it, so that its revocation can be watched. */
   const firstMessage = (pull: Socket.Reader["pull"]) =>
@@ -232,29 +229,11 @@ const make = Effect.gen(function* () {
     admit(request).pipe(
       Effect.matchEffect({
         onFailure: (error: EdgeError | Unauthenticated) => Effect.succeed(errorResponse(error)),
-        onSuccess: ({ known, query }) =>
-          sockets >= socketsMost
-            ? Effect.succeed(full(socketsMost))
-            : Effect.ensuring(
-                Effect.andThen(
-                  Effect.sync(() => sockets++),
-                  serve(request, query, known)
-                ),
-                Effect.sync(() => sockets--)
-              )
+        onSuccess: ({ known, query }) => bounded(serve(request, query, known))
       }),
       Effect.scoped
     )
 })
-
-const full = (most: number) =>
-  errorResponse(
-    new Overloaded({
-      layer: "sockets",
-      message: `this gateway holds ${most} sockets and takes no more`,
-      retryAfterMillis: 5_000
-    })
-  )
 
 export const layer = HttpRouter.use((router) =>
   Effect.flatMap(make, (handler) =>

@@ -243,7 +243,7 @@ export const httpHost = text("CLAWSTER_HTTP_HOST", "127.0.0.1", {
 export const httpPort = port("CLAWSTER_HTTP_PORT", 7_373, { meaning: "Its port", readBy: ["up", "gateway"] })
 
 export const socketsMost = whole("CLAWSTER_SOCKETS", 10_000, [1, 1_000_000], {
-  meaning: "Sockets on `/events` that one gateway process holds; more are refused with 429",
+  meaning: "Sockets on `/events` that one gateway process holds, and as many on `/rpc`; more are refused with 429",
   readBy: ["up", "gateway"]
 })
 
