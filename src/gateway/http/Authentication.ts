@@ -4,10 +4,12 @@ import { Authenticator } from "../../auth/Authenticator.ts"
 import { leastRole, permits } from "../../auth/Policy.ts"
 import { spanAttributes } from "../../observability/Names.ts"
 import { Authentication, CurrentPrincipal, RequiredAction } from "../../rpc/Authentication.ts"
-import { Forbidden } from "../../schema/Errors.ts"
+import { ActorUnavailable, Forbidden } from "../../schema/Errors.ts"
 import type { Principal } from "../../schema/Principal.ts"
 import { Authenticate, Authorise } from "../api/HttpAuthentication.ts"
+import { weigh } from "../../schema/Shorten.ts"
 import { errorResponse } from "./Respond.ts"
+import { Room } from "./Room.ts"
 
 /** What has no action is open to nobody. */
 export const refusal = (principal: Principal, annotations: Context.Context<never>): Forbidden | undefined => {
@@ -48,18 +50,28 @@ const authorise = Layer.succeed(Authorise, (handler, { endpoint }) =>
   })
 )
 
+const full = Effect.fail(
+  new ActorUnavailable({
+    message: "the requests under way are as long as they may be together; send the same request again later",
+    retryAfterMillis: 1_000
+  })
+)
+
+/** Calls of one socket do not wait for each other, so their number is not bounded by that of sockets: what they say is. */
 const rpc = Layer.effect(
   Authentication,
-  Effect.map(Authenticator, (authenticator) =>
-    Authentication.of((handler, { headers, rpc }) =>
-      Effect.flatMap(authenticator.authenticateHeader(headers["authorization"]), (principal) => {
+  Effect.map(Authenticator, (authenticator) => {
+    const room = new Room()
+    return Authentication.of((handler, { headers, payload, rpc }) => {
+      const authenticated = Effect.flatMap(authenticator.authenticateHeader(headers["authorization"]), (principal) => {
         const refused = refusal(principal, rpc.annotations)
         return refused === undefined
           ? Effect.andThen(named(principal), Effect.provideService(handler, CurrentPrincipal, principal))
           : Effect.fail(refused)
       })
-    )
-  )
+      return room.holding(weigh(payload), authenticated, full)
+    })
+  })
 )
 
 export const layer = Layer.mergeAll(authenticate, authorise, rpc)

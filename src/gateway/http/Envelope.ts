@@ -8,10 +8,10 @@ import { HttpApiError } from "effect/http-api"
 import { timeRequest } from "../../observability/EdgeMetrics.ts"
 import * as Traceparent from "../../observability/Traceparent.ts"
 import { requestBytes } from "../../schema/Bounds.ts"
-import type { Overloaded } from "../../schema/Errors.ts"
+import { Overloaded } from "../../schema/Errors.ts"
 import { invalidInput } from "../../schema/Faults.ts"
-import { Bodies, bodyBytes } from "./Bodies.ts"
 import { errorResponse, problemResponse } from "./Respond.ts"
+import { bodyBytes, Room } from "./Room.ts"
 import { methodsOf, routeOf } from "./Routes.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -36,7 +36,19 @@ const tooLarge = (limit: number): Response =>
     { connection: "close" }
   )
 
-const tooMany = (error: Overloaded): Response => HttpServerResponse.setHeader(errorResponse(error), "connection", "close")
+const full = Effect.sync(() =>
+  HttpServerResponse.setHeader(
+    errorResponse(
+      new Overloaded({
+        layer: "bodies",
+        message: "the bodies of requests under way are as long as they may be together; this one was not read",
+        retryAfterMillis: 1_000
+      })
+    ),
+    "connection",
+    "close"
+  )
+)
 
 const noRoute = (path: string, method: string): Response => {
   const methods = methodsOf(path)
@@ -123,13 +135,13 @@ const correlated = (request: HttpServerRequest.HttpServerRequest, answer: Effect
 /** The trace id of the request, as its log lines have it. */
 export const correlationHeader = "x-correlation-id"
 
-const envelope = (bodies: Bodies) => (handler: Effect.Effect<Response, unknown>) =>
+const envelope = (room: Room) => (handler: Effect.Effect<Response, unknown>) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-    measured(request, correlated(request, answered(bodies, request, handler)))
+    measured(request, correlated(request, answered(room, request, handler)))
   ).pipe(Effect.map(HttpServerResponse.setHeaders(headers)))
 
 const answered = (
-  bodies: Bodies,
+  room: Room,
   request: HttpServerRequest.HttpServerRequest,
   handler: Effect.Effect<Response, unknown>
 ) =>
@@ -145,7 +157,7 @@ const answered = (
       Effect.map(inEnvelope),
       Effect.catchCause((cause) => responseOf(cause, path, request.method, limit))
     )
-    return yield* Effect.catch(bodies.holding(bytes, held), (error) => Effect.succeed(tooMany(error)))
+    return yield* room.holding(bytes, held, full)
   })
 
-export const layer = HttpRouter.use((router) => router.addGlobalMiddleware(envelope(new Bodies()) as never) as Effect.Effect<void>)
+export const layer = HttpRouter.use((router) => router.addGlobalMiddleware(envelope(new Room()) as never) as Effect.Effect<void>)
