@@ -7,7 +7,7 @@
  *
  * Once the scope closes, whatever is not written and whatever comes later fails as `Unknown`: nobody waits for a write that nobody makes.
  */
-import { type Cause, Effect, type Exit, Latch, Schema } from "effect"
+import { type Cause, Clock, Effect, type Exit, Latch, Schema } from "effect"
 
 /**
  * Why a group was not written. `Conflict`: a row with this key is there already. `Content`: the store cannot hold what a row says. `Victim`: chosen as a
@@ -33,6 +33,8 @@ export interface GathererOptions<Item, A, E> {
 
 interface Waiting<Item, A, E> {
   readonly item: Item
+  /** Unix milliseconds. */
+  readonly since: number
   readonly resume: (result: Effect.Effect<A, E>) => void
 }
 
@@ -43,10 +45,13 @@ const rowsAFlush = 4_096
 /** One statement's parameters are one message of the protocol, which takes at most 1 GB. A single item may weigh more than this. */
 const weightAFlush = 8 * 1024 * 1024
 const flushTimeout = "10 seconds"
+/** For an item to come to its flush. Behind a store that does not answer each group takes its whole time, and the last would wait as long as there are groups. */
+const waitMost = 30_000
 const victimRetries = 3
 
 const unknown = (message: string) => new WriteFailed({ reason: "Unknown", message })
 const stopping = unknown("the runner is stopping")
+const tooLate = unknown("it came to no write in time")
 
 const failureOf = (cause: Cause.Cause<unknown>): WriteFailed => {
   for (const reason of cause.reasons) {
@@ -64,9 +69,21 @@ export const make = Effect.fnUntraced(function* <Item, A, E>({
 }: GathererOptions<Item, A, E>) {
   let waiting: Array<Waiting<Item, A, E>> = []
   let isOpen = true
+  const clock = yield* Clock.Clock
   const wake = Latch.makeUnsafe(false)
 
+  /** Those that came first are first. */
+  const dropLate = (): void => {
+    const before = clock.currentTimeMillisUnsafe() - waitMost
+    const left = waiting.findIndex(({ since }) => since > before)
+    const late = left < 0 ? waiting : waiting.slice(0, left)
+    if (late.length === 0) return
+    waiting = left < 0 ? [] : waiting.slice(left)
+    for (const one of late) fail(one, tooLate)
+  }
+
   const take = (): ReadonlyArray<Waiting<Item, A, E>> => {
+    dropLate()
     let rows = 0
     let weight = 0
     let count = 0
@@ -147,7 +164,7 @@ export const make = Effect.fnUntraced(function* <Item, A, E>({
   return (item: Item): Effect.Effect<A, E> =>
     Effect.callback((resume) => {
       if (!isOpen) return resume(Effect.fail(failed(stopping)))
-      waiting.push({ item, resume })
+      waiting.push({ item, since: clock.currentTimeMillisUnsafe(), resume })
       wake.openUnsafe()
     })
 })

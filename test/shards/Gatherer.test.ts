@@ -72,3 +72,22 @@ describe("a group that is refused for what one of it says", () => {
     })
   )
 })
+
+describe("writes that wait behind a store that does not answer", () => {
+  it.effect("fail in a bounded time, however many they are, and the next one is written when it is back", () =>
+    Effect.gen(function* () {
+      let isAway = true
+      const { add } = yield* gatherer((items) => (isAway ? Effect.never : stored(items)))
+      const waiting = yield* Effect.forEach(
+        Array.from({ length: 20_000 }, (_, n) => `item-${n}`),
+        (item) => Effect.forkChild(Effect.flip(add(item)), { startImmediately: true })
+      )
+      yield* TestClock.adjust("9 seconds")
+      assert.isTrue(waiting.every((one) => reasonOf(one) === undefined))
+      for (let step = 0; step < 32; step++) yield* TestClock.adjust("1 second")
+      assert.isTrue(waiting.every((one) => reasonOf(one) === "Unknown"))
+      isAway = false
+      yield* add("later")
+    })
+  )
+})
