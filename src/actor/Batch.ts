@@ -4,10 +4,9 @@
  */
 import type { ActorDefinition, Answer, DecideContext, Decision, RowWrite } from "./Actor.ts"
 import type { ActorCodec } from "./Codec.ts"
-import type { EncodedAnswer, Entry, OutboxMessage } from "./Journal.ts"
-import { weightOf } from "./Weight.ts"
+import type { CommitTexts, EncodedAnswer, Entry, OutboxMessage } from "./Journal.ts"
 
-/** Of what one command, signal or timer leaves behind (Weight.ts): well above what one request can bring, well below what one row can hold. */
+/** Characters of what one command, signal or timer leaves behind: well above what one request can bring, well below what one row can hold. */
 const entryWeight = 32 * 1024 * 1024
 
 export type Definition = ActorDefinition<string, any, any, any, any, any>
@@ -37,6 +36,8 @@ export class Batch {
   readonly entries: Array<Entry> = []
   readonly outbox: Array<OutboxMessage> = []
   readonly rows: Array<RowWrite> = []
+  readonly #entryTexts: Array<CommitTexts["entries"][number]> = []
+  readonly #outboxTexts: Array<string> = []
   /** Of the commit (Weight.ts). Rows say what the events say. */
   weight = 0
   readonly #definition: Definition
@@ -69,13 +70,20 @@ export class Batch {
     const outbox = this.#outgoing(decision, seq)
     const rows: Array<RowWrite> = []
     const state = this.#evolve(decision.events, rows)
-    const weight = weightOf(events) * (rows.length > 0 ? 2 : 1) + weightOf(recorded) + weightOf(outbox)
+    const texts = { events: JSON.stringify(events), answer: recorded === null ? null : JSON.stringify(recorded) }
+    const payloads = outbox.map(({ payload }) => JSON.stringify(payload ?? null))
+    const weight =
+      texts.events.length * (rows.length > 0 ? 2 : 1) +
+      (texts.answer?.length ?? 0) +
+      payloads.reduce((sum, { length }) => sum + length, 0)
     if (weight > entryWeight) {
       throw new Error(`one command of ${this.#context.entityId} would write some ${weight} characters; ${entryWeight} is the most that the store takes at once`)
     }
     this.weight += weight
     this.seq = seq
     this.state = state
+    this.#entryTexts.push(texts)
+    this.#outboxTexts.push(...payloads)
     this.rows.push(...rows)
     this.outbox.push(...outbox)
     this.entries.push({
@@ -88,6 +96,10 @@ export class Batch {
       at: this.#context.now
     })
     return recorded === null ? { answer: decision.answer } : { answer: decision.answer, recorded }
+  }
+
+  get texts(): CommitTexts {
+    return { entries: this.#entryTexts, outbox: this.#outboxTexts }
   }
 
   #decide(item: Item): Decision<any, unknown, unknown> {

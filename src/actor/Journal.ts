@@ -48,6 +48,14 @@ export interface WakeRow {
   readonly resident: boolean
 }
 
+/** What a commit says as JSON text. Its maker writes it to learn how large it is; a store need not write it again. */
+export interface CommitTexts {
+  /** Of each entry, in their order. */
+  readonly entries: ReadonlyArray<{ readonly events: string; readonly answer: string | null }>
+  /** Payloads, in the order of the messages. */
+  readonly outbox: ReadonlyArray<string>
+}
+
 export interface Commit {
   readonly address: ActorAddress
   readonly epoch: number
@@ -58,6 +66,7 @@ export interface Commit {
   /** Absent: as before. `doc` null removes it. */
   readonly view?: { readonly tenantId: string | null; readonly doc: unknown }
   readonly rows: ReadonlyArray<RowWrite>
+  readonly texts?: CommitTexts
   /** Of all of it, roughly (Weight.ts). Absent: little. */
   readonly weight?: number
 }

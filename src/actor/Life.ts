@@ -240,6 +240,7 @@ export class Life {
       entries: batch.entries,
       outbox: batch.outbox,
       rows: batch.rows,
+      texts: batch.texts,
       weight: batch.weight,
       ...(changed && (definition.timers !== undefined || definition.activities !== undefined) ? { wake } : {}),
       ...(view === undefined ? {} : { view })

@@ -5,8 +5,8 @@
 import { PgTypes } from "@effect/sql-pg"
 import { Result } from "effect"
 
-/** `json`: an absent value is SQL's null. `document`: it is JSON's null. `id`: a bigint told as text, since it may pass what a number holds. */
-export type Kind = "text" | "id" | "int" | "bigint" | "double precision" | "boolean" | "json" | "document"
+/** `json`: an absent value is SQL's null. `jsonText`: JSON that is text already, or null. `id`: a bigint told as text, since it may pass what a number holds. */
+export type Kind = "text" | "id" | "int" | "bigint" | "double precision" | "boolean" | "json" | "jsonText"
 
 interface Carrier {
   readonly type: string
@@ -28,7 +28,7 @@ const carriers: Readonly<Record<Kind, Carrier>> = {
     cast: "::json",
     write: (value) => (value === null || value === undefined ? null : JSON.stringify(value))
   },
-  document: { ...text, cast: "::json", write: (value) => JSON.stringify(value ?? null) },
+  jsonText: { ...text, cast: "::json", write: orNull },
   int: { ...number, cast: "::int", write: orNull },
   bigint: { ...number, cast: "::bigint", write: orNull },
   "double precision": { ...number, cast: "", write: orNull },

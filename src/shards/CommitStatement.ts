@@ -25,7 +25,11 @@ const claimColumns: Columns<Commit> = [
 interface Written<A> {
   readonly commit: Commit
   readonly row: A
+  /** Its place among those of the commit. */
+  readonly at: number
 }
+
+const textOf = (value: unknown): string | null => (value === null || value === undefined ? null : JSON.stringify(value))
 
 const addressColumns: Columns<Written<unknown>> = [
   ["entity_type", "text", ({ commit }) => commit.address.entityType],
@@ -41,8 +45,8 @@ const journalColumns: Columns<Written<Entry>> = [
   ["request_id", "text", ({ row }) => row.requestId],
   ["command", "text", ({ row }) => row.command],
   ["payload_hash", "text", ({ row }) => row.payloadHash],
-  ["events", "json", ({ row }) => row.events],
-  ["answer", "json", ({ row }) => row.answer],
+  ["events", "jsonText", ({ at, commit, row }) => commit.texts?.entries[at]?.events ?? textOf(row.events)],
+  ["answer", "jsonText", ({ at, commit, row }) => commit.texts?.entries[at]?.answer ?? textOf(row.answer)],
   ["at", "bigint", ({ row }) => row.at],
   ["tenant_id", "text", ({ row }) => tenantOfEntry(row.events)]
 ]
@@ -55,7 +59,7 @@ const outboxColumns: Columns<Written<OutboxMessage>> = [
   ["target_type", "text", ({ row }) => row.targetType],
   ["target_id", "text", ({ row }) => row.targetId],
   ["tag", "text", ({ row }) => row.tag],
-  ["payload", "document", ({ row }) => row.payload]
+  ["payload", "jsonText", ({ at, commit, row }) => commit.texts?.outbox[at] ?? JSON.stringify(row.payload ?? null)]
 ]
 
 const wakeColumns: Columns<Written<NonNullable<Commit["wake"]>>> = [
@@ -216,7 +220,7 @@ const claimsOf = (commits: ReadonlyArray<Commit>): ReadonlyArray<Commit> => [
 const rowsOf = <A>(
   commits: ReadonlyArray<Commit>,
   rows: (commit: Commit) => ReadonlyArray<A>
-): ReadonlyArray<Written<A>> => commits.flatMap((commit) => rows(commit).map((row) => ({ commit, row })))
+): ReadonlyArray<Written<A>> => commits.flatMap((commit) => rows(commit).map((row, at) => ({ commit, row, at })))
 
 export const build = (commits: ReadonlyArray<Commit>): Statement => {
   const statement = new Parts()

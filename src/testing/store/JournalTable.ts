@@ -31,7 +31,8 @@ const writeGroup = (database: Database, commits: ReadonlyArray<Commit>): Readonl
   return valid
 }
 
-const asStored = (commits: ReadonlyArray<Commit>): ReadonlyArray<Commit> => JSON.parse(JSON.stringify(commits))
+const asStored = (commits: ReadonlyArray<Commit>): ReadonlyArray<Commit> =>
+  JSON.parse(JSON.stringify(commits.map(({ texts: _, ...commit }) => commit)))
 
 const statements = (database: Database, host: Host): StoredJournal.JournalStatements => {
   const { store } = database
