@@ -38,10 +38,8 @@ const attemptTimeoutMillis = 10_000
  * store is away. Each costs more than a call that is answered at once: with tens of thousands a process would have no time left to hear answers.
  */
 export const waitingCalls = 2_048
-/** Of the payloads of one client's calls that have no answer yet (Weight.ts). A call alone may weigh more. */
-export const unansweredWeight = 128 * 1024 * 1024
-/** Calls up to this weight are not counted: their number is bounded on their way, and to count each would make the usual call dearer. */
-const littleWeight = 4_096
+/** Of the payloads of these calls (Weight.ts). One alone may weigh more. */
+export const waitingWeight = 128 * 1024 * 1024
 
 /** Routing errors of the cluster and our own refusals: the command may be sent again. */
 const transient = new Set([
@@ -108,7 +106,7 @@ const crowded = Effect.fail(
 
 const heavy = Effect.fail(
   new ActorUnavailable({
-    message: "calls of this client that have no answer yet weigh as much as they may; send the same request id again later",
+    message: "calls of this client that wait for an answer weigh as much as they may; send the same request id again later",
     retryAfterMillis: 1_000
   })
 )
@@ -119,23 +117,19 @@ class Desk {
   #waiting = 0
   #weight = 0
 
-  /** Refused at once when as many wait as may. */
-  waiting<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | ActorUnavailable> {
+  /** Refused at once when as many wait, or as much, as may. */
+  waiting<A, E>(payload: unknown, effect: Effect.Effect<A, E>): Effect.Effect<A, E | ActorUnavailable> {
     return Effect.suspend((): Effect.Effect<A, E | ActorUnavailable> => {
       if (this.#waiting >= waitingCalls) return crowded
+      const weight = weightOf(payload)
+      if (this.#waiting > 0 && this.#weight + weight > waitingWeight) return heavy
       this.#waiting++
-      return Effect.ensuring(effect, Effect.sync(() => this.#waiting--))
-    })
-  }
-
-  /** Refused at once when as much is unanswered as may be. */
-  carrying<A, E>(payload: unknown, effect: Effect.Effect<A, E>): Effect.Effect<A, E | ActorUnavailable> {
-    const weight = weightOf(payload)
-    if (weight <= littleWeight) return effect
-    return Effect.suspend((): Effect.Effect<A, E | ActorUnavailable> => {
-      if (this.#weight > 0 && this.#weight + weight > unansweredWeight) return heavy
       this.#weight += weight
-      return Effect.ensuring(effect, Effect.sync(() => (this.#weight -= weight)))
+      const end = Effect.sync(() => {
+        this.#waiting--
+        this.#weight -= weight
+      })
+      return Effect.ensuring(effect, end)
     })
   }
 }
@@ -162,14 +156,18 @@ class Call {
     return Effect.contextWith((context: Context.Context<never>) => {
       const at = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
       const { fast } = this.#ways
-      const slowly = () => this.#desk.waiting(Effect.catchIf(this.#attempt(false), isTransient, (error) => this.#retry(error, at)))
+      const slowly = () => this.#waiting(Effect.catchIf(this.#attempt(false), isTransient, (error) => this.#retry(error, at)))
       if (fast === undefined || isTraced(context)) return slowly()
       return Effect.catchIf(
         this.#quickly(fast, context),
         (error) => isElsewhere(error) || isTransient(error),
-        (error) => isElsewhere(error) ? slowly() : this.#desk.waiting(this.#retry(error, at))
+        (error) => isElsewhere(error) ? slowly() : this.#waiting(this.#retry(error, at))
       )
     })
+  }
+
+  #waiting(effect: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
+    return this.#desk.waiting(this.#payload, effect)
   }
 
   get #attemptMillis(): number {
@@ -252,7 +250,7 @@ export const make = <Type extends string, Rpcs extends Rpc.Any>(
       (yield* entity.client) as unknown as Slow
     )
     const call = (entityId: string, tag: string, payload: unknown, options: CallOptions) => {
-      const run = (id: string) => desk.carrying(payload, new Call(desk, waysOf(entityId, tag), tag, payload, options, id).run)
+      const run = (id: string) => new Call(desk, waysOf(entityId, tag), tag, payload, options, id).run
       const id = options.requestId
       return id === undefined ? Effect.flatMap(requestId, run) : Effect.suspend(() => run(id))
     }

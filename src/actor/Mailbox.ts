@@ -59,9 +59,9 @@ export class Mailbox {
     return this.#mails.length === 0
   }
 
-  /** Whether mail of this weight may be offered. An empty box has room for any. */
+  /** Whether mail of this weight may be offered. An empty box has room for any, so its first mail need not be weighed. */
   hasRoomFor(weight: number): boolean {
-    return this.#weight === 0 || this.#weight + weight <= mailWeight
+    return this.isEmpty || this.#weight + weight <= mailWeight
   }
 
   offer(mail: Mail): void {

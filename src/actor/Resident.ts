@@ -112,7 +112,7 @@ export class Resident implements Residence, Post {
     const isNew = !isDelivery && !again && fingerprint === null && !this.#isWorking
     const answer = isNew ? this.#life?.peek(tag, payload, requestId) : undefined
     if (answer !== undefined) return resume(exitOf(answer))
-    const weight = weightOf(payload)
+    const weight = this.mailbox.isEmpty ? 0 : weightOf(payload)
     if (!this.mailbox.hasRoomFor(weight)) return resume(full)
     if (isDelivery) return this.offer({ _tag: "Delivery", ...payload, weight, resume })
     this.offer({ _tag: "Request", tag, payload, requestId, fingerprint, again, weight, resume })

@@ -48,7 +48,7 @@ describe("A client whose calls find their actors' store away", () => {
       const { faults } = yield* MemoryStore
       yield* TestClock.adjust(1)
       const counter = yield* ActorClient.make(Counter)
-      const job = "x".repeat(ActorClient.unansweredWeight / 8)
+      const job = "x".repeat(ActorClient.waitingWeight / 8)
       const work = (n: number) => counter(`key-${n}`).Work({ job: `${n}${job}` }, { timeoutMillis: 60_000 })
       faults.next = () => "refuse"
       const waiting = yield* Effect.forEach(

@@ -18,6 +18,8 @@ import { Routes } from "./Routes.ts"
 const doubtAfterMillis = 2_000
 /** Unanswered calls to one runner; beyond, they go by the cluster. */
 const callsUnderWay = 32_768
+/** Characters of these calls. One alone may be longer. */
+export const textUnderWay = 128 * 1024 * 1024
 
 /** Gives each text of answers to `take` as it comes, and ends after the last. */
 type Send = (calls: ReadonlyArray<Written>, take: (answers: ReadonlyArray<WireAnswer>) => void) => Effect.Effect<void, unknown, Scope.Scope>
@@ -33,6 +35,7 @@ const textOf = ({ text }: Written) => text
 interface Waiting {
   readonly target: FastTarget
   readonly codec: CommandCodec
+  readonly length: number
   readonly resume: Asked["resume"]
 }
 
@@ -46,6 +49,7 @@ class Outbound {
   readonly #onElsewhere: (shardId: string) => void
   readonly #waiting = new Map<number, Waiting>()
   #next: Array<Written> = []
+  #text = 0
   #n = 0
   #heardAt = 0
 
@@ -56,17 +60,19 @@ class Outbound {
     this.#onElsewhere = onElsewhere
   }
 
-  /** False: it is in doubt, or as many wait as may. */
+  /** False: it is in doubt, or as many wait, or as much, as may. */
   ask(target: FastTarget, { fingerprint, payload, requestId, resume, tag }: Asked): boolean {
     const codec = target.codecOf(tag)
     if (codec === undefined) return false
     const now = this.#clock.currentTimeMillisUnsafe()
     if (this.#waiting.size === 0) this.#heardAt = now
-    if (now - this.#heardAt > doubtAfterMillis || this.#waiting.size >= callsUnderWay) return false
+    if (now - this.#heardAt > doubtAfterMillis || this.#waiting.size >= callsUnderWay || this.#text >= textUnderWay) return false
     const n = this.#n++
     const call: WireCall = [n, target.entityType, target.entityId, tag, requestId, fingerprint, codec.encodePayload(payload)]
-    this.#waiting.set(n, { target, codec, resume })
-    if (this.#next.push({ n, text: JSON.stringify(call) }) === 1) Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.#flush))
+    const text = JSON.stringify(call)
+    this.#waiting.set(n, { target, codec, length: text.length, resume })
+    this.#text += text.length
+    if (this.#next.push({ n, text }) === 1) Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.#flush))
     return true
   }
 
@@ -107,6 +113,7 @@ class Outbound {
     const waiting = this.#waiting.get(n)
     if (waiting === undefined) return
     this.#waiting.delete(n)
+    this.#text -= waiting.length
     waiting.resume(exit)
   }
 }
