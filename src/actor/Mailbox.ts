@@ -1,7 +1,7 @@
 /**
- * What an actor has been sent and not yet decided. Bounded by the entity's mailbox capacity, which counts unanswered calls, and by weight: calls and deliveries
- * that come to a full box are refused with `ActorUnavailable`, and sent again by their senders. What the actor tells itself is taken always: each activity waits
- * for the answer before it tells more.
+ * What an actor has been sent and not yet decided. Bounded by the entity's mailbox capacity, which counts unanswered
+ * calls, and by weight: calls and deliveries that come to a full box are refused with `ActorUnavailable`, and sent again
+ * by their senders. What the actor tells itself is taken always: each activity waits for the answer before it tells more.
  */
 import { Effect, type Exit } from "effect"
 
@@ -59,7 +59,7 @@ export class Mailbox {
     return this.#mails.length === 0
   }
 
-  /** Whether mail of this weight may be offered. An empty box has room for any, so its first mail need not be weighed. */
+  /** Whether mail of this weight may be offered. An empty box has room for any: its first mail need not be weighed. */
   hasRoomFor(weight: number): boolean {
     return this.isEmpty || this.#weight + weight <= mailWeight
   }

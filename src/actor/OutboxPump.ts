@@ -58,8 +58,8 @@ export class OutboxPump {
   }
 
   /**
-   * What an earlier life has left in the store, of which `first` has been read: piece by piece, so that only what each receiver's queue holds is in memory at once. No
-   * relay runs meanwhile, so none reads what is still to be offered.
+   * What an earlier life has left in the store, of which `first` has been read: piece by piece, so that only what each
+   * receiver's queue holds is in memory at once. No relay runs meanwhile, so none reads what is still to be offered.
    */
   restore(first: Piece<OutboxMessage>): Effect.Effect<Array<Effect.Effect<void>>, StoreUnavailable> {
     return Effect.gen({ self: this }, function*() {

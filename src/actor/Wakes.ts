@@ -24,7 +24,10 @@ export class Wakes extends Context.Service<Wakes, {
   readonly arm: (address: ActorAddress, dueAt: number | undefined) => void
 }>()("clawster/actor/Wakes") {}
 
-/** Of those that were found together, and of all: each loads an actor, and a store that is slow is not made quicker by more. The others wait, each actor once. */
+/**
+ * Of those that were found together, and of all: each loads an actor, and a store that is slow is not made quicker by
+ * more. The others wait, each actor once.
+ */
 const wakesAtOnce = 64
 export const wakesMost = 512
 /** For how long one that was woken is taken to be awake. */

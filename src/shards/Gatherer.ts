@@ -45,7 +45,7 @@ const rowsAFlush = 4_096
 /** One statement's parameters are one message of the protocol, which takes at most 1 GB. A single item may weigh more than this. */
 const weightAFlush = 8 * 1024 * 1024
 const flushTimeout = "10 seconds"
-/** For an item to come to its flush. Behind a store that does not answer each group takes its whole time, and the last would wait as long as there are groups. */
+/** For an item to come to its flush. Behind a store that does not answer, each group before it takes its whole time. */
 const waitMost = 30_000
 const victimRetries = 3
 

@@ -57,7 +57,7 @@ const full = Effect.fail(
   })
 )
 
-/** Calls of one socket do not wait for each other, so their number is not bounded by that of sockets: what they say is. */
+/** Calls of one socket do not wait for each other, so the number of sockets does not bound them: what they say does. */
 const rpc = Layer.effect(
   Authentication,
   Effect.map(Authenticator, (authenticator) => {

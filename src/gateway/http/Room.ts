@@ -1,7 +1,8 @@
 /**
- * Room for what long requests say, of one process. Read and decoded, a request takes several times its bytes, and it is held until it is answered: while the
- * store is slow, long ones would fill the memory. So those that are long share an amount, and one that does not fit is refused: a body before it is read, a
- * message of a socket before anything is done with it.
+ * Room for what long requests say, of one process. Read and decoded, a request takes several times its bytes, and it is
+ * held until it is answered: while the store is slow, long ones would fill the memory. So those that are long share an
+ * amount, and one that does not fit is refused: a body before it is read, a message of a socket before anything is done
+ * with it.
  */
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"

@@ -66,7 +66,8 @@ class Outbound {
     if (codec === undefined) return false
     const now = this.#clock.currentTimeMillisUnsafe()
     if (this.#waiting.size === 0) this.#heardAt = now
-    if (now - this.#heardAt > doubtAfterMillis || this.#waiting.size >= callsUnderWay || this.#text >= textUnderWay) return false
+    const isFull = this.#waiting.size >= callsUnderWay || this.#text >= textUnderWay
+    if (isFull || now - this.#heardAt > doubtAfterMillis) return false
     const n = this.#n++
     const call: WireCall = [n, target.entityType, target.entityId, tag, requestId, fingerprint, codec.encodePayload(payload)]
     const text = JSON.stringify(call)

@@ -39,11 +39,15 @@ const deadLetters = Readable.make(
 /** Without it no client would see that there is such a task; with it only its result or error is missing. */
 const decodeStatus = Schema.decodeUnknownSync(Schema.toCodecJson(TaskStatus) as unknown as Schema.Codec<TaskStatus, unknown>)
 
-/** Bytes of a spec that comes with its row: a whole page of the longest would be 64 MB. A longer one is read by itself, and only what an actor holds of it is kept. */
+/**
+ * Bytes of a spec that comes with its row: a whole page of the longest would be 64 MB. A longer one is read by itself,
+ * and only what an actor holds of it is kept.
+ */
 const specInPage = 32_768
 const isLarge = `octet_length(spec::text) > ${specInPage}`
 
-const backlogColumns = `task_id AS "taskId", CASE WHEN NOT ${isLarge} THEN spec END AS spec, ${isLarge} AS large, rank, attempt, max_attempts AS "maxAttempts", submitted_at::float8 AS "submittedAt",
+const backlogColumns = `task_id AS "taskId", CASE WHEN NOT ${isLarge} THEN spec END AS spec, ${isLarge} AS large,
+  rank, attempt, max_attempts AS "maxAttempts", submitted_at::float8 AS "submittedAt",
   not_before::float8 AS "notBefore", ended_at::float8 AS "endedAt", phase`
 
 /** The spec is long, so only what is needed of it is read where PostgreSQL can take it apart. */
