@@ -2,7 +2,7 @@
  * The span of one run of a task or a turn at its instance. It continues the trace that the task was submitted in, whatever process that was, and its
  * own `traceparent` is what the gateway gets.
  */
-import { Clock, Context, Effect, Exit, LogLevel, Option, References, Tracer } from "effect"
+import { Clock, Context, Effect, Exit, type Fiber, Logger, LogLevel, Option, References, Tracer } from "effect"
 import { spanAttributes, spanEvents, spans } from "./Names.ts"
 import * as Traceparent from "./Traceparent.ts"
 
@@ -72,9 +72,14 @@ class RunFailed<A> extends Error {
   }
 }
 
+/** Whether anybody reads lines of the level: what nobody reads is not made, since there may be thousands a second. */
+const isRead = (fiber: Fiber.Fiber<unknown, unknown>, level: "Debug" | "Info" | "Warn"): boolean =>
+  fiber.getRef(Logger.CurrentLoggers).size > 0 &&
+  LogLevel.isGreaterThanOrEqualTo(level, fiber.getRef(References.MinimumLogLevel))
+
 const reported = (facts: RunFacts, { error, status }: RunEnd, latencyMillis: number): Effect.Effect<void> =>
-  Effect.flatMap(LogLevel.isEnabled(error === undefined ? "Debug" : "Warn"), (isWanted) => {
-    if (!isWanted) return Effect.void
+  Effect.withFiber((fiber) => {
+    if (!isRead(fiber, error === undefined ? "Debug" : "Warn")) return Effect.void
     const line =
       error === undefined
         ? Effect.logDebug("A run has ended")
@@ -114,14 +119,14 @@ const spanned =
 export const run =
   <A>(facts: RunFacts, endOf: (result: A) => RunEnd) =>
   <E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.gen(function* () {
-      const clock = yield* Clock.Clock
+    Effect.withFiber((fiber) => {
+      const clock = fiber.getRef(Clock.Clock)
       const started = clock.currentTimeMillisUnsafe()
       const told = Effect.tap(effect, (result) =>
         reported(facts, endOf(result), clock.currentTimeMillisUnsafe() - started)
       )
-      return yield* (yield* References.TracerEnabled) ? spanned(facts, endOf)(told) : told
-    }).pipe(inTrace(facts))
+      return inTrace(facts)(fiber.getRef(References.TracerEnabled) ? spanned(facts, endOf)(told) : told)
+    })
 
 /** The gateway was asked to run the agent. */
 export const agentInvoked = (agent: string): Effect.Effect<void> =>
@@ -170,14 +175,13 @@ const pastSpan = (name: string, { endedAt, error, ...facts }: TaskEnd): Effect.E
  * runs, so that a trace says how long the caller waited in all. It costs a look where neither is wanted.
  */
 export const taskEnded = (end: TaskEnd): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const isLogged = yield* LogLevel.isEnabled("Info")
-    const isTraced = yield* References.TracerEnabled
-    if (!isLogged && !isTraced) return
+  Effect.withFiber((fiber) => {
+    const isTraced = fiber.getRef(References.TracerEnabled)
+    if (!isTraced && !isRead(fiber, "Info")) return Effect.void
     const { attempt, endedAt, error, outcome, submittedAt } = end
     const why = error === undefined ? "" : `: ${error.code}: ${error.message}`
     const line = Effect.logInfo(`A task has ended: ${outcome}${why}`)
-    yield* (isTraced ? Effect.andThen(line, pastSpan(spans.task, end)) : line).pipe(
+    return (isTraced ? Effect.andThen(line, pastSpan(spans.task, end)) : line).pipe(
       inTrace(end, { event: `task.${outcome}`, latency_ms: endedAt - submittedAt, attempt })
     )
   })
