@@ -149,6 +149,7 @@ const nanos = (millis: number): bigint => BigInt(Math.round(millis)) * 1_000_000
 /** A span of what is over. */
 const pastSpan = (name: string, { endedAt, error, ...facts }: TaskEnd): Effect.Effect<void> =>
   Effect.gen(function* () {
+    if (!(yield* References.TracerEnabled)) return
     const tracer = yield* Tracer.Tracer
     const parent = yield* Effect.option(Effect.currentParentSpan)
     const span = tracer.span({
@@ -170,18 +171,24 @@ const pastSpan = (name: string, { endedAt, error, ...facts }: TaskEnd): Effect.E
     span.end(nanos(endedAt), error === undefined ? Exit.void : Exit.fail(new Error(`${error.code}: ${error.message}`)))
   })
 
+const isEndWanted = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
+  fiber.getRef(References.TracerEnabled) || isRead(fiber, "Info")
+
 /**
  * The end of a whole task, from its submission over all its attempts: one log line, and one span beside those of its
- * runs, so that a trace says how long the caller waited in all. It costs a look where neither is wanted.
+ * runs, so that a trace says how long the caller waited in all.
  */
-export const taskEnded = (end: TaskEnd): Effect.Effect<void> =>
-  Effect.withFiber((fiber) => {
-    const isTraced = fiber.getRef(References.TracerEnabled)
-    if (!isTraced && !isRead(fiber, "Info")) return Effect.void
-    const { attempt, endedAt, error, outcome, submittedAt } = end
-    const why = error === undefined ? "" : `: ${error.code}: ${error.message}`
-    const line = Effect.logInfo(`A task has ended: ${outcome}${why}`)
-    return (isTraced ? Effect.andThen(line, pastSpan(spans.task, end)) : line).pipe(
-      inTrace(end, { event: `task.${outcome}`, latency_ms: endedAt - submittedAt, attempt })
-    )
-  })
+export const taskEnded = (end: TaskEnd): Effect.Effect<void> => {
+  const { attempt, endedAt, error, outcome, submittedAt } = end
+  const why = error === undefined ? "" : `: ${error.code}: ${error.message}`
+  const line = Effect.logInfo(`A task has ended: ${outcome}${why}`)
+  return Effect.andThen(line, pastSpan(spans.task, end)).pipe(
+    inTrace(end, { event: `task.${outcome}`, latency_ms: endedAt - submittedAt, attempt })
+  )
+}
+
+/** The same of several, which are looked for only where somebody reads of them. */
+export const tasksEnded = (ends: () => ReadonlyArray<TaskEnd>): Effect.Effect<void> =>
+  Effect.withFiber((fiber) =>
+    isEndWanted(fiber) ? Effect.forEach(ends(), taskEnded, { discard: true }) : Effect.void
+  )

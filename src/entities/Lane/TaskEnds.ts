@@ -46,7 +46,5 @@ const endOf = (event: LaneEvent, before: LaneState): TaskSpan.TaskEnd | undefine
 export const reportEnds = (
   events: ReadonlyArray<{ readonly _tag: string }>,
   before: LaneState
-): Effect.Effect<void> => {
-  const ends = events.flatMap((event) => endOf(event as LaneEvent, before) ?? [])
-  return ends.length === 0 ? Effect.void : Effect.forEach(ends, TaskSpan.taskEnded, { discard: true })
-}
+): Effect.Effect<void> =>
+  TaskSpan.tasksEnded(() => events.flatMap((event) => endOf(event as LaneEvent, before) ?? []))
