@@ -67,8 +67,8 @@ export class ActorDirectory extends Context.Service<ActorDirectory, {
             })
           )
         },
-        deliver: (target, messages, again) =>
-          ActorMetrics.timeDelivery(target.entityType, Effect.suspend(() => {
+        deliver: (target, messages, again) => {
+          const attempt = ActorMetrics.timeDelivery(target.entityType, Effect.suspend(() => {
             const payload = { messages: messages.map(({ id, payload, tag }) => ({ id, tag, payload })), again }
             const slowly = Effect.flatMap(clientOf(target.entityType), (client) => client(target.entityId).Deliver(payload))
             const fast = targets.get(target.entityType)?.(target.entityId)
@@ -76,12 +76,12 @@ export class ActorDirectory extends Context.Service<ActorDirectory, {
             return Effect.catchIf(quickly(path, fast, payload), isElsewhere, () => slowly)
           }).pipe(
             Effect.timeout("15 seconds"),
-            Effect.catchCause((cause) =>
-              Effect.flatMap(isDeparted(target.entityType, target.entityId), (isGone) =>
-                isGone ? Effect.void : Effect.fail(unavailable(`not delivered: ${String(cause)}`))
-              )
-            )
-          )),
+            Effect.catchCause((cause) => Effect.fail(unavailable(`not delivered: ${String(cause)}`)))
+          ))
+          return again
+            ? Effect.flatMap(isDeparted(target.entityType, target.entityId), (isGone) => isGone ? Effect.void : attempt)
+            : attempt
+        },
         wake: (entityType, entityId) =>
           clientOf(entityType).pipe(
             Effect.flatMap((client) => client(entityId).Wake()),

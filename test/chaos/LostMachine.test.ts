@@ -159,7 +159,8 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "120 seconds" })(
             assert.strictEqual((yield* send("GET", "/instances/on-e")).status, 404)
             const ids = (yield* send("GET", "/instances")).body.items.map(({ instanceId }: any) => instanceId)
             assert.notInclude(ids, "on-e")
-            yield* until("nothing is kept to be told to it", Effect.map(messages, (rows) => rows.length === 0))
+            const isEmpty = Effect.map(messages, (rows) => rows.length === 0)
+            yield* until("nothing is kept to be told to it", isEmpty, "60 seconds")
             const port = Number(a.address.split(":")[1])
             yield* Machines.start("e", { port })
             yield* until(
