@@ -122,6 +122,9 @@ export const plan = (random: Prng, setting: Setting, options: PlanOptions): Read
       if (Math.max(busy(fault.runner), neededUntil.get(fault.runner) ?? 0) > at) continue
       busyUntil.set(fault.runner, endOf(fault) + restMillis)
     }
+    /** What the scenario's world suffers hides what else it would suffer at the same place. */
+    const place = fault.kind === "outside" ? `outside ${fault.target}` : undefined
+    if (place !== undefined && held(place) > at) continue
     /** A fault of a link takes effect only while both ends are there, and while no other fault holds that link. */
     const needs = linkOf(fault)
     const from = Math.max(at, ...needs.map(isThereFrom))
@@ -132,6 +135,7 @@ export const plan = (random: Prng, setting: Setting, options: PlanOptions): Read
     const holds = fault.kind === "store" ? [link, databaseNode] : [link]
     if (holds.some((key) => held(key) > at)) continue
     if (needs.length > 0) heldUntil.set(link, endOf(fault))
+    if (place !== undefined) heldUntil.set(place, endOf(fault))
     for (const node of needs) neededUntil.set(node, Math.max(neededUntil.get(node) ?? 0, from + feltMillis))
     faults.push(fault)
   }
