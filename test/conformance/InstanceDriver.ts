@@ -39,6 +39,7 @@ const endOf = (last: Option.Option<TurnProgress>): TurnEnd => {
 const graceMillis = 10_000
 
 export const instanceDriverConformance = <R>(environment: InstanceDriverEnvironment<R>): void => {
+  /** A case that is about what a driver does not have; whoever names it says there why. */
   const skips = (name: InstanceDriverCase): boolean => environment.skips?.includes(name) ?? false
   const run = <A, E>(body: Effect.Effect<A, E, R | Scope.Scope>) => environment.provide(Effect.scoped(body))
   const started = Effect.gen(function* () {

@@ -31,6 +31,14 @@ const until = (condition: () => boolean) =>
     while (!condition()) yield* Effect.sleep(20)
   }).pipe(Effect.timeout("60 seconds"))
 
+/** Nothing is taken for three seconds after the run was accepted, so that all it says has to be held. */
+const takenSlowly = (link: GatewayLink) =>
+  link.run(turn).pipe(
+    Stream.rechunk(1),
+    Stream.mapEffect((one) => Effect.as(Effect.sleep(one._tag === "Accepted" ? 3_000 : 0), one)),
+    Stream.runCollect
+  )
+
 describe("A gateway that misbehaves", () => {
   it.live("and says again after 0 ms and closes, is asked less and less often", () =>
     Effect.gen(function* () {
@@ -131,11 +139,7 @@ describe("A gateway that misbehaves", () => {
         }
       })
       const link = yield* connect(gateway.url, { requestMillis: 20_000 })
-      const progress = yield* link.run(turn).pipe(
-        Stream.rechunk(1),
-        Stream.mapEffect((one) => Effect.as(Effect.sleep(one._tag === "Accepted" ? 3_000 : 0), one)),
-        Stream.runCollect
-      )
+      const progress = yield* takenSlowly(link)
       assert.isBelow(progress.length, 5_000)
       assert.deepInclude(progress.at(-1), { _tag: "Ended", end: { status: "ok", text: "done" } })
     })
@@ -156,11 +160,7 @@ describe("A gateway that misbehaves", () => {
         }
       })
       const link = yield* connect(gateway.url, { requestMillis: 20_000 })
-      const progress = yield* link.run(turn).pipe(
-        Stream.rechunk(1),
-        Stream.mapEffect((one) => Effect.as(Effect.sleep(one._tag === "Accepted" ? 3_000 : 0), one)),
-        Stream.runCollect
-      )
+      const progress = yield* takenSlowly(link)
       const texts = progress.filter(({ _tag }) => _tag === "TextDelta")
       assert.isAtLeast(texts.length, 1)
       assert.isAtMost(texts.length, 50)

@@ -44,6 +44,7 @@ const heldBy = (home: string, holder: object) =>
     writeFileSync(join(home, "up.pid"), JSON.stringify(holder))
   })
 
+// Process namespaces need the rights of root, which stand in for a container's here.
 it.live.skipIf(!hasNamespaces)(
   "a container that was killed starts again over its home, under the same process numbers",
   () =>
