@@ -6,6 +6,7 @@ import { LaneLayer } from "../src/entities/Lane/LaneLayer.ts"
 import * as DriverSet from "../src/instances/InstanceDriverSet.ts"
 import * as SimulatedDriver from "../src/instances/SimulatedDriver.ts"
 import { type FleetOptions, SimulatedFleet } from "../src/instances/simulated/SimulatedFleet.ts"
+import * as Ports from "../src/resources/Ports.ts"
 import { defaultPlacement } from "../src/schema/Ids.ts"
 import * as Cluster from "../src/shards/Cluster.ts"
 import * as Database from "../src/shards/Database.ts"
@@ -64,6 +65,6 @@ const script = fileURLToPath(new URL("runner.ts", import.meta.url))
 
 /** A runner of `kind` in a process of its own. */
 export const startRunner = Effect.fnUntraced(function* (kind: "clawster" | "stock", url: Redacted.Redacted) {
-  const port = yield* Processes.freePort
+  const port = yield* Ports.freePort
   return yield* Processes.start(script, [kind, Redacted.value(url), String(port)])
 })

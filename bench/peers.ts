@@ -5,13 +5,13 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import * as Processes from "../test/fixtures/Processes.ts"
 import { cpuOfPostgres, cpuOfTree } from "./cpu.ts"
 import { median } from "./measure.ts"
 import * as Redis from "./peers/redis.ts"
 import * as Options from "./options.ts"
 import { begin, runProgram } from "./program.ts"
 import * as Report from "./report.ts"
+import * as Ports from "../src/resources/Ports.ts"
 
 interface Peer {
   readonly name: string
@@ -156,7 +156,7 @@ const main = Effect.gen(function* () {
     const base = peer.name.replaceAll("-", "_")
     const url = yield* postgres.database(base)
     const second = yield* postgres.database(`${base}_2`)
-    const port = yield* freePorts
+    const port = yield* Ports.freePort
     const env = { PG_URL: Redacted.value(url), PG_URL_2: Redacted.value(second), PEER_PORT: String(port), ...needed }
     const made = yield* Effect.result(
       Effect.tryPromise({
@@ -190,7 +190,7 @@ const main = Effect.gen(function* () {
 }).pipe(Effect.scoped)
 
 /** Four in a row. */
-const freePorts = Effect.map(Processes.freePort, (port) => Math.min(port, 65_000))
+
 
 const ended = (child: ChildProcess): Promise<void> =>
   new Promise((resolve) => {

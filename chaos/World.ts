@@ -9,6 +9,7 @@ import * as ActorClient from "../src/actor/ActorClient.ts"
 import { Instance } from "../src/entities/Instance.ts"
 import { Lane } from "../src/entities/Lane.ts"
 import * as DemoModel from "../src/openclaw/DemoModel.ts"
+import * as Ports from "../src/resources/Ports.ts"
 import { defaultPlacement, InstanceId, instanceEntityId, laneEntityId, LaneName, TenantId } from "../src/schema/Ids.ts"
 import { defaultLaneConfig } from "../src/schema/Lane.ts"
 import * as Cluster from "../src/shards/Cluster.ts"
@@ -49,7 +50,7 @@ const makeRunner = Effect.fnUntraced(function*(
   env: Record<string, string>
 ) {
   const scope = yield* Effect.scope
-  const [port, listenPort, pgPort] = yield* Effect.all([Processes.freePort, Processes.freePort, Processes.freePort])
+  const [port, listenPort, pgPort] = yield* Effect.all([Ports.freePort, Ports.freePort, Ports.freePort])
   const inbound = proxy(port, listenPort)
   const postgres = proxy(pgPort, postgresPort)
   const url = new URL(databaseUrl)
@@ -129,7 +130,7 @@ export const make = Effect.fnUntraced(function*(options: { readonly real: boolea
   const model = yield* DemoModel.make({})
   const clawsterHome = yield* directory
   const openclaw = options.real ? yield* RealCluster.openclaw : undefined
-  const firstPort = Math.min(yield* Processes.freePort, 50_000)
+  const firstPort = yield* Ports.freePort
   const env: Record<string, string> = {
     CLAWSTER_HOME: clawsterHome,
     CLAWSTER_HOST_NAME: RealCluster.host,

@@ -11,6 +11,8 @@ export interface Form {
   /** How long history, tasks, messages and keys are kept, and how often they are swept. */
   readonly kept: string
   readonly sweptEvery: string
+  /** Milliseconds after which an idle actor leaves memory. */
+  readonly passivateAfter: number
   readonly faultEvery: number
   readonly realGateways: number
   /** What happens this many times a second. */
@@ -65,6 +67,7 @@ export const long = (seconds: number): Form => ({
   judgedFrom: 0.5,
   kept: "5 minutes",
   sweptEvery: "20 seconds",
+  passivateAfter: 120_000,
   faultEvery: 300,
   realGateways: 2,
   rates: {
@@ -90,10 +93,7 @@ export const long = (seconds: number): Form => ({
   postgres: {}
 })
 
-/**
- * The last third of a few minutes is too short for slow growth to show: the rates of what ends and stays behind are higher, and most bounds looser. Before it, what
- * is kept in memory until it has been idle for two minutes is still filling up.
- */
+/** The last third of a few minutes is too short for slow growth to show: the rates of what ends and stays behind are higher, and most bounds looser. */
 export const short = (seconds: number): Form => ({
   seconds,
   sampleEvery: 5,
@@ -101,6 +101,7 @@ export const short = (seconds: number): Form => ({
   judgedFrom: 0.62,
   kept: "15 seconds",
   sweptEvery: "3 seconds",
+  passivateAfter: 10_000,
   faultEvery: 30,
   realGateways: 1,
   rates: {

@@ -6,11 +6,11 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { KeyService } from "../src/auth/KeyService.ts"
 import * as DemoModel from "../src/openclaw/DemoModel.ts"
+import * as Ports from "../src/resources/Ports.ts"
 import * as Database from "../src/shards/Database.ts"
 import * as EmbeddedPostgres from "../src/shards/EmbeddedPostgres.ts"
 import { migrate } from "../src/shards/Migrations.ts"
 import * as PgAccess from "../src/shards/reads/PgAccess.ts"
-import * as Processes from "../test/fixtures/Processes.ts"
 import * as RealCluster from "../test/fixtures/RealCluster.ts"
 import type { Form } from "./Forms.ts"
 
@@ -135,7 +135,7 @@ export const make = Effect.fnUntraced(function* (home: string, form: Form, fault
   const { context, server, url } = yield* database(places, form)
   const model = yield* DemoModel.make({})
   const openclaw = form.realGateways > 0 ? yield* RealCluster.openclaw : undefined
-  const gatewayPort = yield* Processes.freePort
+  const gatewayPort = yield* Ports.freePort
   const common = {
     DATABASE_URL: url,
     CLAWSTER_HOME: home,
@@ -145,10 +145,11 @@ export const make = Effect.fnUntraced(function* (home: string, form: Form, fault
     CLAWSTER_RETENTION_TASKS: form.kept,
     CLAWSTER_RETENTION_MESSAGES: form.kept,
     CLAWSTER_RETENTION_IDEMPOTENCY: form.kept,
-    CLAWSTER_RETENTION_EVERY: form.sweptEvery
+    CLAWSTER_RETENTION_EVERY: form.sweptEvery,
+    CLAWSTER_PASSIVATE_AFTER_MILLIS: String(form.passivateAfter)
   }
   const runner = Effect.fnUntraced(function* (name: string) {
-    const [port, metricsPort] = yield* Effect.all([Processes.freePort, Processes.freePort])
+    const [port, metricsPort] = yield* Effect.all([Ports.freePort, Ports.freePort])
     const env = {
       ...common,
       CLAWSTER_DRIVERS: "process,simulated",

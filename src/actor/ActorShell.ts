@@ -3,7 +3,7 @@
  * journal, and what makes it happen once is the id.
  */
 import { Clock, Duration, Effect, Layer, Option, type Scope } from "effect"
-import { Entity, type EntityAddress, type ShardId, Sharding } from "effect/cluster"
+import { Entity, type EntityAddress, type ShardId, Sharding, ShardingConfig } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
 import { keyedHeader, requestIdHeader, retryHeader } from "../rpc/ActorProtocol.ts"
 import type { ActorUnavailable } from "../schema/Errors.ts"
@@ -42,7 +42,7 @@ export interface ShellOptions<State, Signal, Activity, R> {
    * logging: it must not fail and should not wait.
    */
   readonly onCommitted?: (events: ReadonlyArray<{ readonly _tag: string }>, before: State) => Effect.Effect<void>
-  /** Idle time after which the actor leaves memory; never while something is under way. */
+  /** Idle time after which the actor leaves memory, never while something is under way; the runner's own (`ShardingConfig.entityMaxIdleTime`) when absent. */
   readonly maxIdleTime?: Duration.Input
   /** Commands that may share one commit. */
   readonly maxBatch?: number
@@ -66,13 +66,13 @@ export const layer = <
 ) => {
   const codec = Codec.make(definition as unknown as Definition)
   const entity = definition.entity as unknown as Entity.Entity<string, Rpc.Any>
-  const { mailboxCapacity = 8_192, maxIdleTime = "2 minutes" } = options
-  const idleMillis = Duration.toMillis(Duration.fromInputUnsafe(maxIdleTime))
+  const { mailboxCapacity = 8_192 } = options
 
   const common = Effect.gen(function*() {
     const directory = yield* ActorDirectory
     const context = yield* Effect.context<R>()
     const journal = yield* Journal
+    const { entityMaxIdleTime } = yield* ShardingConfig.ShardingConfig
     const residents = Option.getOrUndefined(yield* Effect.serviceOption(Residents))
     return {
       definition: definition as unknown as Definition,
@@ -96,7 +96,7 @@ export const layer = <
       mailboxCapacity,
       answersKept: options.answersKept ?? { number: 1_024, weight: 8_192 },
       quiet: new Set<string>(),
-      freshMillis: idleMillis / 4,
+      freshMillis: Duration.toMillis(Duration.fromInputUnsafe(options.maxIdleTime ?? entityMaxIdleTime)) / 4,
       clock: yield* Clock.Clock,
       context
     } satisfies Resident.ResidentOptions as Resident.ResidentOptions
@@ -114,7 +114,11 @@ export const layer = <
     const residents = Option.getOrUndefined(yield* Effect.serviceOption(Residents))
     const activate = activation(entity, yield* common, residents)
     yield* LeanContext.run(
-      sharding.registerEntity(entity, activate as never, { concurrency: "unbounded", maxIdleTime, mailboxCapacity }) as Effect.Effect<void>,
+      sharding.registerEntity(entity, activate as never, {
+        concurrency: "unbounded",
+        mailboxCapacity,
+        ...(options.maxIdleTime === undefined ? {} : { maxIdleTime: options.maxIdleTime })
+      }) as Effect.Effect<void>,
       []
     )
   }))
@@ -127,6 +131,7 @@ export const layer = <
     | Wakes
     | ActorDirectory
     | Sharding.Sharding
+    | ShardingConfig.ShardingConfig
   >
 }
 

@@ -1,20 +1,14 @@
 /** TCP ports of this machine, looked at by binding them for a moment. */
-import { Effect } from "effect"
-import { type AddressInfo, createServer, type Server } from "node:net"
+import { Effect, Random } from "effect"
+import { createServer, type Server } from "node:net"
 import { callbackWith } from "./Callback.ts"
 
-/** A port of the IPv4 loopback that was free a moment ago. Dies when none can be had. */
-export const freePort: Effect.Effect<number> = callbackWith<Server, number>(
-  (resume) => {
-    const server = createServer()
-    server.on("error", (error) => resume(Effect.die(error)))
-    return server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resume(Effect.succeed(port)))
-    })
-  },
-  (server) => server.close()
-)
+/**
+ * Below what Linux gives to outgoing connections (`net.ipv4.ip_local_port_range`, from 32768) and to gateways (`PortRange`): nobody is given such a port
+ * by chance between this look and the start of the server that is to have it.
+ */
+const quiet = { from: 10_000, to: 19_000 } as const
+const attempts = 100
 
 /** The code of the error for which the port cannot be bound there; undefined when it can. */
 export const refusal = (host: string, port: number): Effect.Effect<string | undefined> =>
@@ -26,3 +20,12 @@ export const refusal = (host: string, port: number): Effect.Effect<string | unde
     },
     (server) => server.close()
   )
+
+/** A port of the IPv4 loopback that was free a moment ago. Dies when none of a hundred can be had. */
+export const freePort: Effect.Effect<number> = Effect.gen(function* () {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const port = yield* Random.nextIntBetween(quiet.from, quiet.to)
+    if ((yield* refusal("127.0.0.1", port)) === undefined) return port
+  }
+  return yield* Effect.die(new Error(`no port from ${quiet.from} to ${quiet.to} is free`))
+})

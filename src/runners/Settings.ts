@@ -57,6 +57,7 @@ const runnerConfig = Config.all({
   region: Catalogue.region.config,
   leaseMillis: Catalogue.leaseMillis.config,
   maxResident: Catalogue.residentActors.config,
+  passivateAfterMillis: Catalogue.passivateAfterMillis.config,
   metrics: metricsAt(Catalogue.runnerHost.config)
 })
 

@@ -33,11 +33,14 @@ export interface ClusterOptions {
   readonly leaseMillis?: number
   /** Actors that one runner keeps in memory. */
   readonly maxResident?: number
+  /** An actor that has had nothing to do for so long leaves memory. */
+  readonly passivateAfterMillis?: number
   /** Stores the messages of persisted entities, for entities other than actors. Off unless said: it is the same for every process of a cluster. */
   readonly messages?: boolean
 }
 
 export const leaseMillisDefault = 6_000
+export const passivateAfterMillisDefault = 120_000
 const terminationTimeout = "400 millis"
 const messagePoll = "1 second"
 
@@ -61,6 +64,7 @@ export const runner = (options: ClusterOptions) => {
     runnerListenAddress: Option.some(RunnerAddress.make(host, port)),
     assignedShardGroups: options.serves,
     entityMailboxCapacity: 8_192,
+    entityMaxIdleTime: Duration.millis(options.passivateAfterMillis ?? passivateAfterMillisDefault),
     maxResidentEntities: options.maxResident ?? 100_000,
     ...(options.messages === true ? { entityMessagePollInterval: messagePoll } : {})
   })

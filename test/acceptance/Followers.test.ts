@@ -16,6 +16,7 @@ import { Feed, TaskReads, ViewReads } from "../../src/entities/Reads.ts"
 import * as DriverSet from "../../src/instances/InstanceDriverSet.ts"
 import { SimulatedFleet } from "../../src/instances/simulated/SimulatedFleet.ts"
 import * as SimulatedDriver from "../../src/instances/SimulatedDriver.ts"
+import * as Ports from "../../src/resources/Ports.ts"
 import * as Actors from "../../src/runners/Actors.ts"
 import type { Cursor } from "../../src/schema/Feed.ts"
 import {
@@ -183,7 +184,7 @@ it.live(
   () =>
     Effect.gen(function* () {
       const feed = yield* Feed
-      const port = yield* Processes.freePort
+      const port = yield* Ports.freePort
       const gateway = yield* Processes.start(gatewayScript, [], {
         env: { DATABASE_URL: yield* Postgres.urlOf, CLAWSTER_HTTP_PORT: String(port), CLAWSTER_LOG: "json" },
         ready: ""

@@ -1,6 +1,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted, Schedule } from "effect"
+import * as Ports from "../../src/resources/Ports.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
 import * as CounterLoad from "../fixtures/CounterLoad.ts"
 import * as Postgres from "../fixtures/Postgres.ts"
@@ -13,7 +14,7 @@ const leaseMillis = 6_000
 
 const startRunner = Effect.gen(function*() {
   const { url } = yield* Postgres.TestPostgres
-  const port = yield* Processes.freePort
+  const port = yield* Ports.freePort
   return { port, ...(yield* Processes.start(script, [Redacted.value(url), String(port)])) }
 })
 

@@ -1,21 +1,13 @@
 /** What a working cluster really exports, held against the list. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Metric, Schedule } from "effect"
-import { createServer } from "node:net"
-import type { AddressInfo } from "node:net"
 import * as MetricsServerNode from "../../src/observability/MetricsServerNode.ts"
 import { clusterMetrics, metrics } from "../../src/observability/Names.ts"
 import { ClawsterClient } from "../../src/client.ts"
+import { freePort } from "../../src/resources/Ports.ts"
 import { InstanceId, TaskId } from "../../src/schema/Ids.ts"
 import { Tokens } from "../gateway/GatewayBench.ts"
 import * as ServedGateway from "../gateway/ServedGateway.ts"
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as AddressInfo
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 const work = Effect.gen(function* () {
   const url = yield* ServedGateway.Url

@@ -7,6 +7,7 @@ import { createServer, type Server } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import * as Ports from "../../src/resources/Ports.ts"
 import { type Explained, explainCause, told } from "../../src/runners/Explain.ts"
 import * as Database from "../../src/shards/Database.ts"
 import * as EmbeddedPostgres from "../../src/shards/EmbeddedPostgres.ts"
@@ -14,7 +15,6 @@ import { migrate } from "../../src/shards/Migrations.ts"
 import * as Account from "../../src/shards/postgres/Account.ts"
 import { PgClient } from "@effect/sql-pg"
 import * as Home from "../fixtures/Home.ts"
-import * as Processes from "../fixtures/Processes.ts"
 
 const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
 const hasOpenssl = spawnSync("openssl", ["version"]).status === 0
@@ -116,7 +116,7 @@ class World extends Context.Service<
         ca: join(home, "ca.pem"),
         silentPort: portOf(yield* listening),
         takenPort: portOf(yield* listening),
-        freePort: yield* Processes.freePort
+        freePort: yield* Ports.freePort
       }
     })
   )

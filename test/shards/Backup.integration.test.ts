@@ -10,6 +10,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Feed } from "../../src/entities/Reads.ts"
+import * as Ports from "../../src/resources/Ports.ts"
 import { Cursor, type FeedEvent } from "../../src/schema/Feed.ts"
 import * as Database from "../../src/shards/Database.ts"
 import { migrate } from "../../src/shards/Migrations.ts"
@@ -17,7 +18,6 @@ import * as PgJournal from "../../src/shards/PgJournal.ts"
 import * as Account from "../../src/shards/postgres/Account.ts"
 import * as PgFeed from "../../src/shards/reads/PgFeed.ts"
 import { burn, ownShard, say } from "../fixtures/JournalWriter.ts"
-import * as Processes from "../fixtures/Processes.ts"
 import { until } from "../fixtures/Until.ts"
 
 const installed = "/usr/lib/postgresql"
@@ -51,7 +51,7 @@ const folder = Effect.acquireRelease(
 /** `prepare` makes the data folder. */
 const serve = Effect.fnUntraced(function* (home: string, name: string, prepare: (data: string) => void) {
   const data = join(home, name)
-  const port = yield* Processes.freePort
+  const port = yield* Ports.freePort
   const url = `postgres://clawster@127.0.0.1:${port}/postgres`
   const flags = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off`
   yield* Effect.acquireRelease(

@@ -1,5 +1,5 @@
 /** Tells logs and traces of tasks that have ended. */
-import { Effect } from "effect"
+import type { Effect } from "effect"
 import * as TaskSpan from "../../observability/TaskSpan.ts"
 import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
 import { held, type LaneState } from "./LaneState.ts"

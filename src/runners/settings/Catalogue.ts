@@ -136,6 +136,11 @@ export const residentActors = whole("CLAWSTER_RESIDENT_ACTORS", 100_000, [100, 1
 
 const driverKinds = ["process", "remote", "simulated"] as const
 
+export const passivateAfterMillis = millis("CLAWSTER_PASSIVATE_AFTER_MILLIS", 120_000, [5_000, day], {
+  meaning: "An actor that has had nothing to do for so long leaves memory, and is loaded again for the next call",
+  readBy: runners
+})
+
 export const drivers = make(
   "CLAWSTER_DRIVERS",
   `some of ${driverKinds.join(", ")}, separated by commas`,
@@ -369,6 +374,7 @@ export const all: ReadonlyArray<Setting<unknown>> = [
   region,
   leaseMillis,
   residentActors,
+  passivateAfterMillis,
   drivers,
   openclawVersion,
   gatewayCommand,

@@ -1,6 +1,6 @@
 /** Runners, a client and the world outside, each a process of its own on one virtual network with one virtual store. */
 import { type Context, Effect, Exit, Layer, Scope } from "effect"
-import { MachineId, type Sharding, Snowflake } from "effect/cluster"
+import { MachineId, type Sharding, type ShardingConfig, Snowflake } from "effect/cluster"
 import type { ActorDirectory } from "../../actor/ActorDirectory.ts"
 import type { Journal } from "../../actor/Journal.ts"
 import type { Ownership } from "../../actor/Ownership.ts"
@@ -19,6 +19,7 @@ import * as RunnerLayers from "./RunnerLayers.ts"
 /** What an actor's layer finds on every runner. */
 export type RunnerServices =
   | Sharding.Sharding
+  | ShardingConfig.ShardingConfig
   | Journal
   | Ownership
   | Wakes

@@ -8,7 +8,7 @@ import type { Finding } from "../../../src/runners/doctor/Finding.ts"
 import * as Database from "../../../src/shards/Database.ts"
 import { migrate } from "../../../src/shards/Migrations.ts"
 import * as Home from "../../fixtures/Home.ts"
-import { freePort } from "../../fixtures/Processes.ts"
+import { freePort } from "../../../src/resources/Ports.ts"
 import { TestPostgres } from "../../fixtures/Postgres.ts"
 
 const main = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url))
