@@ -93,12 +93,12 @@ export const long = (seconds: number): Form => ({
   postgres: {}
 })
 
-/** The last third of a few minutes is too short for slow growth to show: the rates of what ends and stays behind are higher, and most bounds looser. */
+/** Half of a few minutes is too short for slow growth to show: the rates of what ends and stays behind are higher, and most bounds looser. */
 export const short = (seconds: number): Form => ({
   seconds,
   sampleEvery: 5,
   warmUp: 20,
-  judgedFrom: 0.62,
+  judgedFrom: 0.5,
   kept: "15 seconds",
   sweptEvery: "3 seconds",
   passivateAfter: 10_000,

@@ -17,7 +17,7 @@ it.live(
       chmodSync(home, 0o755)
       const said: Array<string> = []
       const outcome = yield* Soak.run({
-        form: { ...Forms.short(270), realGateways: 0 },
+        form: { ...Forms.short(200), realGateways: 0 },
         home,
         faults: true,
         say: (line) => void said.push(line),
