@@ -191,7 +191,6 @@ const main = Effect.gen(function* () {
 
 /** Four in a row. */
 
-
 const ended = (child: ChildProcess): Promise<void> =>
   new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) return resolve()

@@ -38,29 +38,58 @@ const latest = read("latest")
 if (latest !== undefined) {
   const rows = latest.rows as ReadonlyArray<Row>
   const beside = rows.filter(({ ratio, unit }) => rates.has(unit) && typeof ratio === "number")
-  write("stock", bars("Rate over the stock cluster's, same run", "×", beside.map(({ id, ratio }) => ({ label: id, value: ratio! }))))
+  write(
+    "stock",
+    bars(
+      "Rate over the stock cluster's, same run",
+      "×",
+      beside.map(({ id, ratio }) => ({ label: id, value: ratio! }))
+    )
+  )
   const latency = rows.filter(({ id, unit }) => unit === "ms" && !id.startsWith("dequeue"))
-  write("latency", bars("Latency, Clawster and the stock cluster", "ms", latency.flatMap(({ baseline, id, value }) => [
-    { label: id, value },
-    ...baseline === null ? [] : [{ label: "stock", value: baseline, isBaseline: true }]
-  ])))
+  write(
+    "latency",
+    bars(
+      "Latency, Clawster and the stock cluster",
+      "ms",
+      latency.flatMap(({ baseline, id, value }) => [
+        { label: id, value },
+        ...(baseline === null ? [] : [{ label: "stock", value: baseline, isBaseline: true }])
+      ])
+    )
+  )
   const runners = rows.filter(({ id }) => id.startsWith("runners-"))
   if (runners.length > 0) {
     const points = runners.map(({ id, value }) => ({ x: Number(id.slice("runners-".length)), y: value }))
-    write("runners", lines("Keyed calls a second by runners on two cores", "runners", "calls/s", [{ label: "keyed-call", points }]))
+    write(
+      "runners",
+      lines("Keyed calls a second by runners on two cores", "runners", "calls/s", [{ label: "keyed-call", points }])
+    )
   }
 }
 
 const peers = read("peers")
 if (peers !== undefined) {
-  const rows = peers.rows as ReadonlyArray<{ readonly peer: string; readonly id: string; readonly value: number; readonly unit: string }>
+  const rows = peers.rows as ReadonlyArray<{
+    readonly peer: string
+    readonly id: string
+    readonly value: number
+    readonly unit: string
+  }>
   for (const id of new Set(rows.map((row) => row.id))) {
     const of = rows.filter((row) => row.id === id)
-    write(`peers-${id}`, bars(`${id}, beside peers in one run`, of[0]!.unit, of.map(({ peer, value }) => ({
-      label: peer,
-      value,
-      isBaseline: peer !== "clawster"
-    }))))
+    write(
+      `peers-${id}`,
+      bars(
+        `${id}, beside peers in one run`,
+        of[0]!.unit,
+        of.map(({ peer, value }) => ({
+          label: peer,
+          value,
+          isBaseline: peer !== "clawster"
+        }))
+      )
+    )
   }
 }
 

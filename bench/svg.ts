@@ -85,13 +85,17 @@ export const lines = (
     `<line x1="${left}" x2="${right}" y1="${yOf(part * most)}" y2="${yOf(part * most)}" stroke="${theirs}" stroke-opacity="0.4"/>`,
     text(left - 8, yOf(part * most) + 4, figure(part * most), `text-anchor="end"`)
   ])
-  const ticks = xs.filter((_, n) => n % every === 0).map((x) => text(xOf(x), bottom + 18, figure(x), `text-anchor="middle"`))
+  const ticks = xs
+    .filter((_, n) => n % every === 0)
+    .map((x) => text(xOf(x), bottom + 18, figure(x), `text-anchor="middle"`))
   const drawn = series.flatMap(({ label, points }, n) => {
     const colour = n === 0 ? ours : theirs
     const path = points.map(({ x, y }) => `${xOf(x).toFixed(1)},${yOf(y).toFixed(1)}`).join(" ")
     return [
       `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"><title>${escape(label)}</title></polyline>`,
-      ...(isTime ? [] : points).map(({ x, y }) => `<circle cx="${xOf(x).toFixed(1)}" cy="${yOf(y).toFixed(1)}" r="3" fill="${colour}"/>`)
+      ...(isTime ? [] : points).map(
+        ({ x, y }) => `<circle cx="${xOf(x).toFixed(1)}" cy="${yOf(y).toFixed(1)}" r="3" fill="${colour}"/>`
+      )
     ]
   })
   return page(bottom + 44, title, [

@@ -28,7 +28,9 @@ type What = "lost" | "doubled" | "reordered" | "staleWrites" | "staleReads"
 const checks: ReadonlyArray<(history: ReadonlyArray<Row>) => ReadonlyArray<readonly [What, string]>> = [
   (history) => messagesOutOfOrder(history).map((message) => ["reordered", message] as const),
   (history) =>
-    ownership(history as History).map(({ invariant, message }) => [invariant === "I1" ? "staleWrites" : "doubled", message] as const),
+    ownership(history as History).map(
+      ({ invariant, message }) => [invariant === "I1" ? "staleWrites" : "doubled", message] as const
+    ),
   (history) => outcomes(history as History).map(({ message }) => ["doubled", message] as const)
 ]
 
@@ -61,7 +63,12 @@ export const fold = (rows: ReadonlyArray<Row>) => {
   const after = new Map<string, number>()
   for (const { event, row } of eventsOf(rows)) {
     if (row.entityType !== "TestCounter") continue
-    const by = event._tag === "counter.added" || event._tag === "counter.due" ? event["by"] : event._tag === "counter.job_ended" ? 1 : 0
+    const by =
+      event._tag === "counter.added" || event._tag === "counter.due"
+        ? event["by"]
+        : event._tag === "counter.job_ended"
+          ? 1
+          : 0
     const total = (totals.get(row.entityId) ?? 0) + by
     totals.set(row.entityId, total)
     if (row.requestId !== null) after.set(row.requestId, total)
@@ -81,7 +88,8 @@ const overtaken = (calls: ReadonlyArray<Call>, seqOf: ReadonlyMap<string, number
     list.sort((a, b) => seqOf.get(a.id)! - seqOf.get(b.id)!)
     let latest = -Infinity
     for (const call of list) {
-      if (call.ackedAt !== undefined && call.ackedAt < latest) found.push(`${key}: ${call.id} was applied after one sent later`)
+      if (call.ackedAt !== undefined && call.ackedAt < latest)
+        found.push(`${key}: ${call.id} was applied after one sent later`)
       latest = Math.max(latest, call.sentAt)
     }
   }
@@ -135,7 +143,10 @@ export const examine = (
   const last = new Map<string, string>()
   for (const { event, row } of eventsOf(history)) {
     if (event["taskId"] !== undefined) {
-      last.set(event["taskId"], `${event._tag} by ${row.entityType} ${row.entityId}, entry ${row.seq} under epoch ${row.epoch}`)
+      last.set(
+        event["taskId"],
+        `${event._tag} by ${row.entityType} ${row.entityId}, entry ${row.seq} under epoch ${row.epoch}`
+      )
     }
     if (event._tag === "task.submitted") submitted.add(event["taskId"])
     if (event._tag === "task.started") attempts.set(event["taskId"], (attempts.get(event["taskId"]) ?? 0) + 1)
@@ -151,7 +162,10 @@ export const examine = (
       case "Get": {
         findings.completed++
         if ((call.answer as number) < call.floor) {
-          note("staleReads", `${call.id} of ${call.key} read ${String(call.answer)} after ${call.floor} had been answered`)
+          note(
+            "staleReads",
+            `${call.id} of ${call.key} read ${String(call.answer)} after ${call.floor} had been answered`
+          )
         }
         break
       }
@@ -161,7 +175,10 @@ export const examine = (
         else findings.completed++
         if ((ends.get(call.id) ?? 0) > 1) note("doubled", `task ${call.id} ended ${ends.get(call.id)} times`)
         if ((modelCount[call.id] ?? 0) > (attempts.get(call.id) ?? 0)) {
-          note("doubled", `turn ${call.id} reached the model ${modelCount[call.id]} times in ${attempts.get(call.id)} attempts`)
+          note(
+            "doubled",
+            `turn ${call.id} reached the model ${modelCount[call.id]} times in ${attempts.get(call.id)} attempts`
+          )
         }
         break
       }
@@ -182,11 +199,15 @@ export const examine = (
   const phases = new Set(calls.map(({ id }) => id.replace(/-(Add|Get|Pass|Work|Submit)-\d+$/, "")))
   for (const [key, rows] of counterOf(history)) {
     if (read.has(key) && read.get(key) !== (totals.get(key) ?? 0)) {
-      note(read.get(key)! < totals.get(key)! ? "lost" : "doubled", `${key} reads ${read.get(key)}, its journal folds to ${totals.get(key)}`)
+      note(
+        read.get(key)! < totals.get(key)! ? "lost" : "doubled",
+        `${key} reads ${read.get(key)}, its journal folds to ${totals.get(key)}`
+      )
     }
     for (const { requestId } of rows) {
       const named = /^(.+)-(Add|Pass|Work)-\d+$/.exec(requestId ?? "")
-      if (named !== null && phases.has(named[1]!) && !sent.has(requestId!)) note("doubled", `${requestId} was done and never sent`)
+      if (named !== null && phases.has(named[1]!) && !sent.has(requestId!))
+        note("doubled", `${requestId} was done and never sent`)
     }
   }
   const passed = calls.filter(({ ackedAt, kind }) => kind === "Pass" && ackedAt !== undefined)
@@ -203,6 +224,7 @@ export const examine = (
 
   for (const message of overtaken(calls, seqOf)) note("reordered", message)
   for (const [what, message] of whole) note(what, message)
-  if (staleRows > 0) note("staleWrites", `${staleRows} rows were written by a runner that did not own their shard`, staleRows)
+  if (staleRows > 0)
+    note("staleWrites", `${staleRows} rows were written by a runner that did not own their shard`, staleRows)
   return findings
 }

@@ -61,14 +61,15 @@ const taskOf = (id: string, lane: (typeof lanes)[number], real: number | undefin
   lane,
   payload: { message: real === undefined ? `work ${id}` : `take your time [[delay 1000]] [[id ${id}]]` },
   priority: "normal",
-  hints: real === undefined
-    ? { requiredCapabilities: [simulatedCapability] }
-    : { instanceId: InstanceId.make(realGateways[real % realGateways.length]!) },
+  hints:
+    real === undefined
+      ? { requiredCapabilities: [simulatedCapability] }
+      : { instanceId: InstanceId.make(realGateways[real % realGateways.length]!) },
   retry: { maxAttempts: 15, backoffMillis: 500, maxBackoffMillis: 5_000 },
   timeoutMillis: 60_000
 })
 
-export const make = Effect.fnUntraced(function*() {
+export const make = Effect.fnUntraced(function* () {
   const counter = yield* ActorClient.make(Counter)
   const laneOf = yield* ActorClient.make(Lane)
   const scope = yield* Scope.make()
@@ -142,12 +143,12 @@ export const make = Effect.fnUntraced(function*() {
 
   /** Sends what is due since the last look, so that a late look sends more, not less. */
   const steady = (rates: Rates) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const beganAt = now()
       const sent: Record<string, number> = {}
       while (true) {
         for (const [kind, rate] of Object.entries(rates) as Array<[Kind | "real", number]>) {
-          const due = Math.floor((now() - beganAt) / 1_000 * rate)
+          const due = Math.floor(((now() - beganAt) / 1_000) * rate)
           for (let n = sent[kind] ?? 0; n < due; n++) yield* one(kind, n)
           sent[kind] = due
         }
@@ -164,10 +165,10 @@ export const make = Effect.fnUntraced(function*() {
         calls = []
       }),
     resume: (rates: Rates) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         fiber.current = yield* Effect.forkIn(steady(rates), scope)
       }),
-    pause: Effect.suspend(() => fiber.current === undefined ? Effect.void : Fiber.interrupt(fiber.current)),
+    pause: Effect.suspend(() => (fiber.current === undefined ? Effect.void : Fiber.interrupt(fiber.current))),
     /** As many submits at once. */
     storm: (count: number) =>
       Effect.forEach(Array.from({ length: count }), (_, n) => one("Submit", n), { discard: true }),

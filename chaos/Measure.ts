@@ -44,10 +44,13 @@ const groupBy = <A, K>(values: ReadonlyArray<A>, keyOf: (value: A) => K): Map<K,
 
 const silenceOf = (struck: Struck, byKey: ReadonlyMap<string, ReadonlyArray<Call>>) =>
   [...struck.keys].flatMap((key) => {
-    const around = (byKey.get(key) ?? []).filter(({ ackedAt, sentAt }) =>
-      ackedAt! > struck.at && sentAt < Math.min(struck.at + windowMillis, struck.until ?? Infinity)
+    const around = (byKey.get(key) ?? []).filter(
+      ({ ackedAt, sentAt }) =>
+        ackedAt! > struck.at && sentAt < Math.min(struck.at + windowMillis, struck.until ?? Infinity)
     )
-    return around.length === 0 ? [] : [Math.max(...around.map(({ ackedAt, sentAt }) => ackedAt! - Math.max(sentAt, struck.at)))]
+    return around.length === 0
+      ? []
+      : [Math.max(...around.map(({ ackedAt, sentAt }) => ackedAt! - Math.max(sentAt, struck.at)))]
   })
 
 export const measure = (calls: ReadonlyArray<Call>, struck: ReadonlyArray<Struck>, beganAt: number): Silence => {
@@ -56,7 +59,10 @@ export const measure = (calls: ReadonlyArray<Call>, struck: ReadonlyArray<Struck
   const bySecond = groupBy(adds, ({ sentAt }) => Math.floor(sentAt / 1_000))
   const latency = ({ ackedAt, sentAt }: Call) => ackedAt! - sentAt
   const silences = struck.flatMap((fault) => silenceOf(fault, byKey))
-  const slowest = adds.reduce<Call | undefined>((slow, call) => slow === undefined || latency(call) > latency(slow) ? call : slow, undefined)
+  const slowest = adds.reduce<Call | undefined>(
+    (slow, call) => (slow === undefined || latency(call) > latency(slow) ? call : slow),
+    undefined
+  )
   const failures = calls.filter((call) => call.failures.length > 0)
   return {
     longestUnavailability: slowest === undefined ? 0 : latency(slowest),
@@ -65,6 +71,13 @@ export const measure = (calls: ReadonlyArray<Call>, struck: ReadonlyArray<Struck
     failoverMax: struck.length === 0 ? null : quantile(silences, 1),
     worstSecondP99: Math.max(0, ...[...bySecond.values()].map((second) => quantile(second.map(latency), 0.99))),
     notRetried: failures.length,
-    failureKinds: [...new Set(failures.map(({ failures: [first] }) => /_tag['": ]+(\w+)|(\w+Unavailable|Overloaded)/.exec(first!)?.[0] ?? first!.slice(0, 120)))]
+    failureKinds: [
+      ...new Set(
+        failures.map(
+          ({ failures: [first] }) =>
+            /_tag['": ]+(\w+)|(\w+Unavailable|Overloaded)/.exec(first!)?.[0] ?? first!.slice(0, 120)
+        )
+      )
+    ]
   }
 }

@@ -34,8 +34,15 @@ const strike = ({ struck }: Field, runners: ReadonlyArray<Runner>) =>
 export const owns = ({ address }: Runner) => Effect.map(shardsOf(address), (count) => count > 30)
 const ownsNothing = ({ address }: Runner) => Effect.map(shardsOf(address), (count) => count === 0)
 
-const expected = (field: Field, what: string, condition: Effect.Effect<boolean, unknown, PgClient.PgClient>, seconds: number) =>
-  Effect.flatMap(eventually(condition, seconds), (came) => came ? Effect.void : note(field, `within ${seconds} s this never came: ${what}`))
+const expected = (
+  field: Field,
+  what: string,
+  condition: Effect.Effect<boolean, unknown, PgClient.PgClient>,
+  seconds: number
+) =>
+  Effect.flatMap(eventually(condition, seconds), (came) =>
+    came ? Effect.void : note(field, `within ${seconds} s this never came: ${what}`)
+  )
 
 /** The runner that holds most shards comes first. */
 const byHoldings = (runners: ReadonlyArray<Runner>) =>
@@ -44,7 +51,7 @@ const byHoldings = (runners: ReadonlyArray<Runner>) =>
     (counted) => counted.sort(([a], [b]) => b - a).map(([, runner]) => runner)
   )
 
-const killed = Effect.fnUntraced(function*(field: Field, runner: Runner, signal: "SIGKILL" | "SIGTERM") {
+const killed = Effect.fnUntraced(function* (field: Field, runner: Runner, signal: "SIGKILL" | "SIGTERM") {
   const running = runner.process()
   yield* strike(field, [runner])
   const at = performance.now()
@@ -52,7 +59,10 @@ const killed = Effect.fnUntraced(function*(field: Field, runner: Runner, signal:
   const code = yield* Effect.timeoutOption(running.exited, "30 seconds")
   const took = Math.round(performance.now() - at)
   if (signal === "SIGTERM") {
-    yield* note(field, `${runner.name} ended by SIGTERM after ${took} ms with ${code._tag === "Some" ? code.value : "nothing"}`)
+    yield* note(
+      field,
+      `${runner.name} ended by SIGTERM after ${took} ms with ${code._tag === "Some" ? code.value : "nothing"}`
+    )
   }
   yield* expected(field, `the shards of ${runner.name} are taken`, ownsNothing(runner), 30)
 })
@@ -61,7 +71,7 @@ const mended = ({ struck }: Field) => {
   for (const fault of struck) fault.until ??= performance.now()
 }
 
-const restarted = Effect.fnUntraced(function*(field: Field, runner: Runner, env: Record<string, string> = {}) {
+const restarted = Effect.fnUntraced(function* (field: Field, runner: Runner, env: Record<string, string> = {}) {
   mended(field)
   yield* runner.start(env)
   yield* expected(field, `${runner.name} serves again`, owns(runner), 30)
@@ -73,19 +83,24 @@ const kill: Phase = {
   what: "SIGKILL of each runner in turn, first of the one that holds most; each is started again",
   run: (field) =>
     Effect.flatMap(byHoldings(field.world.runners), (runners) =>
-      Effect.forEach(runners, (runner) =>
-        Effect.gen(function*() {
-          yield* killed(field, runner, "SIGKILL")
-          yield* Effect.sleep("2 seconds")
-          yield* restarted(field, runner)
-        }), { discard: true }))
+      Effect.forEach(
+        runners,
+        (runner) =>
+          Effect.gen(function* () {
+            yield* killed(field, runner, "SIGKILL")
+            yield* Effect.sleep("2 seconds")
+            yield* restarted(field, runner)
+          }),
+        { discard: true }
+      )
+    )
 }
 
 const freeze: Phase = {
   name: "freeze",
   what: "SIGSTOP of one runner until its shards are taken and for twice the lease more, then SIGCONT",
   run: (field) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const [victim] = yield* byHoldings(field.world.runners)
       yield* strike(field, [victim!])
       yield* victim!.process().signal("SIGSTOP")
@@ -103,31 +118,39 @@ const slow: Phase = {
   name: "stutter",
   what: "SIGSTOP of each runner in turn for less than the lease: none may lose its shards",
   run: (field) =>
-    Effect.forEach(field.world.runners, (runner) =>
-      Effect.gen(function*() {
-        const before = yield* shardsOf(runner.address)
-        yield* runner.process().signal("SIGSTOP")
-        yield* Effect.sleep(leaseMillis / 2)
-        yield* runner.process().signal("SIGCONT")
-        yield* Effect.sleep("2 seconds")
-        const after = yield* shardsOf(runner.address)
-        if (after < before) yield* note(field, `${runner.name} lost ${before - after} shards by standing still for half a lease`)
-      }), { discard: true })
+    Effect.forEach(
+      field.world.runners,
+      (runner) =>
+        Effect.gen(function* () {
+          const before = yield* shardsOf(runner.address)
+          yield* runner.process().signal("SIGSTOP")
+          yield* Effect.sleep(leaseMillis / 2)
+          yield* runner.process().signal("SIGCONT")
+          yield* Effect.sleep("2 seconds")
+          const after = yield* shardsOf(runner.address)
+          if (after < before)
+            yield* note(field, `${runner.name} lost ${before - after} shards by standing still for half a lease`)
+        }),
+      { discard: true }
+    )
 }
 
 const rolling: Phase = {
   name: "rolling",
   what: "SIGTERM and start of every runner, one after another",
   run: (field) =>
-    Effect.forEach(field.world.runners, (runner) =>
-      Effect.andThen(killed(field, runner, "SIGTERM"), restarted(field, runner)), { discard: true })
+    Effect.forEach(
+      field.world.runners,
+      (runner) => Effect.andThen(killed(field, runner, "SIGTERM"), restarted(field, runner)),
+      { discard: true }
+    )
 }
 
 const postgresRestart: Phase = {
   name: "postgres-restart",
   what: "a fast shutdown of PostgreSQL and start, then a crash of it",
   run: (field) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const sql = yield* PgClient.PgClient
       yield* strike(field, field.world.runners)
       yield* field.world.server.down
@@ -148,8 +171,9 @@ const postgresAway: Phase = {
   name: "postgres-away",
   what: "PostgreSQL is down for a minute",
   run: (field) =>
-    Effect.gen(function*() {
-      const acked = () => field.load.calls().filter(({ ackedAt, kind }) => kind !== "Get" && ackedAt !== undefined).length
+    Effect.gen(function* () {
+      const acked = () =>
+        field.load.calls().filter(({ ackedAt, kind }) => kind !== "Get" && ackedAt !== undefined).length
       yield* field.world.server.down
       yield* Effect.sleep("500 millis")
       const before = acked()
@@ -157,7 +181,12 @@ const postgresAway: Phase = {
       yield* note(field, `${acked() - before} writes were acknowledged while it was away`)
       const upAt = performance.now()
       yield* field.world.server.up
-      yield* expected(field, "every runner serves again", Effect.map(Effect.forEach(field.world.runners, owns), (all) => all.every(Boolean)), 60)
+      yield* expected(
+        field,
+        "every runner serves again",
+        Effect.map(Effect.forEach(field.world.runners, owns), (all) => all.every(Boolean)),
+        60
+      )
       yield* note(field, `all runners served ${Math.round(performance.now() - upAt)} ms after its start`)
     })
 }
@@ -168,7 +197,7 @@ const postgresCut = (name: string, what: string, directions: ReadonlyArray<Direc
   name,
   what,
   run: (field) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const [victim] = yield* byHoldings(field.world.runners)
       yield* strike(field, [victim!])
       victim!.postgres.hold(directions)
@@ -185,7 +214,7 @@ const runnerCut = (name: string, what: string, directions: ReadonlyArray<Directi
   name,
   what,
   run: (field) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const [victim] = yield* byHoldings(field.world.runners)
       yield* strike(field, [victim!])
       victim!.inbound.hold(directions)
@@ -200,7 +229,7 @@ const runnerRefused: Phase = {
   name: "runner-refused",
   what: "the port of one live runner refuses for 12 s",
   run: (field) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const [victim] = yield* byHoldings(field.world.runners)
       yield* strike(field, [victim!])
       victim!.inbound.refuse()
@@ -213,13 +242,16 @@ const diskFull: Phase = {
   name: "disk-full",
   what: "not a byte is left on PostgreSQL's volume for 10 s",
   run: (field) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { server, volume } = field.world
-      if (volume.unmountable !== undefined) return yield* note(field, `skipped: no volume could be mounted (${volume.unmountable})`)
+      if (volume.unmountable !== undefined)
+        return yield* note(field, `skipped: no volume could be mounted (${volume.unmountable})`)
       yield* volume.fill
       yield* Effect.sleep("10 seconds")
       yield* volume.free
-      const answers = Effect.flatMap(PgClient.PgClient, (sql) => Effect.as(sql.unsafe("CREATE TEMP TABLE IF NOT EXISTS t ()"), true))
+      const answers = Effect.flatMap(PgClient.PgClient, (sql) =>
+        Effect.as(sql.unsafe("CREATE TEMP TABLE IF NOT EXISTS t ()"), true)
+      )
       if (yield* eventually(answers, 10)) return yield* note(field, "PostgreSQL recovered by itself")
       yield* note(field, "PostgreSQL had stopped itself; the campaign started it again")
       yield* server.down
@@ -231,11 +263,15 @@ const storm: Phase = {
   name: "storm",
   what: "10,000 submits at once",
   run: (field) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const at = performance.now()
       yield* field.load.storm(10_000)
-      yield* expected(field, "every submit was answered", Effect.sync(() =>
-        field.load.calls().every(({ ackedAt, kind }) => kind !== "Submit" || ackedAt !== undefined)), 120)
+      yield* expected(
+        field,
+        "every submit was answered",
+        Effect.sync(() => field.load.calls().every(({ ackedAt, kind }) => kind !== "Submit" || ackedAt !== undefined)),
+        120
+      )
       yield* note(field, `all answered within ${Math.round(performance.now() - at)} ms`)
     })
 }
@@ -244,7 +280,7 @@ const heap: Phase = {
   name: "heap",
   what: "one runner at its heap limit, under a storm of 10,000 submits",
   run: (field) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const [victim] = yield* byHoldings(field.world.runners)
       yield* killed(field, victim!, "SIGTERM")
       yield* restarted(field, victim!, { NODE_OPTIONS: "--max-old-space-size=56 --max-semi-space-size=1" })
@@ -275,7 +311,10 @@ export const phases: ReadonlyArray<Phase> = [
   postgresCut("postgres-cut", "one runner is cut off PostgreSQL", ["toTarget", "fromTarget"]),
   postgresCut("postgres-cut-answers", "PostgreSQL hears one runner, which hears nothing from it", ["fromTarget"]),
   postgresCut("postgres-cut-requests", "PostgreSQL does not hear one runner, which hears it", ["toTarget"]),
-  runnerCut("runner-cut", "nobody's packets reach one runner, nor come from it, for 12 s; PostgreSQL does", ["toTarget", "fromTarget"]),
+  runnerCut("runner-cut", "nobody's packets reach one runner, nor come from it, for 12 s; PostgreSQL does", [
+    "toTarget",
+    "fromTarget"
+  ]),
   runnerCut("runner-cut-answers", "one runner hears everybody for 12 s, and nobody hears its answers", ["fromTarget"]),
   runnerRefused,
   diskFull,

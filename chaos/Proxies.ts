@@ -12,7 +12,7 @@ type Order =
 export type Proxy = Pick<FaultProxy.FaultProxy, "port" | "refuse" | "accept" | "hold" | "heal">
 
 /** They run until the scope closes; what is asked of them after that is of no use to anybody, and ignored. */
-export const make = Effect.gen(function*() {
+export const make = Effect.gen(function* () {
   let isOver = false
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => (isOver = true))
   const child = yield* Effect.acquireRelease(
@@ -26,7 +26,11 @@ export const make = Effect.gen(function*() {
   const report = (problem: string) => {
     if (!isOver) process.stderr.write(`${problem}\n`)
   }
-  child.once("exit", (code, signal) => report(`the proxies' process ended in the middle of the campaign (${signal ?? code}): no runner is reached any more`))
+  child.once("exit", (code, signal) =>
+    report(
+      `the proxies' process ended in the middle of the campaign (${signal ?? code}): no runner is reached any more`
+    )
+  )
   const tell = (order: Order) => {
     child.send(order, (error) => {
       if (error !== null) report(`the proxies were not told to ${order._tag} port ${order.port}: ${error.message}`)

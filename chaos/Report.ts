@@ -15,7 +15,7 @@ export interface PhaseResult extends Omit<Findings, "examples">, Silence {
   readonly examples: ReadonlyArray<string>
 }
 
-const seconds = (millis: number | null) => millis === null ? "–" : (millis / 1_000).toFixed(2)
+const seconds = (millis: number | null) => (millis === null ? "–" : (millis / 1_000).toFixed(2))
 const number = (value: number) => value.toLocaleString("en-US")
 
 const columns: ReadonlyArray<readonly [string, (row: PhaseResult) => string]> = [
@@ -37,7 +37,7 @@ const columns: ReadonlyArray<readonly [string, (row: PhaseResult) => string]> = 
 export const table = (rows: ReadonlyArray<PhaseResult>): string =>
   [
     `| ${columns.map(([name]) => name).join(" | ")} |`,
-    `| ${columns.map((_, index) => index === 0 ? "---" : "---:").join(" | ")} |`,
+    `| ${columns.map((_, index) => (index === 0 ? "---" : "---:")).join(" | ")} |`,
     ...rows.map((row) => `| ${columns.map(([, cell]) => cell(row)).join(" | ")} |`),
     "",
     ...rows.flatMap(({ examples, failureKinds, notes, phase, slowest, what }) => [
@@ -46,10 +46,24 @@ export const table = (rows: ReadonlyArray<PhaseResult>): string =>
   ].join("\n")
 
 export const isSound = (rows: ReadonlyArray<PhaseResult>): boolean =>
-  rows.every(({ doubled, lost, reordered, staleReads, staleWrites }) => lost + doubled + reordered + staleWrites + staleReads === 0)
+  rows.every(
+    ({ doubled, lost, reordered, staleReads, staleWrites }) =>
+      lost + doubled + reordered + staleWrites + staleReads === 0
+  )
 
-export const write = (file: string, rows: ReadonlyArray<PhaseResult>, more: Readonly<Record<string, unknown>>): void => {
+export const write = (
+  file: string,
+  rows: ReadonlyArray<PhaseResult>,
+  more: Readonly<Record<string, unknown>>
+): void => {
   mkdirSync(dirname(file), { recursive: true })
-  const result = { at: new Date().toISOString(), node: process.version, cores: cpus().length, cpu: cpus()[0]?.model, ...more, phases: rows }
+  const result = {
+    at: new Date().toISOString(),
+    node: process.version,
+    cores: cpus().length,
+    cpu: cpus()[0]?.model,
+    ...more,
+    phases: rows
+  }
   writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`)
 }

@@ -45,7 +45,7 @@ const fill = (file: string): void => {
 }
 
 /** Mounted until the scope closes; a plain directory where the system does not let us mount. */
-export const make: Effect.Effect<Volume, never, Scope.Scope> = Effect.gen(function*() {
+export const make: Effect.Effect<Volume, never, Scope.Scope> = Effect.gen(function* () {
   const parent = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "clawster-chaos-"))),
     (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
@@ -55,7 +55,8 @@ export const make: Effect.Effect<Volume, never, Scope.Scope> = Effect.gen(functi
   mkdirSync(directory)
   const unmountable = yield* Effect.acquireRelease(
     Effect.sync(() => mount(parent, directory)),
-    (failed) => failed === undefined ? Effect.ignore(Effect.try(() => run("umount", "--lazy", directory))) : Effect.void
+    (failed) =>
+      failed === undefined ? Effect.ignore(Effect.try(() => run("umount", "--lazy", directory))) : Effect.void
   )
   chmodSync(directory, 0o755)
   const ballast = join(directory, "ballast")

@@ -42,7 +42,7 @@ export interface Runner {
   readonly start: (env?: Record<string, string>) => Effect.Effect<void>
 }
 
-const makeRunner = Effect.fnUntraced(function*(
+const makeRunner = Effect.fnUntraced(function* (
   name: string,
   proxy: Effect.Success<typeof Proxies.make>,
   postgresPort: number,
@@ -57,7 +57,7 @@ const makeRunner = Effect.fnUntraced(function*(
   url.port = String(pgPort)
   let running: Processes.Running | undefined
   const start = (more: Record<string, string> = {}) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       inbound.accept()
       postgres.accept()
       const started = yield* Processes.start(script, [], {
@@ -85,40 +85,50 @@ const directory = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
 )
 
-const registerSimulated = Effect.gen(function*() {
+const registerSimulated = Effect.gen(function* () {
   const client = yield* ActorClient.make(Instance)
-  yield* Effect.forEach(Array.from({ length: simulatedGateways }), (_, n) => {
-    const instanceId = InstanceId.make(`sim-${n}`)
-    return client(instanceEntityId(defaultPlacement, instanceId)).Register({
-      spec: {
-        instanceId,
-        driver: "simulated",
-        placement: defaultPlacement,
-        tenancy: { _tag: "shared" },
-        capabilities: [simulatedCapability],
-        allowedModels: [],
-        enabledChannels: [],
-        maxConcurrentTasks: 16,
-        maxConcurrentSessions: 10_000,
-        maxAgents: 10_000,
-        resourceLimits: {}
-      }
-    })
-  }, { concurrency: simulatedGateways, discard: true })
+  yield* Effect.forEach(
+    Array.from({ length: simulatedGateways }),
+    (_, n) => {
+      const instanceId = InstanceId.make(`sim-${n}`)
+      return client(instanceEntityId(defaultPlacement, instanceId)).Register({
+        spec: {
+          instanceId,
+          driver: "simulated",
+          placement: defaultPlacement,
+          tenancy: { _tag: "shared" },
+          capabilities: [simulatedCapability],
+          allowedModels: [],
+          enabledChannels: [],
+          maxConcurrentTasks: 16,
+          maxConcurrentSessions: 10_000,
+          maxAgents: 10_000,
+          resourceLimits: {}
+        }
+      })
+    },
+    { concurrency: simulatedGateways, discard: true }
+  )
   const laneOf = yield* ActorClient.make(Lane)
-  yield* Effect.forEach([...lanes, realLane], (lane) =>
-    laneOf(laneEntityId(tenantId, lane)).Configure({ config: { ...defaultLaneConfig, concurrency: 64 } }), { discard: true })
+  yield* Effect.forEach(
+    [...lanes, realLane],
+    (lane) => laneOf(laneEntityId(tenantId, lane)).Configure({ config: { ...defaultLaneConfig, concurrency: 64 } }),
+    { discard: true }
+  )
 })
 
 /** The client goes with the process: all that it could still say goodbye to is stopped before it. */
 const clientScope = Scope.makeUnsafe()
 
 /** Up until the scope closes. */
-export const make = Effect.fnUntraced(function*(options: { readonly real: boolean }) {
+export const make = Effect.fnUntraced(function* (options: { readonly real: boolean }) {
   const volume = yield* Volume.make
   const home = join(volume.directory, "postgres")
   mkdirSync(home, { mode: 0o755 })
-  const server = yield* EmbeddedPostgres.start({ directory: home, settings: { max_wal_size: "256MB", log_min_messages: "fatal" } })
+  const server = yield* EmbeddedPostgres.start({
+    directory: home,
+    settings: { max_wal_size: "256MB", log_min_messages: "fatal" }
+  })
   const databaseUrl = Redacted.value(server.url)
   const context = yield* Layer.buildWithScope(
     Cluster.layerClient([RealCluster.placement]).pipe(
@@ -138,7 +148,9 @@ export const make = Effect.fnUntraced(function*(options: { readonly real: boolea
     CLAWSTER_GATEWAY_PORT: String(firstPort),
     CLAWSTER_MODEL: JSON.stringify(model.provider),
     CLAWSTER_ORPHAN_AFTER_MILLIS: "120000",
-    ...(openclaw === undefined ? {} : { CLAWSTER_GATEWAY_COMMAND: `${openclaw.nodePath} ${openclaw.entry} gateway run` })
+    ...(openclaw === undefined
+      ? {}
+      : { CLAWSTER_GATEWAY_COMMAND: `${openclaw.nodePath} ${openclaw.entry} gateway run` })
   }
   const proxy = yield* Proxies.make
   const runners = yield* Effect.forEach(
@@ -158,7 +170,8 @@ export const shardsOf = (address: string) =>
     sql.unsafe<{ count: number }>(
       `SELECT count(*)::float8 AS count FROM clawster_shards WHERE owner = $1::text AND shard_id LIKE 'default:%'`,
       [address]
-    )).pipe(Effect.map((rows) => rows[0]!.count))
+    )
+  ).pipe(Effect.map((rows) => rows[0]!.count))
 
 /** Counters whose shard a runner owns now. */
 export const keysOf = (address: string) =>
@@ -167,7 +180,8 @@ export const keysOf = (address: string) =>
       `SELECT DISTINCT j.entity_id FROM clawster_journal j JOIN clawster_shards s USING (shard_id)
        WHERE j.entity_type = 'TestCounter' AND s.owner = $1::text`,
       [address]
-    )).pipe(Effect.map((rows) => rows.map((row) => row.entity_id)))
+    )
+  ).pipe(Effect.map((rows) => rows.map((row) => row.entity_id)))
 
 /** Waits, through outages of PostgreSQL too, and tells whether it came. */
 export const eventually = <E, R>(condition: Effect.Effect<boolean, E, R>, seconds: number) =>

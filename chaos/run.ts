@@ -22,7 +22,11 @@ import * as World from "./World.ts"
 const names = phases.map(({ name }) => name)
 const usage = `npm run chaos -- [--seconds N] [--away N] [--only PHASE,PHASE] [--no-real] [--verbose]
 phases: ${names.join(", ")}`
-const { chosen: phasesOf, options: args, stop } = Options.make(usage, {
+const {
+  chosen: phasesOf,
+  options: args,
+  stop
+} = Options.make(usage, {
   seconds: { type: "string", default: "60" },
   away: { type: "string", default: "60" },
   only: { type: "string" },
@@ -47,21 +51,25 @@ const readAfter = (tx: string, position: number) =>
          j.tx::text AS tx, j.position::float8 AS position
        FROM clawster_journal j WHERE (j.tx, j.position) > ($1::text::xid8, $2::bigint) ORDER BY j.tx, j.position`,
       [tx, position]
-    ))
+    )
+  )
 
 const openTasks = Effect.flatMap(PgClient.PgClient, (sql) =>
   sql.unsafe<{ count: number }>(
     `SELECT count(*)::float8 AS count FROM clawster_tasks WHERE phase NOT IN ('completed', 'failed', 'cancelled', 'dead_lettered')`
-  )).pipe(Effect.map((rows) => rows[0]!.count))
-const openRows = (table: string, where: string) =>
-  Effect.flatMap(PgClient.PgClient, (sql) => sql.unsafe<{ count: number }>(`SELECT count(*)::float8 AS count FROM ${table} WHERE ${where}`)).pipe(
-    Effect.map((rows) => rows[0]!.count)
   )
+).pipe(Effect.map((rows) => rows[0]!.count))
+const openRows = (table: string, where: string) =>
+  Effect.flatMap(PgClient.PgClient, (sql) =>
+    sql.unsafe<{ count: number }>(`SELECT count(*)::float8 AS count FROM ${table} WHERE ${where}`)
+  ).pipe(Effect.map((rows) => rows[0]!.count))
 
-const campaign = Effect.gen(function*() {
+const campaign = Effect.gen(function* () {
   const world = yield* World.make({ real: !args["no-real"] })
-  say(`volume: ${world.volume.unmountable ?? "mounted"}; runners: ${world.runners.map(({ address }) => address).join(", ")}`)
-  return yield* Effect.gen(function*() {
+  say(
+    `volume: ${world.volume.unmountable ?? "mounted"}; runners: ${world.runners.map(({ address }) => address).join(", ")}`
+  )
+  return yield* Effect.gen(function* () {
     const load = yield* Load.make()
     const counter = yield* ActorClient.make(Counter)
     const rates = { ...Load.steadyRates, ...(args["no-real"] ? { real: 0 } : {}) }
@@ -71,33 +79,63 @@ const campaign = Effect.gen(function*() {
     let staleBefore = 0
     const results: Array<Report.PhaseResult> = []
 
-    const settle = Effect.fnUntraced(function*(notes: Array<string>) {
+    const settle = Effect.fnUntraced(function* (notes: Array<string>) {
       const came = (what: string, condition: Effect.Effect<boolean, unknown, PgClient.PgClient>, limit: number) =>
-        Effect.flatMap(World.eventually(condition, limit), (met) => Effect.sync(() => met ? undefined : void notes.push(`not within ${limit} s: ${what}`)))
-      yield* came("every call is answered", Effect.sync(() => load.unanswered() === 0), 240)
-      yield* came("every runner serves", Effect.map(Effect.forEach(world.runners, owns), (all) => all.every(Boolean)), 60)
-      yield* came("every task has ended", Effect.map(openTasks, (count) => count === 0), 180)
-      yield* came("every message is delivered", Effect.map(openRows("clawster_outbox", "target_type = 'TestCounter'"), (count) => count === 0), 60)
-      yield* came("every job has ended", Effect.map(openRows("clawster_wakes", "resident AND entity_type = 'TestCounter'"), (count) => count === 0), 60)
+        Effect.flatMap(World.eventually(condition, limit), (met) =>
+          Effect.sync(() => (met ? undefined : void notes.push(`not within ${limit} s: ${what}`)))
+        )
+      yield* came(
+        "every call is answered",
+        Effect.sync(() => load.unanswered() === 0),
+        240
+      )
+      yield* came(
+        "every runner serves",
+        Effect.map(Effect.forEach(world.runners, owns), (all) => all.every(Boolean)),
+        60
+      )
+      yield* came(
+        "every task has ended",
+        Effect.map(openTasks, (count) => count === 0),
+        180
+      )
+      yield* came(
+        "every message is delivered",
+        Effect.map(openRows("clawster_outbox", "target_type = 'TestCounter'"), (count) => count === 0),
+        60
+      )
+      yield* came(
+        "every job has ended",
+        Effect.map(openRows("clawster_wakes", "resident AND entity_type = 'TestCounter'"), (count) => count === 0),
+        60
+      )
     })
 
-    const runPhase = Effect.fnUntraced(function*(phase: Phase) {
+    const runPhase = Effect.fnUntraced(function* (phase: Phase) {
       const notes: Array<string> = []
       const struck: Array<Struck> = []
       yield* load.begin(phase.name)
       yield* load.resume(rates)
       const beganAt = performance.now()
       yield* Effect.sleep("2 seconds")
-      yield* phase.run({ world, load, seconds, struck, notes }).pipe(
-        Effect.catchCause((cause) => Effect.sync(() => void notes.push(`the phase failed: ${String(cause).slice(0, 500)}`)))
-      )
+      yield* phase
+        .run({ world, load, seconds, struck, notes })
+        .pipe(
+          Effect.catchCause((cause) =>
+            Effect.sync(() => void notes.push(`the phase failed: ${String(cause).slice(0, 500)}`))
+          )
+        )
       const spent = performance.now() - beganAt
       yield* Effect.sleep(Math.max(2_000, seconds * 1_000 - spent))
       yield* load.pause
       yield* settle(notes)
       const names = [...Load.keys, ...Load.inboxes, ...Load.workers]
-      const values = yield* Effect.forEach(names, (key) => Effect.option(counter(key).Get(undefined)), { concurrency: 16 })
-      const read = new Map(values.flatMap((value, n) => value._tag === "Some" ? [[names[n]!, value.value] as const] : []))
+      const values = yield* Effect.forEach(names, (key) => Effect.option(counter(key).Get(undefined)), {
+        concurrency: 16
+      })
+      const read = new Map(
+        values.flatMap((value, n) => (value._tag === "Some" ? [[names[n]!, value.value] as const] : []))
+      )
       if (read.size < names.length) notes.push(`${names.length - read.size} counters did not answer at the end`)
       const rows = yield* readAfter(last.tx, last.position)
       for (const row of rows) history.push(row)
@@ -108,9 +146,22 @@ const campaign = Effect.gen(function*() {
       const findings = examine(calls, history, read, staleRows - staleBefore, watch(history), byId)
       staleBefore = staleRows
       const minuteLoad = loadavg()[0]!
-      const result = { phase: phase.name, what: phase.what, seconds: Math.round((performance.now() - beganAt) / 1_000), minuteLoad, notes, ...findings, ...measure(calls, struck, beganAt) }
+      const result = {
+        phase: phase.name,
+        what: phase.what,
+        seconds: Math.round((performance.now() - beganAt) / 1_000),
+        minuteLoad,
+        notes,
+        ...findings,
+        ...measure(calls, struck, beganAt)
+      }
       results.push(result)
-      if (wanted === undefined) Report.write(resultFile, results, { secondsAPhase: seconds, real: !args["no-real"], complete: results.length === chosen.length })
+      if (wanted === undefined)
+        Report.write(resultFile, results, {
+          secondsAPhase: seconds,
+          real: !args["no-real"],
+          complete: results.length === chosen.length
+        })
       say(Report.table([result]))
     })
 
@@ -123,7 +174,8 @@ const campaign = Effect.gen(function*() {
     for (const phase of chosen) {
       say(`\n${phase.name}: ${phase.what}`)
       yield* runPhase(phase)
-      if (args.verbose) for (const { name, process: running } of world.runners) say(`--- ${name}\n${running().output().slice(-3_000)}`)
+      if (args.verbose)
+        for (const { name, process: running } of world.runners) say(`--- ${name}\n${running().output().slice(-3_000)}`)
     }
     say(`\n${Report.table(results)}`)
     say("stopping")

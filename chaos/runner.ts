@@ -13,19 +13,28 @@ import * as Counter from "../test/fixtures/Counter.ts"
 
 const jobTime = "300 millis"
 
-const cluster = Layer.unwrap(Effect.gen(function*() {
-  const settings = yield* Settings.runner
-  const listenPort = yield* Config.Port("CHAOS_LISTEN_PORT").pipe(Config.withDefault(settings.port))
-  return Cluster.layerRunner({ ...settings, listen: { host: settings.host, port: listenPort } })
-}))
+const cluster = Layer.unwrap(
+  Effect.gen(function* () {
+    const settings = yield* Settings.runner
+    const listenPort = yield* Config.Port("CHAOS_LISTEN_PORT").pipe(Config.withDefault(settings.port))
+    return Cluster.layerRunner({ ...settings, listen: { host: settings.host, port: listenPort } })
+  })
+)
 
-const database = Layer.unwrap(Effect.gen(function*() {
-  const { host, port } = yield* Settings.runner
-  return Database.layer({ url: yield* Config.Redacted("DATABASE_URL"), applicationName: `${host}:${port}` })
-}))
+const database = Layer.unwrap(
+  Effect.gen(function* () {
+    const { host, port } = yield* Settings.runner
+    return Database.layer({ url: yield* Config.Redacted("DATABASE_URL"), applicationName: `${host}:${port}` })
+  })
+)
 
 Layer.effectDiscard(Effect.logInfo("The runner is ready")).pipe(
-  Layer.provideMerge(Layer.merge(Actors.layer, Counter.layer(() => Effect.sleep(jobTime)))),
+  Layer.provideMerge(
+    Layer.merge(
+      Actors.layer,
+      Counter.layer(() => Effect.sleep(jobTime))
+    )
+  ),
   Layer.provide(Drivers.layer),
   Layer.provide(cluster),
   Layer.provide(database),

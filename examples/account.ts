@@ -7,7 +7,18 @@ import { Entity } from "effect/cluster"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Actor, ActorClient, actorLayer, Cluster, command, Database, defaultPlacement, EmbeddedPostgres, migrate, protocol } from "../src/index.ts"
+import {
+  Actor,
+  ActorClient,
+  actorLayer,
+  Cluster,
+  command,
+  Database,
+  defaultPlacement,
+  EmbeddedPostgres,
+  migrate,
+  protocol
+} from "../src/index.ts"
 
 class Overdrawn extends Schema.TaggedError<Overdrawn>()("Overdrawn", { balance: Schema.Int }) {}
 
@@ -46,7 +57,7 @@ const account = Actor.define<typeof State.Type, typeof Event.Type>()({
 })
 
 const database = Layer.unwrap(
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { url } = yield* EmbeddedPostgres.start({ directory: mkdtempSync(join(tmpdir(), "account-")) })
     return Layer.effectDiscard(migrate).pipe(Layer.provideMerge(Database.layer({ url })))
   })
@@ -57,7 +68,7 @@ const cluster = actorLayer(account).pipe(
   Layer.provide(database)
 )
 
-export const program = Effect.gen(function*() {
+export const program = Effect.gen(function* () {
   const ada = (yield* ActorClient.make(Account))("ada")
   yield* ada.Deposit({ amount: 100 }, { requestId: "salary" })
   yield* ada.Deposit({ amount: 100 }, { requestId: "salary" })

@@ -9,7 +9,10 @@ import { Simulation, Workload } from "../src/testing/index.ts"
 
 const Tally = Entity.fromRpcGroup(
   "ExampleTally",
-  protocol(command("Add", { payload: { by: Schema.Int }, success: Schema.Int }), command("Total", { success: Schema.Int }))
+  protocol(
+    command("Add", { payload: { by: Schema.Int }, success: Schema.Int }),
+    command("Total", { success: Schema.Int })
+  )
 )
 
 const State = Schema.Struct({ total: Schema.Int })
@@ -30,11 +33,11 @@ const tally = Actor.define<typeof State.Type, typeof Event.Type>()({
 
 const keys = ["ada", "bob", "cyd"]
 
-const workload = Effect.gen(function*() {
+const workload = Effect.gen(function* () {
   const { call, repeat } = yield* Workload
   const client = yield* ActorClient.make(Tally)
   let n = 0
-  const step = Effect.gen(function*() {
+  const step = Effect.gen(function* () {
     const key = yield* Random.choice(keys)
     const requestId = `add-${++n}`
     const add = client(key).Add({ by: 1 }, { requestId })
@@ -60,6 +63,8 @@ export const program = (seed: number) => Simulation.run({ ...scenario, seed, dur
 if (import.meta.main) {
   const report = await Effect.runPromise(program(Number(process.argv[2] ?? 1)))
   console.log(report.timeline())
-  console.log(`${report.commits} entries, ${report.faults.length} faults, ${report.virtualMillis / 1_000} s in ${report.wallMillis.toFixed(0)} ms`)
+  console.log(
+    `${report.commits} entries, ${report.faults.length} faults, ${report.virtualMillis / 1_000} s in ${report.wallMillis.toFixed(0)} ms`
+  )
   console.log(report.violations.length === 0 ? "every guarantee held" : report.violations)
 }

@@ -1,6 +1,6 @@
 /**
- * Everything once: lint, types, then the tests, level by level, since two cores are shared by all they start. The last line says how it went, with
- * the counts of the tests' reports; lint, types and a test file that could not be loaded each count as one failure. Arguments go to vitest.
+ * Everything once: lint, format, types, then the tests, level by level, since two cores are shared by all they start. The last line says how it went, with
+ * the counts of the tests' reports; lint, format, types and a test file that could not be loaded each count as one failure. Arguments go to vitest.
  */
 import { spawnSync } from "node:child_process"
 import { mkdirSync, readFileSync, rmSync } from "node:fs"
@@ -11,7 +11,9 @@ const levels = ["unit", "integration", "chaos"]
 
 const run = (name, ...args) => {
   console.log(`> ${name} ${args.join(" ")}`)
-  return spawnSync(process.execPath, [`${root}node_modules/${name}`, ...args], { cwd: root, stdio: "inherit" }).status === 0
+  return (
+    spawnSync(process.execPath, [`${root}node_modules/${name}`, ...args], { cwd: root, stdio: "inherit" }).status === 0
+  )
 }
 
 /** Counts of the report; a run that ended badly has at least one failure, whatever its report says. */
@@ -22,8 +24,8 @@ const countsOf = (report, ended) => {
   } catch {
     return { passed: 0, failed: ended ? 0 : 1, skipped: 0 }
   }
-  const unloaded = tests.testResults.filter((file) =>
-    file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed")
+  const unloaded = tests.testResults.filter(
+    (file) => file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed")
   )
   const failed = tests.numFailedTests + unloaded.length
   return {
@@ -50,7 +52,11 @@ const testLevel = (level) => {
 }
 
 mkdirSync(`${root}.clawster`, { recursive: true })
-const checks = [run("oxlint/bin/oxlint", "--quiet"), run("typescript/bin/tsc", "-p", ".")]
+const checks = [
+  run("oxlint/bin/oxlint", "--quiet"),
+  run("oxfmt/bin/oxfmt", "--check"),
+  run("typescript/bin/tsc", "-p", ".")
+]
 const counts = levels.map(testLevel)
 const sum = (name) => counts.reduce((total, count) => total + count[name], 0)
 const [passed, skipped] = [sum("passed"), sum("skipped")]

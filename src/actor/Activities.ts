@@ -30,7 +30,7 @@ export class Activities<A extends Activity> {
 
   sync(wanted: ReadonlyArray<A>): Effect.Effect<void> {
     if (wanted.length === 0 && this.#running.size === 0) return Effect.void
-    return Effect.gen({ self: this }, function*() {
+    return Effect.gen({ self: this }, function* () {
       const keys = new Set(wanted.map((activity) => activity.key))
       for (const [key, fiber] of this.#running) {
         if (keys.has(key)) continue

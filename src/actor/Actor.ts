@@ -127,15 +127,17 @@ export interface ActorDefinition<
 }
 
 /** Names the types of an actor once, so that its handlers need no annotations: `define<State, Event, Signal, Activity>()({ … })`. */
-export const define = <
-  State,
-  Event extends { readonly _tag: string },
-  Signal extends { readonly _tag: string } = never,
-  Activity extends { readonly key: string } = never
->() =>
-<Type extends string, Rpcs extends Rpc.Any>(
-  definition: ActorDefinition<Type, Rpcs, State, Event, Signal, Activity>
-): ActorDefinition<Type, Rpcs, State, Event, Signal, Activity> => definition
+export const define =
+  <
+    State,
+    Event extends { readonly _tag: string },
+    Signal extends { readonly _tag: string } = never,
+    Activity extends { readonly key: string } = never
+  >() =>
+  <Type extends string, Rpcs extends Rpc.Any>(
+    definition: ActorDefinition<Type, Rpcs, State, Event, Signal, Activity>
+  ): ActorDefinition<Type, Rpcs, State, Event, Signal, Activity> =>
+    definition
 
 export const accept = <Event, A>(
   events: ReadonlyArray<Event>,

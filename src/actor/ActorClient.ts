@@ -56,7 +56,9 @@ const isTransient = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "_tag" in error && transient.has(String(error._tag))
 
 const firstPause = "20 millis"
-const patience = Schedule.min([Schedule.exponential("20 millis", 1.5), Schedule.spaced("1 second")]).pipe(Schedule.jittered)
+const patience = Schedule.min([Schedule.exponential("20 millis", 1.5), Schedule.spaced("1 second")]).pipe(
+  Schedule.jittered
+)
 
 const draw = (random: { nextDoubleUnsafe(): number }): string =>
   Math.floor(random.nextDoubleUnsafe() * 2 ** 53).toString(36)
@@ -106,7 +108,8 @@ const crowded = Effect.fail(
 
 const heavy = Effect.fail(
   new ActorUnavailable({
-    message: "calls of this client that wait for an answer weigh as much as they may; send the same request id again later",
+    message:
+      "calls of this client that wait for an answer weigh as much as they may; send the same request id again later",
     retryAfterMillis: 1_000
   })
 )
@@ -156,12 +159,13 @@ class Call {
     return Effect.contextWith((context: Context.Context<never>) => {
       const at = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
       const { fast } = this.#ways
-      const slowly = () => this.#waiting(Effect.catchIf(this.#attempt(false), isTransient, (error) => this.#retry(error, at)))
+      const slowly = () =>
+        this.#waiting(Effect.catchIf(this.#attempt(false), isTransient, (error) => this.#retry(error, at)))
       if (fast === undefined || isTraced(context)) return slowly()
       return Effect.catchIf(
         this.#quickly(fast, context),
         (error) => isElsewhere(error) || isTransient(error),
-        (error) => isElsewhere(error) ? slowly() : this.#waiting(this.#retry(error, at))
+        (error) => (isElsewhere(error) ? slowly() : this.#waiting(this.#retry(error, at)))
       )
     })
   }
@@ -225,7 +229,12 @@ class Call {
 type Slow = (entityId: string) => Record<string, Send>
 
 /** One command of a protocol, by both ways. */
-const waysTo = (entity: Entity.Entity<string, Rpc.Any>, sharding: Sharding.Sharding["Service"], path: FastPath["Service"] | undefined, slow: Slow) => {
+const waysTo = (
+  entity: Entity.Entity<string, Rpc.Any>,
+  sharding: Sharding.Sharding["Service"],
+  path: FastPath["Service"] | undefined,
+  slow: Slow
+) => {
   const targetOf = targetsOf(entity, sharding)
   return (entityId: string, tag: string): Ways => {
     const rpc = entity.protocol.requests.get(tag) as unknown as Rpc.AnyWithProps
@@ -240,7 +249,7 @@ const waysTo = (entity: Entity.Entity<string, Rpc.Any>, sharding: Sharding.Shard
 export const make = <Type extends string, Rpcs extends Rpc.Any>(
   entity: Entity.Entity<Type, Rpcs>
 ): Effect.Effect<ActorClient<Rpcs>, never, Sharding.Sharding> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const path = Option.getOrUndefined(yield* Effect.serviceOption(FastPath))
     const desk = new Desk()
     const waysOf = waysTo(
@@ -255,7 +264,13 @@ export const make = <Type extends string, Rpcs extends Rpc.Any>(
       return id === undefined ? Effect.flatMap(requestId, run) : Effect.suspend(() => run(id))
     }
     return (entityId: string) =>
-      new Proxy({}, {
-        get: (_, tag: string) => (payload: unknown, options: CallOptions = {}) => call(entityId, tag, payload, options)
-      }) as Calls<Rpcs>
+      new Proxy(
+        {},
+        {
+          get:
+            (_, tag: string) =>
+            (payload: unknown, options: CallOptions = {}) =>
+              call(entityId, tag, payload, options)
+        }
+      ) as Calls<Rpcs>
   })

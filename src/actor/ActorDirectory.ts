@@ -28,20 +28,23 @@ const quickly = (path: FastPath["Service"], target: FastTarget, payload: unknown
     if (!path.ask(target, asked)) resume(elsewhere)
   })
 
-export class ActorDirectory extends Context.Service<ActorDirectory, {
-  readonly register: (definition: Definition) => Effect.Effect<void>
-  /** Undefined: not an actor of this runner. */
-  readonly definitionOf: (entityType: string) => Definition | undefined
-  /** Where the cluster places it. Undefined: not an actor of this runner. */
-  readonly shardOf: (entityType: string, entityId: string) => string | undefined
-  readonly deliver: DeliverTo
-  /** False: it could not be woken, or was not in time. */
-  readonly wake: (entityType: string, entityId: string) => Effect.Effect<boolean>
-  readonly hold: (entityType: string, entityId: string) => Effect.Effect<void>
-}>()("clawster/actor/ActorDirectory") {
+export class ActorDirectory extends Context.Service<
+  ActorDirectory,
+  {
+    readonly register: (definition: Definition) => Effect.Effect<void>
+    /** Undefined: not an actor of this runner. */
+    readonly definitionOf: (entityType: string) => Definition | undefined
+    /** Where the cluster places it. Undefined: not an actor of this runner. */
+    readonly shardOf: (entityType: string, entityId: string) => string | undefined
+    readonly deliver: DeliverTo
+    /** False: it could not be woken, or was not in time. */
+    readonly wake: (entityType: string, entityId: string) => Effect.Effect<boolean>
+    readonly hold: (entityType: string, entityId: string) => Effect.Effect<void>
+  }
+>()("clawster/actor/ActorDirectory") {
   static readonly layer = Layer.effect(
     ActorDirectory,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const sharding = yield* Sharding.Sharding
       const isDeparted = yield* Departed
       const path = Option.getOrUndefined(yield* Effect.serviceOption(FastPath))
@@ -68,18 +71,25 @@ export class ActorDirectory extends Context.Service<ActorDirectory, {
           )
         },
         deliver: (target, messages, again) => {
-          const attempt = ActorMetrics.timeDelivery(target.entityType, Effect.suspend(() => {
-            const payload = { messages: messages.map(({ id, payload, tag }) => ({ id, tag, payload })), again }
-            const slowly = Effect.flatMap(clientOf(target.entityType), (client) => client(target.entityId).Deliver(payload))
-            const fast = targets.get(target.entityType)?.(target.entityId)
-            if (path === undefined || fast === undefined) return slowly
-            return Effect.catchIf(quickly(path, fast, payload), isElsewhere, () => slowly)
-          }).pipe(
-            Effect.timeout("15 seconds"),
-            Effect.catchCause((cause) => Effect.fail(unavailable(`not delivered: ${String(cause)}`)))
-          ))
+          const attempt = ActorMetrics.timeDelivery(
+            target.entityType,
+            Effect.suspend(() => {
+              const payload = { messages: messages.map(({ id, payload, tag }) => ({ id, tag, payload })), again }
+              const slowly = Effect.flatMap(clientOf(target.entityType), (client) =>
+                client(target.entityId).Deliver(payload)
+              )
+              const fast = targets.get(target.entityType)?.(target.entityId)
+              if (path === undefined || fast === undefined) return slowly
+              return Effect.catchIf(quickly(path, fast, payload), isElsewhere, () => slowly)
+            }).pipe(
+              Effect.timeout("15 seconds"),
+              Effect.catchCause((cause) => Effect.fail(unavailable(`not delivered: ${String(cause)}`)))
+            )
+          )
           return again
-            ? Effect.flatMap(isDeparted(target.entityType, target.entityId), (isGone) => isGone ? Effect.void : attempt)
+            ? Effect.flatMap(isDeparted(target.entityType, target.entityId), (isGone) =>
+                isGone ? Effect.void : attempt
+              )
             : attempt
         },
         wake: (entityType, entityId) =>
@@ -89,7 +99,10 @@ export class ActorDirectory extends Context.Service<ActorDirectory, {
             Effect.matchCause({ onSuccess: () => true, onFailure: () => false })
           ),
         hold: (entityType, entityId) =>
-          clientOf(entityType).pipe(Effect.flatMap((client) => client(entityId).Hold()), Effect.ignoreCause)
+          clientOf(entityType).pipe(
+            Effect.flatMap((client) => client(entityId).Hold()),
+            Effect.ignoreCause
+          )
       })
     })
   )

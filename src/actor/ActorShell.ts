@@ -68,7 +68,7 @@ export const layer = <
   const entity = definition.entity as unknown as Entity.Entity<string, Rpc.Any>
   const { mailboxCapacity = 8_192 } = options
 
-  const common = Effect.gen(function*() {
+  const common = Effect.gen(function* () {
     const directory = yield* ActorDirectory
     const context = yield* Effect.context<R>()
     const journal = yield* Journal
@@ -77,19 +77,25 @@ export const layer = <
     return {
       definition: definition as unknown as Definition,
       codec,
-      journal: residents === undefined ? journal : {
-        ...journal,
-        load: (address, stateVersion) =>
-          Effect.andThen(residents.arrival(address.entityType, address.entityId), journal.load(address, stateVersion))
-      },
+      journal:
+        residents === undefined
+          ? journal
+          : {
+              ...journal,
+              load: (address, stateVersion) =>
+                Effect.andThen(
+                  residents.arrival(address.entityType, address.entityId),
+                  journal.load(address, stateVersion)
+                )
+            },
       ownership: yield* Ownership,
       wakes: yield* Wakes,
       deliver: directory.deliver,
       hold: (entityId) => directory.hold(entity.type, entityId),
       perform: (activity, self) =>
-        Effect.scoped((options.perform?.(activity, self) ?? Effect.void) as Effect.Effect<void, never, R | Scope.Scope>).pipe(
-          Effect.provideContext(context)
-        ) as Effect.Effect<void>,
+        Effect.scoped(
+          (options.perform?.(activity, self) ?? Effect.void) as Effect.Effect<void, never, R | Scope.Scope>
+        ).pipe(Effect.provideContext(context)) as Effect.Effect<void>,
       propose: options.propose && ((state, now) => Effect.provideContext(options.propose!(state, now), context)),
       onCommitted: options.onCommitted,
       maxBatch: options.maxBatch ?? 256,
@@ -102,26 +108,30 @@ export const layer = <
     } satisfies Resident.ResidentOptions as Resident.ResidentOptions
   })
 
-  const registered = Layer.effectDiscard(Effect.gen(function*() {
-    const directory = yield* ActorDirectory
-    const wakes = yield* Wakes
-    yield* directory.register(definition as unknown as Definition)
-    yield* wakes.register(entity.type, (entityId) => directory.wake(entity.type, entityId))
-  }))
+  const registered = Layer.effectDiscard(
+    Effect.gen(function* () {
+      const directory = yield* ActorDirectory
+      const wakes = yield* Wakes
+      yield* directory.register(definition as unknown as Definition)
+      yield* wakes.register(entity.type, (entityId) => directory.wake(entity.type, entityId))
+    })
+  )
 
-  const actor = Layer.effectDiscard(Effect.gen(function*() {
-    const sharding = yield* Sharding.Sharding
-    const residents = Option.getOrUndefined(yield* Effect.serviceOption(Residents))
-    const activate = activation(entity, yield* common, residents)
-    yield* LeanContext.run(
-      sharding.registerEntity(entity, activate as never, {
-        concurrency: "unbounded",
-        mailboxCapacity,
-        ...(options.maxIdleTime === undefined ? {} : { maxIdleTime: options.maxIdleTime })
-      }) as Effect.Effect<void>,
-      []
-    )
-  }))
+  const actor = Layer.effectDiscard(
+    Effect.gen(function* () {
+      const sharding = yield* Sharding.Sharding
+      const residents = Option.getOrUndefined(yield* Effect.serviceOption(Residents))
+      const activate = activation(entity, yield* common, residents)
+      yield* LeanContext.run(
+        sharding.registerEntity(entity, activate as never, {
+          concurrency: "unbounded",
+          mailboxCapacity,
+          ...(options.maxIdleTime === undefined ? {} : { maxIdleTime: options.maxIdleTime })
+        }) as Effect.Effect<void>,
+        []
+      )
+    })
+  )
   return registered.pipe(Layer.provideMerge(actor)) as unknown as Layer.Layer<
     never,
     never,
@@ -172,13 +182,15 @@ const activation = (
       residents?.remove(entity.type, resident.entityId, resident)
       return resident.close
     })
-  return Effect.map(
-    Effect.acquireRelease(Effect.map(Entity.CurrentAddress, begin), end),
-    (resident) => handlers(entity, resident)
+  return Effect.map(Effect.acquireRelease(Effect.map(Entity.CurrentAddress, begin), end), (resident) =>
+    handlers(entity, resident)
   )
 }
 
-const answer = (resident: Resident.Resident, { headers, payload, requestId, tag }: Request): Effect.Effect<unknown, unknown> => {
+const answer = (
+  resident: Resident.Resident,
+  { headers, payload, requestId, tag }: Request
+): Effect.Effect<unknown, unknown> => {
   if (tag === "Wake") return Effect.andThen(resident.loaded, due(resident))
   if (tag === "Hold") return resident.idle
   return Effect.callback((resume) => {

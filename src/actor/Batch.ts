@@ -14,12 +14,12 @@ export type Definition = ActorDefinition<string, any, any, any, any, any>
 /** One thing to decide. A `Command` has a name to be answered by; signals and timers have none. */
 export type Item =
   | {
-    readonly _tag: "Command"
-    readonly tag: string
-    readonly payload: unknown
-    readonly requestId: string
-    readonly payloadHash: string | null
-  }
+      readonly _tag: "Command"
+      readonly tag: string
+      readonly payload: unknown
+      readonly requestId: string
+      readonly payloadHash: string | null
+    }
   | { readonly _tag: "Signal"; readonly signal: { readonly _tag: string } }
   | { readonly _tag: "Timer"; readonly key: string }
 
@@ -63,9 +63,7 @@ export class Batch {
     const decision = this.#decide(item)
     if (decision.events.length === 0 && decision.send.length === 0) return { answer: decision.answer }
     const seq = this.seq + 1
-    const recorded = item._tag === "Command"
-      ? this.#codec.command(item.tag)!.encodeAnswer(decision.answer)
-      : null
+    const recorded = item._tag === "Command" ? this.#codec.command(item.tag)!.encodeAnswer(decision.answer) : null
     const events = decision.events.map(this.#codec.encodeEvent)
     const outbox = this.#outgoing(decision, seq)
     const rows: Array<RowWrite> = []
@@ -77,7 +75,9 @@ export class Batch {
       (texts.answer?.length ?? 0) +
       payloads.reduce((sum, { length }) => sum + length, 0)
     if (weight > entryWeight) {
-      throw new Error(`one command of ${this.#context.entityId} would write some ${weight} characters; ${entryWeight} is the most that the store takes at once`)
+      throw new Error(
+        `one command of ${this.#context.entityId} would write some ${weight} characters; ${entryWeight} is the most that the store takes at once`
+      )
     }
     this.weight += weight
     this.seq = seq

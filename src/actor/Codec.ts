@@ -43,7 +43,7 @@ const commandCodec = (rpc: Rpc.AnyWithProps): CommandCodec => {
 }
 
 /** Of all commands of a protocol. */
-export const commands = (requests: ReadonlyMap<string, unknown>): (tag: string) => CommandCodec | undefined => {
+export const commands = (requests: ReadonlyMap<string, unknown>): ((tag: string) => CommandCodec | undefined) => {
   const codecs = new Map<string, CommandCodec>()
   for (const [tag, rpc] of requests) codecs.set(tag, commandCodec(rpc as Rpc.AnyWithProps))
   return (tag) => codecs.get(tag)

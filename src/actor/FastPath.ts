@@ -21,7 +21,8 @@ export const targetsOf = (entity: Entity.Entity<string, Rpc.Any>, sharding: Shar
   return (entityId: string): FastTarget => ({
     entityType: entity.type,
     entityId,
-    shardId: () => sharding.getShardId(EntityId.make(entityId), entity.getShardGroup(EntityId.make(entityId))).toString(),
+    shardId: () =>
+      sharding.getShardId(EntityId.make(entityId), entity.getShardGroup(EntityId.make(entityId))).toString(),
     codecOf
   })
 }
@@ -31,20 +32,28 @@ export class Elsewhere {
   readonly _tag = "Elsewhere"
 }
 
-export class FastPath extends Context.Service<FastPath, {
-  /**
-   * False: not taken; go by the cluster. True: `resume` will be called at most once: with the actor's answer; with a failure `Elsewhere`; or with
-   * `ActorUnavailable`, when it may have seen the command. Never, when its connection hangs: the caller needs a time limit.
-   */
-  readonly ask: (target: FastTarget, asked: Asked) => boolean
-}>()("clawster/actor/FastPath") {
+export class FastPath extends Context.Service<
+  FastPath,
+  {
+    /**
+     * False: not taken; go by the cluster. True: `resume` will be called at most once: with the actor's answer; with a failure `Elsewhere`; or with
+     * `ActorUnavailable`, when it may have seen the command. Never, when its connection hangs: the caller needs a time limit.
+     */
+    readonly ask: (target: FastTarget, asked: Asked) => boolean
+  }
+>()("clawster/actor/FastPath") {
   /** To actors of this process only. */
-  static readonly layerLocal = Layer.effect(FastPath, Effect.map(Residents, (residents) => ({ ask: askHere(residents) })))
+  static readonly layerLocal = Layer.effect(
+    FastPath,
+    Effect.map(Residents, (residents) => ({ ask: askHere(residents) }))
+  )
 }
 
 export const elsewhere = Exit.fail(new Elsewhere())
 
 export const isElsewhere = (error: unknown): error is Elsewhere => error instanceof Elsewhere
 
-export const askHere = (residents: Residents["Service"]): FastPath["Service"]["ask"] => ({ entityId, entityType }, asked) =>
-  residents.find(entityType, entityId)?.ask(asked) ?? false
+export const askHere =
+  (residents: Residents["Service"]): FastPath["Service"]["ask"] =>
+  ({ entityId, entityType }, asked) =>
+    residents.find(entityType, entityId)?.ask(asked) ?? false

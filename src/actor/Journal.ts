@@ -122,36 +122,39 @@ export interface RecordedAnswer {
   readonly answer: EncodedAnswer
 }
 
-export class Journal extends Context.Service<Journal, {
-  /** Success: durable. */
-  readonly append: (commit: Commit) => Effect.Effect<void, CommitFailed>
-  /**
-   * One read, however much the actor has: of a large one the first part (Load.ts reads on). A snapshot of another version is passed over: the entries must go
-   * back to the first.
-   */
-  readonly load: (address: ActorAddress, stateVersion: number) => Effect.Effect<Loaded, StoreUnavailable>
-  /** Entries behind sequence `seq`. */
-  readonly entriesAfter: (address: ActorAddress, seq: number) => Effect.Effect<Piece<Entry>, StoreUnavailable>
-  /** Undelivered messages behind this one. */
-  readonly outboxAfter: (
-    address: ActorAddress,
-    last: { readonly seq: number; readonly ordinal: number }
-  ) => Effect.Effect<Piece<OutboxMessage>, StoreUnavailable>
-  readonly findAnswers: (
-    address: ActorAddress,
-    requestIds: ReadonlyArray<string>
-  ) => Effect.Effect<ReadonlyArray<RecordedAnswer>, StoreUnavailable>
-  /** Lost without harm; refused for a lower epoch. */
-  readonly saveSnapshot: (
-    address: ActorAddress,
-    epoch: number,
-    snapshot: Snapshot
-  ) => Effect.Effect<void, CommitFailed>
-  /** Removes delivered messages, soon. Lost without harm: they are delivered again, and known. */
-  readonly acknowledge: (address: ActorAddress, messages: ReadonlyArray<OutboxMessage>) => Effect.Effect<void>
-  /** Actors of these shards to activate by `until` (Unix milliseconds): due, resident, or with messages to relay. */
-  readonly wakes: (
-    shardIds: ReadonlyArray<string>,
-    until: number
-  ) => Effect.Effect<ReadonlyArray<{ readonly address: ActorAddress; readonly dueAt: number }>, StoreUnavailable>
-}>()("clawster/actor/Journal") {}
+export class Journal extends Context.Service<
+  Journal,
+  {
+    /** Success: durable. */
+    readonly append: (commit: Commit) => Effect.Effect<void, CommitFailed>
+    /**
+     * One read, however much the actor has: of a large one the first part (Load.ts reads on). A snapshot of another version is passed over: the entries must go
+     * back to the first.
+     */
+    readonly load: (address: ActorAddress, stateVersion: number) => Effect.Effect<Loaded, StoreUnavailable>
+    /** Entries behind sequence `seq`. */
+    readonly entriesAfter: (address: ActorAddress, seq: number) => Effect.Effect<Piece<Entry>, StoreUnavailable>
+    /** Undelivered messages behind this one. */
+    readonly outboxAfter: (
+      address: ActorAddress,
+      last: { readonly seq: number; readonly ordinal: number }
+    ) => Effect.Effect<Piece<OutboxMessage>, StoreUnavailable>
+    readonly findAnswers: (
+      address: ActorAddress,
+      requestIds: ReadonlyArray<string>
+    ) => Effect.Effect<ReadonlyArray<RecordedAnswer>, StoreUnavailable>
+    /** Lost without harm; refused for a lower epoch. */
+    readonly saveSnapshot: (
+      address: ActorAddress,
+      epoch: number,
+      snapshot: Snapshot
+    ) => Effect.Effect<void, CommitFailed>
+    /** Removes delivered messages, soon. Lost without harm: they are delivered again, and known. */
+    readonly acknowledge: (address: ActorAddress, messages: ReadonlyArray<OutboxMessage>) => Effect.Effect<void>
+    /** Actors of these shards to activate by `until` (Unix milliseconds): due, resident, or with messages to relay. */
+    readonly wakes: (
+      shardIds: ReadonlyArray<string>,
+      until: number
+    ) => Effect.Effect<ReadonlyArray<{ readonly address: ActorAddress; readonly dueAt: number }>, StoreUnavailable>
+  }
+>()("clawster/actor/Journal") {}

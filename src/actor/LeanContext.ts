@@ -16,15 +16,26 @@ const ofAllFibers: ReadonlyArray<string> = [
   Scope.Scope
 ].map(({ key }) => key)
 
-const only = (context: Context.Context<never>, services: ReadonlyArray<Context.Key<any, any>>): Context.Context<any> => {
+const only = (
+  context: Context.Context<never>,
+  services: ReadonlyArray<Context.Key<any, any>>
+): Context.Context<any> => {
   const kept = new Set([...ofAllFibers, ...services.map(({ key }) => key)])
   return Context.makeUnsafe(new Map([...context.mapUnsafe].filter(([key]) => kept.has(key))))
 }
 
 /** Runs the effect with these services, and those of all fibers, in its context. */
-export const run = <A, E, R>(effect: Effect.Effect<A, E, R>, services: ReadonlyArray<Context.Key<R, any>>): Effect.Effect<A, E, R> =>
-  Effect.contextWith((context: Context.Context<R>) => Effect.setContext(effect, only(context as Context.Context<never>, services)))
+export const run = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  services: ReadonlyArray<Context.Key<R, any>>
+): Effect.Effect<A, E, R> =>
+  Effect.contextWith((context: Context.Context<R>) =>
+    Effect.setContext(effect, only(context as Context.Context<never>, services))
+  )
 
 /** Builds the layer likewise. */
-export const layer = <A, E, R>(self: Layer.Layer<A, E, R>, services: ReadonlyArray<Context.Key<R, any>>): Layer.Layer<A, E, R> =>
+export const layer = <A, E, R>(
+  self: Layer.Layer<A, E, R>,
+  services: ReadonlyArray<Context.Key<R, any>>
+): Layer.Layer<A, E, R> =>
   Layer.effectContext(run(Layer.build(self), services as ReadonlyArray<Context.Key<any, any>>)) as Layer.Layer<A, E, R>

@@ -72,7 +72,7 @@ export class Life {
 
   /** Success: what its state asks for is under way. */
   get load(): Effect.Effect<void, StoreUnavailable> {
-    return Effect.gen({ self: this }, function*() {
+    return Effect.gen({ self: this }, function* () {
       const { answersKept, codec, definition, journal } = this.#options
       const { memory, outbox, wake } = yield* load(journal, definition, codec, this.#address, answersKept)
       this.#memory = memory
@@ -86,7 +86,7 @@ export class Life {
 
   /** Decides the mail, round after round, until there is none. */
   get rounds(): Effect.Effect<void, CommitFailed | StoreUnavailable> {
-    return Effect.gen({ self: this }, function*() {
+    return Effect.gen({ self: this }, function* () {
       const { mailbox } = this.#post
       while (!mailbox.isEmpty) {
         const mails = mailbox.take(this.#options.maxBatch)
@@ -141,12 +141,17 @@ export class Life {
 
   /** The store refuses what is said somewhere in the mail: each part is decided and written by itself, so that it hits only what is wrong. */
   #apart(mails: ReadonlyArray<Mail>): Effect.Effect<void, CommitFailed | StoreUnavailable> {
-    return Effect.gen({ self: this }, function*() {
+    return Effect.gen({ self: this }, function* () {
       const { definition } = this.#options
       for (const mail of mails) {
         const now = yield* Clock.currentTimeMillis
-        const due = (definition.timers?.(this.#memory.state) ?? []).filter(({ at, key }) => at <= now && !this.#setbacks.isPutOff(key, now))
-        const { answer, parts } = apart(mail, due.map(({ key }) => key))
+        const due = (definition.timers?.(this.#memory.state) ?? []).filter(
+          ({ at, key }) => at <= now && !this.#setbacks.isPutOff(key, now)
+        )
+        const { answer, parts } = apart(
+          mail,
+          due.map(({ key }) => key)
+        )
         for (const part of parts) {
           yield* Effect.catchIf(this.#round([part], false), isRefused, (failure) => this.#refused(part, failure))
         }
@@ -182,7 +187,7 @@ export class Life {
    * commit.
    */
   #round(mails: Array<Mail>, proposing: boolean): Effect.Effect<void, CommitFailed | StoreUnavailable> {
-    return Effect.gen({ self: this }, function*() {
+    return Effect.gen({ self: this }, function* () {
       const { codec, definition, journal, ownership, quiet } = this.#options
       const address = this.#address
       if (ownership.epochOf(address.shardId) !== this.#epoch) {
@@ -288,7 +293,12 @@ export class Life {
   }
 
   get #undertaking(): Undertakings {
-    return (this.#undertakings ??= new Undertakings(this.#options, this.#address, this.#self(), () => (this.#undertakings = undefined)))
+    return (this.#undertakings ??= new Undertakings(
+      this.#options,
+      this.#address,
+      this.#self(),
+      () => (this.#undertakings = undefined)
+    ))
   }
 
   #snapshot(): Effect.Effect<void> {
@@ -308,6 +318,8 @@ export class Life {
     memory.snapshotWeight = weightOf(snapshot.state)
     memory.unfolded = 0
     memory.unfoldedWeight = 0
-    return Effect.asVoid(this.#undertaking.fork(Effect.ignore(journal.saveSnapshot(this.#address, this.#epoch, snapshot))))
+    return Effect.asVoid(
+      this.#undertaking.fork(Effect.ignore(journal.saveSnapshot(this.#address, this.#epoch, snapshot)))
+    )
   }
 }

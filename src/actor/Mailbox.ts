@@ -15,24 +15,24 @@ type Resume = (answer: Exit.Exit<unknown, unknown>) => void
 
 export type Mail =
   | {
-    readonly _tag: "Request"
-    readonly tag: string
-    readonly payload: unknown
-    readonly requestId: string
-    /** Fingerprint of the payload, when the request id is an idempotency key. */
-    readonly fingerprint: string | null
-    /** The journal may hold the answer already. */
-    readonly again: boolean
-    readonly weight: number
-    readonly resume: Resume
-  }
+      readonly _tag: "Request"
+      readonly tag: string
+      readonly payload: unknown
+      readonly requestId: string
+      /** Fingerprint of the payload, when the request id is an idempotency key. */
+      readonly fingerprint: string | null
+      /** The journal may hold the answer already. */
+      readonly again: boolean
+      readonly weight: number
+      readonly resume: Resume
+    }
   | {
-    readonly _tag: "Delivery"
-    readonly messages: ReadonlyArray<DeliveredMessage>
-    readonly again: boolean
-    readonly weight: number
-    readonly resume: Resume
-  }
+      readonly _tag: "Delivery"
+      readonly messages: ReadonlyArray<DeliveredMessage>
+      readonly again: boolean
+      readonly weight: number
+      readonly resume: Resume
+    }
   | { readonly _tag: "Signal"; readonly signal: { readonly _tag: string }; readonly resume: Resume }
   /** `only`: of the timers that are due, this one. */
   | { readonly _tag: "Due"; readonly only?: string; readonly resume: Resume }

@@ -31,15 +31,18 @@ export interface Stored {
 /** What to do with the next commit: `refuse` loses it, `lose-reply` writes it and then reports doubt, `reject` cannot hold what it says. */
 export type CommitFault = "none" | "refuse" | "lose-reply" | "reject"
 
-export class MemoryStore extends Context.Service<MemoryStore, {
-  readonly actors: Map<string, Stored>
-  /** Highest epoch granted for a shard. */
-  readonly epochs: Map<string, number>
-  /** By the table's name and the row's key, its columns joined by `/`. */
-  readonly tables: Map<string, Map<string, Record<string, unknown>>>
-  readonly faults: { next: (commit: Commit) => CommitFault }
-  commits: number
-}>()("clawster/actor/MemoryStore") {
+export class MemoryStore extends Context.Service<
+  MemoryStore,
+  {
+    readonly actors: Map<string, Stored>
+    /** Highest epoch granted for a shard. */
+    readonly epochs: Map<string, number>
+    /** By the table's name and the row's key, its columns joined by `/`. */
+    readonly tables: Map<string, Map<string, Record<string, unknown>>>
+    readonly faults: { next: (commit: Commit) => CommitFault }
+    commits: number
+  }
+>()("clawster/actor/MemoryStore") {
   static readonly make = (): MemoryStore["Service"] =>
     MemoryStore.of({
       actors: new Map(),
@@ -79,7 +82,7 @@ export const stored = (store: MemoryStore["Service"], address: ActorAddress): St
 const writeRows = (store: MemoryStore["Service"], commit: Commit): void => {
   for (const { op, row, table } of commit.rows) {
     let rows = store.tables.get(table.name)
-    if (rows === undefined) store.tables.set(table.name, rows = new Map())
+    if (rows === undefined) store.tables.set(table.name, (rows = new Map()))
     const key = table.key.map((column) => String(row[column])).join("/")
     const before = rows.get(key)
     if (op === "insert" && before === undefined) rows.set(key, { ...row })
@@ -91,8 +94,8 @@ const writeRows = (store: MemoryStore["Service"], commit: Commit): void => {
 export const conflicts = (store: MemoryStore["Service"], { address, entries }: Commit): boolean => {
   const actor = stored(store, address)
   const last = actor.entries.at(-1)?.seq ?? 0
-  return entries.some(({ requestId, seq }, index) =>
-    seq !== last + 1 + index || (requestId !== null && actor.requestIds.has(requestId))
+  return entries.some(
+    ({ requestId, seq }, index) => seq !== last + 1 + index || (requestId !== null && actor.requestIds.has(requestId))
   )
 }
 
@@ -146,7 +149,10 @@ const pieceOf = <A>(rows: ReadonlyArray<A>): Piece<A> => {
 export const entriesAfter = ({ entries }: Stored, seq: number): Piece<Entry> =>
   pieceOf(entries.filter((entry) => entry.seq > seq))
 
-export const outboxAfter = ({ outbox }: Stored, last: { readonly seq: number; readonly ordinal: number }): Piece<OutboxMessage> =>
+export const outboxAfter = (
+  { outbox }: Stored,
+  last: { readonly seq: number; readonly ordinal: number }
+): Piece<OutboxMessage> =>
   pieceOf(
     [...outbox.values()]
       .filter(({ ordinal, seq }) => seq > last.seq || (seq === last.seq && ordinal > last.ordinal))
@@ -160,7 +166,7 @@ export const loadedOf = (actor: Stored, stateVersion: number): Omit<Loaded, "com
   const outbox = outboxAfter(actor, { seq: 0, ordinal: -1 })
   return {
     snapshot,
-    passedOver: snapshot === undefined ? actor.snapshot?.seq ?? 0 : 0,
+    passedOver: snapshot === undefined ? (actor.snapshot?.seq ?? 0) : 0,
     entries: entries.items,
     moreEntries: entries.more,
     outbox: outbox.items,
@@ -173,11 +179,11 @@ export const loadedOf = (actor: Stored, stateVersion: number): Omit<Loaded, "com
 export const wakesOf = (store: MemoryStore["Service"], shardIds: ReadonlySet<string>, until: number) =>
   [...store.actors.values()].flatMap(({ address, outbox, wake }) => {
     if (!shardIds.has(address.shardId)) return []
-    const dueAt = outbox.size > 0 || wake?.resident === true ? 0 : wake?.dueAt ?? Infinity
+    const dueAt = outbox.size > 0 || wake?.resident === true ? 0 : (wake?.dueAt ?? Infinity)
     return dueAt <= until ? [{ address, dueAt }] : []
   })
 
-const make = Effect.gen(function*() {
+const make = Effect.gen(function* () {
   const store = yield* MemoryStore
   return Journal.of({
     append: (commit) =>
@@ -196,8 +202,7 @@ const make = Effect.gen(function*() {
       }),
     entriesAfter: (address, seq) => Effect.sync(() => entriesAfter(stored(store, address), seq)),
     outboxAfter: (address, last) => Effect.sync(() => outboxAfter(stored(store, address), last)),
-    findAnswers: (address, requestIds) =>
-      Effect.sync(() => answersOf(stored(store, address), requestIds)),
+    findAnswers: (address, requestIds) => Effect.sync(() => answersOf(stored(store, address), requestIds)),
     saveSnapshot: (address, epoch, snapshot) =>
       Effect.suspend(() => {
         if ((store.epochs.get(address.shardId) ?? 0) !== epoch) return Effect.fail(failed("Fenced", "old epoch"))

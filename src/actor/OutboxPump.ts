@@ -62,7 +62,7 @@ export class OutboxPump {
    * receiver's queue holds is in memory at once. No relay runs meanwhile, so none reads what is still to be offered.
    */
   restore(first: Piece<OutboxMessage>): Effect.Effect<Array<Effect.Effect<void>>, StoreUnavailable> {
-    return Effect.gen({ self: this }, function*() {
+    return Effect.gen({ self: this }, function* () {
       const relays = this.offer(first.items, true)
       for (let piece = first; piece.more;) {
         piece = yield* this.#journal.outboxAfter(this.#address, piece.items.at(-1)!)
@@ -80,7 +80,7 @@ export class OutboxPump {
   }
 
   #relay(key: string, queue: OutboxQueue): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
+    return Effect.gen({ self: this }, function* () {
       while (!queue.isEmpty) {
         const batch = queue.next()
         if (batch.length === 0) {

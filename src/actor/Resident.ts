@@ -34,7 +34,9 @@ export interface ResidentOptions {
   /** An actor's call to its own `Hold`. */
   readonly hold: (entityId: string) => Effect.Effect<void>
   readonly perform: (activity: any, self: ResidentSelf) => Effect.Effect<void>
-  readonly propose: ((state: any, now: number) => Effect.Effect<Proposal<{ readonly _tag: string }> | undefined>) | undefined
+  readonly propose:
+    | ((state: any, now: number) => Effect.Effect<Proposal<{ readonly _tag: string }> | undefined>)
+    | undefined
   /** The events of a commit, encoded, and the state before it. */
   readonly onCommitted:
     | ((events: ReadonlyArray<{ readonly _tag: string }>, before: any) => Effect.Effect<void>)
@@ -165,10 +167,13 @@ export class Resident implements Residence, Post {
 
   /** What comes in one turn of the event loop is decided together. */
   get #stint(): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
+    return Effect.gen({ self: this }, function* () {
       if (this.#life !== undefined) yield* Effect.yieldNow
       while (this.#life === undefined || !this.mailbox.isEmpty) {
-        yield* Effect.catchCause(this.#life === undefined ? this.#begin : Effect.andThen(this.#life.rounds, this.#survived), (cause) => this.#drop(cause))
+        yield* Effect.catchCause(
+          this.#life === undefined ? this.#begin : Effect.andThen(this.#life.rounds, this.#survived),
+          (cause) => this.#drop(cause)
+        )
       }
       this.#isWorking = false
       this.#fiber = undefined
@@ -182,11 +187,13 @@ export class Resident implements Residence, Post {
       const life = new Life(this.#options, this.#address, this, epoch)
       return life.load.pipe(
         Effect.onError(() => life.end),
-        Effect.andThen(Effect.sync(() => {
-          this.#life = life
-          this.#loaded?.openUnsafe()
-          this.#loaded = undefined
-        }))
+        Effect.andThen(
+          Effect.sync(() => {
+            this.#life = life
+            this.#loaded?.openUnsafe()
+            this.#loaded = undefined
+          })
+        )
       )
     })
   }

@@ -27,27 +27,33 @@ export interface Residence {
   readonly ask: (asked: Asked) => boolean
 }
 
-export class Residents extends Context.Service<Residents, {
-  readonly add: (entityType: string, entityId: string, residence: Residence) => void
-  /** Nothing, when another has taken its place. */
-  readonly remove: (entityType: string, entityId: string, residence: Residence) => void
-  readonly find: (entityType: string, entityId: string) => Residence | undefined
-  readonly count: () => number
-  /** Begins to watch that it stays away; until the scope closes. */
-  readonly watchAway: (entityType: string, entityId: string) => Effect.Effect<void, never, Scope.Scope>
-  /**
-   * Runs the effect if the actor is watched and has not been in memory since. One that comes meanwhile is not loaded before the effect has ended
-   * (`arrival`).
-   */
-  readonly whileAway: <E, R>(
-    entityType: string,
-    entityId: string,
-    effect: Effect.Effect<unknown, E, R>
-  ) => Effect.Effect<void, E, R>
-  /** Completes when the actor may load. */
-  readonly arrival: (entityType: string, entityId: string) => Effect.Effect<void>
-}>()("clawster/actor/Residents") {
-  static readonly layer = Layer.effect(Residents, Effect.map(Clock.Clock, (clock) => make(clock)))
+export class Residents extends Context.Service<
+  Residents,
+  {
+    readonly add: (entityType: string, entityId: string, residence: Residence) => void
+    /** Nothing, when another has taken its place. */
+    readonly remove: (entityType: string, entityId: string, residence: Residence) => void
+    readonly find: (entityType: string, entityId: string) => Residence | undefined
+    readonly count: () => number
+    /** Begins to watch that it stays away; until the scope closes. */
+    readonly watchAway: (entityType: string, entityId: string) => Effect.Effect<void, never, Scope.Scope>
+    /**
+     * Runs the effect if the actor is watched and has not been in memory since. One that comes meanwhile is not loaded before the effect has ended
+     * (`arrival`).
+     */
+    readonly whileAway: <E, R>(
+      entityType: string,
+      entityId: string,
+      effect: Effect.Effect<unknown, E, R>
+    ) => Effect.Effect<void, E, R>
+    /** Completes when the actor may load. */
+    readonly arrival: (entityType: string, entityId: string) => Effect.Effect<void>
+  }
+>()("clawster/actor/Residents") {
+  static readonly layer = Layer.effect(
+    Residents,
+    Effect.map(Clock.Clock, (clock) => make(clock))
+  )
 }
 
 const make = (clock: Clock.Clock): Residents["Service"] => {

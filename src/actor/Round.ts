@@ -69,7 +69,8 @@ export class Round {
       this.#take(mail)
     } catch (defect) {
       /** A defect has the cluster start the actor anew, and all that it has under way; a delivery comes again and again. */
-      const answer = mail._tag === "Delivery" ? Exit.fail(unavailable("a message cannot be taken now")) : Exit.die(defect)
+      const answer =
+        mail._tag === "Delivery" ? Exit.fail(unavailable("a message cannot be taken now")) : Exit.die(defect)
       this.#answers.push(() => mail.resume(answer))
     }
   }
@@ -149,7 +150,10 @@ export class Round {
   #due(only: string | undefined): void {
     const seen = new Set<string>()
     const isWanted = ({ at, key }: Timer): boolean =>
-      at <= this.#now && !seen.has(key) && (only === undefined || key === only) && !this.#setbacks.isPutOff(key, this.#now)
+      at <= this.#now &&
+      !seen.has(key) &&
+      (only === undefined || key === only) &&
+      !this.#setbacks.isPutOff(key, this.#now)
     while (seen.size < timersARound) {
       const timer = (this.#definition.timers?.(this.#batch.state) ?? []).find(isWanted)
       if (timer === undefined) return

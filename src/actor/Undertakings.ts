@@ -47,7 +47,7 @@ export class Undertakings {
   }
 
   #start(relays: ReadonlyArray<Effect.Effect<void>>, wanted: ReadonlyArray<any>): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
+    return Effect.gen({ self: this }, function* () {
       for (const relay of relays) yield* this.fork(relay)
       yield* this.#activities.sync(wanted)
       const hold = this.#hold.settle(this.#isBusy)

@@ -17,12 +17,15 @@ export interface WakesOptions {
 
 export const defaults: WakesOptions = { sweepEvery: "5 seconds" }
 
-export class Wakes extends Context.Service<Wakes, {
-  /** How to call actors of this type. True: it is loaded, and what it should be doing is under way. */
-  readonly register: (entityType: string, wake: (entityId: string) => Effect.Effect<boolean>) => Effect.Effect<void>
-  /** Undefined `dueAt` disarms. */
-  readonly arm: (address: ActorAddress, dueAt: number | undefined) => void
-}>()("clawster/actor/Wakes") {}
+export class Wakes extends Context.Service<
+  Wakes,
+  {
+    /** How to call actors of this type. True: it is loaded, and what it should be doing is under way. */
+    readonly register: (entityType: string, wake: (entityId: string) => Effect.Effect<boolean>) => Effect.Effect<void>
+    /** Undefined `dueAt` disarms. */
+    readonly arm: (address: ActorAddress, dueAt: number | undefined) => void
+  }
+>()("clawster/actor/Wakes") {}
 
 /**
  * Of those that were found together, and of all: each loads an actor, and a store that is slow is not made quicker by
@@ -35,7 +38,7 @@ const awakeMillis = 60_000
 
 const keyOf = ({ entityId, entityType }: ActorAddress): string => `${entityType}/${entityId}`
 
-const make = Effect.fnUntraced(function*(options: WakesOptions) {
+const make = Effect.fnUntraced(function* (options: WakesOptions) {
   const journal = yield* Journal
   const ownership = yield* Ownership
   const clock = yield* Clock.Clock
@@ -51,7 +54,7 @@ const make = Effect.fnUntraced(function*(options: WakesOptions) {
   let earlier = false
   let armed: () => void = () => {}
 
-  const wake = Effect.fnUntraced(function*(address: ActorAddress) {
+  const wake = Effect.fnUntraced(function* (address: ActorAddress) {
     waiting.delete(keyOf(address))
     const isAwake = yield* callers.get(address.entityType)?.(address.entityId) ?? Effect.succeed(false)
     if (!isAwake) awake.delete(keyOf(address))
@@ -84,7 +87,7 @@ const make = Effect.fnUntraced(function*(options: WakesOptions) {
   }
 
   /** What has something under way is woken beside the queue, where it has the place of its own next timer. */
-  const read = Effect.fnUntraced(function*(shards: ReadonlyArray<string>, isNeeded: (key: string) => boolean) {
+  const read = Effect.fnUntraced(function* (shards: ReadonlyArray<string>, isNeeded: (key: string) => boolean) {
     if (shards.length === 0) return
     const now = yield* Clock.currentTimeMillis
     const found = yield* journal.wakes(shards, now + 2 * sweepMillis)
@@ -92,7 +95,7 @@ const make = Effect.fnUntraced(function*(options: WakesOptions) {
     yield* wakeAll(found.flatMap(({ address, dueAt }) => (dueAt <= 0 && isNeeded(keyOf(address)) ? [address] : [])))
   })
 
-  const sweep = Effect.gen(function*() {
+  const sweep = Effect.gen(function* () {
     forget(clock.currentTimeMillisUnsafe() - awakeMillis)
     yield* read(yield* ownership.owned, (key) => !awake.has(key))
   })
@@ -103,12 +106,15 @@ const make = Effect.fnUntraced(function*(options: WakesOptions) {
     armed = () => resume(Effect.void)
   })
 
-  const fire = Effect.gen(function*() {
+  const fire = Effect.gen(function* () {
     earlier = false
     const due = queue.takeDue(clock.currentTimeMillisUnsafe(), 1_024)
     if (due.length > 0) return yield* wakeAll(due)
     const wait = (queue.nextDue ?? Infinity) - clock.currentTimeMillisUnsafe()
-    yield* Effect.raceFirst(nextDue, wait === Infinity ? Effect.never : Effect.sleep(Math.min(Math.max(wait, 1), 2 ** 30)))
+    yield* Effect.raceFirst(
+      nextDue,
+      wait === Infinity ? Effect.never : Effect.sleep(Math.min(Math.max(wait, 1), 2 ** 30))
+    )
   })
 
   yield* Effect.forkScoped(Effect.forever(fire))
@@ -116,12 +122,7 @@ const make = Effect.fnUntraced(function*(options: WakesOptions) {
     Stream.runForEach((change) => Effect.ignore(read(change.acquired, () => true))),
     Effect.forkScoped
   )
-  yield* sweep.pipe(
-    Effect.ignore,
-    Effect.delay(options.sweepEvery),
-    Effect.forever,
-    Effect.forkScoped
-  )
+  yield* sweep.pipe(Effect.ignore, Effect.delay(options.sweepEvery), Effect.forever, Effect.forkScoped)
   return Wakes.of({
     register: (entityType, call) => Effect.sync(() => void callers.set(entityType, call)),
     arm

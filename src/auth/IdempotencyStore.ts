@@ -5,11 +5,14 @@
 import { Context, type Effect } from "effect"
 import type { ActorUnavailable, IdempotencyConflict } from "../schema/Errors.ts"
 
-export class IdempotencyStore extends Context.Service<IdempotencyStore, {
-  /** `owner` is the tenant, or the key's id for who has none. */
-  readonly claim: (
-    owner: string,
-    key: string,
-    fingerprint: string
-  ) => Effect.Effect<void, IdempotencyConflict | ActorUnavailable>
-}>()("clawster/auth/IdempotencyStore") {}
+export class IdempotencyStore extends Context.Service<
+  IdempotencyStore,
+  {
+    /** `owner` is the tenant, or the key's id for who has none. */
+    readonly claim: (
+      owner: string,
+      key: string,
+      fingerprint: string
+    ) => Effect.Effect<void, IdempotencyConflict | ActorUnavailable>
+  }
+>()("clawster/auth/IdempotencyStore") {}

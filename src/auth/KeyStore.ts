@@ -16,10 +16,13 @@ export interface StoredKey {
   readonly revokedAt: number | null
 }
 
-export class KeyStore extends Context.Service<KeyStore, {
-  readonly add: (key: StoredKey) => Effect.Effect<void, ActorUnavailable>
-  readonly find: (keyId: string) => Effect.Effect<StoredKey | undefined, ActorUnavailable>
-  readonly list: Effect.Effect<ReadonlyArray<StoredKey>, ActorUnavailable>
-  /** Whether there was such a key. */
-  readonly revoke: (keyId: string, at: number) => Effect.Effect<boolean, ActorUnavailable>
-}>()("clawster/auth/KeyStore") {}
+export class KeyStore extends Context.Service<
+  KeyStore,
+  {
+    readonly add: (key: StoredKey) => Effect.Effect<void, ActorUnavailable>
+    readonly find: (keyId: string) => Effect.Effect<StoredKey | undefined, ActorUnavailable>
+    readonly list: Effect.Effect<ReadonlyArray<StoredKey>, ActorUnavailable>
+    /** Whether there was such a key. */
+    readonly revoke: (keyId: string, at: number) => Effect.Effect<boolean, ActorUnavailable>
+  }
+>()("clawster/auth/KeyStore") {}

@@ -58,7 +58,8 @@ export const actingTenant = (
   return acting === undefined
     ? Result.fail(
         new InvalidInput({
-          message: "name the tenant (tenantId, --tenant): this key belongs to none, and this deployment has no default (CLAWSTER_DEFAULT_TENANT)",
+          message:
+            "name the tenant (tenantId, --tenant): this key belongs to none, and this deployment has no default (CLAWSTER_DEFAULT_TENANT)",
           faults: [{ path: "tenantId", expected: "the id of a tenant" }]
         })
       )

@@ -5,10 +5,13 @@
 import { Context, type Effect, type Stream } from "effect"
 import type { InstanceStatus } from "../schema/Instance.ts"
 
-export class Fleet extends Context.Service<Fleet, {
-  readonly snapshot: Effect.Effect<ReadonlyArray<InstanceStatus>>
-  /** One element after each refresh that changed something; what waits for an instance tries again on it. */
-  readonly changes: Stream.Stream<void>
-  /** Unix milliseconds by this process's clock at which the snapshot was last known to be true; undefined before the first reading. Absent: it always is. */
-  readonly readAt?: Effect.Effect<number | undefined>
-}>()("clawster/entities/Fleet") {}
+export class Fleet extends Context.Service<
+  Fleet,
+  {
+    readonly snapshot: Effect.Effect<ReadonlyArray<InstanceStatus>>
+    /** One element after each refresh that changed something; what waits for an instance tries again on it. */
+    readonly changes: Stream.Stream<void>
+    /** Unix milliseconds by this process's clock at which the snapshot was last known to be true; undefined before the first reading. Absent: it always is. */
+    readonly readAt?: Effect.Effect<number | undefined>
+  }
+>()("clawster/entities/Fleet") {}

@@ -25,9 +25,7 @@ const detailOf = (cause: Cause.Cause<unknown>): string => {
 
 type Answer = Check & Pick<Checks.Judgement, "isDown">
 
-const check = Effect.fnUntraced(function* <E>(
-  question: Effect.Effect<Checks.Judgement, E>
-) {
+const check = Effect.fnUntraced(function* <E>(question: Effect.Effect<Checks.Judgement, E>) {
   const before = yield* Clock.currentTimeMillis
   const answer = yield* question.pipe(
     Effect.timeout(Duration.fromInputUnsafe(patience)),
@@ -94,8 +92,12 @@ const make = Effect.gen(function* () {
       )
       const failed = Object.entries(found).filter(([, { ok }]) => !ok)
       const isDown = failed.some(([name, { isDown = false }]) => isDown || name in vital)
-      for (const [name, { ok }] of Object.entries(answers)) yield* record("clawster_health_check", ok ? 1 : 0, { check: name })
-      return { status: isDown ? "down" : failed.length > 0 ? "degraded" : "ok", checks: answers } satisfies Report as Report
+      for (const [name, { ok }] of Object.entries(answers))
+        yield* record("clawster_health_check", ok ? 1 : 0, { check: name })
+      return {
+        status: isDown ? "down" : failed.length > 0 ? "degraded" : "ok",
+        checks: answers
+      } satisfies Report as Report
     })
 
   const live: Report = { status: "ok", checks: {} }
@@ -112,7 +114,9 @@ const make = Effect.gen(function* () {
 const keepMeasured = (health: Effect.Effect<Report>) =>
   Effect.gen(function* () {
     let askedAt = yield* Clock.currentTimeMillis
-    const age = Effect.flatMap(Clock.currentTimeMillis, (now) => record("clawster_health_age_seconds", (now - askedAt) / 1_000, {}))
+    const age = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      record("clawster_health_age_seconds", (now - askedAt) / 1_000, {})
+    )
     yield* Effect.andThen(health, Clock.currentTimeMillis).pipe(
       Effect.map((now) => void (askedAt = now)),
       Effect.ignoreCause,

@@ -101,8 +101,11 @@ export interface InstanceDriver {
 }
 
 /** The drivers this runner has. */
-export class InstanceDrivers extends Context.Service<InstanceDrivers, {
-  /** `Unsupported` when this runner was not given that driver. */
-  readonly get: (spec: Pick<InstanceSpec, "driver" | "instanceId">) => Effect.Effect<InstanceDriver, DriverError>
-  readonly all: ReadonlyArray<InstanceDriver>
-}>()("clawster/instances/InstanceDrivers") {}
+export class InstanceDrivers extends Context.Service<
+  InstanceDrivers,
+  {
+    /** `Unsupported` when this runner was not given that driver. */
+    readonly get: (spec: Pick<InstanceSpec, "driver" | "instanceId">) => Effect.Effect<InstanceDriver, DriverError>
+    readonly all: ReadonlyArray<InstanceDriver>
+  }
+>()("clawster/instances/InstanceDrivers") {}

@@ -6,4 +6,5 @@ import { record } from "./Metrics.ts"
 export const sessionDeleted: Effect.Effect<void> = record("clawster_gateway_sessions_deleted_total", 1, {})
 
 /** A connection to a gateway failed or ended; `reason` is one of the link's own words. */
-export const linkLost = (reason: string): Effect.Effect<void> => record("clawster_gateway_links_lost_total", 1, { reason })
+export const linkLost = (reason: string): Effect.Effect<void> =>
+  record("clawster_gateway_links_lost_total", 1, { reason })

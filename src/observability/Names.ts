@@ -225,7 +225,12 @@ export const metrics = {
     help: "Processor time that this process has used, user and system",
     labels: []
   },
-  nodejs_heap_size_used_bytes: { kind: "gauge", unit: "bytes", help: "JavaScript heap in use, garbage included", labels: [] },
+  nodejs_heap_size_used_bytes: {
+    kind: "gauge",
+    unit: "bytes",
+    help: "JavaScript heap in use, garbage included",
+    labels: []
+  },
   nodejs_heap_after_gc_bytes: {
     kind: "gauge",
     unit: "bytes",

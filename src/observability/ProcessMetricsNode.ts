@@ -4,7 +4,13 @@
  */
 import { Duration, Effect, Layer, type Scope } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
-import { constants, monitorEventLoopDelay, type NodeGCPerformanceDetail, type PerformanceEntry, PerformanceObserver } from "node:perf_hooks"
+import {
+  constants,
+  monitorEventLoopDelay,
+  type NodeGCPerformanceDetail,
+  type PerformanceEntry,
+  PerformanceObserver
+} from "node:perf_hooks"
 import process from "node:process"
 import { record } from "./Metrics.ts"
 

@@ -189,6 +189,4 @@ export const taskEnded = (end: TaskEnd): Effect.Effect<void> => {
 
 /** The same of several, which are looked for only where somebody reads of them. */
 export const tasksEnded = (ends: () => ReadonlyArray<TaskEnd>): Effect.Effect<void> =>
-  Effect.withFiber((fiber) =>
-    isEndWanted(fiber) ? Effect.forEach(ends(), taskEnded, { discard: true }) : Effect.void
-  )
+  Effect.withFiber((fiber) => (isEndWanted(fiber) ? Effect.forEach(ends(), taskEnded, { discard: true }) : Effect.void))

@@ -36,5 +36,8 @@ export const retryDelayMillis = (
   const doubled = Math.min(limits.maxRetryMillis, limits.minRetryMillis * 2 ** Math.min(failures - 1, 30))
   const hint = toDelay(error.retryAfterMillis)
   if (hint === undefined) return doubled * (0.5 + random / 2)
-  return Math.max(Math.min(doubled, hintedFloorMillis) * (0.5 + random / 2), Math.min(limits.maxRetryMillis, hint * (1 + random / 4)))
+  return Math.max(
+    Math.min(doubled, hintedFloorMillis) * (0.5 + random / 2),
+    Math.min(limits.maxRetryMillis, hint * (1 + random / 4))
+  )
 }

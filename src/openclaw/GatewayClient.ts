@@ -8,7 +8,13 @@ import { bounds, gatewayBounds } from "../schema/Bounds.ts"
 import * as DeviceIdentity from "./DeviceIdentity.ts"
 import * as GatewayConnection from "./GatewayConnection.ts"
 import { ChatHistory, decodePayload, textOf } from "./GatewayFrames.ts"
-import { GatewayConnector, type GatewayEndpoint, type GatewayError, type GatewayLink, type GatewaySession } from "./GatewayLink.ts"
+import {
+  GatewayConnector,
+  type GatewayEndpoint,
+  type GatewayError,
+  type GatewayLink,
+  type GatewaySession
+} from "./GatewayLink.ts"
 import { attach, reconcile, run } from "./GatewayRuns.ts"
 import type { LinkLimits } from "./GatewaySession.ts"
 import { count, flag, list, neededText, part, share, text } from "./Told.ts"

@@ -97,7 +97,10 @@ export const HelloOk = Schema.Struct({
   policy: Schema.Struct({ maxPayload: Schema.Finite, tickIntervalMs: Schema.Finite })
 })
 
-export const Challenge = Schema.Struct({ nonce: Schema.String.check(Schema.isMaxLength(gatewayBounds.id)), ts: Schema.Finite })
+export const Challenge = Schema.Struct({
+  nonce: Schema.String.check(Schema.isMaxLength(gatewayBounds.id)),
+  ts: Schema.Finite
+})
 
 const TerminalReply = Schema.Struct({ text: answer })
 

@@ -191,13 +191,16 @@ export interface GatewayLink {
     options: Pick<Turn, "sessionKey" | "message" | "runKey"> & { readonly queueMode: QueueMode }
   ) => Effect.Effect<void, GatewayError>
 
-  readonly createSession: (
-    options: { readonly key: string; readonly label?: string; readonly model?: string }
-  ) => Effect.Effect<GatewaySession, GatewayError>
+  readonly createSession: (options: {
+    readonly key: string
+    readonly label?: string
+    readonly model?: string
+  }) => Effect.Effect<GatewaySession, GatewayError>
   readonly describeSession: (key: string) => Effect.Effect<GatewaySession | null, GatewayError>
-  readonly listSessions: (
-    options: { readonly limit: number; readonly offset: number }
-  ) => Effect.Effect<ReadonlyArray<GatewaySession>, GatewayError>
+  readonly listSessions: (options: {
+    readonly limit: number
+    readonly offset: number
+  }) => Effect.Effect<ReadonlyArray<GatewaySession>, GatewayError>
   readonly resetSession: (key: string) => Effect.Effect<void, GatewayError>
   readonly deleteSession: (key: string) => Effect.Effect<boolean, GatewayError>
   readonly history: (key: string, limit: number) => Effect.Effect<ReadonlyArray<HistoryMessage>, GatewayError>
@@ -224,8 +227,9 @@ export const GatewayEndpoint = Schema.Struct({
 export type GatewayEndpoint = typeof GatewayEndpoint.Type
 
 /** Opens links. A link reconnects by itself, with bounded backoff and jitter, until its scope closes. */
-export class GatewayConnector extends Context.Service<GatewayConnector, {
-  readonly connect: (
-    endpoint: GatewayEndpoint
-  ) => Effect.Effect<GatewayLink, never, Scope.Scope>
-}>()("clawster/openclaw/GatewayConnector") {}
+export class GatewayConnector extends Context.Service<
+  GatewayConnector,
+  {
+    readonly connect: (endpoint: GatewayEndpoint) => Effect.Effect<GatewayLink, never, Scope.Scope>
+  }
+>()("clawster/openclaw/GatewayConnector") {}

@@ -115,10 +115,13 @@ class Pace {
     this.#bytes += "byteLength" in data ? data.byteLength : 0
     if (this.#paused !== undefined || (this.#frames < framesPerSecond && this.#bytes < bytesPerSecond)) return
     this.#socket.pause()
-    this.#paused = setTimeout(() => {
-      this.#paused = undefined
-      this.#socket.resume()
-    }, this.#since + secondMillis - now)
+    this.#paused = setTimeout(
+      () => {
+        this.#paused = undefined
+        this.#socket.resume()
+      },
+      this.#since + secondMillis - now
+    )
   }
 
   end(): void {

@@ -144,7 +144,9 @@ const removeDrafts = Effect.fnUntraced(function* (target: Target) {
   const path = yield* Path.Path
   const names = yield* Effect.orElseSucceed(fs.readDirectory(target.directory), () => [])
   const left = names.filter((name) => name.startsWith(draftPrefix) || name.startsWith(brokenPrefix))
-  yield* Effect.forEach(left, (name) => Effect.ignore(fs.remove(path.join(target.directory, name), { recursive: true })))
+  yield* Effect.forEach(left, (name) =>
+    Effect.ignore(fs.remove(path.join(target.directory, name), { recursive: true }))
+  )
 })
 
 /** Renames the finished draft into place. What another process put there first stays; half an install is moved away. */

@@ -64,7 +64,8 @@ export const agreed = (event: TurnEnd | undefined, told: TurnEnd): TurnEnd => {
   if (told.failure?.code === interrupted || isAborted || isInterrupted) {
     return { ...event, text: longer(event.text, told.text), ...usageFrom(told, event) }
   }
-  if (told.status !== event.status) return told.text === "" && told.status === "ok" ? { ...told, text: event.text } : told
+  if (told.status !== event.status)
+    return told.text === "" && told.status === "ok" ? { ...told, text: event.text } : told
   const failure = event.failure !== undefined && event.failure.code !== "RUN_FAILED" ? event.failure : told.failure
   return {
     ...event,

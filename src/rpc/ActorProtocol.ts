@@ -24,9 +24,9 @@ export const Hold = Rpc.make("Hold").annotate(ClusterSchema.InterruptOnTerminati
 /** Messages of one actor to another, in order. Success: all are committed. At most 256. */
 export const Deliver = Rpc.make("Deliver", {
   payload: {
-    messages: Schema.Array(
-      Schema.Struct({ id: Schema.String, tag: Schema.String, payload: Schema.Json })
-    ).check(Schema.isMaxLength(256)),
+    messages: Schema.Array(Schema.Struct({ id: Schema.String, tag: Schema.String, payload: Schema.Json })).check(
+      Schema.isMaxLength(256)
+    ),
     /** They may have arrived before. */
     again: Schema.Boolean
   },

@@ -121,12 +121,7 @@ export class ClientRpcs extends RpcGroup.make(
   read("GetInstance", "instance:read", instance, InstanceStatus),
   read("InstanceHealth", "instance:read", instance, InstanceHealthReport),
   read("InstanceLoad", "instance:read", instance, InstanceLoadReport),
-  ask(
-    "InstanceLogs",
-    "instance:read",
-    { ...instance, ...logFilter, limit: within(1, 10_000) },
-    InstanceLogs
-  ),
+  ask("InstanceLogs", "instance:read", { ...instance, ...logFilter, limit: within(1, 10_000) }, InstanceLogs),
   ask("InstanceMetrics", "instance:read", instance, InstanceMetrics),
   change("StartInstance", "instance:write", instance, InstanceStatus),
   change("StopInstance", "instance:write", { ...instance, ...StopInstance.fields }, InstanceStatus),

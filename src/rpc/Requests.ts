@@ -73,7 +73,9 @@ export type CancelledTask = typeof CancelledTask.Type
 export const CancelTasks = Schema.Struct({
   tenantId: Schema.optionalKey(TenantId),
   lane: Schema.optionalKey(LaneName),
-  phases: list(Schema.Literals(["pending", "scheduled", "retrying", "running"]), phasesMost).check(Schema.isMinLength(1)),
+  phases: list(Schema.Literals(["pending", "scheduled", "retrying", "running"]), phasesMost).check(
+    Schema.isMinLength(1)
+  ),
   limit: Schema.optionalKey(within(1, 1_000))
 }).annotate({ identifier: "CancelTasks" })
 export type CancelTasks = typeof CancelTasks.Type

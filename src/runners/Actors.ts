@@ -13,6 +13,20 @@ import * as PgViewReads from "../shards/reads/PgViewReads.ts"
 import * as PgSessionUse from "../shards/reads/PgSessionUse.ts"
 import * as PgTasks from "../shards/reads/PgTasks.ts"
 
-export const layer = Layer.mergeAll(LaneLayer, InstanceLayer.layer, InstanceHostLayer.layer, HomeSweep.layer, SessionLayer.layer).pipe(
-  Layer.provide([PgFleet.layer, PgTasks.layer, PgViewReads.layer, PgHeartbeats.layer, PgOutputs.layer, PgPayloads.layer, PgSessionUse.layer])
+export const layer = Layer.mergeAll(
+  LaneLayer,
+  InstanceLayer.layer,
+  InstanceHostLayer.layer,
+  HomeSweep.layer,
+  SessionLayer.layer
+).pipe(
+  Layer.provide([
+    PgFleet.layer,
+    PgTasks.layer,
+    PgViewReads.layer,
+    PgHeartbeats.layer,
+    PgOutputs.layer,
+    PgPayloads.layer,
+    PgSessionUse.layer
+  ])
 )

@@ -16,7 +16,7 @@ import type { DriverKind } from "../schema/Instance.ts"
 import * as Settings from "./Settings.ts"
 
 /** The command that was given; else the managed install, where a version was asked for; else what is found on PATH. */
-const launcher = Effect.fnUntraced(function*() {
+const launcher = Effect.fnUntraced(function* () {
   const { command, home, path, version } = yield* Settings.drivers
   if (Option.isSome(command)) {
     return { command: command.value as Command, path }
@@ -30,7 +30,7 @@ const launcher = Effect.fnUntraced(function*() {
   return { managed: [openclaw.nodePath, openclaw.entry, "gateway", "run"] as Command, path }
 })
 
-const processDriver = Effect.gen(function*() {
+const processDriver = Effect.gen(function* () {
   const { config, firstPort, home, model, onShutdown, orphanAfterMillis, ...starts } = yield* Settings.drivers
   return yield* ProcessDriver.make({
     directory: join(home, "gateways"),
@@ -52,18 +52,20 @@ type Maker = Effect.Effect<
   Scope.Scope | GatewayConnector | SimulatedFleet | NodeServices.NodeServices
 >
 
-export const layer = Layer.unwrap(Effect.gen(function*() {
-  const { home, kinds } = yield* Settings.drivers
-  const makers: Record<DriverKind, Maker> = {
-    process: processDriver,
-    remote: RemoteDriver.make(),
-    simulated: SimulatedDriver.make
-  }
-  return DriverSet.layer(kinds.map((kind) => makers[kind])).pipe(
-    Layer.provide([
-      GatewayClient.layerWith({ deviceKeyFile: join(home, "device-key.json") }),
-      SimulatedFleet.layer(),
-      NodeServices.layer
-    ])
-  )
-}))
+export const layer = Layer.unwrap(
+  Effect.gen(function* () {
+    const { home, kinds } = yield* Settings.drivers
+    const makers: Record<DriverKind, Maker> = {
+      process: processDriver,
+      remote: RemoteDriver.make(),
+      simulated: SimulatedDriver.make
+    }
+    return DriverSet.layer(kinds.map((kind) => makers[kind])).pipe(
+      Layer.provide([
+        GatewayClient.layerWith({ deviceKeyFile: join(home, "device-key.json") }),
+        SimulatedFleet.layer(),
+        NodeServices.layer
+      ])
+    )
+  })
+)

@@ -30,7 +30,7 @@ export interface GatewayOptions {
 }
 
 const fleetMetrics = Layer.unwrap(
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const tasks = yield* TaskReads
     const views = yield* ViewReads
     return FleetMetrics.layer({
@@ -43,7 +43,18 @@ const fleetMetrics = Layer.unwrap(
 /** Needs `Sharding` and the database. */
 export const layer = ({ defaultTenant, host, port, socketsMost }: GatewayOptions) =>
   Layer.mergeAll(ServerNode.layer({ host, port }), KeyService.layer, fleetMetrics, ProcessMetricsNode.layer).pipe(
-    Layer.provide([PgAccess.layer, PgFeed.layer, PgTasks.layer, PgTurns.layer, PgOutputs.layer, PgViewReads.layer, InstanceOps.layer, PgTombstones.layer, PgCluster.layer, Probes.layer]),
+    Layer.provide([
+      PgAccess.layer,
+      PgFeed.layer,
+      PgTasks.layer,
+      PgTurns.layer,
+      PgOutputs.layer,
+      PgViewReads.layer,
+      InstanceOps.layer,
+      PgTombstones.layer,
+      PgCluster.layer,
+      Probes.layer
+    ]),
     Layer.provide(Layer.succeed(EdgeConfig, { defaultTenant, socketsMost }))
   )
 
@@ -55,7 +66,7 @@ const reachedAt = (host: string): string => {
 }
 
 /** Serves until the scope closes; answers where, and the service that makes API keys. */
-export const start = Effect.fnUntraced(function*(options: GatewayOptions) {
+export const start = Effect.fnUntraced(function* (options: GatewayOptions) {
   const services = yield* Layer.build(layer(options))
   const { address } = Context.get(services, HttpServer.HttpServer)
   const port = "port" in address ? address.port : options.port

@@ -41,7 +41,9 @@ const keysOf = (path: string): ReadonlyArray<string | number> =>
 const lineOf = (document: Document, lines: LineCounter, path: string): number => {
   const keys = keysOf(path)
   for (let depth = keys.length; depth > 0; depth--) {
-    const node = document.getIn(keys.slice(0, depth), true) as { readonly range?: readonly [number, number, number] } | undefined
+    const node = document.getIn(keys.slice(0, depth), true) as
+      | { readonly range?: readonly [number, number, number] }
+      | undefined
     if (node?.range !== undefined) return lines.linePos(node.range[0]).line
   }
   return 1
@@ -53,7 +55,9 @@ const ofFields = (declaration: DeclaredInstances.Declaration): ReadonlyArray<Fie
     const known = first.get(one.instanceId)
     if (known === undefined) first.set(one.instanceId, index)
     return [
-      ...(known === undefined ? [] : [{ path: "instanceId", expected: `an id of its own; instances[${known}] has it` }]),
+      ...(known === undefined
+        ? []
+        : [{ path: "instanceId", expected: `an id of its own; instances[${known}] has it` }]),
       ...(one.driver === "remote" && one.endpoint === undefined
         ? [{ path: "endpoint", expected: "url and token of the running gateway, which driver remote needs" }]
         : []),
@@ -114,7 +118,9 @@ export const layerConfig = (placements: ReadonlyArray<Placement>) =>
         : Layer.effectDiscard(
             Effect.flatMap(read(file.value), (declaration) =>
               DeclaredInstances.apply(declaration).pipe(
-                Effect.catchCause((cause) => Effect.logError("The declared instances could not be brought about", cause)),
+                Effect.catchCause((cause) =>
+                  Effect.logError("The declared instances could not be brought about", cause)
+                ),
                 Effect.forkScoped
               )
             )

@@ -40,14 +40,19 @@ const outliveReaders = (): void => {
   }
 }
 
-export const main = <E>(effect: Effect.Effect<unknown, E>, options: { readonly stopWithinMillis?: number } = {}): void => {
+export const main = <E>(
+  effect: Effect.Effect<unknown, E>,
+  options: { readonly stopWithinMillis?: number } = {}
+): void => {
   outliveReaders()
   forwardSignals()
   boundStop(options.stopWithinMillis ?? stopWithinMillis)
   NodeRuntime.runMain(
     effect.pipe(
       Effect.tapCause((cause) =>
-        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.sync(() => process.stderr.write(told(explainCause(cause))))
+        Cause.hasInterruptsOnly(cause)
+          ? Effect.void
+          : Effect.sync(() => process.stderr.write(told(explainCause(cause))))
       )
     ),
     {

@@ -62,7 +62,7 @@ const runnerConfig = Config.all({
 })
 
 /** What a runner is told, with the placements that it serves: what belongs nowhere, this home's host, and its region. */
-export const runner = Effect.gen(function*() {
+export const runner = Effect.gen(function* () {
   const { hostName, ...config } = yield* runnerConfig
   const { host, listenHost, listenPort, port } = yield* runnerAddress
   const name = yield* HostName.ofHome(config.home, hostName)

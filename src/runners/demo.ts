@@ -30,12 +30,12 @@ interface Run {
 
 const work = (id: string) => `Take a moment. [[delay 1500]] [[id ${id}]]`
 
-const submit = Effect.fnUntraced(function*({ rest, submitted, typed }: Run) {
+const submit = Effect.fnUntraced(function* ({ rest, submitted, typed }: Run) {
   const half = taskCount / 2
   const task = (taskId: string) => ({ taskId, tenantId, payload: { message: work(taskId) } })
   yield* rest.post("/tasks/bulk", { tasks: submitted.tasks.slice(0, half).map(task) }, "demo-tasks")
   yield* Effect.forEach(submitted.tasks.slice(half), (taskId) => typed.submitTask(task(taskId)), { discard: true })
-  const converse = Effect.fnUntraced(function*({ sessionId, turns }: Verdict.Submitted["sessions"][number]) {
+  const converse = Effect.fnUntraced(function* ({ sessionId, turns }: Verdict.Submitted["sessions"][number]) {
     yield* rest.post("/sessions", { sessionId, tenantId }, `demo-${sessionId}`)
     for (const [index, turnId] of turns.entries()) {
       const turn = { turnId, message: work(turnId) }
@@ -46,10 +46,11 @@ const submit = Effect.fnUntraced(function*({ rest, submitted, typed }: Run) {
   yield* Effect.forEach(submitted.sessions, converse, { concurrency: "unbounded", discard: true })
 })
 
-const state = Effect.fnUntraced(function*({ rest, submitted }: Run) {
+const state = Effect.fnUntraced(function* ({ rest, submitted }: Run) {
   const tasks = yield* rest.get<{ items: ReadonlyArray<TaskStatus> }>(`/tasks?tenantId=${tenantId}&limit=200`)
   const sessions = yield* Effect.forEach(submitted.sessions, ({ sessionId }) =>
-    rest.get<SessionStatus>(`/sessions/${sessionId}?tenantId=${tenantId}`))
+    rest.get<SessionStatus>(`/sessions/${sessionId}?tenantId=${tenantId}`)
+  )
   return { tasks: tasks.items, sessions }
 })
 
@@ -70,16 +71,17 @@ const until = (run: Run, met: (now: Effect.Success<ReturnType<typeof state>>) =>
 type Started = Effect.Success<ReturnType<typeof Stack.start>>
 
 /** Kills the runner that has the most actors, and waits until others have all its shards. */
-const killOne = Effect.fnUntraced(function*({ runners, sql }: Started) {
+const killOne = Effect.fnUntraced(function* ({ runners, sql }: Started) {
   const owners = yield* sql.unsafe<{ owner: string }>(
     `SELECT owner FROM clawster_shards JOIN clawster_wakes USING (shard_id) WHERE resident
      GROUP BY owner ORDER BY count(*) DESC`
   )
   const busiest = runners.find(({ port }) => owners[0]?.owner === `127.0.0.1:${port}`) ?? runners[0]!
-  const owned = sql.unsafe<{ count: number }>(
-    `SELECT count(*)::float8 AS count FROM clawster_shards WHERE owner = $1::text`,
-    [`127.0.0.1:${busiest.port}`]
-  ).pipe(Effect.map((rows) => rows[0]!.count))
+  const owned = sql
+    .unsafe<{ count: number }>(`SELECT count(*)::float8 AS count FROM clawster_shards WHERE owner = $1::text`, [
+      `127.0.0.1:${busiest.port}`
+    ])
+    .pipe(Effect.map((rows) => rows[0]!.count))
   const shards = yield* owned
   const before = yield* Clock.currentTimeMillis
   yield* busiest.kill("SIGKILL")
@@ -87,7 +89,7 @@ const killOne = Effect.fnUntraced(function*({ runners, sql }: Started) {
   return { name: busiest.name, shards, tookMillis: (yield* Clock.currentTimeMillis) - before }
 })
 
-const script = Effect.fnUntraced(function*(started: Started) {
+const script = Effect.fnUntraced(function* (started: Started) {
   const stamp = (yield* Clock.currentTimeMillis).toString(36)
   const run: Run = {
     rest: Rest.make(started.url, started.apiKey),
@@ -104,7 +106,9 @@ const script = Effect.fnUntraced(function*(started: Started) {
   yield* submit(run)
   yield* until(run, ({ tasks }) => endedTasks(tasks) >= taskCount / 4, "a quarter of the tasks did not end")
   const killed = yield* killOne(started)
-  yield* say(`  killed ${killed.name} (SIGKILL) with ${killed.shards} shards; others had them after ${killed.tookMillis} ms`)
+  yield* say(
+    `  killed ${killed.name} (SIGKILL) with ${killed.shards} shards; others had them after ${killed.tookMillis} ms`
+  )
   const { sessions, tasks } = yield* until(
     run,
     (now) => endedTasks(now.tasks) >= taskCount && openTurns(now.sessions) === 0,
@@ -114,11 +118,11 @@ const script = Effect.fnUntraced(function*(started: Started) {
   return Verdict.rows(run.submitted, tasks, sessions, reached)
 })
 
-export const run = Effect.fnUntraced(function*(options: Partial<Options.UpOptions> = {}) {
+export const run = Effect.fnUntraced(function* (options: Partial<Options.UpOptions> = {}) {
   yield* Check.refuse("up")
   const port = options.port ?? (yield* freePort)
   const table = yield* Effect.scoped(
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const started = yield* Stack.start(yield* Options.complete({ ...options, port }, "demo"))
       const rows = yield* script(started)
       yield* say(`\n${Verdict.render(rows)}\n`)
@@ -127,7 +131,9 @@ export const run = Effect.fnUntraced(function*(options: Partial<Options.UpOption
     })
   )
   if (!Verdict.isClean(table)) {
-    return yield* new DemoFailed({ message: "something was lost, done twice, out of order, or did not complete; see the table" })
+    return yield* new DemoFailed({
+      message: "something was lost, done twice, out of order, or did not complete; see the table"
+    })
   }
   yield* say("  nothing lost, nothing done twice, nothing out of order")
 })

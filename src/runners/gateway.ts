@@ -16,7 +16,7 @@ const observability = Layer.unwrap(
 )
 
 export const layer = Layer.unwrap(
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { defaultTenant, host, metrics, placements, port, socketsMost } = yield* Settings.gateway
     const ownMetrics = Option.isNone(metrics) ? Layer.empty : MetricsServerNode.layer(metrics.value)
     const options = { host, port, socketsMost, defaultTenant: Option.getOrUndefined(defaultTenant) }

@@ -10,20 +10,18 @@ import * as Check from "./settings/Check.ts"
 
 const say = (text: string) => Effect.sync(() => process.stdout.write(`${text}\n`))
 
-const firstKey = Effect.gen(function*() {
+const firstKey = Effect.gen(function* () {
   const keys = yield* KeyService
   if ((yield* keys.list).length > 0) return
   const { token } = yield* keys.create({ name: "first administrator", role: "admin" })
   yield* say(`first API key, an administrator's, told only now: ${token}`)
 })
 
-const work = Effect.gen(function*() {
+const work = Effect.gen(function* () {
   const applied = yield* migrate
   yield* say(applied.length === 0 ? "the database is up to date" : `applied ${applied.join(", ")}`)
   yield* firstKey
-}).pipe(
-  Effect.provide(KeyService.layer.pipe(Layer.provide(PgAccess.layer), Layer.provideMerge(Database.layerConfig)))
-)
+}).pipe(Effect.provide(KeyService.layer.pipe(Layer.provide(PgAccess.layer), Layer.provideMerge(Database.layerConfig))))
 
 export const run = Effect.andThen(
   Check.refuse("migrate"),

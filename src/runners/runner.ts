@@ -18,33 +18,41 @@ import * as HostName from "./settings/HostName.ts"
 
 const cluster = Layer.unwrap(Effect.map(Settings.runner, (settings) => Cluster.layerRunner(settings)))
 
-const ready = Layer.effectDiscard(Effect.gen(function*() {
-  const { home, host, name, port, region } = yield* Settings.runner
-  const note = HostName.note(name, home)
-  if (note !== undefined) yield* Effect.logWarning(note).pipe(Effect.annotateLogs({ event: "host.renamed" }))
-  yield* Effect.logInfo("The runner is ready").pipe(
-    Effect.annotateLogs({
-      event: "runner.ready",
-      address: `${host}:${port}`,
-      host: name.current,
-      region: Option.getOrElse(region, () => "none")
-    })
-  )
-}))
+const ready = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { home, host, name, port, region } = yield* Settings.runner
+    const note = HostName.note(name, home)
+    if (note !== undefined) yield* Effect.logWarning(note).pipe(Effect.annotateLogs({ event: "host.renamed" }))
+    yield* Effect.logInfo("The runner is ready").pipe(
+      Effect.annotateLogs({
+        event: "runner.ready",
+        address: `${host}:${port}`,
+        host: name.current,
+        region: Option.getOrElse(region, () => "none")
+      })
+    )
+  })
+)
 
 /** `/metrics` of this runner, when `CLAWSTER_METRICS_PORT` is set. */
-const metrics = Layer.unwrap(Effect.map(Settings.runner, ({ metrics }) =>
-  Option.isNone(metrics) ? Layer.empty : MetricsServerNode.layer(metrics.value)))
+const metrics = Layer.unwrap(
+  Effect.map(Settings.runner, ({ metrics }) =>
+    Option.isNone(metrics) ? Layer.empty : MetricsServerNode.layer(metrics.value)
+  )
+)
 
-const observability = Layer.unwrap(Effect.map(Settings.runner, ({ host, port }) =>
-  Observability.layer("runner", `${host}:${port}`)))
+const observability = Layer.unwrap(
+  Effect.map(Settings.runner, ({ host, port }) => Observability.layer("runner", `${host}:${port}`))
+)
 
 /** The instances of `CLAWSTER_INSTANCES`. */
 const declared = Layer.unwrap(Effect.map(Settings.runner, ({ placements }) => InstancesFile.layerConfig(placements)))
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { readonly version: string }
 
-const reports = Layer.unwrap(Effect.map(Settings.runner, ({ name }) => RunnerReports.layer({ hostName: name.current, version })))
+const reports = Layer.unwrap(
+  Effect.map(Settings.runner, ({ name }) => RunnerReports.layer({ hostName: name.current, version }))
+)
 
 export const layer = Layer.mergeAll(ready, declared).pipe(
   Layer.provideMerge(Layer.merge(Actors.layer, reports)),

@@ -26,7 +26,7 @@ const greeting = (url: string, apiKey: string) => `
 
 export const run = (given: Partial<Options.UpOptions> = {}) =>
   Effect.scoped(
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* Check.refuse("up")
       yield* say("\n  Clawster\n")
       yield* Check.tellUnknown

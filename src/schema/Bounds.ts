@@ -66,7 +66,8 @@ export const nonEmptyText = (most: number) => Schema.NonEmptyString.check(Schema
 export const within = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
 /** At most `most` items. */
-export const list = <S extends Schema.Constraint>(item: S, most: number) => Schema.Array(item).check(Schema.isMaxLength(most))
+export const list = <S extends Schema.Constraint>(item: S, most: number) =>
+  Schema.Array(item).check(Schema.isMaxLength(most))
 
 /** Whether all texts of a JSON value can be stored, keys included, and no more than `depth` objects and arrays are within each other. */
 const isPlain = (value: unknown, depth: number): boolean => {
@@ -98,7 +99,7 @@ export const instant = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 
  */
 export const cut = (value: string, most: number): string => {
   const kept = value.length <= most ? value : `${value.slice(0, most - 40)} [cut: ${value.length} characters]`
-  return (isStorable(kept) ? kept : kept.replaceAll(nul, "\uFFFD").toWellFormed())
+  return isStorable(kept) ? kept : kept.replaceAll(nul, "\uFFFD").toWellFormed()
 }
 
 const cutMark = / \[cut: \d+ characters\]$/

@@ -17,7 +17,12 @@ export type SkipReason = typeof SkipReason.Type
 
 /** What is sent to everybody who follows, as the events of actors are. `feed.position` is between servers and the typed client. */
 export const FeedNotice = Schema.Union([
-  Schema.TaggedStruct("feed.gap", { from: Schema.String, to: Schema.String, reason: GapReason, message: Schema.String }),
+  Schema.TaggedStruct("feed.gap", {
+    from: Schema.String,
+    to: Schema.String,
+    reason: GapReason,
+    message: Schema.String
+  }),
   Schema.TaggedStruct("feed.skipped", {
     entityType: Schema.String,
     entityId: Schema.String,
@@ -70,7 +75,11 @@ export const skippedNotice = (
   reason: SkipReason
 ): FeedEvent => {
   const { entityId, entityType, seq } = entry
-  return { ...entry, type: "feed.skipped", payload: { entityType, entityId, seq, reason, message: skipMessages[reason] } }
+  return {
+    ...entry,
+    type: "feed.skipped",
+    payload: { entityType, entityId, seq, reason, message: skipMessages[reason] }
+  }
 }
 
 /** Whether it is of the feed itself, and not of an actor. */

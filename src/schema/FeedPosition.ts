@@ -39,8 +39,10 @@ export const parseCursor = (cursor: Cursor): ParsedCursor => {
 }
 
 /** `mark` is of the timeline that `tx` is of. */
-export const formatCursor = ({ number, tx }: { readonly tx: bigint | string; readonly number: bigint | string }, mark: number) =>
-  Cursor.make(`${tx}-${mark}${String(number).padStart(digitsOfNumber, "0")}`)
+export const formatCursor = (
+  { number, tx }: { readonly tx: bigint | string; readonly number: bigint | string },
+  mark: number
+) => Cursor.make(`${tx}-${mark}${String(number).padStart(digitsOfNumber, "0")}`)
 
 export const timelineOf = (tx: bigint): number => Number(tx >> timelineBits)
 

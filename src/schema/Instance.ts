@@ -54,9 +54,7 @@ export type RemoteEndpoint = typeof RemoteEndpoint.Type
 /** As they may be registered: what is stored has the bounds of its time. */
 export const RegisteredLimits = Schema.Struct({
   maxMemoryMB: Schema.optionalKey(within(1, 16_777_216)),
-  maxCpuCores: Schema.optionalKey(
-    Schema.Finite.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(4_096))
-  ),
+  maxCpuCores: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(4_096))),
   maxDiskGB: Schema.optionalKey(within(1, 1_048_576))
 })
 

@@ -48,7 +48,9 @@ export const toTurnToken = ({ acceptedAt, turnId }: TurnPlace): string => `${acc
 /** Undefined: the text is no such token. */
 export const fromTurnToken = (token: string): TurnPlace | undefined => {
   const [, acceptedAt, turnId] = placePattern.exec(token) ?? []
-  return acceptedAt === undefined || !Number.isSafeInteger(Number(acceptedAt)) ? undefined : { acceptedAt: Number(acceptedAt), turnId: turnId! }
+  return acceptedAt === undefined || !Number.isSafeInteger(Number(acceptedAt))
+    ? undefined
+    : { acceptedAt: Number(acceptedAt), turnId: turnId! }
 }
 
 export const SessionStatus = Schema.Struct({

@@ -19,7 +19,10 @@ export const taskFilter = {
   submittedFrom: described(instant, "Unix milliseconds, included."),
   submittedTo: described(instant, "Unix milliseconds, not included."),
   endedFrom: described(instant, "Unix milliseconds, included: only tasks that have ended, in the order of their ends."),
-  endedTo: described(instant, "Unix milliseconds, not included: only tasks that have ended, in the order of their ends."),
+  endedTo: described(
+    instant,
+    "Unix milliseconds, not included: only tasks that have ended, in the order of their ends."
+  ),
   order: described(ListOrder, "`newest` first when absent: by submission, or by end when the list is filtered by it.")
 }
 
@@ -51,5 +54,7 @@ export const toPlaceToken = ({ at, taskId, tenantId }: TaskPlace): string => `${
 /** Undefined: the text is no such token. Tokens of before the tenant was in them are still read. */
 export const fromPlaceToken = (token: string): TaskPlace | undefined => {
   const [, at, taskId, tenantId = ""] = placePattern.exec(token) ?? []
-  return at === undefined || !Number.isSafeInteger(Number(at)) ? undefined : { at: Number(at), taskId: taskId!, tenantId }
+  return at === undefined || !Number.isSafeInteger(Number(at))
+    ? undefined
+    : { at: Number(at), taskId: taskId!, tenantId }
 }

@@ -14,13 +14,13 @@ export interface Delivered {
   readonly ordinal: number
 }
 
-export const make = Effect.fnUntraced(function*(
+export const make = Effect.fnUntraced(function* (
   removeAll: (messages: ReadonlyArray<Delivered>) => Effect.Effect<void, unknown>
 ) {
   let delivered: Array<Delivered> = []
   const wake = Latch.makeUnsafe(false)
 
-  const remove = Effect.gen(function*() {
+  const remove = Effect.gen(function* () {
     yield* wake.await
     yield* Effect.sleep(pause)
     const batch = delivered.slice(0, deletesAtOnce)

@@ -6,16 +6,18 @@
  */
 import { type Duration, Effect, Fiber, Layer, Scope } from "effect"
 
-export const within = (limit: Duration.Input) => <A, E, R>(layer: Layer.Layer<A, E, R>): Layer.Layer<A, E, R> =>
-  Layer.effectContext(
-    Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      yield* Effect.addFinalizer((exit) =>
-        Effect.gen(function*() {
-          const closing = yield* Effect.forkDetach(Scope.close(scope, exit))
-          yield* Fiber.await(closing).pipe(Effect.interruptible, Effect.timeoutOption(limit))
-        })
-      )
-      return yield* Layer.buildWithScope(layer, scope)
-    })
-  ) as Layer.Layer<A, E, R>
+export const within =
+  (limit: Duration.Input) =>
+  <A, E, R>(layer: Layer.Layer<A, E, R>): Layer.Layer<A, E, R> =>
+    Layer.effectContext(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        yield* Effect.addFinalizer((exit) =>
+          Effect.gen(function* () {
+            const closing = yield* Effect.forkDetach(Scope.close(scope, exit))
+            yield* Fiber.await(closing).pipe(Effect.interruptible, Effect.timeoutOption(limit))
+          })
+        )
+        return yield* Layer.buildWithScope(layer, scope)
+      })
+    ) as Layer.Layer<A, E, R>

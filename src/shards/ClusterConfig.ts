@@ -44,17 +44,18 @@ export const passivateAfterMillisDefault = 120_000
 const terminationTimeout = "400 millis"
 const messagePoll = "1 second"
 
-const shared = (placements: ReadonlyArray<Placement>, leaseMillis: number) => ({
-  shardsPerGroup,
-  availableShardGroups: [...new Set([defaultPlacement, ...placements])],
-  shardLockExpiration: Duration.millis(leaseMillis),
-  shardLockRefreshInterval: Duration.millis(Math.floor(leaseMillis / 4)),
-  refreshAssignmentsInterval: Duration.millis(100),
-  runnerHealthCheckInterval: Duration.hours(1),
-  entityTerminationTimeout: terminationTimeout,
-  sendRetryInterval: Duration.millis(50),
-  simulateRemoteSerialization: false
-} as const)
+const shared = (placements: ReadonlyArray<Placement>, leaseMillis: number) =>
+  ({
+    shardsPerGroup,
+    availableShardGroups: [...new Set([defaultPlacement, ...placements])],
+    shardLockExpiration: Duration.millis(leaseMillis),
+    shardLockRefreshInterval: Duration.millis(Math.floor(leaseMillis / 4)),
+    refreshAssignmentsInterval: Duration.millis(100),
+    runnerHealthCheckInterval: Duration.hours(1),
+    entityTerminationTimeout: terminationTimeout,
+    sendRetryInterval: Duration.millis(50),
+    simulateRemoteSerialization: false
+  }) as const
 
 export const runner = (options: ClusterOptions) => {
   const { host, port } = options.listen ?? options

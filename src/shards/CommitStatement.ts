@@ -200,7 +200,12 @@ class Parts {
     const { inserts, table, updates } = writes
     const given = writes.columns((name) => inserts.some((row) => (row[name] ?? null) !== null))
     this.insert(table.name, given, inserts, "ON CONFLICT DO NOTHING")
-    for (const [, rows] of [...updates].sort(byName)) this.#update(table, writes.columns((name) => name in rows[0]!), rows)
+    for (const [, rows] of [...updates].sort(byName))
+      this.#update(
+        table,
+        writes.columns((name) => name in rows[0]!),
+        rows
+      )
   }
 
   #update({ key, name: table }: Table, columns: Columns<TableRow>, rows: ReadonlyArray<TableRow>): void {

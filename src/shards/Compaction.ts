@@ -32,7 +32,9 @@ export const make = Effect.gen(function* () {
     const epoch = ownership.epochOf(shardId)
     if (definition === undefined || epoch === undefined) return
     const codec = Codec.make<unknown, { readonly _tag: string }>(definition)
-    const { memory: { seq, state } } = yield* load(journal, definition, codec, address)
+    const {
+      memory: { seq, state }
+    } = yield* load(journal, definition, codec, address)
     yield* journal.saveSnapshot(address, epoch, {
       seq,
       version: definition.stateVersion,

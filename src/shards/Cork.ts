@@ -12,7 +12,7 @@ export const eachTurn = (socket: Socket): void => {
     corked = false
     socket.uncork()
   }
-  socket.write = function(this: Socket, ...args: Array<any>) {
+  socket.write = function (this: Socket, ...args: Array<any>) {
     if (!corked) {
       corked = true
       socket.cork()

@@ -38,7 +38,7 @@ const fileOf = (name: string, path: string) =>
   })
 
 /** With the certificates that the URL names. */
-const tlsOf = Effect.fnUntraced(function*({ tls, tlsFiles }: DatabaseTarget) {
+const tlsOf = Effect.fnUntraced(function* ({ tls, tlsFiles }: DatabaseTarget) {
   if (typeof tls !== "object") return tls
   const names = { ca: "sslrootcert", cert: "sslcert", key: "sslkey" } as const
   const files: { ca?: string; cert?: string; key?: string } = {}
@@ -49,7 +49,7 @@ const tlsOf = Effect.fnUntraced(function*({ tls, tlsFiles }: DatabaseTarget) {
 })
 
 /** What the URL asks for, understood; the driver's options for it. */
-const optionsOf = Effect.fnUntraced(function*(options: DatabaseOptions) {
+const optionsOf = Effect.fnUntraced(function* (options: DatabaseOptions) {
   const target = yield* Effect.fromResult(parse(Redacted.value(options.url), process.env["USER"]))
   const ssl = yield* tlsOf(target)
   return {
@@ -80,7 +80,8 @@ export const layer = (options: DatabaseOptions) =>
             Layer.catch((error) => Layer.effectContext(Effect.fail(faultOf(error, target.address) ?? error)))
           )
         )
-      ))
+      )
+    )
   )
 
 /** `DATABASE_URL`, and optionally `CLAWSTER_DATABASE_CONNECTIONS`. */

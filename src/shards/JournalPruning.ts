@@ -47,7 +47,7 @@ interface Looked {
 const first = { tx: "0", position: "0" }
 
 /** One pass over the journal, kept from sweep to sweep. Two at once do no harm. */
-export const make = Effect.gen(function*() {
+export const make = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
   const compact = yield* Compaction.make
   let place = first
@@ -55,18 +55,15 @@ export const make = Effect.gen(function*() {
   let isThrough = true
 
   const look = (before: number) =>
-    Effect.map(
-      sql.unsafe<Looked>(statement, [before, place.tx, place.position]),
-      ([looked]) => {
-        const { old, position, removed, tx, unfolded } = looked!
-        if (tx !== null && position !== null) place = { tx, position }
-        isThrough = old < entriesALook
-        return { removed, unfolded: unfolded ?? [] }
-      }
-    )
+    Effect.map(sql.unsafe<Looked>(statement, [before, place.tx, place.position]), ([looked]) => {
+      const { old, position, removed, tx, unfolded } = looked!
+      if (tx !== null && position !== null) place = { tx, position }
+      isThrough = old < entriesALook
+      return { removed, unfolded: unfolded ?? [] }
+    })
 
   /** How many went. `before`: Unix milliseconds. */
-  const sweep = Effect.fnUntraced(function*(before: number) {
+  const sweep = Effect.fnUntraced(function* (before: number) {
     const now = yield* Clock.currentTimeMillis
     if (isThrough && now - beganAt >= Math.min(passMillis, now - before)) {
       place = first

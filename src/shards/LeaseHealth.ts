@@ -8,8 +8,8 @@ export const layer = Layer.effect(
     isAlive: (address) =>
       storage.getRunners.pipe(
         Effect.map((runners) =>
-          runners.some(([runner, alive]) =>
-            alive && runner.address.host === address.host && runner.address.port === address.port
+          runners.some(
+            ([runner, alive]) => alive && runner.address.host === address.host && runner.address.port === address.port
           )
         ),
         Effect.orElseSucceed(() => true)

@@ -10,8 +10,11 @@ export interface Lease {
   readonly state: "kept" | "late" | "lapsed"
 }
 
-export class LeaseWatch extends Context.Service<LeaseWatch, {
-  readonly leases: Effect.Effect<ReadonlyArray<Lease>, unknown>
-  /** Its shards are free from now on; nothing when it has renewed in the meantime. */
-  readonly disown: (address: string) => Effect.Effect<void, unknown>
-}>()("clawster/shards/LeaseWatch") {}
+export class LeaseWatch extends Context.Service<
+  LeaseWatch,
+  {
+    readonly leases: Effect.Effect<ReadonlyArray<Lease>, unknown>
+    /** Its shards are free from now on; nothing when it has renewed in the meantime. */
+    readonly disown: (address: string) => Effect.Effect<void, unknown>
+  }
+>()("clawster/shards/LeaseWatch") {}

@@ -32,7 +32,11 @@ export interface LeaseStatements {
     shardIds: ReadonlyArray<string>
   ) => Effect.Effect<ReadonlyArray<{ readonly shardId: string; readonly epoch: number }>, unknown>
   /** Only while its lease is the one named; answers the new one. Null names none. */
-  readonly renew: (address: string, leaseMillis: number, lease: string | null) => Effect.Effect<string | undefined, unknown>
+  readonly renew: (
+    address: string,
+    leaseMillis: number,
+    lease: string | null
+  ) => Effect.Effect<string | undefined, unknown>
   readonly leaseOf: (address: string) => Effect.Effect<string | undefined, unknown>
   readonly shardsOf: (
     address: string
@@ -54,7 +58,7 @@ const answerTimeout = "5 seconds"
 const persistence = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   ClusterError.PersistenceError.refail(Effect.timeout(effect, answerTimeout))
 
-export const make = Effect.fnUntraced(function*(statements: LeaseStatements) {
+export const make = Effect.fnUntraced(function* (statements: LeaseStatements) {
   const config = yield* ShardingConfig.ShardingConfig
   const held = yield* Held
   const ownership = yield* Ownership
@@ -66,14 +70,14 @@ export const make = Effect.fnUntraced(function*(statements: LeaseStatements) {
   /** Ours by the rows and unknown to us, at the last refresh. */
   let strange = new Map<string, number>()
 
-  const createRows = Effect.fnUntraced(function*(shardIds: ReadonlyArray<string>) {
+  const createRows = Effect.fnUntraced(function* (shardIds: ReadonlyArray<string>) {
     const missing = shardIds.filter((shardId) => !known.has(shardId))
     if (missing.length === 0) return
     yield* statements.createShards(missing)
     for (const shardId of missing) known.add(shardId)
   })
 
-  const acquire = Effect.fnUntraced(function*(address: string, shardIds: ReadonlyArray<string>) {
+  const acquire = Effect.fnUntraced(function* (address: string, shardIds: ReadonlyArray<string>) {
     yield* createRows(shardIds)
     const taken = yield* statements.take(address, shardIds)
     yield* held.gained(taken)
@@ -81,12 +85,21 @@ export const make = Effect.fnUntraced(function*(statements: LeaseStatements) {
   })
 
   /** A runner that joins is given a good part of all shards in one moment, each by a release of its own. */
-  const release = yield* Gatherer.make<{ readonly address: string; readonly shardId: string }, void, Gatherer.WriteFailed>({
+  const release = yield* Gatherer.make<
+    { readonly address: string; readonly shardId: string },
+    void,
+    Gatherer.WriteFailed
+  >({
     write: (released) =>
-      statements.release(released[0]!.address, released.map(({ shardId }) => shardId)).pipe(
-        Effect.mapError((error) => new Gatherer.WriteFailed({ reason: "Unknown", message: String(error) })),
-        Effect.as(released.map(() => Exit.void))
-      ),
+      statements
+        .release(
+          released[0]!.address,
+          released.map(({ shardId }) => shardId)
+        )
+        .pipe(
+          Effect.mapError((error) => new Gatherer.WriteFailed({ reason: "Unknown", message: String(error) })),
+          Effect.as(released.map(() => Exit.void))
+        ),
     failed: (failure) => failure
   })
 
@@ -94,7 +107,7 @@ export const make = Effect.fnUntraced(function*(statements: LeaseStatements) {
    * Names the lease that was last heard of. A runner whose answers get lost renews once more without knowing, and never again, so that its shards become
    * free; else it would hold them for as long as it can be heard.
    */
-  const renew = Effect.fnUntraced(function*(address: string) {
+  const renew = Effect.fnUntraced(function* (address: string) {
     lease = yield* statements.renew(address, leaseMillis, lease ?? null)
     if (lease !== undefined) return
     lease = yield* statements.leaseOf(address)
@@ -112,7 +125,7 @@ export const make = Effect.fnUntraced(function*(statements: LeaseStatements) {
    *
    * An answer that comes after the goodbye gives no lease back.
    */
-  const refresh = Effect.fnUntraced(function*(address: string) {
+  const refresh = Effect.fnUntraced(function* (address: string) {
     const asked = yield* Clock.currentTimeMillis
     const before = yield* ownership.owned
     yield* renew(address)
@@ -135,7 +148,7 @@ export const make = Effect.fnUntraced(function*(statements: LeaseStatements) {
       persistence
     ),
     register: (address, runner, healthy) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const asked = yield* Clock.currentTimeMillis
         const machineId = yield* statements.register(address, runner, healthy, leaseMillis)
         membership = "member"
@@ -147,22 +160,23 @@ export const make = Effect.fnUntraced(function*(statements: LeaseStatements) {
       Effect.suspend(() => {
         held.leaseUntil(0)
         membership = "leaving"
-        return Effect.andThen(statements.unregister(address), Effect.sync(() => (membership = "gone")))
+        return Effect.andThen(
+          statements.unregister(address),
+          Effect.sync(() => (membership = "gone"))
+        )
       }).pipe(Effect.timeout(storeDeadline), persistence),
     setRunnerHealth: (address, healthy) => persistence(statements.setHealth(address, healthy)),
     acquire: (address, shardIds) => persistence(acquire(address, shardIds)),
     refresh: (address) => persistence(refresh(address)),
     /** Of a runner that has left, every shard is free already: to say so of each would only hold up who takes it. `releaseAll` tidies up. */
     release: (address, shardId) =>
-      Effect.suspend(() => membership === "gone" ? Effect.void : release({ address, shardId })).pipe(
+      Effect.suspend(() => (membership === "gone" ? Effect.void : release({ address, shardId }))).pipe(
         Effect.andThen(held.lost([shardId])),
         persistence
       ),
     releaseAll: (address) =>
-      statements.releaseAll(address).pipe(
-        Effect.timeout(storeDeadline),
-        Effect.andThen(Effect.flatMap(ownership.owned, held.lost)),
-        persistence
-      )
+      statements
+        .releaseAll(address)
+        .pipe(Effect.timeout(storeDeadline), Effect.andThen(Effect.flatMap(ownership.owned, held.lost)), persistence)
   })
 })

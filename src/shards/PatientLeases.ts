@@ -16,14 +16,14 @@ type Renewal = Fiber.Fiber<Array<ShardId.ShardId>, ClusterError.PersistenceError
 
 export const layer = Layer.effect(
   RunnerStorage.RunnerStorage,
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const storage = yield* RunnerStorage.RunnerStorage
     const held = yield* Held
     const scope = yield* Effect.scope
     let underWay: Renewal | undefined
 
     /** One at a time: two renewals at the same moment refuse each other. */
-    const renew: RunnerStorage.RunnerStorage["Service"]["refresh"] = Effect.fnUntraced(function*(address, shardIds) {
+    const renew: RunnerStorage.RunnerStorage["Service"]["refresh"] = Effect.fnUntraced(function* (address, shardIds) {
       while (underWay !== undefined) yield* Fiber.await(underWay)
       const renewal: Renewal = yield* Effect.forkIn(storage.refresh(address, shardIds), scope)
       underWay = renewal
@@ -32,7 +32,7 @@ export const layer = Layer.effect(
     })
 
     /** Goes on for as long as the cluster waits, where the lease does not hold: a runner that has just started asks before it is registered. */
-    const refresh: RunnerStorage.RunnerStorage["Service"]["refresh"] = Effect.fnUntraced(function*(address, shardIds) {
+    const refresh: RunnerStorage.RunnerStorage["Service"]["refresh"] = Effect.fnUntraced(function* (address, shardIds) {
       const asked = [...shardIds]
       while (true) {
         const answer = yield* Effect.timeoutOption(renew(address, asked), patience)

@@ -37,12 +37,14 @@ const piece = (selection: string) => `
     FROM (${selection}) AS rows WINDOW place AS (ORDER BY seq, ordinal)
   ) AS sized WHERE before < ${bytesARead} AND n <= ${rowsARead}`
 
-const entriesBehind = (seq: string) => piece(`
+const entriesBehind = (seq: string) =>
+  piece(`
   SELECT seq, 0 AS ordinal, request_id, command, payload_hash, events, answer, at,
     pg_column_size(events) + coalesce(pg_column_size(answer), 0) AS size
   FROM clawster_journal WHERE ${ofActor} AND seq > ${seq} ORDER BY seq LIMIT ${rowsARead + 1}`)
 
-const messagesBehind = (place: string) => piece(`
+const messagesBehind = (place: string) =>
+  piece(`
   SELECT seq, ordinal, target_type, target_id, tag, payload, pg_column_size(payload) AS size
   FROM clawster_outbox WHERE ${ofActor} AND (seq, ordinal) > ${place} ORDER BY seq, ordinal LIMIT ${rowsARead + 1}`)
 
@@ -89,10 +91,12 @@ interface LoadedRow {
   readonly wake: WakeRow | null
 }
 
-const messageOf = ({ entityId, entityType }: ActorAddress) => (message: StoredMessage): OutboxMessage => ({
-  ...message,
-  id: `${entityType}/${entityId}/${message.seq}/${message.ordinal}`
-})
+const messageOf =
+  ({ entityId, entityType }: ActorAddress) =>
+  (message: StoredMessage): OutboxMessage => ({
+    ...message,
+    id: `${entityType}/${entityId}/${message.seq}/${message.ordinal}`
+  })
 
 const pieceOf = <A>(rows: ReadonlyArray<A & { readonly all: number }>): Piece<A> => ({
   items: rows.map(({ all: _, ...row }) => row as unknown as A),
@@ -103,7 +107,8 @@ const pieceOf = <A>(rows: ReadonlyArray<A & { readonly all: number }>): Piece<A>
 const loadFirst = Effect.fnUntraced(function* (sql: PgClient.PgClient, address: ActorAddress, version: number) {
   const key = [...keyOf(address), version]
   const row = (yield* sql.unsafe<LoadedRow>(loading, key))[0]!
-  const snapshot = row.snapshot?.large === true ? (yield* sql.unsafe<Snapshot>(stateOf, key))[0] : (row.snapshot ?? undefined)
+  const snapshot =
+    row.snapshot?.large === true ? (yield* sql.unsafe<Snapshot>(stateOf, key))[0] : (row.snapshot ?? undefined)
   return {
     snapshot: snapshot && { seq: snapshot.seq, version: snapshot.version, state: snapshot.state },
     passedOver: row.passedOver ?? 0,
@@ -127,7 +132,7 @@ const due = (sql: PgClient.PgClient, shardIds: ReadonlyArray<string>, until: num
   )
 
 /** All of them, page by page: whoever is left out is never woken. */
-const underWay = Effect.fnUntraced(function*(sql: PgClient.PgClient, shardIds: ReadonlyArray<string>) {
+const underWay = Effect.fnUntraced(function* (sql: PgClient.PgClient, shardIds: ReadonlyArray<string>) {
   const found: Array<ActorAddress> = []
   while (true) {
     const last = found.at(-1)
@@ -151,25 +156,34 @@ const statements = (sql: PgClient.PgClient): StoredJournal.JournalStatements => 
       Effect.map((rows) => new Set(rows.map(claimKey)))
     ),
   removeOutbox: (messages) =>
-    Effect.asVoid(sql.unsafe(
-      `DELETE FROM clawster_outbox o
+    Effect.asVoid(
+      sql.unsafe(
+        `DELETE FROM clawster_outbox o
        USING json_to_recordset($1::text::json) AS x(t text, i text, n bigint, o int)
        WHERE o.entity_type = x.t AND o.entity_id = x.i AND o.seq = x.n AND o.ordinal = x.o`,
-      [JSON.stringify(messages.map(({ entityId, entityType, ordinal, seq }) => ({
-        t: entityType,
-        i: entityId,
-        n: seq,
-        o: ordinal
-      })))]
-    )),
+        [
+          JSON.stringify(
+            messages.map(({ entityId, entityType, ordinal, seq }) => ({
+              t: entityType,
+              i: entityId,
+              n: seq,
+              o: ordinal
+            }))
+          )
+        ]
+      )
+    ),
   load: (address, version) => loadFirst(sql, address, version),
   entriesAfter: (address, seq) =>
     Effect.map(sql.unsafe<Entry & { readonly all: number }>(entriesAfter, [...keyOf(address), seq]), pieceOf),
   outboxAfter: (address, { ordinal, seq }) =>
-    Effect.map(sql.unsafe<StoredMessage & { readonly all: number }>(outboxAfter, [...keyOf(address), seq, ordinal]), (rows) => {
-      const { items, more } = pieceOf(rows)
-      return { items: items.map(messageOf(address)), more }
-    }),
+    Effect.map(
+      sql.unsafe<StoredMessage & { readonly all: number }>(outboxAfter, [...keyOf(address), seq, ordinal]),
+      (rows) => {
+        const { items, more } = pieceOf(rows)
+        return { items: items.map(messageOf(address)), more }
+      }
+    ),
   findAnswers: (address, requestIds) =>
     sql.unsafe<RecordedAnswer>(
       `SELECT request_id AS "requestId", payload_hash AS "payloadHash", answer FROM clawster_journal
@@ -178,8 +192,9 @@ const statements = (sql: PgClient.PgClient): StoredJournal.JournalStatements => 
       [...keyOf(address), JSON.stringify(requestIds)]
     ),
   saveSnapshot: (address, epoch, snapshot) =>
-    Effect.asVoid(sql.unsafe(
-      `WITH fence AS (
+    Effect.asVoid(
+      sql.unsafe(
+        `WITH fence AS (
          SELECT 1 FROM clawster_shards WHERE shard_id = $3::text AND epoch = $4::bigint FOR SHARE
        )
        INSERT INTO clawster_snapshots (entity_type, entity_id, seq, version, state, ended)
@@ -187,16 +202,17 @@ const statements = (sql: PgClient.PgClient): StoredJournal.JournalStatements => 
        ON CONFLICT (entity_type, entity_id) DO UPDATE
          SET seq = EXCLUDED.seq, version = EXCLUDED.version, state = EXCLUDED.state, ended = EXCLUDED.ended
          WHERE clawster_snapshots.seq <= EXCLUDED.seq`,
-      [
-        ...keyOf(address),
-        address.shardId,
-        epoch,
-        snapshot.seq,
-        snapshot.version,
-        JSON.stringify(snapshot.state),
-        snapshot.ended ?? null
-      ]
-    )),
+        [
+          ...keyOf(address),
+          address.shardId,
+          epoch,
+          snapshot.seq,
+          snapshot.version,
+          JSON.stringify(snapshot.state),
+          snapshot.ended ?? null
+        ]
+      )
+    ),
   wakes: (shardIds, until) =>
     Effect.zipWith(due(sql, shardIds, until), underWay(sql, shardIds), (timers, active) => [
       ...active.map((address) => ({ address, dueAt: 0 })),
@@ -206,7 +222,7 @@ const statements = (sql: PgClient.PgClient): StoredJournal.JournalStatements => 
 
 export const layer = Layer.effect(
   Journal,
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     yield* Effect.orDie(Timelines.ensure)
     return yield* StoredJournal.make(statements(yield* PgClient.PgClient))
   })

@@ -61,7 +61,7 @@ export interface Removed {
 }
 
 /** One sweep. Undefined when another runner is at it. `pass`, `messagePass`: the passes over journal and messages to go on with; new ones when absent. */
-export const sweep = Effect.fn("Retention.sweep")(function*(
+export const sweep = Effect.fn("Retention.sweep")(function* (
   options: RetentionOptions,
   pass?: JournalPruning.JournalPruning,
   messagePass?: MessagePruning.MessagePruning
@@ -71,13 +71,15 @@ export const sweep = Effect.fn("Retention.sweep")(function*(
   const overMessages = messagePass ?? (yield* MessagePruning.make)
   const now = yield* Clock.currentTimeMillis
 
-  const drain = Effect.fnUntraced(function*(text: string, params: ReadonlyArray<unknown>, atOnce = rowsADelete) {
+  const drain = Effect.fnUntraced(function* (text: string, params: ReadonlyArray<unknown>, atOnce = rowsADelete) {
     let removed = 0
     for (let n = 0; n < deletesASweep; n++) {
-      const [took, rows] = yield* Effect.timed(sql.unsafe<{ count: number }>(
-        `WITH gone AS (${text} RETURNING 1) SELECT count(*)::float8 AS count FROM gone`,
-        params
-      ))
+      const [took, rows] = yield* Effect.timed(
+        sql.unsafe<{ count: number }>(
+          `WITH gone AS (${text} RETURNING 1) SELECT count(*)::float8 AS count FROM gone`,
+          params
+        )
+      )
       removed += rows[0]!.count
       if (rows[0]!.count < atOnce) break
       yield* Effect.sleep(took)
@@ -85,7 +87,7 @@ export const sweep = Effect.fn("Retention.sweep")(function*(
     return removed
   })
 
-  const remove = Effect.gen(function*() {
+  const remove = Effect.gen(function* () {
     const journal = yield* overJournal.sweep(now - Duration.toMillis(options.history))
     const tasks = yield* drain(
       `DELETE FROM clawster_tasks WHERE ctid = ANY (ARRAY(
@@ -138,15 +140,17 @@ export const sweep = Effect.fn("Retention.sweep")(function*(
 
 export const layer = (options: RetentionOptions) =>
   Layer.effectDiscard(
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const every = Duration.toMillis(options.every)
       const pass = yield* JournalPruning.make
       const messagePass = yield* MessagePruning.make
-      yield* Effect.gen(function*() {
+      yield* Effect.gen(function* () {
         yield* Effect.sleep(yield* Random.nextBetween(every / 2, every))
         const removed = yield* sweep(options, pass, messagePass)
         if (removed !== undefined && removed.journal + removed.tasks + removed.messages > 0) {
-          yield* Effect.logInfo("History was pruned").pipe(Effect.annotateLogs({ event: "retention.swept", ...removed }))
+          yield* Effect.logInfo("History was pruned").pipe(
+            Effect.annotateLogs({ event: "retention.swept", ...removed })
+          )
         }
       }).pipe(
         Effect.catchCause((cause) => Effect.logWarning("History could not be pruned; the next sweep will try", cause)),

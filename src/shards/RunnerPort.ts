@@ -12,7 +12,7 @@ import * as Cork from "./Cork.ts"
 /** For handlers that are in the middle of something when their connection is cut. */
 const handlersEndWithin = "2 seconds"
 
-const make = Effect.gen(function*() {
+const make = Effect.gen(function* () {
   const config = yield* ShardingConfig.ShardingConfig
   const address = yield* Option.orElse(config.runnerListenAddress, () => config.runnerAddress).pipe(
     Option.match({ onNone: () => Effect.die("a runner needs an address to listen on"), onSome: Effect.succeed })
@@ -24,7 +24,7 @@ const make = Effect.gen(function*() {
   })
   yield* Effect.addFinalizer(() => cut)
 
-  const track = Effect.gen(function*() {
+  const track = Effect.gen(function* () {
     const connection = yield* Effect.serviceOption(NodeSocket.NetSocket)
     if (Option.isNone(connection)) return
     const socket = connection.value as NetSocket
@@ -36,7 +36,7 @@ const make = Effect.gen(function*() {
 
   const run: SocketServer.SocketServer["Service"]["run"] = (handler) =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const serving = yield* Effect.forkDetach(
           restore(server.run((socket) => Effect.andThen(track, handler(socket))))
         )

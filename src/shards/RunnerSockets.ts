@@ -38,7 +38,7 @@ const protocol = Layer.effect(
  * must not keep the runners busy with being asked. None is held back longer than `heldBackMillis`.
  */
 const failuresAtOnce = 10
-const backoff = (failed: number) => failed < failuresAtOnce ? 0 : Math.min(25 * 2 ** (failed - failuresAtOnce), 2_000)
+const backoff = (failed: number) => (failed < failuresAtOnce ? 0 : Math.min(25 * 2 ** (failed - failuresAtOnce), 2_000))
 const gapMillis = 1
 const heldBackMillis = 8_000
 
@@ -79,7 +79,8 @@ const runners = Layer.effect(
       send: (options) =>
         Effect.tapError(
           Effect.tap(runners.send(options), () =>
-            Effect.sync(() => routes.learn(options.message.envelope.address.shardId.toString(), options.address))),
+            Effect.sync(() => routes.learn(options.message.envelope.address.shardId.toString(), options.address))
+          ),
           () =>
             Effect.clockWith((clock) => {
               const { message } = options

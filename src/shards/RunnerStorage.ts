@@ -25,8 +25,9 @@ const statements = (sql: PgClient.PgClient): Leases.LeaseStatements => ({
     `SELECT runner, healthy AND NOT ${isGone} AS alive FROM clawster_runners ORDER BY address`
   ),
   register: (address, runner, healthy, leaseMillis) =>
-    sql.unsafe<{ machine_id: number }>(
-      `WITH forgotten AS (
+    sql
+      .unsafe<{ machine_id: number }>(
+        `WITH forgotten AS (
          DELETE FROM clawster_runners WHERE lease_until < clock_timestamp() - ${forgottenAfter} AND address <> $1::text
        )
        INSERT INTO clawster_runners (address, runner, healthy, lease_until)
@@ -34,8 +35,9 @@ const statements = (sql: PgClient.PgClient): Leases.LeaseStatements => ({
        ON CONFLICT (address) DO UPDATE
          SET runner = EXCLUDED.runner, healthy = EXCLUDED.healthy, lease_until = EXCLUDED.lease_until
        RETURNING machine_id::float8 AS machine_id`,
-      [address, runner, healthy, leaseMillis]
-    ).pipe(Effect.map((rows) => Number(rows[0]!.machine_id))),
+        [address, runner, healthy, leaseMillis]
+      )
+      .pipe(Effect.map((rows) => Number(rows[0]!.machine_id))),
   unregister: (address) =>
     Effect.asVoid(sql.unsafe(`DELETE FROM clawster_runners WHERE address = $1::text`, [address])),
   setHealth: (address, healthy) =>
@@ -43,12 +45,14 @@ const statements = (sql: PgClient.PgClient): Leases.LeaseStatements => ({
       sql.unsafe(`UPDATE clawster_runners SET healthy = $2::boolean WHERE address = $1::text`, [address, healthy])
     ),
   createShards: (shardIds) =>
-    Effect.asVoid(sql.unsafe(
-      `INSERT INTO clawster_shards (shard_id, epoch, acquired_at)
+    Effect.asVoid(
+      sql.unsafe(
+        `INSERT INTO clawster_shards (shard_id, epoch, acquired_at)
        SELECT value, 0, now() FROM json_array_elements_text($1::text::json) AS value
        ON CONFLICT DO NOTHING`,
-      [JSON.stringify(shardIds)]
-    )),
+        [JSON.stringify(shardIds)]
+      )
+    ),
   take: (address, shardIds) =>
     sql.unsafe<{ shardId: string; epoch: number }>(
       `WITH free AS (
@@ -66,40 +70,48 @@ const statements = (sql: PgClient.PgClient): Leases.LeaseStatements => ({
       [address, JSON.stringify(shardIds)]
     ),
   renew: (address, leaseMillis, lease) =>
-    sql.unsafe<{ lease: string }>(
-      `UPDATE clawster_runners SET lease_until = clock_timestamp() + $2::int * interval '1 millisecond'
+    sql
+      .unsafe<{ lease: string }>(
+        `UPDATE clawster_runners SET lease_until = clock_timestamp() + $2::int * interval '1 millisecond'
        WHERE address = $1::text AND lease_until = $3::timestamptz
        RETURNING lease_until::text AS lease`,
-      [address, leaseMillis, lease ?? "-infinity"]
-    ).pipe(Effect.map((rows) => rows[0]?.lease)),
+        [address, leaseMillis, lease ?? "-infinity"]
+      )
+      .pipe(Effect.map((rows) => rows[0]?.lease)),
   leaseOf: (address) =>
-    sql.unsafe<{ lease: string }>(`SELECT lease_until::text AS lease FROM clawster_runners WHERE address = $1::text`, [
-      address
-    ]).pipe(Effect.map((rows) => rows[0]?.lease)),
+    sql
+      .unsafe<{ lease: string }>(`SELECT lease_until::text AS lease FROM clawster_runners WHERE address = $1::text`, [
+        address
+      ])
+      .pipe(Effect.map((rows) => rows[0]?.lease)),
   shardsOf: (address) =>
     sql.unsafe<{ shardId: string; epoch: number }>(
       `SELECT shard_id AS "shardId", epoch::float8 AS epoch FROM clawster_shards WHERE owner = $1::text`,
       [address]
     ),
   release: (address, shardIds) =>
-    Effect.asVoid(sql.unsafe(
-      `WITH own AS (
+    Effect.asVoid(
+      sql.unsafe(
+        `WITH own AS (
          SELECT shard_id FROM clawster_shards
          WHERE shard_id IN (SELECT json_array_elements_text($2::text::json)) AND owner = $1::text
          ORDER BY shard_id FOR UPDATE
        )
        UPDATE clawster_shards s SET owner = NULL FROM own WHERE s.shard_id = own.shard_id`,
-      [address, JSON.stringify(shardIds)]
-    )),
+        [address, JSON.stringify(shardIds)]
+      )
+    ),
   releaseAll: (address) =>
     Effect.asVoid(sql.unsafe(`UPDATE clawster_shards SET owner = NULL WHERE owner = $1::text`, [address])),
   disclaim: (address, shards) =>
-    Effect.asVoid(sql.unsafe(
-      `UPDATE clawster_shards s SET owner = NULL
+    Effect.asVoid(
+      sql.unsafe(
+        `UPDATE clawster_shards s SET owner = NULL
        FROM json_to_recordset($2::text::json) AS x("shardId" text, epoch bigint)
        WHERE s.shard_id = x."shardId" AND s.epoch = x.epoch AND s.owner = $1::text`,
-      [address, JSON.stringify(shards)]
-    ))
+        [address, JSON.stringify(shards)]
+      )
+    )
 })
 
 /** Late: two of the four renewals that a lease has room for. */
@@ -113,18 +125,22 @@ const watch = (sql: PgClient.PgClient, leaseMillis: number): LeaseWatch["Service
     [Math.floor(leaseMillis / 2)]
   ),
   disown: (address) =>
-    Effect.asVoid(sql.unsafe(
-      `UPDATE clawster_runners SET healthy = false WHERE address = $1::text AND lease_until < clock_timestamp()
+    Effect.asVoid(
+      sql.unsafe(
+        `UPDATE clawster_runners SET healthy = false WHERE address = $1::text AND lease_until < clock_timestamp()
          AND pg_postmaster_start_time() + ${afterStart} < clock_timestamp()`,
-      [address]
-    ))
+        [address]
+      )
+    )
 })
 
-export const layer = Layer.effectContext(Effect.gen(function*() {
-  const sql = yield* PgClient.PgClient
-  const config = yield* ShardingConfig.ShardingConfig
-  const leaseMillis = Duration.toMillis(Duration.fromInputUnsafe(config.shardLockExpiration))
-  return Context.make(RunnerStorage.RunnerStorage, yield* Leases.make(statements(sql))).pipe(
-    Context.add(LeaseWatch, watch(sql, leaseMillis))
-  )
-}))
+export const layer = Layer.effectContext(
+  Effect.gen(function* () {
+    const sql = yield* PgClient.PgClient
+    const config = yield* ShardingConfig.ShardingConfig
+    const leaseMillis = Duration.toMillis(Duration.fromInputUnsafe(config.shardLockExpiration))
+    return Context.make(RunnerStorage.RunnerStorage, yield* Leases.make(statements(sql))).pipe(
+      Context.add(LeaseWatch, watch(sql, leaseMillis))
+    )
+  })
+)

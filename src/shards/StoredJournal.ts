@@ -48,7 +48,7 @@ const wordsOf = (error: unknown): string => faultOf(error)?.message ?? String(er
 const unavailable = <A, R>(effect: Effect.Effect<A, unknown, R>) =>
   Effect.mapError(Effect.timeout(effect, answerTimeout), (error) => new StoreUnavailable({ message: wordsOf(error) }))
 
-export const make = Effect.fnUntraced(function*(statements: JournalStatements) {
+export const make = Effect.fnUntraced(function* (statements: JournalStatements) {
   const append = yield* GroupCommit.make(statements.write)
   const acknowledge = yield* Acknowledgements.make((messages) =>
     Effect.timeout(statements.removeOutbox(messages), answerTimeout)

@@ -16,7 +16,9 @@ import { SqlError } from "effect/sql"
 import { feedNow } from "./reads/Position.ts"
 
 /** The journal cannot be ordered on this server until somebody does what `message` says. Nothing was changed. */
-export class TimelineFailed extends Schema.TaggedError<TimelineFailed>()("TimelineFailed", { message: Schema.String }) {}
+export class TimelineFailed extends Schema.TaggedError<TimelineFailed>()("TimelineFailed", {
+  message: Schema.String
+}) {}
 
 const lockKey = 7_373_009
 
@@ -72,9 +74,9 @@ const begin = Effect.fnUntraced(function* (sql: PgClient.PgClient, { timeline }:
   yield* sql.unsafe(`
     ALTER TABLE clawster_journal ALTER COLUMN tx
     SET DEFAULT (pg_current_xact_id()::text::bigint + (${next}::bigint << 48))::text::xid8`)
-  yield* Effect.logWarning("The database is on another server than before; the feed goes on there in a new timeline").pipe(
-    Effect.annotateLogs({ event: "feed.timeline_began", timeline: next })
-  )
+  yield* Effect.logWarning(
+    "The database is on another server than before; the feed goes on there in a new timeline"
+  ).pipe(Effect.annotateLogs({ event: "feed.timeline_began", timeline: next }))
 })
 
 /** Writers wait for it, and it for them: the last row of the former timeline is the last. */
@@ -98,7 +100,8 @@ const told = (error: SqlError.SqlError): TimelineFailed | SqlError.SqlError => {
       return new TimelineFailed({ message: "the database is of an older version: run `clawster migrate` first" })
     case "42501":
       return new TimelineFailed({
-        message: "the database is on another server than before, and this role does not own its tables: run `clawster migrate` as their owner"
+        message:
+          "the database is on another server than before, and this role does not own its tables: run `clawster migrate` as their owner"
       })
     default:
       return error

@@ -76,7 +76,9 @@ export class Run<Outside> {
   async probe(call: (n: number) => Effect.Effect<unknown, unknown, Sharding.Sharding>): Promise<void> {
     const { clientContext, client, machines } = this.cluster
     const callers = [...machines.values()].flatMap(({ context, host, name }) =>
-      host === undefined || context === undefined ? [] : [{ name, host, context: context as Context.Context<Sharding.Sharding> }]
+      host === undefined || context === undefined
+        ? []
+        : [{ name, host, context: context as Context.Context<Sharding.Sharding> }]
     )
     let n = 0
     let left = 0
@@ -84,16 +86,25 @@ export class Run<Outside> {
       left++
       const first = n
       n += probes
-      host.run(
-        Effect.forEach(Array.from({ length: probes }), (_, index) => Effect.timeout(call(first + index), probeTimeout), {
-          discard: true
-        }).pipe(Effect.provideContext(context))
-      ).addObserver((exit) => {
-        left--
-        if (Exit.isFailure(exit)) {
-          this.violate({ invariant: "I14", message: `a call from ${name} failed though all had healed: ${String(exit.cause)}` })
-        }
-      })
+      host
+        .run(
+          Effect.forEach(
+            Array.from({ length: probes }),
+            (_, index) => Effect.timeout(call(first + index), probeTimeout),
+            {
+              discard: true
+            }
+          ).pipe(Effect.provideContext(context))
+        )
+        .addObserver((exit) => {
+          left--
+          if (Exit.isFailure(exit)) {
+            this.violate({
+              invariant: "I14",
+              message: `a call from ${name} failed though all had healed: ${String(exit.cause)}`
+            })
+          }
+        })
     }
     if (callers.length < machines.size) this.violate({ invariant: "I14", message: "not every runner came back" })
     await this.until(() => left === 0, 1_000, probesMillis)

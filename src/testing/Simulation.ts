@@ -92,14 +92,19 @@ const lookEveryMillis = 1_000
 const drawn = <Outside>(options: Options<Outside>): ReadonlyArray<Fault> => {
   const { faults } = options
   if (Array.isArray(faults)) return faults as ReadonlyArray<Fault>
-  return plan(new Prng(`${options.seed}/faults`), {
-    runners: runnerNames(options),
-    durationMillis: Duration.toMillis(Duration.fromInputUnsafe(options.duration)),
-    leaseMillis: options.leaseMillis ?? leaseMillisDefault
-  }, faults as PlanOptions)
+  return plan(
+    new Prng(`${options.seed}/faults`),
+    {
+      runners: runnerNames(options),
+      durationMillis: Duration.toMillis(Duration.fromInputUnsafe(options.duration)),
+      leaseMillis: options.leaseMillis ?? leaseMillisDefault
+    },
+    faults as PlanOptions
+  )
 }
 
-const runnerNames = ({ runners = 3 }: { readonly runners?: number }) => Array.from({ length: runners }, (_, n) => `runner-${n + 1}`)
+const runnerNames = ({ runners = 3 }: { readonly runners?: number }) =>
+  Array.from({ length: runners }, (_, n) => `runner-${n + 1}`)
 
 const simulate = async <Outside>(options: Options<Outside>, faults: ReadonlyArray<Fault>): Promise<Report> => {
   const began = performance.now()
@@ -122,34 +127,44 @@ const simulate = async <Outside>(options: Options<Outside>, faults: ReadonlyArra
     rowByRow(watchMessageOrder),
     stateIsFold(folded),
     deadlines(folded, deadlineBoundMillis),
-    ...options.checks ?? [],
+    ...(options.checks ?? []),
     settled,
     faultsSeen
   ])
   const workload = Workload.over(world, durationMillis, calls)
   cluster.begin()
-  await run.until(() => cluster.clientContext !== undefined && cluster.outsideContext !== undefined, lookEveryMillis, 30_000)
+  await run.until(
+    () => cluster.clientContext !== undefined && cluster.outsideContext !== undefined,
+    lookEveryMillis,
+    30_000
+  )
   let over = false
   const services = Context.merge(cluster.clientContext!, cluster.outsideContext!)
-  cluster.client.run(
-    options.workload.pipe(
-      Effect.scoped,
-      Effect.provideContext(Context.add(services, Workload, workload))
-    ) as Effect.Effect<void>
-  ).addObserver((exit) => {
-    over = true
-    if (exit._tag === "Failure") run.violate({ invariant: "workload", message: `the workload died: ${String(exit.cause)}` })
-  })
+  cluster.client
+    .run(
+      options.workload.pipe(
+        Effect.scoped,
+        Effect.provideContext(Context.add(services, Workload, workload))
+      ) as Effect.Effect<void>
+    )
+    .addObserver((exit) => {
+      over = true
+      if (exit._tag === "Failure")
+        run.violate({ invariant: "workload", message: `the workload died: ${String(exit.cause)}` })
+    })
   await run.until(() => world.now >= durationMillis, lookEveryMillis, durationMillis)
   const healedAt = world.now
   const unrest = () => [
     ...(over ? [] : ["the workload is not over"]),
     ...run.unsettled(),
-    ...options.unfinished?.(run) ?? []
+    ...(options.unfinished?.(run) ?? [])
   ]
   await run.until(() => unrest().length === 0, lookEveryMillis, options.settleMillis ?? settleMillisDefault)
   for (const message of run.violations.length > 0 ? [] : unrest()) {
-    run.violate({ invariant: "I14", message: `${message}, ${((world.now - healedAt) / 1_000).toFixed(0)} s after all had healed` })
+    run.violate({
+      invariant: "I14",
+      message: `${message}, ${((world.now - healedAt) / 1_000).toFixed(0)} s after all had healed`
+    })
   }
   const settledAfterMillis = world.now - healedAt
   /** Whatever was due by now is overdue after this. Nothing else is asked of the cluster meanwhile, so it must wake itself. */
@@ -188,11 +203,19 @@ export interface Shrunk {
 }
 
 /** The shortest list of faults found under which a failing seed still breaks an invariant that it broke, and the run under it. */
-export const shrinkFaults = <Outside = never>(options: Options<Outside>, failed: Report, tries = 40): Effect.Effect<Shrunk> =>
+export const shrinkFaults = <Outside = never>(
+  options: Options<Outside>,
+  failed: Report,
+  tries = 40
+): Effect.Effect<Shrunk> =>
   Effect.promise(async () => {
     const broken = new Set(failed.violations.map(({ invariant }) => invariant))
     const fails = async (faults: ReadonlyArray<Fault>) =>
       (await simulate(options, faults)).violations.some(({ invariant }) => broken.has(invariant))
-    const faults = await shrink(failed.faults.map(({ fault }) => fault), fails, tries)
+    const faults = await shrink(
+      failed.faults.map(({ fault }) => fault),
+      fails,
+      tries
+    )
     return { faults, report: await simulate({ keepLines: 4_000, ...options }, faults) }
   })

@@ -33,7 +33,7 @@ export interface SweepOptions<Outside> {
 }
 
 export const sweep = <Outside = never>(options: SweepOptions<Outside>): Effect.Effect<Summary> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const began = performance.now()
     const faults: Partial<Record<FaultKind, number>> = {}
     const failures: Array<Failure> = []

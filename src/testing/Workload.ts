@@ -14,24 +14,24 @@ export interface CallDetails {
   readonly reads?: (state: never) => unknown
 }
 
-export class Workload extends Context.Service<Workload, {
-  /** Runs a call and keeps what the client saw of it, for I13. */
-  readonly call: <A, E, R>(details: CallDetails, call: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** Virtual milliseconds until the workload should come to its end. */
-  readonly remainingMillis: Effect.Effect<number>
-  /** Again and again until the run's time is over; waits `pause` between. Failures are left to the checks. */
-  readonly repeat: <A, E, R>(effect: Effect.Effect<A, E, R>, pause: Duration.Input) => Effect.Effect<void, never, R>
-}>()("clawster/testing/Workload") {
+export class Workload extends Context.Service<
+  Workload,
+  {
+    /** Runs a call and keeps what the client saw of it, for I13. */
+    readonly call: <A, E, R>(details: CallDetails, call: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+    /** Virtual milliseconds until the workload should come to its end. */
+    readonly remainingMillis: Effect.Effect<number>
+    /** Again and again until the run's time is over; waits `pause` between. Failures are left to the checks. */
+    readonly repeat: <A, E, R>(effect: Effect.Effect<A, E, R>, pause: Duration.Input) => Effect.Effect<void, never, R>
+  }
+>()("clawster/testing/Workload") {
   static readonly over = (world: World, durationMillis: number, calls: Array<Call>): Workload["Service"] => {
     const remaining = () => durationMillis - world.now
     const repeat = <A, E, R>(effect: Effect.Effect<A, E, R>, pause: Duration.Input): Effect.Effect<void, never, R> =>
       Effect.suspend(() =>
         remaining() <= 0
           ? Effect.void
-          : Effect.ignoreCause(effect).pipe(
-            Effect.andThen(Effect.sleep(pause)),
-            Effect.andThen(repeat(effect, pause))
-          )
+          : Effect.ignoreCause(effect).pipe(Effect.andThen(Effect.sleep(pause)), Effect.andThen(repeat(effect, pause)))
       )
     return {
       remainingMillis: Effect.sync(remaining),
@@ -54,7 +54,8 @@ export class Workload extends Context.Service<Workload, {
               call.endedAt = world.now
               call.outcome = outcomeOf(exit)
               world.log("client", `${call.command} to ${call.actor}: ${call.outcome!._tag}`)
-            }))
+            })
+          )
         })
     }
   }
@@ -65,6 +66,7 @@ const outcomeOf = (exit: Exit.Exit<unknown, unknown>): NonNullable<Call["outcome
   const error = Cause.findErrorOption(exit.cause)
   if (error._tag === "None") return { _tag: "Unknown" }
   const { value } = error
-  const unavailable = typeof value === "object" && value !== null && "_tag" in value && value._tag === "ActorUnavailable"
+  const unavailable =
+    typeof value === "object" && value !== null && "_tag" in value && value._tag === "ActorUnavailable"
   return unavailable ? { _tag: "Unknown" } : { _tag: "Failure", error: value }
 }

@@ -22,17 +22,22 @@ const demo = (home: string) =>
         maxBuffer: 10_000_000,
         timeout: 280_000
       },
-      (error, stdout, stderr) => resume(Effect.succeed({ code: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr }))
+      (error, stdout, stderr) =>
+        resume(Effect.succeed({ code: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr }))
     )
   })
 
-it.live("the demo kills a runner and loses nothing", () =>
-  Effect.gen(function*() {
-    yield* OpenClawInstall.ensure({ directory: join(root, ".clawster", "openclaw") })
-    const home = mkdtempSync(join(tmpdir(), "clawster-demo-"))
-    const { code, output } = yield* demo(home)
-    assert.strictEqual(code, 0, output)
-    assert.match(output, /killed runner-\d \(SIGKILL\)/)
-    assert.match(output, /tasks +40 +40 +0 +0 +0 +0/)
-    rmSync(home, { recursive: true, force: true })
-  }).pipe(Effect.provide(NodeServices.layer)), 300_000)
+it.live(
+  "the demo kills a runner and loses nothing",
+  () =>
+    Effect.gen(function* () {
+      yield* OpenClawInstall.ensure({ directory: join(root, ".clawster", "openclaw") })
+      const home = mkdtempSync(join(tmpdir(), "clawster-demo-"))
+      const { code, output } = yield* demo(home)
+      assert.strictEqual(code, 0, output)
+      assert.match(output, /killed runner-\d \(SIGKILL\)/)
+      assert.match(output, /tasks +40 +40 +0 +0 +0 +0/)
+      rmSync(home, { recursive: true, force: true })
+    }).pipe(Effect.provide(NodeServices.layer)),
+  300_000
+)

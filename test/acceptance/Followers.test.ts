@@ -86,7 +86,10 @@ const register = Effect.gen(function* () {
   )
   yield* until(
     "all instances are warm",
-    Effect.map(views.instances({ limit: 100 }), ({ items }) => items.filter(({ phase }) => phase === "warm").length === instanceCount),
+    Effect.map(
+      views.instances({ limit: 100 }),
+      ({ items }) => items.filter(({ phase }) => phase === "warm").length === instanceCount
+    ),
     "60 seconds"
   )
 })
@@ -116,10 +119,12 @@ const work = Effect.gen(function* () {
     { concurrency: "unbounded", discard: true }
   )
   const reads = yield* TaskReads
-  yield* reads.counts(undefined).pipe(
-    Effect.repeat({ until: ({ completed = 0 }) => completed === taskCount, schedule: Schedule.spaced("200 millis") }),
-    Effect.timeout("200 seconds")
-  )
+  yield* reads
+    .counts(undefined)
+    .pipe(
+      Effect.repeat({ until: ({ completed = 0 }) => completed === taskCount, schedule: Schedule.spaced("200 millis") }),
+      Effect.timeout("200 seconds")
+    )
 })
 
 /** What a follower of the tenant is to see, as it is read from the journal in pages. */
@@ -208,7 +213,11 @@ it.live(
       for (const tenantId of tenants) wanted.set(tenantId, yield* expected(start, tenantId))
       const reading = Effect.map(followers.report, (seen) => seen.filter(({ name }) => name !== "asleep"))
       const isThrough = ({ count, name }: Seen) => count >= wanted.get(name)!.count
-      yield* until("all who read have seen everything", Effect.map(reading, (seen) => seen.every(isThrough)), "200 seconds")
+      yield* until(
+        "all who read have seen everything",
+        Effect.map(reading, (seen) => seen.every(isThrough)),
+        "200 seconds"
+      )
       const millis = (yield* Clock.currentTimeMillis) - startedAt
 
       const seen = yield* reading
@@ -221,7 +230,10 @@ it.live(
           events,
           tasksASecond: a(taskCount, workedMillis),
           eventsASecond: a(events, millis),
-          messagesASecond: a(seen.reduce((sum, { count }) => sum + count, 0), millis),
+          messagesASecond: a(
+            seen.reduce((sum, { count }) => sum + count, 0),
+            millis
+          ),
           sentAwayAndBack: seen.reduce((sum, { closes }) => sum + closes.length, 0),
           ...health,
           idleMiB
@@ -233,10 +245,17 @@ it.live(
       // One who never read was let go, keeps what it had, and gets the rest from its position on.
       yield* followers.wake
       const first = Effect.map(followers.report, (all) => all.find(({ name }) => name === "asleep")!)
-      yield* until("who slept has seen everything", Effect.map(first, ({ count }) => count >= events), "200 seconds")
+      yield* until(
+        "who slept has seen everything",
+        Effect.map(first, ({ count }) => count >= events),
+        "200 seconds"
+      )
       const late = yield* first
       assert.strictEqual(late.text, wanted.get("all")!.text)
-      assert.isTrue(late.closes.some((code) => code === 1013 || code === 1006), late.closes.join())
+      assert.isTrue(
+        late.closes.some((code) => code === 1013 || code === 1006),
+        late.closes.join()
+      )
       assert.isTrue(yield* answers)
     }).pipe(Effect.scoped, Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "Warn")),
   600_000

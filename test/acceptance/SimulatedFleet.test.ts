@@ -82,19 +82,24 @@ const taskOf = (n: number): TaskSpec => ({
 const layer = Actors.layer.pipe(
   Layer.provideMerge(DriverSet.layer([SimulatedDriver.make])),
   Layer.provideMerge(SimulatedFleet.layer({ startMillis: 20 })),
-  Layer.provideMerge(Cluster.layerSingle({
-    placements: regions.map(regionPlacement),
-    serves: [defaultPlacement, ...regions.map(regionPlacement)]
-  })),
+  Layer.provideMerge(
+    Cluster.layerSingle({
+      placements: regions.map(regionPlacement),
+      serves: [defaultPlacement, ...regions.map(regionPlacement)]
+    })
+  ),
   Layer.provideMerge(Layer.mergeAll(PgFeed.layer, PgViewReads.layer, PgTasks.layer)),
   Layer.provideMerge(Postgres.layer)
 )
 
-const register = Effect.gen(function*() {
+const register = Effect.gen(function* () {
   const instances = yield* ActorClient.make(Instance)
   const reads = yield* ViewReads
-  yield* Effect.forEach(Array.makeBy(instanceCount, specOf), (spec) =>
-    instances(instanceEntityId(spec.placement, spec.instanceId)).Register({ spec }), { concurrency: 10 })
+  yield* Effect.forEach(
+    Array.makeBy(instanceCount, specOf),
+    (spec) => instances(instanceEntityId(spec.placement, spec.instanceId)).Register({ spec }),
+    { concurrency: 10 }
+  )
   yield* reads.instances({ limit: 1_000 }).pipe(
     Effect.repeat({
       until: ({ items }) => items.filter(({ phase }) => phase === "warm").length === instanceCount,
@@ -104,31 +109,41 @@ const register = Effect.gen(function*() {
   )
 })
 
-const submit = Effect.gen(function*() {
+const submit = Effect.gen(function* () {
   const client = yield* ActorClient.make(Lane)
   const byLane = Object.entries(
     Array.groupBy(Array.makeBy(taskCount, taskOf), ({ lane, tenantId }) => laneEntityId(tenantId, lane))
   )
-  yield* Effect.forEach(byLane, ([entityId]) =>
-    client(entityId).Configure({ config: { ...defaultLaneConfig, concurrency: 25 } }), { discard: true })
-  yield* Effect.forEach(byLane, ([entityId, tasks]) =>
-    Effect.forEach(
-      Array.chunksOf(tasks, tasksACall),
-      (part) => client(entityId).Submit({ tasks: part as never }),
-      { discard: true }
-    ), { concurrency: "unbounded", discard: true })
+  yield* Effect.forEach(
+    byLane,
+    ([entityId]) => client(entityId).Configure({ config: { ...defaultLaneConfig, concurrency: 25 } }),
+    { discard: true }
+  )
+  yield* Effect.forEach(
+    byLane,
+    ([entityId, tasks]) =>
+      Effect.forEach(Array.chunksOf(tasks, tasksACall), (part) => client(entityId).Submit({ tasks: part as never }), {
+        discard: true
+      }),
+    { concurrency: "unbounded", discard: true }
+  )
 })
 
-const converse = Effect.gen(function*() {
+const converse = Effect.gen(function* () {
   const client = yield* ActorClient.make(Session)
-  yield* Effect.forEach(Array.range(0, 9), (n) => {
-    const session = client(sessionEntityId(pick(tenants, n), SessionId.make(`talk-${n}`)))
-    return Effect.andThen(
-      session.SessionCreate({ hints: {} }),
-      Effect.forEach([1, 2, 3, 4, 5], (turn) =>
-        session.TurnSend({ turnId: `turn-${turn}`, message: `turn ${turn} [[delay 5]]`, timeoutMillis: 60_000 }))
-    )
-  }, { concurrency: "unbounded", discard: true })
+  yield* Effect.forEach(
+    Array.range(0, 9),
+    (n) => {
+      const session = client(sessionEntityId(pick(tenants, n), SessionId.make(`talk-${n}`)))
+      return Effect.andThen(
+        session.SessionCreate({ hints: {} }),
+        Effect.forEach([1, 2, 3, 4, 5], (turn) =>
+          session.TurnSend({ turnId: `turn-${turn}`, message: `turn ${turn} [[delay 5]]`, timeoutMillis: 60_000 })
+        )
+      )
+    },
+    { concurrency: "unbounded", discard: true }
+  )
 })
 
 /** I5, as far as there are dedicated instances: only their tenant's work runs there. And a demanded region is where it ran. */
@@ -147,44 +162,49 @@ const placedRight = (history: History): ReadonlyArray<Violation> => {
   })
 }
 
-it.live("50 instances end 10,000 mixed tasks and keep every guarantee", () =>
-  Effect.gen(function*() {
-    const feed = yield* Feed
-    const start = yield* feed.position
-    yield* register
-    yield* submit
-    yield* converse
-    const reads = yield* TaskReads
-    const counts = yield* reads.counts(undefined).pipe(
-      Effect.repeat({
-        until: (phases) => (phases.completed ?? 0) + (phases.failed ?? 0) + (phases.dead_lettered ?? 0) === taskCount,
-        schedule: Schedule.spaced("200 millis")
-      }),
-      Effect.timeout("120 seconds")
-    )
-    assert.deepStrictEqual(counts, { completed: taskCount })
-    const sessions = yield* (yield* ViewReads).sessions({ limit: 100 }).pipe(
-      Effect.repeat({
-        until: ({ items }) => items.every(({ turnsCompleted }) => turnsCompleted === 5),
-        schedule: Schedule.spaced("200 millis")
-      }),
-      Effect.timeout("60 seconds")
-    )
-    assert.strictEqual(sessions.items.length, 10)
-    const history = yield* PgHistory.read
-    const total = history.reduce((sum, { events }) => sum + events.filter(({ _tag }) => !_tag.includes(".internal_")).length, 0)
-    const shown: ReadonlyArray<FeedEvent> = yield* feed.follow(start).pipe(
-      Stream.take(total),
-      Stream.runCollect,
-      Effect.timeout("60 seconds")
-    )
-    const violations = [
-      ...[ownership, allEnded, outcomes, caps, turnOrder, priority, placedRight].flatMap((check) => check(history)),
-      ...feedOrder(history, shown)
-    ]
-    assert.deepStrictEqual(violations, [])
-  }).pipe(
-    Effect.provide(layer),
-    /** A line a task would be ten thousand. */
-    Effect.provideService(References.MinimumLogLevel, "Warn")
-  ), 240_000)
+it.live(
+  "50 instances end 10,000 mixed tasks and keep every guarantee",
+  () =>
+    Effect.gen(function* () {
+      const feed = yield* Feed
+      const start = yield* feed.position
+      yield* register
+      yield* submit
+      yield* converse
+      const reads = yield* TaskReads
+      const counts = yield* reads.counts(undefined).pipe(
+        Effect.repeat({
+          until: (phases) => (phases.completed ?? 0) + (phases.failed ?? 0) + (phases.dead_lettered ?? 0) === taskCount,
+          schedule: Schedule.spaced("200 millis")
+        }),
+        Effect.timeout("120 seconds")
+      )
+      assert.deepStrictEqual(counts, { completed: taskCount })
+      const sessions = yield* (yield* ViewReads).sessions({ limit: 100 }).pipe(
+        Effect.repeat({
+          until: ({ items }) => items.every(({ turnsCompleted }) => turnsCompleted === 5),
+          schedule: Schedule.spaced("200 millis")
+        }),
+        Effect.timeout("60 seconds")
+      )
+      assert.strictEqual(sessions.items.length, 10)
+      const history = yield* PgHistory.read
+      const total = history.reduce(
+        (sum, { events }) => sum + events.filter(({ _tag }) => !_tag.includes(".internal_")).length,
+        0
+      )
+      const shown: ReadonlyArray<FeedEvent> = yield* feed
+        .follow(start)
+        .pipe(Stream.take(total), Stream.runCollect, Effect.timeout("60 seconds"))
+      const violations = [
+        ...[ownership, allEnded, outcomes, caps, turnOrder, priority, placedRight].flatMap((check) => check(history)),
+        ...feedOrder(history, shown)
+      ]
+      assert.deepStrictEqual(violations, [])
+    }).pipe(
+      Effect.provide(layer),
+      /** A line a task would be ten thousand. */
+      Effect.provideService(References.MinimumLogLevel, "Warn")
+    ),
+  240_000
+)

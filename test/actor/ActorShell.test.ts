@@ -20,7 +20,7 @@ const shardOf = (entityId: string) =>
 
 /** Runs time forward until the call ends, so that its retries and timeouts happen. */
 const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(effect)
     for (let step = 0; step < 200 && fiber.pollUnsafe() === undefined; step++) yield* TestClock.adjust(50)
     return yield* Fiber.join(fiber)
@@ -28,27 +28,32 @@ const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 describe("ActorShell", () => {
   it.effect("answers after the commit and keeps what it said", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* settled
       const counter = (yield* ActorClient.make(Counter))("a")
       assert.strictEqual(yield* counter.Add({ by: 2 }), 2)
       assert.strictEqual(yield* counter.Add({ by: 3 }), 5)
       assert.strictEqual(yield* counter.Get(), 5)
-      assert.deepStrictEqual((yield* entriesOf("a")).map(({ seq }) => seq), [1, 2])
-    }).pipe(withCounter()))
+      assert.deepStrictEqual(
+        (yield* entriesOf("a")).map(({ seq }) => seq),
+        [1, 2]
+      )
+    }).pipe(withCounter())
+  )
 
   it.effect("writes nothing for a refusal or a read", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* settled
       const counter = (yield* ActorClient.make(Counter))("a")
       const refusal = yield* Effect.flip(counter.Add({ by: 2_000 }))
       assert.strictEqual(refusal._tag, "TooMuch")
       yield* counter.Get()
       assert.strictEqual((yield* entriesOf("a")).length, 0)
-    }).pipe(withCounter()))
+    }).pipe(withCounter())
+  )
 
   it.effect("gives a repeated request id its recorded answer and does the command once", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* settled
       const counter = (yield* ActorClient.make(Counter))("a")
       const first = yield* counter.Add({ by: 2 }, { requestId: "r1" })
@@ -56,20 +61,22 @@ describe("ActorShell", () => {
       const again = yield* counter.Add({ by: 2 }, { requestId: "r1" })
       assert.strictEqual(again, first)
       assert.strictEqual(yield* counter.Get(), 12)
-    }).pipe(withCounter()))
+    }).pipe(withCounter())
+  )
 
   it.effect("refuses an idempotency key that comes back with another payload", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* settled
       const counter = (yield* ActorClient.make(Counter))("a")
       yield* counter.Add({ by: 2 }, { requestId: "k", fingerprint: "two" })
       const error = yield* Effect.flip(counter.Add({ by: 3 }, { requestId: "k", fingerprint: "three" }))
       assert.strictEqual(error._tag, "IdempotencyConflict")
       assert.strictEqual(yield* counter.Get(), 2)
-    }).pipe(withCounter()))
+    }).pipe(withCounter())
+  )
 
   it.effect("does a command once when the reply of its commit is lost", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* settled
       const store = yield* MemoryStore
       const counter = (yield* ActorClient.make(Counter))("a")
@@ -78,10 +85,11 @@ describe("ActorShell", () => {
       assert.strictEqual(yield* inTime(counter.Add({ by: 7 })), 7)
       assert.strictEqual(yield* counter.Get(), 7)
       assert.strictEqual((yield* entriesOf("a")).length, 1)
-    }).pipe(withCounter()))
+    }).pipe(withCounter())
+  )
 
   it.effect("forgets a decision whose commit was lost, and decides it again", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* settled
       const store = yield* MemoryStore
       const counter = (yield* ActorClient.make(Counter))("a")
@@ -89,10 +97,11 @@ describe("ActorShell", () => {
       store.faults.next = () => (lost++ === 0 ? "refuse" : "none")
       assert.strictEqual(yield* inTime(counter.Add({ by: 7 })), 7)
       assert.strictEqual((yield* entriesOf("a")).length, 1)
-    }).pipe(withCounter()))
+    }).pipe(withCounter())
+  )
 
   it.effect("lands nothing under an epoch that another owner has passed", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* settled
       const store = yield* MemoryStore
       const counter = (yield* ActorClient.make(Counter))("a")
@@ -104,10 +113,11 @@ describe("ActorShell", () => {
       assert.strictEqual((yield* entriesOf("a")).length, 1)
       yield* (yield* MemoryOwnershipControl).revoke(shardId)
       assert.strictEqual(yield* inTime(counter.Add({ by: 1 })), 2)
-    }).pipe(withCounter()))
+    }).pipe(withCounter())
+  )
 
   it.effect("folds the same state from the journal and from a snapshot", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* settled
       const counter = (yield* ActorClient.make(Counter))("a")
       for (let n = 1; n <= 12; n++) yield* counter.Add({ by: n })
@@ -117,10 +127,11 @@ describe("ActorShell", () => {
       yield* (yield* MemoryOwnershipControl).revoke(yield* shardOf("a"))
       assert.strictEqual(yield* inTime(counter.Get()), 78)
       assert.strictEqual(yield* inTime(counter.Add({ by: 2 })), 80)
-    }).pipe(withCounter()))
+    }).pipe(withCounter())
+  )
 
   it.effect("answers a request id from before its snapshot", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* settled
       const counter = (yield* ActorClient.make(Counter))("a")
       const first = yield* counter.Add({ by: 5 }, { requestId: "old", fingerprint: "f" })
@@ -129,10 +140,11 @@ describe("ActorShell", () => {
       yield* (yield* MemoryOwnershipControl).revoke(yield* shardOf("a"))
       assert.strictEqual(yield* inTime(counter.Add({ by: 5 }, { requestId: "old", fingerprint: "f" })), first)
       assert.strictEqual(yield* counter.Get(), 83)
-    }).pipe(withCounter()))
+    }).pipe(withCounter())
+  )
 
   it.effect("lets many commands of one actor share a commit", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* settled
       const store = yield* MemoryStore
       const counter = (yield* ActorClient.make(Counter))("a")
@@ -141,10 +153,11 @@ describe("ActorShell", () => {
       yield* Effect.forEach(Array.from({ length: 100 }), () => counter.Add({ by: 1 }), { concurrency: "unbounded" })
       assert.strictEqual(yield* counter.Get(), 100)
       assert.isBelow(store.commits - before, 20)
-    }).pipe(withCounter()))
+    }).pipe(withCounter())
+  )
 
   it.effect("delivers a message to another actor once, also when the first delivery's reply is lost", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* settled
       const store = yield* MemoryStore
       const counter = yield* ActorClient.make(Counter)
@@ -156,20 +169,25 @@ describe("ActorShell", () => {
       assert.strictEqual(yield* counter("b").Get(), 4)
       assert.isAbove(lost, 0)
       assert.strictEqual(store.actors.get("TestCounter/a")!.outbox.size, 0)
-    }).pipe(withCounter()))
+    }).pipe(withCounter())
+  )
 
   it.effect("keeps the order of messages between two actors", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* settled
       const counter = yield* ActorClient.make(Counter)
       for (let n = 1; n <= 50; n++) yield* counter("a").Pass({ to: "b", by: n })
       yield* TestClock.adjust("1 seconds")
       const added = (yield* entriesOf("b")).flatMap(({ events }) => events.map((event: any) => event.by))
-      assert.deepStrictEqual(added, Array.from({ length: 50 }, (_, n) => n + 1))
-    }).pipe(withCounter()))
+      assert.deepStrictEqual(
+        added,
+        Array.from({ length: 50 }, (_, n) => n + 1)
+      )
+    }).pipe(withCounter())
+  )
 
   it.effect("fires a timer when it is due, not before, and once", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* settled
       const counter = (yield* ActorClient.make(Counter))("a")
       yield* counter.AddLater({ by: 9, at: 60_000 })
@@ -179,10 +197,11 @@ describe("ActorShell", () => {
       assert.strictEqual(yield* counter.Get(), 9)
       yield* TestClock.adjust("10 minutes")
       assert.strictEqual(yield* counter.Get(), 9)
-    }).pipe(withCounter()))
+    }).pipe(withCounter())
+  )
 
   it.effect("fires a timer of an actor that has left memory", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* settled
       const counter = (yield* ActorClient.make(Counter))("a")
       yield* counter.AddLater({ by: 9, at: 3_600_000 })
@@ -190,14 +209,19 @@ describe("ActorShell", () => {
       yield* TestClock.adjust("31 minutes")
       assert.strictEqual((yield* entriesOf("a")).length, 2)
       assert.strictEqual(yield* counter.Get(), 9)
-    }).pipe(withCounter()))
+    }).pipe(withCounter())
+  )
 
   it.effect("starts an activity again after the actor moved, and ends it once", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       let begun = 0
-      const perform = () => Effect.andThen(Effect.sync(() => begun++), Deferred.await(gate))
-      yield* Effect.gen(function*() {
+      const perform = () =>
+        Effect.andThen(
+          Effect.sync(() => begun++),
+          Deferred.await(gate)
+        )
+      yield* Effect.gen(function* () {
         yield* settled
         const counter = (yield* ActorClient.make(Counter))("a")
         yield* counter.Work({ job: "j" })
@@ -211,18 +235,20 @@ describe("ActorShell", () => {
         yield* settled
         assert.strictEqual(yield* counter.Get(), 1)
       }).pipe(withCounter(perform))
-    }))
+    })
+  )
 
   it.effect("stays in memory while an activity is under way", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       let interrupted = 0
       const perform = () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
-      yield* Effect.gen(function*() {
+      yield* Effect.gen(function* () {
         yield* settled
         const counter = (yield* ActorClient.make(Counter))("a")
         yield* counter.Work({ job: "j" })
         yield* TestClock.adjust("1 hours")
         assert.strictEqual(interrupted, 0)
       }).pipe(withCounter(perform))
-    }))
+    })
+  )
 })

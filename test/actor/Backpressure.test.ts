@@ -17,7 +17,7 @@ const keys = 16
 
 describe("A client whose calls find their actors' store away", () => {
   it.effect("refuses more than may wait at once, with a delay, and those that wait are answered when it is back", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { faults } = yield* MemoryStore
       yield* TestClock.adjust(1)
       const counter = yield* ActorClient.make(Counter)
@@ -39,12 +39,16 @@ describe("A client whose calls find their actors' store away", () => {
         yield* TestClock.adjust("100 millis")
       }
       const answers = yield* Fiber.joinAll(waiting)
-      assert.strictEqual(answers.reduce((sum, answer) => sum + answer, 0), (keys * rounds * (rounds + 1)) / 2)
+      assert.strictEqual(
+        answers.reduce((sum, answer) => sum + answer, 0),
+        (keys * rounds * (rounds + 1)) / 2
+      )
       assert.strictEqual(yield* add(0), rounds + 1)
-    }).pipe(Effect.provide(cluster)))
+    }).pipe(Effect.provide(cluster))
+  )
 
   it.effect("refuses more than these may weigh together, with a delay, also where their number is small", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { faults } = yield* MemoryStore
       yield* TestClock.adjust(1)
       const counter = yield* ActorClient.make(Counter)
@@ -70,5 +74,6 @@ describe("A client whose calls find their actors' store away", () => {
       yield* Fiber.joinAll(waiting)
       assert.strictEqual(yield* Fiber.join(light), 1)
       yield* work(7)
-    }).pipe(Effect.provide(cluster)))
+    }).pipe(Effect.provide(cluster))
+  )
 })

@@ -15,14 +15,16 @@ const actors = MemoryCluster.withActors(counterLayer())
 const by = (ask: (asked: Asked) => boolean) =>
   Effect.provide(Layer.merge(actors, Layer.succeed(FastPath, { ask: (_, asked) => ask(asked) })))
 
-const committed = Effect.map(MemoryStore, (store) => store.actors.get("TestCounter/a")?.entries.map(({ requestId }) => requestId))
+const committed = Effect.map(MemoryStore, (store) =>
+  store.actors.get("TestCounter/a")?.entries.map(({ requestId }) => requestId)
+)
 
-const counterA = Effect.gen(function*() {
+const counterA = Effect.gen(function* () {
   yield* TestClock.adjust(1)
   return (yield* ActorClient.make(Counter))("a")
 })
 
-const settled = Effect.fnUntraced(function*<A, E>(effect: Effect.Effect<A, E>) {
+const settled = Effect.fnUntraced(function* <A, E>(effect: Effect.Effect<A, E>) {
   const fiber = yield* Effect.forkChild(effect)
   for (let step = 0; step < 200 && fiber.pollUnsafe() === undefined; step++) yield* TestClock.adjust(100)
   return yield* Fiber.join(fiber)
@@ -30,7 +32,7 @@ const settled = Effect.fnUntraced(function*<A, E>(effect: Effect.Effect<A, E>) {
 
 describe("The quick way to an actor", () => {
   it.effect("finds one in memory while the cluster has delivered to it lately, and is taken by the next caller", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const residents = yield* Residents
       const counter = yield* counterA
       assert.isUndefined(residents.find("TestCounter", "a"))
@@ -41,40 +43,50 @@ describe("The quick way to an actor", () => {
       assert.isUndefined(residents.find("TestCounter", "a"))
       assert.strictEqual(yield* counter.Add({ by: 1 }), 3)
       assert.isDefined(residents.find("TestCounter", "a"))
-    }).pipe(Effect.provide(actors)))
+    }).pipe(Effect.provide(actors))
+  )
 
   it.effect("is left for the cluster's when the actor is elsewhere", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const counter = yield* counterA
       assert.strictEqual(yield* counter.Add({ by: 5 }, { requestId: "r" }), 5)
       assert.deepStrictEqual(yield* committed, ["r"])
-    }).pipe(by(({ resume }) => {
-      resume(elsewhere)
-      return true
-    })))
+    }).pipe(
+      by(({ resume }) => {
+        resume(elsewhere)
+        return true
+      })
+    )
+  )
 
   it.effect("gives an answer, or a failure, as it is", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const counter = yield* counterA
       assert.strictEqual(yield* counter.Add({ by: 5 }), 77)
       assert.isUndefined(yield* committed)
-    }).pipe(by(({ resume }) => {
-      resume(Exit.succeed(77))
-      return true
-    })))
+    }).pipe(
+      by(({ resume }) => {
+        resume(Exit.succeed(77))
+        return true
+      })
+    )
+  )
 
   it.effect("that lost a call is followed by the cluster's, under the same request id", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const counter = yield* counterA
       assert.strictEqual(yield* settled(counter.Add({ by: 5 }, { requestId: "r" })), 5)
       assert.deepStrictEqual(yield* committed, ["r"])
-    }).pipe(by(({ resume }) => {
-      resume(Exit.fail(unavailable("lost")))
-      return true
-    })))
+    }).pipe(
+      by(({ resume }) => {
+        resume(Exit.fail(unavailable("lost")))
+        return true
+      })
+    )
+  )
 
   it.effect("that never answers is given up after ten seconds, and what it might have done is not done twice", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const hung = yield* Deferred.make<Asked>()
       const counter = yield* counterA.pipe(
         Effect.provideService(FastPath, { ask: (_, asked) => Deferred.doneUnsafe(hung, Exit.succeed(asked)) })
@@ -86,5 +98,6 @@ describe("The quick way to an actor", () => {
       for (let step = 0; step < 200 && calling.pollUnsafe() === undefined; step++) yield* TestClock.adjust(100)
       assert.strictEqual(yield* Fiber.join(calling), 5)
       assert.deepStrictEqual(yield* committed, ["r"])
-    }).pipe(Effect.provide(actors)))
+    }).pipe(Effect.provide(actors))
+  )
 })

@@ -31,8 +31,9 @@ const resident = Effect.gen(function* () {
 })
 
 const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
-  Exit.isFailure(exit) && exit.cause.reasons.some((reason) =>
-    reason._tag === "Fail" && (reason.error as { readonly _tag: string })._tag === "ActorUnavailable"
+  Exit.isFailure(exit) &&
+  exit.cause.reasons.some(
+    (reason) => reason._tag === "Fail" && (reason.error as { readonly _tag: string })._tag === "ActorUnavailable"
   )
 
 describe("Mail that an actor has not decided yet", () => {

@@ -16,5 +16,8 @@ conformance({
   withTable: ({ name }) =>
     Effect.map(MemoryJournal.MemoryStore, ({ tables }) => Effect.sync(() => [...(tables.get(name)?.values() ?? [])])),
   phaseOf: (taskId) =>
-    Effect.map(MemoryJournal.MemoryStore, ({ tables }) => tables.get(taskTable.name)?.get(`${tenantId}/${taskId}`)?.["phase"] as string | undefined)
+    Effect.map(
+      MemoryJournal.MemoryStore,
+      ({ tables }) => tables.get(taskTable.name)?.get(`${tenantId}/${taskId}`)?.["phase"] as string | undefined
+    )
 })

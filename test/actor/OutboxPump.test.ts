@@ -152,7 +152,10 @@ describe("the messages to a receiver that is away", () => {
     const megabyte = "x".repeat(1_048_576)
     const queue = new OutboxQueue(message(1, "away", megabyte.repeat(20)), false)
     for (let n = 2; n <= 100; n++) queue.offer(message(n, "away", megabyte))
-    assert.deepStrictEqual(queue.next().map(({ seq }) => seq), [1])
+    assert.deepStrictEqual(
+      queue.next().map(({ seq }) => seq),
+      [1]
+    )
     queue.delivered(1)
     assert.deepStrictEqual(queue.next(), [])
     assert.isFalse(queue.isEmpty)
@@ -177,7 +180,10 @@ describe("What an earlier life of an actor has left in its outbox", () => {
       const gate = yield* Latch.make()
       const reads: Array<number> = []
       const delivered: Record<string, Array<number>> = { there: [], away: [] }
-      const after = (seq: number) => ({ items: left.filter((one) => one.seq > seq).slice(0, 4), more: seq + 4 < left.length })
+      const after = (seq: number) => ({
+        items: left.filter((one) => one.seq > seq).slice(0, 4),
+        more: seq + 4 < left.length
+      })
       const journal = {
         acknowledge: () => Effect.void,
         outboxAfter: (_: unknown, { seq }: { readonly seq: number }) =>
@@ -193,7 +199,10 @@ describe("What an earlier life of an actor has left in its outbox", () => {
         )
       const outbox = new OutboxPump(address, journal, deliver, () => {})
       const relays = yield* outbox.restore(after(0))
-      assert.deepStrictEqual(reads, Array.from({ length: 15 }, (_, n) => 4 * (n + 1)))
+      assert.deepStrictEqual(
+        reads,
+        Array.from({ length: 15 }, (_, n) => 4 * (n + 1))
+      )
       yield* Effect.forEach(relays, (relay) => Effect.forkScoped(relay), { discard: true })
       yield* TestClock.adjust(1)
       reads.splice(0)

@@ -44,59 +44,85 @@ const ownerOf = (entityType: string) =>
       `SELECT s.owner FROM clawster_journal j JOIN clawster_shards s USING (shard_id)
        WHERE j.entity_type = $1::text GROUP BY s.owner ORDER BY count(DISTINCT j.entity_id) DESC LIMIT 1`,
       [entityType]
-    )).pipe(Effect.map((rows) => rows[0]!.owner))
+    )
+  ).pipe(Effect.map((rows) => rows[0]!.owner))
 
 const checkHistory = Effect.map(PgHistory.read, (history) =>
-  assert.deepStrictEqual([ownership, allEnded, outcomes].flatMap((check) => check(history)), []))
+  assert.deepStrictEqual(
+    [ownership, allEnded, outcomes].flatMap((check) => check(history)),
+    []
+  )
+)
 
 describe("real gateways", () => {
   it.live("20 running turns survive the death of the runner that watches them, each sent to the model once", () =>
-    Effect.scoped(Effect.gen(function*() {
-      const { model, runners } = yield* RealCluster.start({ runners: 3 })
-      yield* RealCluster.gateways(["one", "two"], 10)
-      const lanes = yield* ActorClient.make(Lane)
-      const names = Array.from({ length: 20 }, (_, n) => `turn-${n}`)
-      yield* lanes(laneEntityId(tenantId, lane)).Submit({
-        tasks: names.map((name) => taskOf(name, "take your time [[delay 8000]]")) as never
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { model, runners } = yield* RealCluster.start({ runners: 3 })
+        yield* RealCluster.gateways(["one", "two"], 10)
+        const lanes = yield* ActorClient.make(Lane)
+        const names = Array.from({ length: 20 }, (_, n) => `turn-${n}`)
+        yield* lanes(laneEntityId(tenantId, lane)).Submit({
+          tasks: names.map((name) => taskOf(name, "take your time [[delay 8000]]")) as never
+        })
+        yield* until(
+          "every turn reached the model",
+          Effect.map(model.stats, ({ byId }) => names.every((name) => byId[name] === 1)),
+          "90 seconds"
+        )
+        const owner = yield* ownerOf("Instance")
+        const victim = runners.find(({ address }) => address === owner)
+        assert.isDefined(victim, `${owner} is one of the runners`)
+        yield* victim!.signal("SIGKILL")
+        yield* until(
+          "every task ended",
+          Effect.map(phases, (counts) => (counts.running ?? 0) + (counts.pending ?? 0) + (counts.retrying ?? 0) === 0),
+          "120 seconds"
+        )
+        assert.deepStrictEqual(yield* phases, { completed: names.length })
+        const { byId, resumedById } = yield* model.stats
+        assert.deepStrictEqual(byId, Object.fromEntries(names.map((name) => [name, 1])))
+        assert.deepStrictEqual(resumedById, {})
+        yield* checkHistory
       })
-      yield* until(
-        "every turn reached the model",
-        Effect.map(model.stats, ({ byId }) => names.every((name) => byId[name] === 1)),
-        "90 seconds"
-      )
-      const owner = yield* ownerOf("Instance")
-      const victim = runners.find(({ address }) => address === owner)
-      assert.isDefined(victim, `${owner} is one of the runners`)
-      yield* victim!.signal("SIGKILL")
-      yield* until(
-        "every task ended",
-        Effect.map(phases, (counts) => (counts.running ?? 0) + (counts.pending ?? 0) + (counts.retrying ?? 0) === 0),
-        "120 seconds"
-      )
-      assert.deepStrictEqual(yield* phases, { completed: names.length })
-      const { byId, resumedById } = yield* model.stats
-      assert.deepStrictEqual(byId, Object.fromEntries(names.map((name) => [name, 1])))
-      assert.deepStrictEqual(resumedById, {})
-      yield* checkHistory
-    })).pipe(Effect.provide(layer)))
+    ).pipe(Effect.provide(layer))
+  )
 
   it.live("a gateway killed in mid-turn is restarted, and its task ends once", () =>
-    Effect.scoped(Effect.gen(function*() {
-      const { home, model } = yield* RealCluster.start({ runners: 1 })
-      const gateway = (yield* RealCluster.gateways(["one"], 4))("one")
-      const lanes = yield* ActorClient.make(Lane)
-      yield* lanes(laneEntityId(tenantId, lane)).Submit({
-        tasks: [taskOf("cut", "take your time [[delay 6000]]")] as never
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { home, model } = yield* RealCluster.start({ runners: 1 })
+        const gateway = (yield* RealCluster.gateways(["one"], 4))("one")
+        const lanes = yield* ActorClient.make(Lane)
+        yield* lanes(laneEntityId(tenantId, lane)).Submit({
+          tasks: [taskOf("cut", "take your time [[delay 6000]]")] as never
+        })
+        yield* until(
+          "the turn reached the model",
+          Effect.map(model.stats, ({ byId }) => byId["cut"] === 1),
+          "60 seconds"
+        )
+        process.kill(gatewayPid(home, "one"), "SIGKILL")
+        yield* until(
+          "it is seen to be gone",
+          Effect.map(gateway.InstanceGet(), ({ health }) => health === "unhealthy")
+        )
+        yield* until(
+          "it is back",
+          Effect.map(gateway.InstanceGet(), ({ phase, restarts }) => phase === "warm" && restarts === 1),
+          "120 seconds"
+        )
+        yield* until(
+          "the task ended",
+          Effect.map(phases, (counts) => counts.completed === 1),
+          "120 seconds"
+        )
+        const { byId } = yield* model.stats
+        assert.strictEqual(byId["cut"], 1, "the interrupted turn was resumed by its gateway, not sent again")
+        yield* checkHistory
       })
-      yield* until("the turn reached the model", Effect.map(model.stats, ({ byId }) => byId["cut"] === 1), "60 seconds")
-      process.kill(gatewayPid(home, "one"), "SIGKILL")
-      yield* until("it is seen to be gone", Effect.map(gateway.InstanceGet(), ({ health }) => health === "unhealthy"))
-      yield* until("it is back", Effect.map(gateway.InstanceGet(), ({ phase, restarts }) => phase === "warm" && restarts === 1), "120 seconds")
-      yield* until("the task ended", Effect.map(phases, (counts) => counts.completed === 1), "120 seconds")
-      const { byId } = yield* model.stats
-      assert.strictEqual(byId["cut"], 1, "the interrupted turn was resumed by its gateway, not sent again")
-      yield* checkHistory
-    })).pipe(Effect.provide(layer)))
+    ).pipe(Effect.provide(layer))
+  )
 })
 
 /** As the process driver noted it, in the folder of the instance's registration. */

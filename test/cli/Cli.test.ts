@@ -102,14 +102,18 @@ describe("results", () => {
     Effect.gen(function* () {
       const directory = mkdtempSync(join(tmpdir(), "clawster-cli-"))
       const file = join(directory, "result.txt")
-      const { asked, exitCode } = yield* cli(["task", "result", "t1", "--output", file], { parts: ["one, ", "two, ", "three"] })
+      const { asked, exitCode } = yield* cli(["task", "result", "t1", "--output", file], {
+        parts: ["one, ", "two, ", "three"]
+      })
       assert.strictEqual(exitCode, 0)
       assert.strictEqual(readFileSync(file, "utf8"), "one, two, three")
       assert.strictEqual(asked.length, 3)
       const missing = join(directory, "missing.txt")
       assert.strictEqual((yield* cli(["task", "result", "t2", "--output", missing], {})).exitCode, 3)
       assert.isFalse(existsSync(missing))
-      const nowhere = yield* cli(["session", "result", "s1", "u1", "--output", join(directory, "no", "file")], { parts: ["one"] })
+      const nowhere = yield* cli(["session", "result", "s1", "u1", "--output", join(directory, "no", "file")], {
+        parts: ["one"]
+      })
       assert.deepStrictEqual([nowhere.exitCode, nowhere.err.includes("cannot be written")], [2, true])
       rmSync(directory, { recursive: true })
     })
@@ -438,7 +442,19 @@ describe("help", () => {
       const verbs = {
         task: ["submit", "get", "result", "list", "cancel", "events", "wait", "replay"],
         session: ["create", "get", "list", "send", "result", "steer", "abort", "move", "terminate"],
-        instance: ["register", "update", "list", "get", "health", "start", "stop", "drain", "logs", "metrics", "deregister"],
+        instance: [
+          "register",
+          "update",
+          "list",
+          "get",
+          "health",
+          "start",
+          "stop",
+          "drain",
+          "logs",
+          "metrics",
+          "deregister"
+        ],
         lane: ["get", "list", "configure"],
         key: ["create", "list", "revoke"]
       }

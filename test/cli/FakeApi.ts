@@ -163,7 +163,8 @@ export const make = (fake: Fake = {}) => {
       stop: (id, graceMillis) => answer("stop", { id, graceMillis }, () => instance(id)),
       drain: (id, deadlineMillis) => answer("drain", { id, deadlineMillis }, () => instance(id)),
       deregister: (id, force) => answer("deregister", { id, force }, () => instance(id)),
-      logs: (instanceId, query) => answer("logs", { instanceId, ...query }, () => ({ instanceId, lines: ["one", "two"] })),
+      logs: (instanceId, query) =>
+        answer("logs", { instanceId, ...query }, () => ({ instanceId, lines: ["one", "two"] })),
       metrics: (instanceId) => answer("metrics", instanceId, () => ({ instanceId, rssBytes: 1_048_576 }))
     },
     sessions: {
@@ -196,7 +197,13 @@ export const make = (fake: Fake = {}) => {
     },
     cluster: {
       runners: answer("runners", undefined, () => [
-        { address: "10.0.0.1:34431", state: "serving" as const, placements: [defaultPlacement], shards: 300, leaseMillis: 5_000 }
+        {
+          address: "10.0.0.1:34431",
+          state: "serving" as const,
+          placements: [defaultPlacement],
+          shards: 300,
+          leaseMillis: 5_000
+        }
       ]),
       shards: answer("shards", undefined, () => [
         { placement: defaultPlacement, owner: "10.0.0.1:34431", shards: 300, epoch: 4, since: 0 }

@@ -3,4 +3,5 @@ import { Effect } from "effect"
 import { program } from "../../examples/account.ts"
 
 it.live("the account example keeps one deposit for a repeated request and refuses an overdraft", () =>
-  Effect.map(program, (result) => assert.deepStrictEqual(result, { balance: 100, refusal: "Overdrawn" })))
+  Effect.map(program, (result) => assert.deepStrictEqual(result, { balance: 100, refusal: "Overdrawn" }))
+)

@@ -160,7 +160,7 @@ describe("any request", () => {
                 0,
                 1_000
               )
-            assert.isBelow(answer.status, 500, about)
+              assert.isBelow(answer.status, 500, about)
               if (answer.status === 404 && answer.body?.message.startsWith("there is no such path")) continue
               assert.property(operation["responses"], String(answer.status), about)
               const types = Object.keys(operation["responses"][answer.status].content)

@@ -57,7 +57,9 @@ const cluster = Layer.effect(
     const all = <A>(items: ReadonlyArray<A>) => Effect.sync(() => (switches.runners === 0 ? [] : items))
     return ClusterReads.of({
       runners: all([runner]),
-      shards: all(placements.map((placement) => ({ placement, owner: runner.address, shards: 300, epoch: 1, since: 0 }))),
+      shards: all(
+        placements.map((placement) => ({ placement, owner: runner.address, shards: 300, epoch: 1, since: 0 }))
+      ),
       probes: all(placements.map((placement) => ({ address: runner.address, placement, ok: true, millis: 1 }))),
       commitMillis: Effect.succeed(2),
       outbox: Effect.succeed({ waiting: 0, oldestMillis: 0 })

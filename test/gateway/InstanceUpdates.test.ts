@@ -9,7 +9,10 @@ const withInstance = (body: object = {}) =>
     const web = yield* Web
     const { acme, operator: token } = yield* Tokens
     const register = (more: object = {}) =>
-      web.send("POST", "/api/v1/instances", { token, body: { instanceId: "i1", driver: "simulated", ...body, ...more } })
+      web.send("POST", "/api/v1/instances", {
+        token,
+        body: { instanceId: "i1", driver: "simulated", ...body, ...more }
+      })
     const registered = yield* register()
     assert.strictEqual(registered.status, 201, registered.text)
     const isPhase = (phase: string) =>
@@ -23,7 +26,11 @@ const withInstance = (body: object = {}) =>
 describe("PUT /instances/:id", () => {
   it.live("changes caps and labels at once, keeps what is left out, and the work that runs", () =>
     Effect.gen(function* () {
-      const { acme, put, token, web } = yield* withInstance({ capabilities: ["old"], region: "eu", maxConcurrentTasks: 2 })
+      const { acme, put, token, web } = yield* withInstance({
+        capabilities: ["old"],
+        region: "eu",
+        maxConcurrentTasks: 2
+      })
       yield* web.send("POST", "/api/v1/tasks", {
         token: acme,
         body: { taskId: "slow", payload: { message: "[[delay 1500]] hello" } }
@@ -32,10 +39,13 @@ describe("PUT /instances/:id", () => {
       yield* until(running, ({ body }) => body.phase === "running")
       const answer = yield* put({ maxConcurrentTasks: 1, capabilities: ["new", "more"] })
       assert.strictEqual(answer.status, 200, answer.text)
-      assert.deepStrictEqual(answer.body.changed.toSorted((a: any, b: any) => (a.field < b.field ? -1 : 1)), [
-        { field: "capabilities", takesEffect: "now" },
-        { field: "maxConcurrentTasks", takesEffect: "now" }
-      ])
+      assert.deepStrictEqual(
+        answer.body.changed.toSorted((a: any, b: any) => (a.field < b.field ? -1 : 1)),
+        [
+          { field: "capabilities", takesEffect: "now" },
+          { field: "maxConcurrentTasks", takesEffect: "now" }
+        ]
+      )
       assert.deepStrictEqual([answer.body.maxConcurrentTasks, answer.body.region, answer.body.phase], [1, "eu", "warm"])
       yield* web.send("POST", "/api/v1/tasks", {
         token: acme,
@@ -43,27 +53,35 @@ describe("PUT /instances/:id", () => {
       })
       const ended = yield* until(running, ({ body }) => body.phase === "completed")
       assert.strictEqual(ended.body.attempt, 1)
-      const next = yield* until(web.send("GET", "/api/v1/tasks/next", { token: acme }), ({ body }) => body.phase === "completed")
+      const next = yield* until(
+        web.send("GET", "/api/v1/tasks/next", { token: acme }),
+        ({ body }) => body.phase === "completed"
+      )
       assert.isAtLeast(next.body.startedAt, ended.body.endedAt)
       assert.strictEqual((yield* put({ region: null })).body.region, undefined)
       assert.isAbove((yield* web.send("GET", "/api/v1/instances/i1", { token })).body.uptimeMillis, 0)
     }).pipe(gateway)
   )
 
-  it.live("changes how it is supervised: probes at once, what its start and its connection need from the next start on", () =>
-    Effect.gen(function* () {
-      const { put, token, web } = yield* withInstance()
-      const changed = (supervision: object | null) =>
-        Effect.map(put({ supervision }), ({ body, text }) => (assert.isArray(body.changed, text), body.changed[0]))
-      const field = "supervision"
-      assert.deepStrictEqual(yield* changed({ probeEveryMillis: 5_000 }), { field, takesEffect: "now" })
-      assert.deepStrictEqual(yield* changed({ probeEveryMillis: 5_000, readyMillis: 9_000 }), { field, takesEffect: "restart" })
-      const status = yield* web.send("GET", "/api/v1/instances/i1", { token })
-      assert.deepStrictEqual(status.body.supervision, { probeEveryMillis: 5_000, readyMillis: 9_000 })
-      assert.deepStrictEqual(yield* changed(null), { field, takesEffect: "restart" })
-      const refused = yield* put({ supervision: { probeEveryMillis: 10 } })
-      assert.deepStrictEqual([refused.status, refused.body.faults[0].path], [400, "supervision.probeEveryMillis"])
-    }).pipe(gateway)
+  it.live(
+    "changes how it is supervised: probes at once, what its start and its connection need from the next start on",
+    () =>
+      Effect.gen(function* () {
+        const { put, token, web } = yield* withInstance()
+        const changed = (supervision: object | null) =>
+          Effect.map(put({ supervision }), ({ body, text }) => (assert.isArray(body.changed, text), body.changed[0]))
+        const field = "supervision"
+        assert.deepStrictEqual(yield* changed({ probeEveryMillis: 5_000 }), { field, takesEffect: "now" })
+        assert.deepStrictEqual(yield* changed({ probeEveryMillis: 5_000, readyMillis: 9_000 }), {
+          field,
+          takesEffect: "restart"
+        })
+        const status = yield* web.send("GET", "/api/v1/instances/i1", { token })
+        assert.deepStrictEqual(status.body.supervision, { probeEveryMillis: 5_000, readyMillis: 9_000 })
+        assert.deepStrictEqual(yield* changed(null), { field, takesEffect: "restart" })
+        const refused = yield* put({ supervision: { probeEveryMillis: 10 } })
+        assert.deepStrictEqual([refused.status, refused.body.faults[0].path], [400, "supervision.probeEveryMillis"])
+      }).pipe(gateway)
   )
 
   it.live("happens once under one key, and says so when nothing is other than it was", () =>
@@ -82,7 +100,11 @@ describe("PUT /instances/:id", () => {
   it.live("refuses what cannot be changed, and a registration with another spec names it", () =>
     Effect.gen(function* () {
       const { put, register, token, web } = yield* withInstance()
-      const moved = yield* put({ driver: "process", tenancy: { _tag: "dedicated", tenantId: "acme" }, maxConcurrentTasks: 7 })
+      const moved = yield* put({
+        driver: "process",
+        tenancy: { _tag: "dedicated", tenantId: "acme" },
+        maxConcurrentTasks: 7
+      })
       assert.deepStrictEqual([moved.status, moved.body.code], [409, "Conflict"])
       assert.match(moved.body.message, /driver, tenancy of instance i1 cannot be changed/)
       assert.strictEqual((yield* web.send("GET", "/api/v1/instances/i1", { token })).body.maxConcurrentTasks, 4)
@@ -115,7 +137,10 @@ describe("fields that nothing could act on", () => {
         const asked = [yield* web.send("POST", "/api/v1/instances", { token, body: registration }), yield* put(body)]
         for (const { body: problem, status } of asked) {
           assert.deepStrictEqual([status, problem.code], [400, "InvalidInput"], field)
-          assert.deepStrictEqual(problem.faults.map(({ path }: { path: string }) => path), [field])
+          assert.deepStrictEqual(
+            problem.faults.map(({ path }: { path: string }) => path),
+            [field]
+          )
           assert.match(problem.faults[0].expected, /^(nothing: |at most )/, field)
         }
       }

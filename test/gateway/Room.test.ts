@@ -19,7 +19,10 @@ describe("long bodies of requests under way", () => {
       const fit = roomMost / requestBytes.bulk
       const [answers, short] = yield* Effect.all(
         [
-          Effect.all(Array.from({ length: fit + 4 }, () => long), { concurrency: "unbounded" }),
+          Effect.all(
+            Array.from({ length: fit + 4 }, () => long),
+            { concurrency: "unbounded" }
+          ),
           web.send("POST", "/api/v1/tasks/bulk", ask)
         ],
         { concurrency: "unbounded" }
@@ -36,29 +39,31 @@ describe("long bodies of requests under way", () => {
 })
 
 describe("what the RPCs under way say", () => {
-  it.effect("is refused beyond an amount, with a delay, whichever socket it came by; short ones and later ones are not", () =>
-    Effect.gen(function* () {
-      const gate = yield* Latch.make()
-      const authenticator = Layer.mock(Authenticator, {
-        authenticateHeader: () => Effect.as(gate.await, { keyId: "k", name: "root", role: "admin" } as never)
+  it.effect(
+    "is refused beyond an amount, with a delay, whichever socket it came by; short ones and later ones are not",
+    () =>
+      Effect.gen(function* () {
+        const gate = yield* Latch.make()
+        const authenticator = Layer.mock(Authenticator, {
+          authenticateHeader: () => Effect.as(gate.await, { keyId: "k", name: "root", role: "admin" } as never)
+        })
+        const context = yield* Layer.build(HttpAuthentication.layer.pipe(Layer.provide(authenticator)))
+        const middleware = Context.get(context, Authentication) as unknown as (
+          handler: Effect.Effect<string>,
+          request: object
+        ) => Effect.Effect<string, { readonly _tag: string; readonly retryAfterMillis?: number }>
+        const rpc = [...ClientRpcs.requests.values()].find(({ _tag }) => _tag === "SubmitTasks")
+        assert.isDefined(rpc)
+        const ask = (length: number) =>
+          middleware(Effect.succeed("done"), { rpc, headers: {}, payload: { message: "x".repeat(length) } })
+        const long = ask(roomMost / 4 - 1_000)
+        const waiting = yield* Effect.forEach([1, 2, 3, 4], () => Effect.forkChild(long, { startImmediately: true }))
+        const refused = yield* Effect.flip(long)
+        assert.deepStrictEqual([refused._tag, refused.retryAfterMillis], ["ActorUnavailable", 1_000])
+        const short = yield* Effect.forkChild(ask(1_000), { startImmediately: true })
+        yield* gate.open
+        assert.deepStrictEqual(yield* Fiber.joinAll([...waiting, short]), ["done", "done", "done", "done", "done"])
+        assert.strictEqual(yield* long, "done")
       })
-      const context = yield* Layer.build(HttpAuthentication.layer.pipe(Layer.provide(authenticator)))
-      const middleware = Context.get(context, Authentication) as unknown as (
-        handler: Effect.Effect<string>,
-        request: object
-      ) => Effect.Effect<string, { readonly _tag: string; readonly retryAfterMillis?: number }>
-      const rpc = [...ClientRpcs.requests.values()].find(({ _tag }) => _tag === "SubmitTasks")
-      assert.isDefined(rpc)
-      const ask = (length: number) =>
-        middleware(Effect.succeed("done"), { rpc, headers: {}, payload: { message: "x".repeat(length) } })
-      const long = ask(roomMost / 4 - 1_000)
-      const waiting = yield* Effect.forEach([1, 2, 3, 4], () => Effect.forkChild(long, { startImmediately: true }))
-      const refused = yield* Effect.flip(long)
-      assert.deepStrictEqual([refused._tag, refused.retryAfterMillis], ["ActorUnavailable", 1_000])
-      const short = yield* Effect.forkChild(ask(1_000), { startImmediately: true })
-      yield* gate.open
-      assert.deepStrictEqual(yield* Fiber.joinAll([...waiting, short]), ["done", "done", "done", "done", "done"])
-      assert.strictEqual(yield* long, "done")
-    })
   )
 })

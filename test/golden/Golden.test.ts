@@ -33,12 +33,13 @@ const folder = new URL("./", import.meta.url)
 describe.each(readdirSync(folder).filter((name) => /^history\.v\d+\.json$/.test(name)))("%s", (name) => {
   const golden: Golden = JSON.parse(readFileSync(new URL(name, folder), "utf8"))
 
-  it.each(golden.views.map(({ doc, entityId, entityType }) => [`${entityType} ${entityId}`, entityType, entityId, doc] as const))(
-    "%s folds to the view it had",
-    (_, entityType, entityId, doc) => {
-      const rows = golden.rows.filter((row) => row.entityType === entityType && row.entityId === entityId)
-      const view = fold(definitions.get(entityType)!, entityId, rows)
-      assert.deepStrictEqual(JSON.parse(JSON.stringify(view)), doc)
-    }
-  )
+  it.each(
+    golden.views.map(
+      ({ doc, entityId, entityType }) => [`${entityType} ${entityId}`, entityType, entityId, doc] as const
+    )
+  )("%s folds to the view it had", (_, entityType, entityId, doc) => {
+    const rows = golden.rows.filter((row) => row.entityType === entityType && row.entityId === entityId)
+    const view = fold(definitions.get(entityType)!, entityId, rows)
+    assert.deepStrictEqual(JSON.parse(JSON.stringify(view)), doc)
+  })
 })

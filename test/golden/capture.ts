@@ -49,7 +49,7 @@ const taskOf = (name: string, message: string, more: Partial<TaskSpec> = {}): Ta
   ...more
 })
 
-const work = Effect.gen(function*() {
+const work = Effect.gen(function* () {
   const instanceId = InstanceId.make("sim")
   const instances = yield* ActorClient.make(Instance)
   const tasks = (yield* ActorClient.make(Lane))(laneEntityId(tenantId, lane))
@@ -70,7 +70,10 @@ const work = Effect.gen(function*() {
       resourceLimits: {}
     }
   })
-  yield* until("warm", Effect.map(instance.InstanceGet(), ({ phase }) => phase === "warm"))
+  yield* until(
+    "warm",
+    Effect.map(instance.InstanceGet(), ({ phase }) => phase === "warm")
+  )
   yield* tasks.Configure({ config: { ...defaultLaneConfig, concurrency: 8 } })
   yield* tasks.Submit({
     tasks: [
@@ -83,19 +86,34 @@ const work = Effect.gen(function*() {
     ]
   })
   const counts = Effect.flatMap(TaskReads, (reads) => reads.counts(tenantId))
-  yield* until("most ended", Effect.map(counts, (now) => (now.completed ?? 0) + (now.failed ?? 0) + (now.dead_lettered ?? 0) >= 3))
+  yield* until(
+    "most ended",
+    Effect.map(counts, (now) => (now.completed ?? 0) + (now.failed ?? 0) + (now.dead_lettered ?? 0) >= 3)
+  )
   yield* tasks.Cancel({ taskId: TaskId.make("cancelled"), reason: "changed my mind" })
-  yield* until("cancelled", Effect.map(counts, (now) => now.cancelled === 1))
+  yield* until(
+    "cancelled",
+    Effect.map(counts, (now) => now.cancelled === 1)
+  )
   yield* session.SessionCreate({ hints: {}, label: "golden" })
   for (const turnId of ["one", "two"]) yield* session.TurnSend({ turnId, message: turnId, timeoutMillis: 30_000 })
-  yield* until("talked", Effect.map(session.SessionGet(), ({ turnsCompleted }) => turnsCompleted === 2))
+  yield* until(
+    "talked",
+    Effect.map(session.SessionGet(), ({ turnsCompleted }) => turnsCompleted === 2)
+  )
   yield* session.SessionTerminate()
-  yield* until("closed", Effect.map(session.SessionGet(), ({ phase }) => phase === "closed"))
+  yield* until(
+    "closed",
+    Effect.map(session.SessionGet(), ({ phase }) => phase === "closed")
+  )
   yield* instance.Stop({ graceMillis: 0 })
-  yield* until("stopped", Effect.map(instance.InstanceGet(), ({ phase }) => phase === "stopped"))
+  yield* until(
+    "stopped",
+    Effect.map(instance.InstanceGet(), ({ phase }) => phase === "stopped")
+  )
 })
 
-const capture = Effect.gen(function*() {
+const capture = Effect.gen(function* () {
   yield* work
   const sql = yield* PgClient.PgClient
   const views = yield* sql.unsafe(

@@ -53,8 +53,14 @@ describe("package.json", () => {
 
   it("has what its README and its documents link to", () => {
     const always = ["package.json", "README.md", "LICENSE"]
-    const isIn = (path: string) => [...always, ...manifest.files].some((file: string) => path === file || path.startsWith(`${file}/`))
-    const documents = ["README.md", ...readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)]
+    const isIn = (path: string) =>
+      [...always, ...manifest.files].some((file: string) => path === file || path.startsWith(`${file}/`))
+    const documents = [
+      "README.md",
+      ...readdirSync(join(root, "docs"))
+        .filter((name) => name.endsWith(".md"))
+        .map((name) => `docs/${name}`)
+    ]
     for (const document of documents) {
       for (const [, target] of readFileSync(join(root, document), "utf8").matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
         if (/^https?:/.test(target!)) continue

@@ -55,7 +55,14 @@ describe("Logs", () => {
           Effect.annotateLogs({ entityId: "x/y", token: Redacted.make("hush"), level: "FATAL" })
         )
       )
-      assert.deepStrictEqual(Object.keys(line), ["timestamp", "level", "service", "service_instance_id", "event", "message"])
+      assert.deepStrictEqual(Object.keys(line), [
+        "timestamp",
+        "level",
+        "service",
+        "service_instance_id",
+        "event",
+        "message"
+      ])
       assert.strictEqual(line.level, "INFO")
       assert.strictEqual(line.event, "log")
       assert.match(line.message, /^a \{"b":1\} \| entityId=x\/y \| token="<redacted>" \| level=FATAL$/)

@@ -186,36 +186,38 @@ const warnings = <A, E, R>(effect: Effect.Effect<A, E, R>) => {
 }
 
 describe("FleetMetrics", () => {
-  it.effect("tells the age of a reading that fails, warns once a minute, and withdraws what may no longer be true", () =>
-    alone(
-      Effect.gen(function* () {
-        let isAway = false
-        const away = <A>(value: A) => Effect.suspend(() => (isAway ? Effect.fail("away") : Effect.succeed(value)))
-        const layer = FleetMetrics.layer({ counts: away({ pending: 7 }), instances: away([instance("i1")]) })
-        const said = yield* warnings(
-          Effect.gen(function* () {
-            yield* Effect.forkScoped(Effect.never.pipe(Effect.provide(layer)))
-            yield* TestClock.adjust("1 millis")
-            isAway = true
-            yield* TestClock.adjust("30 seconds")
-            const early = yield* PrometheusMetrics.format()
-            assert.include(early, `clawster_fleet_reading_age_seconds{reading="tasks"} 30`)
-            assert.include(early, `task_queue_depth{phase="pending"} 7`)
-            yield* TestClock.adjust("5 minutes")
-            const late = yield* PrometheusMetrics.format()
-            assert.include(late, `clawster_fleet_reading_age_seconds{reading="instances"} 330`)
-            assert.notMatch(late, /^(task_queue_depth|instance_health)\{/m)
-            isAway = false
-            yield* TestClock.adjust("5 seconds")
-            const back = yield* PrometheusMetrics.format()
-            assert.include(back, `clawster_fleet_reading_age_seconds{reading="tasks"} 0`)
-            assert.include(back, `instance_health{instance_id="i1",tenancy="shared"} 1`)
-          })
-        )
-        assert.isAtLeast(said.length, 2)
-        assert.isAtMost(said.length, 2 * 7)
-      })
-    )
+  it.effect(
+    "tells the age of a reading that fails, warns once a minute, and withdraws what may no longer be true",
+    () =>
+      alone(
+        Effect.gen(function* () {
+          let isAway = false
+          const away = <A>(value: A) => Effect.suspend(() => (isAway ? Effect.fail("away") : Effect.succeed(value)))
+          const layer = FleetMetrics.layer({ counts: away({ pending: 7 }), instances: away([instance("i1")]) })
+          const said = yield* warnings(
+            Effect.gen(function* () {
+              yield* Effect.forkScoped(Effect.never.pipe(Effect.provide(layer)))
+              yield* TestClock.adjust("1 millis")
+              isAway = true
+              yield* TestClock.adjust("30 seconds")
+              const early = yield* PrometheusMetrics.format()
+              assert.include(early, `clawster_fleet_reading_age_seconds{reading="tasks"} 30`)
+              assert.include(early, `task_queue_depth{phase="pending"} 7`)
+              yield* TestClock.adjust("5 minutes")
+              const late = yield* PrometheusMetrics.format()
+              assert.include(late, `clawster_fleet_reading_age_seconds{reading="instances"} 330`)
+              assert.notMatch(late, /^(task_queue_depth|instance_health)\{/m)
+              isAway = false
+              yield* TestClock.adjust("5 seconds")
+              const back = yield* PrometheusMetrics.format()
+              assert.include(back, `clawster_fleet_reading_age_seconds{reading="tasks"} 0`)
+              assert.include(back, `instance_health{instance_id="i1",tenancy="shared"} 1`)
+            })
+          )
+          assert.isAtLeast(said.length, 2)
+          assert.isAtMost(said.length, 2 * 7)
+        })
+      )
   )
 
   it.effect("follows health and breaker of each instance, and forgets those that are gone", () =>

@@ -78,7 +78,10 @@ describe("OpenClawInstall", () => {
     Effect.gen(function* () {
       const { directory, fs } = yield* setup
       yield* fs.makeDirectory(`${directory}/1.2.3/node_modules`, { recursive: true })
-      yield* fs.writeFileString(`${directory}/.installing.lock`, JSON.stringify({ pid: process.pid, startedAt: "a process before this one" }))
+      yield* fs.writeFileString(
+        `${directory}/.installing.lock`,
+        JSON.stringify({ pid: process.pid, startedAt: "a process before this one" })
+      )
       yield* fs.makeDirectory(`${directory}/.installing-abc/node_modules`, { recursive: true })
       const { entry } = yield* OpenClawInstall.ensure({ version: "1.2.3", directory })
       assert.strictEqual(yield* fs.readFileString(entry), "1.2.3")

@@ -211,7 +211,14 @@ describe("A result", () => {
   const Text = Schema.String.check(Schema.isMaxLength(50))
   it.prop(
     "is the same whichever way it is learnt, and whatever was streamed before",
-    { text: Schema.NonEmptyString, more: Text, cutAt: Index, order: Schema.Array(Index), way: Index, long: Schema.Boolean },
+    {
+      text: Schema.NonEmptyString,
+      more: Text,
+      cutAt: Index,
+      order: Schema.Array(Index),
+      way: Index,
+      long: Schema.Boolean
+    },
     ({ cutAt, long, more, order, text, way }) => {
       const answer = cut(long ? text.repeat(5_000) : text, gatewayBounds.answer)
       for (const streamed of [answer, "", answer.slice(0, cutAt % answer.length), answer + more]) {

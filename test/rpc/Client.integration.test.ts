@@ -99,7 +99,12 @@ for (const [name, clientOf] of ways) {
           )
           const lists = { after: "abc" }
           for (const list of [client.ListTasks(lists), client.ListLanes(lists), client.ListSessions(lists)]) {
-            const lost = yield* Effect.flip(list as Effect.Effect<unknown, { readonly _tag: string; readonly faults?: ReadonlyArray<{ readonly path: string }> }>)
+            const lost = yield* Effect.flip(
+              list as Effect.Effect<
+                unknown,
+                { readonly _tag: string; readonly faults?: ReadonlyArray<{ readonly path: string }> }
+              >
+            )
             assert.isTrue(lost._tag === "InvalidInput" && lost.faults?.[0]?.path === "after", JSON.stringify(lost))
           }
           yield* client.SubmitTasks({ tasks: [say("x")] }, { idempotencyKey: "mine" })

@@ -26,7 +26,10 @@ describe("the file that declares instances", () => {
     Effect.gen(function* () {
       const yaml = yield* read("- instanceId: a\n  driver: simulated\n- instanceId: b\n  driver: process\n")
       const json = yield* read(`{"instances": [{"instanceId": "a", "driver": "simulated"}], "prune": true}`)
-      assert.deepStrictEqual(yaml.instances.map(({ instanceId }) => instanceId as string), ["a", "b"])
+      assert.deepStrictEqual(
+        yaml.instances.map(({ instanceId }) => instanceId as string),
+        ["a", "b"]
+      )
       assert.deepStrictEqual([json.instances.length, json.prune], [1, true])
     })
   )
@@ -35,7 +38,10 @@ describe("the file that declares instances", () => {
     Effect.gen(function* () {
       assert.match(yield* wrong("- instanceId: a\n  driver: simulatd\n"), /line 2: \[0\]\.driver: expected/)
       assert.match(yield* wrong("- driver: simulated\n"), /line 1: \[0\]\.instanceId: expected a value/)
-      assert.match(yield* wrong("instances:\n  - instanceId: a\n    driver: simulated\n    colour: red\n"), /line 4: instances\[0\]\.colour/)
+      assert.match(
+        yield* wrong("instances:\n  - instanceId: a\n    driver: simulated\n    colour: red\n"),
+        /line 4: instances\[0\]\.colour/
+      )
       assert.match(yield* wrong("- instanceId: a\n  driver: remote\n"), /\[0\]\.endpoint: expected url and token/)
       assert.match(
         yield* wrong("- instanceId: a\n  driver: process\n  resourceLimits:\n    maxDiskGB: 3\n"),
@@ -71,7 +77,8 @@ describe("declared instances", () => {
       assert.deepStrictEqual(yield* declared(first), { a: ["registered", undefined] })
       yield* until(web.send("GET", "/api/v1/instances/a", { token }), ({ body }) => body.phase === "warm")
       assert.deepStrictEqual(yield* declared(first), { a: ["unchanged", undefined] })
-      const second = "- instanceId: a\n  driver: simulated\n  maxConcurrentTasks: 7\n- instanceId: b\n  driver: simulated\n"
+      const second =
+        "- instanceId: a\n  driver: simulated\n  maxConcurrentTasks: 7\n- instanceId: b\n  driver: simulated\n"
       const outcomes = yield* declared(second)
       assert.strictEqual(outcomes["a"]![0], "changed")
       assert.match(outcomes["a"]![1]!, /capabilities \(now\)/)
@@ -81,22 +88,27 @@ describe("declared instances", () => {
     }).pipe(Effect.provide(cluster))
   )
 
-  it.live("are told when they are gone from the file, and removed only where it says so; one refused stops no other", () =>
-    Effect.gen(function* () {
-      const web = yield* Web
-      const { operator: token } = yield* Tokens
-      yield* declared("- {instanceId: a, driver: simulated}\n- {instanceId: b, driver: simulated}\n")
-      for (const id of ["a", "b"]) {
-        yield* until(web.send("GET", `/api/v1/instances/${id}`, { token }), ({ body }) => body.phase === "warm")
-      }
-      assert.deepStrictEqual((yield* declared("- {instanceId: a, driver: simulated}\n"))["b"], ["undeclared", undefined])
-      const moved = yield* declared("- {instanceId: a, driver: process}\n- {instanceId: c, driver: simulated}\n")
-      assert.strictEqual(moved["a"]![0], "refused")
-      assert.match(moved["a"]![1]!, /driver of instance a cannot be changed/)
-      assert.strictEqual(moved["c"]![0], "registered")
-      const pruned = yield* declared("prune: true\ninstances: [{instanceId: a, driver: simulated}]\n")
-      assert.deepStrictEqual(pruned["b"], ["removed", undefined])
-      yield* until(web.send("GET", "/api/v1/instances/b", { token }), ({ status }) => status === 404)
-    }).pipe(Effect.provide(cluster))
+  it.live(
+    "are told when they are gone from the file, and removed only where it says so; one refused stops no other",
+    () =>
+      Effect.gen(function* () {
+        const web = yield* Web
+        const { operator: token } = yield* Tokens
+        yield* declared("- {instanceId: a, driver: simulated}\n- {instanceId: b, driver: simulated}\n")
+        for (const id of ["a", "b"]) {
+          yield* until(web.send("GET", `/api/v1/instances/${id}`, { token }), ({ body }) => body.phase === "warm")
+        }
+        assert.deepStrictEqual((yield* declared("- {instanceId: a, driver: simulated}\n"))["b"], [
+          "undeclared",
+          undefined
+        ])
+        const moved = yield* declared("- {instanceId: a, driver: process}\n- {instanceId: c, driver: simulated}\n")
+        assert.strictEqual(moved["a"]![0], "refused")
+        assert.match(moved["a"]![1]!, /driver of instance a cannot be changed/)
+        assert.strictEqual(moved["c"]![0], "registered")
+        const pruned = yield* declared("prune: true\ninstances: [{instanceId: a, driver: simulated}]\n")
+        assert.deepStrictEqual(pruned["b"], ["removed", undefined])
+        yield* until(web.send("GET", "/api/v1/instances/b", { token }), ({ status }) => status === 404)
+      }).pipe(Effect.provide(cluster))
   )
 })

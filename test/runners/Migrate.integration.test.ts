@@ -7,7 +7,7 @@ import { TestPostgres } from "../fixtures/Postgres.ts"
 const script = fileURLToPath(new URL("../../src/runners/migrate.ts", import.meta.url))
 
 it.live("migrate tells the first key once, and says when there is nothing to do", () =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { url } = yield* TestPostgres
     const run = Effect.sync(() =>
       spawnSync(process.execPath, [script], {
@@ -23,4 +23,5 @@ it.live("migrate tells the first key once, and says when there is nothing to do"
     assert.strictEqual(second.status, 0, second.stderr)
     assert.match(second.stdout, /the database is up to date/)
     assert.notMatch(second.stdout, /claw_/)
-  }).pipe(Effect.provide(TestPostgres.layer)))
+  }).pipe(Effect.provide(TestPostgres.layer))
+)

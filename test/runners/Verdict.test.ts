@@ -5,7 +5,12 @@ import type { TaskStatus } from "../../src/schema/Task.ts"
 
 const submitted = { tasks: ["a", "b"], sessions: [{ sessionId: "s", turns: ["1", "2"] }] }
 const task = (taskId: string, phase = "completed") => ({ taskId, phase }) as TaskStatus
-const turn = (turnId: string, startedAt: number, endedAt: number) => ({ turnId, phase: "completed", startedAt, endedAt })
+const turn = (turnId: string, startedAt: number, endedAt: number) => ({
+  turnId,
+  phase: "completed",
+  startedAt,
+  endedAt
+})
 const session = (...turns: ReadonlyArray<ReturnType<typeof turn>>) =>
   ({ sessionId: "s", turns }) as unknown as SessionStatus
 const once = { a: 1, b: 1, "1": 1, "2": 1 }
@@ -17,7 +22,10 @@ describe("the demo's verdict", () => {
 
   it("names what is missing as lost", () => {
     const table = rows(submitted, [task("a")], [session(turn("1", 0, 10))], once)
-    assert.deepStrictEqual(table.map(({ lost }) => lost), [1, 1])
+    assert.deepStrictEqual(
+      table.map(({ lost }) => lost),
+      [1, 1]
+    )
     assert.isFalse(isClean(table))
   })
 

@@ -64,7 +64,8 @@ const serve = Effect.fnUntraced(function* (home: string, name: string, prepare: 
   return { data, port, url } satisfies Server
 })
 
-const initialise = (data: string) => run("initdb", "-D", data, "-U", "clawster", "-A", "trust", "-E", "UTF8", "--locale=C")
+const initialise = (data: string) =>
+  run("initdb", "-D", data, "-U", "clawster", "-A", "trust", "-E", "UTF8", "--locale=C")
 
 const processOn = ({ url }: Server) =>
   Layer.build(
@@ -75,9 +76,13 @@ const processOn = ({ url }: Server) =>
 
 const names = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => `t${from + index}`)
 const submit = (from: number, to: number) =>
-  Effect.forEach(names(from, to), (taskId) => say("Lane", "acme/main", [{ _tag: "task.submitted", tenantId: "acme", taskId }]), {
-    discard: true
-  })
+  Effect.forEach(
+    names(from, to),
+    (taskId) => say("Lane", "acme/main", [{ _tag: "task.submitted", tenantId: "acme", taskId }]),
+    {
+      discard: true
+    }
+  )
 const taken = (after: Cursor, count: number) =>
   Effect.flatMap(Feed, (feed) =>
     feed.follow(after).pipe(
@@ -124,10 +129,15 @@ it.live.skipIf(bin === undefined)(
       yield* Effect.provide(submit(21, 22), old)
       const replica = yield* Layer.build(Layer.fresh(PgClient.layer({ url: Redacted.make(standby.url) })))
       const rows = Effect.map(
-        Context.get(replica, PgClient.PgClient).unsafe<{ count: number }>(`SELECT count(*)::float8 AS count FROM clawster_journal`),
+        Context.get(replica, PgClient.PgClient).unsafe<{ count: number }>(
+          `SELECT count(*)::float8 AS count FROM clawster_journal`
+        ),
         ([row]) => row!.count
       )
-      yield* until("the standby has all", Effect.map(rows, (count) => count === 22))
+      yield* until(
+        "the standby has all",
+        Effect.map(rows, (count) => count === 22)
+      )
       run("pg_ctl", "-w", "-D", standby.data, "promote")
       yield* Effect.gen(function* () {
         yield* submit(23, 25)

@@ -20,7 +20,11 @@ const end = (id: string): RowWrite => ({ table: tasks, op: "update", row: { id, 
 
 describe("the statement of a group", () => {
   it("has one text for one set of tables and columns, in whatever order they were written", () => {
-    const one = build([commitOf(1, insert(claims, "c")), commitOf(2, insert(tasks, "a"), start("b")), commitOf(3, end("d"))])
+    const one = build([
+      commitOf(1, insert(claims, "c")),
+      commitOf(2, insert(tasks, "a"), start("b")),
+      commitOf(3, end("d"))
+    ])
     const other = build([commitOf(1, end("d"), start("e")), commitOf(2, insert(tasks, "a"), insert(claims, "c"))])
     assert.strictEqual(one.text, other.text)
     assert.notStrictEqual(one.text, build([commitOf(1, insert(tasks, "a"))]).text)

@@ -66,7 +66,10 @@ describe("a group that is refused for what one of it says", () => {
         outcomes.flatMap((exit, n) => (Exit.isFailure(exit) ? [items[n]] : [])),
         ["bad"]
       )
-      assert.sameMembers(written, items.filter((item) => item !== "bad"))
+      assert.sameMembers(
+        written,
+        items.filter((item) => item !== "bad")
+      )
       assert.isAtMost(statements, 2 * Math.log2(256) + 1)
       yield* close
     })

@@ -29,24 +29,29 @@ const store = () => {
 
 describe("GroupCommit", () => {
   it.effect("refuses a commit under a lost epoch that shares its group with one under the shard's new epoch", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { write, written } = store()
       const append = yield* GroupCommit.make(write)
-      const outcomes = yield* Effect.all([
-        Effect.result(append(commit("stale", 3))),
-        Effect.result(append(commit("current", 4)))
-      ], { concurrency: 2 })
-      assert.deepStrictEqual(outcomes.map((outcome) => Result.isSuccess(outcome)), [false, true])
-      assert.deepStrictEqual(written.map(({ address }) => address.entityId), ["current"])
-    }).pipe(Effect.scoped))
+      const outcomes = yield* Effect.all(
+        [Effect.result(append(commit("stale", 3))), Effect.result(append(commit("current", 4)))],
+        { concurrency: 2 }
+      )
+      assert.deepStrictEqual(
+        outcomes.map((outcome) => Result.isSuccess(outcome)),
+        [false, true]
+      )
+      assert.deepStrictEqual(
+        written.map(({ address }) => address.entityId),
+        ["current"]
+      )
+    }).pipe(Effect.scoped)
+  )
 
   it.effect("does not wait for ever for a store that never answers, also when it writes one by one", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       let asked = 0
       const append = yield* GroupCommit.make(() =>
-        ++asked === 1
-          ? Effect.fail(new WriteFailed({ reason: "Conflict", message: "taken" }))
-          : Effect.never
+        ++asked === 1 ? Effect.fail(new WriteFailed({ reason: "Conflict", message: "taken" })) : Effect.never
       )
       const answers = yield* Effect.forkChild(
         Effect.all([Effect.flip(append(commit("a", 4))), Effect.flip(append(commit("b", 4)))], { concurrency: 2 })
@@ -54,5 +59,6 @@ describe("GroupCommit", () => {
       yield* TestClock.adjust("30 seconds")
       const exit = answers.pollUnsafe()
       assert.deepStrictEqual(exit?._tag === "Success" && exit.value.map(({ reason }) => reason), ["InDoubt", "InDoubt"])
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped)
+  )
 })

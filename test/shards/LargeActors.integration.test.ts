@@ -58,7 +58,13 @@ const task = (tenant: TenantId, id: string, message: string): TaskSpec => ({
 })
 
 const runner = Layer.mergeAll(LaneLayer, InstanceLayer.layer, SessionLayer.layer).pipe(
-  Layer.provide([PgFleet.layer, PgTasks.layer, PgOutputs.layer, PgPayloads.layer, DriverSet.layer([SimulatedDriver.make])]),
+  Layer.provide([
+    PgFleet.layer,
+    PgTasks.layer,
+    PgOutputs.layer,
+    PgPayloads.layer,
+    DriverSet.layer([SimulatedDriver.make])
+  ]),
   Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] }))
 )
 
@@ -152,21 +158,23 @@ describe("A lane, a session and an instance with as much large text as the edge 
     () =>
       Effect.gen(function* () {
         yield* onRunner(fill)
-      assert.strictEqual(heard.whole, concurrency + 1, "each gateway was given the whole text")
+        assert.strictEqual(heard.whole, concurrency + 1, "each gateway was given the whole text")
         yield* onRunner(find)
-      const sql = yield* PgClient.PgClient
-      const most = (column: string, table: string) =>
-        Effect.map(
-          sql.unsafe<{ most: number }>(`SELECT max(octet_length(${column}::text))::float8 AS most FROM clawster_${table}`),
-          ([row]) => row!.most
-        )
-      assert.isBelow(yield* most("events", "journal"), 9 * 1024 * 1024, "no entry is larger than a request")
-      assert.isBelow(yield* most("state", "snapshots"), 10 * 1024 * 1024, "no state has all texts in it")
-      const [copies] = yield* sql.unsafe<{ count: number }>(
-        `SELECT count(*)::float8 AS count FROM clawster_journal
+        const sql = yield* PgClient.PgClient
+        const most = (column: string, table: string) =>
+          Effect.map(
+            sql.unsafe<{ most: number }>(
+              `SELECT max(octet_length(${column}::text))::float8 AS most FROM clawster_${table}`
+            ),
+            ([row]) => row!.most
+          )
+        assert.isBelow(yield* most("events", "journal"), 9 * 1024 * 1024, "no entry is larger than a request")
+        assert.isBelow(yield* most("state", "snapshots"), 10 * 1024 * 1024, "no state has all texts in it")
+        const [copies] = yield* sql.unsafe<{ count: number }>(
+          `SELECT count(*)::float8 AS count FROM clawster_journal
          WHERE entity_type = 'Instance' AND octet_length(events::text) > 20000`
-      )
-      assert.strictEqual(copies!.count, 0, "the instance's journal has no copies of long texts")
+        )
+        assert.strictEqual(copies!.count, 0, "the instance's journal has no copies of long texts")
       }).pipe(Effect.provide(layer)),
     300_000
   )

@@ -36,27 +36,35 @@ const runner = Effect.fnUntraced(function* (host: string) {
 
 const lapse = (name: string, ago: string) =>
   Effect.flatMap(PgClient.PgClient, (sql) =>
-    sql.unsafe(`UPDATE clawster_runners SET lease_until = clock_timestamp() - $2::interval WHERE address = $1`, [name, ago]))
+    sql.unsafe(`UPDATE clawster_runners SET lease_until = clock_timestamp() - $2::interval WHERE address = $1`, [
+      name,
+      ago
+    ])
+  )
 
 const isSettled = Effect.flatMap(PgClient.PgClient, (sql) =>
   sql.unsafe<{ settled: boolean }>(
     `SELECT pg_postmaster_start_time() + interval '3.1 seconds' < clock_timestamp() AS settled`
-  )).pipe(Effect.map((rows) => rows[0]!.settled))
+  )
+).pipe(Effect.map((rows) => rows[0]!.settled))
 
 it.layer(Postgres.layer, { timeout: 120_000, excludeTestServices: true })("leases", (it) => {
-  it.effect("a lapsed runner keeps its shards for its grace, and loses them at once when its peers find it silent", () =>
-    Effect.gen(function* () {
-      const [slow, other] = [yield* runner("slow"), yield* runner("other")]
-      yield* until("PostgreSQL has been up for a while", isSettled)
-      assert.strictEqual(yield* slow.acquire, 3)
-      yield* lapse(slow.name, "100 milliseconds")
-      assert.strictEqual((yield* other.watch.leases).find(({ address }) => address === slow.name)?.state, "lapsed")
-      assert.strictEqual(yield* other.acquire, 0, "it may still renew")
-      yield* lapse(slow.name, "100 milliseconds")
-      yield* other.watch.disown(slow.name)
-      assert.strictEqual(yield* other.acquire, 3)
-      yield* other.storage.releaseAll(other.address)
-    }).pipe(Effect.scoped))
+  it.effect(
+    "a lapsed runner keeps its shards for its grace, and loses them at once when its peers find it silent",
+    () =>
+      Effect.gen(function* () {
+        const [slow, other] = [yield* runner("slow"), yield* runner("other")]
+        yield* until("PostgreSQL has been up for a while", isSettled)
+        assert.strictEqual(yield* slow.acquire, 3)
+        yield* lapse(slow.name, "100 milliseconds")
+        assert.strictEqual((yield* other.watch.leases).find(({ address }) => address === slow.name)?.state, "lapsed")
+        assert.strictEqual(yield* other.acquire, 0, "it may still renew")
+        yield* lapse(slow.name, "100 milliseconds")
+        yield* other.watch.disown(slow.name)
+        assert.strictEqual(yield* other.acquire, 3)
+        yield* other.storage.releaseAll(other.address)
+      }).pipe(Effect.scoped)
+  )
 
   it.effect("a runner that has renewed in time cannot be disowned", () =>
     Effect.gen(function* () {
@@ -66,7 +74,8 @@ it.layer(Postgres.layer, { timeout: 120_000, excludeTestServices: true })("lease
       yield* other.watch.disown(alive.name)
       assert.strictEqual(yield* other.acquire, 0)
       yield* alive.storage.releaseAll(alive.address)
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped)
+  )
 
   it.effect("a runner whose lease changed without its knowledge learns of it before it renews", () =>
     Effect.gen(function* () {
@@ -80,7 +89,8 @@ it.layer(Postgres.layer, { timeout: 120_000, excludeTestServices: true })("lease
         [one.name]
       )
       assert.isTrue(row!.kept, "it learned of the change, and renewed")
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped)
+  )
 
   it.effect("a runner that has said goodbye answers nothing more, though it has not handed over yet", () =>
     Effect.gen(function* () {
@@ -90,5 +100,6 @@ it.layer(Postgres.layer, { timeout: 120_000, excludeTestServices: true })("lease
       yield* leaving.storage.unregister(leaving.address)
       assert.isUndefined(leaving.epochOf("default:1"))
       yield* leaving.storage.releaseAll(leaving.address)
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped)
+  )
 })

@@ -29,11 +29,14 @@ const rows = () => {
           if (row.owner !== null && row.owner !== address) return []
           row.owner = address
           return [{ shardId, epoch: ++row.epoch }]
-        })),
+        })
+      ),
     renew: () => Effect.succeed("lease"),
     leaseOf: () => Effect.succeed("lease"),
     shardsOf: (address) =>
-      Effect.sync(() => [...shards].flatMap(([shardId, { epoch, owner }]) => owner === address ? [{ shardId, epoch }] : [])),
+      Effect.sync(() =>
+        [...shards].flatMap(([shardId, { epoch, owner }]) => (owner === address ? [{ shardId, epoch }] : []))
+      ),
     release: (address, shardIds) =>
       Effect.sync(() => {
         releases.push(shardIds)
@@ -66,7 +69,7 @@ const test = (
 describe("Leases", () => {
   it.effect("counts a shard as lost that was taken again by a statement whose answer never came", () =>
     test(({ shards }) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const storage = yield* RunnerStorage.RunnerStorage
         const ownership = yield* Ownership
         yield* storage.acquire(self, [shard(1), shard(2)])
@@ -78,11 +81,13 @@ describe("Leases", () => {
         assert.isUndefined(ownership.epochOf("default:1"))
         yield* storage.acquire(self, [shard(1)])
         assert.strictEqual(ownership.epochOf("default:1"), 3)
-      })))
+      })
+    )
+  )
 
   it.effect("gives up what a former process of its address has left, so that others can take it", () =>
     test(({ shards }) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const storage = yield* RunnerStorage.RunnerStorage
         shards.set("default:7", { owner: "me:1", epoch: 5 })
         yield* storage.acquire(self, [shard(1)])
@@ -91,22 +96,29 @@ describe("Leases", () => {
         yield* storage.refresh(self, [shard(1)])
         assert.isNull(shards.get("default:7")!.owner)
         assert.strictEqual(shards.get("default:1")!.owner, "me:1")
-      })))
+      })
+    )
+  )
 
   it.effect("gives up many shards in few statements", () =>
     test(({ releases, shards }) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const storage = yield* RunnerStorage.RunnerStorage
         const many = Array.from({ length: 100 }, (_, n) => shard(n + 1))
         yield* storage.acquire(self, many)
-        yield* Effect.forEach(many, (shardId) => storage.release(self, shardId), { concurrency: "unbounded", discard: true })
+        yield* Effect.forEach(many, (shardId) => storage.release(self, shardId), {
+          concurrency: "unbounded",
+          discard: true
+        })
         assert.isTrue([...shards.values()].every(({ owner }) => owner === null))
         assert.isAtMost(releases.length, 3)
-      })))
+      })
+    )
+  )
 
   it.effect("leaves a shard to whoever takes it once its runner has said goodbye", () =>
     test(({ releases }) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const storage = yield* RunnerStorage.RunnerStorage
         const ownership = yield* Ownership
         yield* storage.acquire(self, [shard(1)])
@@ -114,11 +126,13 @@ describe("Leases", () => {
         yield* storage.release(self, shard(1))
         assert.deepStrictEqual(releases, [], "it would only wait for the same rows as its successor")
         assert.deepStrictEqual(yield* ownership.owned, [])
-      })))
+      })
+    )
+  )
 
   it.effect("gives no lease back to a runner that has said goodbye meanwhile", () =>
     test(() =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const storage = yield* RunnerStorage.RunnerStorage
         const ownership = yield* Ownership
         yield* storage.acquire(self, [shard(1)])
@@ -127,24 +141,34 @@ describe("Leases", () => {
         yield* storage.unregister(self)
         yield* storage.refresh(self, [shard(1)])
         assert.isUndefined(ownership.epochOf("default:1"), "others may have the shard")
-      })))
+      })
+    )
+  )
 
   it.effect("tells the store of each shard when its goodbye did not arrive", () =>
-    test(({ shards }) =>
-      Effect.gen(function*() {
-        const storage = yield* RunnerStorage.RunnerStorage
-        yield* storage.acquire(self, [shard(1)])
-        yield* Effect.ignore(storage.unregister(self))
-        yield* storage.release(self, shard(1))
-        assert.isNull(shards.get("default:1")!.owner)
-      }), { unregister: () => Effect.fail("the store is away") }))
+    test(
+      ({ shards }) =>
+        Effect.gen(function* () {
+          const storage = yield* RunnerStorage.RunnerStorage
+          yield* storage.acquire(self, [shard(1)])
+          yield* Effect.ignore(storage.unregister(self))
+          yield* storage.release(self, shard(1))
+          assert.isNull(shards.get("default:1")!.owner)
+        }),
+      { unregister: () => Effect.fail("the store is away") }
+    )
+  )
 
   it.effect("does not wait for ever for a store that never answers", () =>
-    test(() =>
-      Effect.gen(function*() {
-        const storage = yield* RunnerStorage.RunnerStorage
-        const released = yield* Effect.forkChild(Effect.flip(storage.release(self, shard(1))))
-        yield* TestClock.adjust("10 seconds")
-        assert.strictEqual(released.pollUnsafe()?._tag, "Success")
-      }), { release: () => Effect.never }))
+    test(
+      () =>
+        Effect.gen(function* () {
+          const storage = yield* RunnerStorage.RunnerStorage
+          const released = yield* Effect.forkChild(Effect.flip(storage.release(self, shard(1))))
+          yield* TestClock.adjust("10 seconds")
+          assert.strictEqual(released.pollUnsafe()?._tag, "Success")
+        }),
+      { release: () => Effect.never }
+    )
+  )
 })

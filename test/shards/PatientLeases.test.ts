@@ -9,7 +9,7 @@ const self = RunnerAddress.make("me", 1)
 const [one, two] = [ShardId.make("default", 1), ShardId.make("default", 2)]
 
 const make = (refresh: Effect.Effect<Array<ShardId.ShardId>, ClusterError.PersistenceError>) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const context = yield* Layer.build(
       PatientLeases.layer.pipe(
         Layer.provide(Layer.mock(RunnerStorage.RunnerStorage, { refresh: () => refresh })),
@@ -17,14 +17,17 @@ const make = (refresh: Effect.Effect<Array<ShardId.ShardId>, ClusterError.Persis
       )
     )
     const held = Context.get(context, Held.Held)
-    yield* held.gained([{ shardId: "default:1", epoch: 1 }, { shardId: "default:2", epoch: 1 }])
+    yield* held.gained([
+      { shardId: "default:1", epoch: 1 },
+      { shardId: "default:2", epoch: 1 }
+    ])
     held.leaseUntil(6_000)
     return { refresh: Context.get(context, RunnerStorage.RunnerStorage).refresh(self, [one, two]) }
   })
 
 describe("a renewal of the lease", () => {
   it.effect("that is slow does not cost a runner its shards while its lease holds", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const answered = Latch.makeUnsafe(false)
       const { refresh } = yield* make(Effect.as(answered.await, [one]))
       const slow = yield* Effect.forkChild(refresh)
@@ -33,20 +36,23 @@ describe("a renewal of the lease", () => {
       assert.deepStrictEqual(yield* Fiber.join(slow), [one, two])
       answered.openUnsafe()
       assert.deepStrictEqual(yield* refresh, [one], "what the store says counts once it says it")
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped)
+  )
 
   it.effect("that is slow is waited for when the lease has run out", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { refresh } = yield* make(Effect.never)
       yield* TestClock.adjust("7 seconds")
       const slow = yield* Effect.forkChild(refresh)
       yield* TestClock.adjust("1 minute")
       assert.isUndefined(slow.pollUnsafe())
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped)
+  )
 
   it.effect("that fails is told at once", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { refresh } = yield* make(Effect.fail(new ClusterError.PersistenceError({ cause: "gone" })))
       assert.strictEqual((yield* Effect.flip(refresh))._tag, "PersistenceError")
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped)
+  )
 })

@@ -17,7 +17,8 @@ conformance({
         `INSERT INTO clawster_shards (shard_id, owner, epoch, acquired_at) VALUES ($1::text, 'me', 1, now())
          ON CONFLICT (shard_id) DO UPDATE SET epoch = clawster_shards.epoch + 1 RETURNING epoch::float8 AS epoch`,
         [shardId]
-      )).pipe(Effect.map((rows) => rows[0]!.epoch)),
+      )
+    ).pipe(Effect.map((rows) => rows[0]!.epoch)),
   withTable: ({ columns, key, name }) =>
     Effect.gen(function* () {
       const sql = yield* PgClient.PgClient
@@ -27,9 +28,8 @@ conformance({
     }),
   phaseOf: (taskId) =>
     Effect.flatMap(PgClient.PgClient, (sql) =>
-      sql.unsafe<{ phase: string }>(`SELECT phase FROM clawster_tasks WHERE task_id = $1::text`, [taskId])).pipe(
-        Effect.map(([row]) => row?.phase)
-      )
+      sql.unsafe<{ phase: string }>(`SELECT phase FROM clawster_tasks WHERE task_id = $1::text`, [taskId])
+    ).pipe(Effect.map(([row]) => row?.phase))
 })
 
 describe("What a journal on PostgreSQL wakes", () => {
@@ -49,7 +49,8 @@ describe("What a journal on PostgreSQL wakes", () => {
       assert.strictEqual(found.length, count)
       assert.strictEqual(new Set(found.map(({ address }) => address.entityId)).size, count)
       assert.isTrue(found.every(({ dueAt }) => dueAt === 0))
-    }).pipe(Effect.provide(layer)))
+    }).pipe(Effect.provide(layer))
+  )
 })
 
 it.layer(layer, { timeout: 120_000, excludeTestServices: true })("A journal on PostgreSQL", (it) => {
@@ -58,9 +59,7 @@ it.layer(layer, { timeout: 120_000, excludeTestServices: true })("A journal on P
   const commitOf = (entityId: string, more: Partial<Entry> = {}): Commit => ({
     address: { entityType: "Bounds", entityId, shardId: "bounds:1" },
     epoch: 1,
-    entries: [
-      { seq: 1, requestId: null, command: "Do", payloadHash: null, events: [], answer: null, at: 1, ...more }
-    ],
+    entries: [{ seq: 1, requestId: null, command: "Do", payloadHash: null, events: [], answer: null, at: 1, ...more }],
     outbox: [],
     rows: []
   })
@@ -81,12 +80,15 @@ it.layer(layer, { timeout: 120_000, excludeTestServices: true })("A journal on P
       const round = Math.random().toString(36)
       const commits = Array.from({ length: 500 }, (_, n) => commitOf(`${round}-${n}`, n === 333 ? bad : {}))
       const outcomes = yield* Effect.all(
-        commits.map((one) => Effect.match(journal.append(one), { onSuccess: () => "written", onFailure: ({ reason }) => reason })),
+        commits.map((one) =>
+          Effect.match(journal.append(one), { onSuccess: () => "written", onFailure: ({ reason }) => reason })
+        ),
         { concurrency: "unbounded" }
       )
       assert.deepStrictEqual(
         outcomes.flatMap((outcome, n) => (outcome === "written" ? [] : [[n, outcome]])),
         [[333, "Refused"]]
       )
-    }))
+    })
+  )
 })

@@ -20,7 +20,7 @@ it.layer(PgJournal.layer.pipe(Layer.provideMerge(Postgres.layer)), { timeout: 12
   "Retention",
   (it) => {
     it.effect("removes what a snapshot has passed and is old, keeps the rest, and the actor still loads", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const sql = yield* PgClient.PgClient
         const journal = yield* Journal
         const now = yield* Clock.currentTimeMillis
@@ -40,11 +40,15 @@ it.layer(PgJournal.layer.pipe(Layer.provideMerge(Postgres.layer)), { timeout: 12
         yield* journal.saveSnapshot(address, 1, { seq: 3, version: 1, state: {} })
         assert.strictEqual((yield* Retention.sweep(options))?.journal, 2)
         const loaded = yield* journal.load(address, 1)
-        assert.deepStrictEqual(loaded.entries.map(({ seq }) => seq), [4])
-      }))
+        assert.deepStrictEqual(
+          loaded.entries.map(({ seq }) => seq),
+          [4]
+        )
+      })
+    )
 
     it.effect("goes on where the last sweep ended, and in a later hour removes what has got its snapshot since", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const sql = yield* PgClient.PgClient
         const journal = yield* Journal
         const clock = yield* Clock.Clock
@@ -57,15 +61,17 @@ it.layer(PgJournal.layer.pipe(Layer.provideMerge(Postgres.layer)), { timeout: 12
           journal.append({
             address,
             epoch: 1,
-            entries: [{
-              seq: 1,
-              requestId: null,
-              command: "Do",
-              payloadHash: null,
-              events: [],
-              answer: null,
-              at: now - Duration.toMillis(Duration.days(2))
-            }],
+            entries: [
+              {
+                seq: 1,
+                requestId: null,
+                command: "Do",
+                payloadHash: null,
+                events: [],
+                answer: null,
+                at: now - Duration.toMillis(Duration.days(2))
+              }
+            ],
             outbox: [],
             rows: []
           })
@@ -81,38 +87,69 @@ it.layer(PgJournal.layer.pipe(Layer.provideMerge(Postgres.layer)), { timeout: 12
         assert.strictEqual(yield* removed, 1)
         assert.deepStrictEqual((yield* journal.load(late, 2)).entries, [])
         assert.strictEqual(yield* Effect.provideService(removed, Clock.Clock, later), 1)
-      }))
+      })
+    )
 
-    it.effect("removes keys that were revoked long ago, and runners, reports and heartbeats of a day ago, what is left of deregistered instances, and keeps every shard's epoch", () =>
-      Effect.gen(function*() {
-        const sql = yield* PgClient.PgClient
-        const now = yield* Clock.currentTimeMillis
-        const twoDays = Duration.toMillis(Duration.days(2))
-        const key = (id: string, revokedAt: number | null) =>
-          sql.unsafe(
-            `INSERT INTO clawster_keys (key_id, hash, name, role, created_at, revoked_at) VALUES ($1::text, 'h', 'n', 'admin', 0, $2::bigint)`,
-            [id, revokedAt]
+    it.effect(
+      "removes keys that were revoked long ago, and runners, reports and heartbeats of a day ago, what is left of deregistered instances, and keeps every shard's epoch",
+      () =>
+        Effect.gen(function* () {
+          const sql = yield* PgClient.PgClient
+          const now = yield* Clock.currentTimeMillis
+          const twoDays = Duration.toMillis(Duration.days(2))
+          const key = (id: string, revokedAt: number | null) =>
+            sql.unsafe(
+              `INSERT INTO clawster_keys (key_id, hash, name, role, created_at, revoked_at) VALUES ($1::text, 'h', 'n', 'admin', 0, $2::bigint)`,
+              [id, revokedAt]
+            )
+          yield* key("revoked", now - twoDays)
+          yield* key("revokednow", now)
+          yield* key("valid", null)
+          for (const [name, ago] of [
+            ["gone", "2 days"],
+            ["late", "1 hour"]
+          ]) {
+            yield* sql.unsafe(
+              `INSERT INTO clawster_runners (address, runner, healthy, lease_until) VALUES ('${name}', '{}', true, now() - interval '${ago}')`
+            )
+            yield* sql.unsafe(
+              `INSERT INTO clawster_runner_reports (address, report, at) VALUES ('${name}', '{}', now() - interval '${ago}')`
+            )
+            yield* sql.unsafe(
+              `INSERT INTO clawster_heartbeats (entity_id, at) VALUES ('${name}', now() - interval '${ago}')`
+            )
+          }
+          yield* sql.unsafe(
+            `INSERT INTO clawster_heartbeats (entity_id, at) VALUES ('deregistered', now() - interval '1 hour'), ('coming', now())`
           )
-        yield* key("revoked", now - twoDays)
-        yield* key("revokednow", now)
-        yield* key("valid", null)
-        for (const [name, ago] of [["gone", "2 days"], ["late", "1 hour"]]) {
-          yield* sql.unsafe(`INSERT INTO clawster_runners (address, runner, healthy, lease_until) VALUES ('${name}', '{}', true, now() - interval '${ago}')`)
-          yield* sql.unsafe(`INSERT INTO clawster_runner_reports (address, report, at) VALUES ('${name}', '{}', now() - interval '${ago}')`)
-          yield* sql.unsafe(`INSERT INTO clawster_heartbeats (entity_id, at) VALUES ('${name}', now() - interval '${ago}')`)
-        }
-        yield* sql.unsafe(`INSERT INTO clawster_heartbeats (entity_id, at) VALUES ('deregistered', now() - interval '1 hour'), ('coming', now())`)
-        yield* sql.unsafe(`INSERT INTO clawster_tombstones (entity_id, at) SELECT id, now() - interval '2 hours' FROM unnest(ARRAY['late', 'obeyed']) AS id`)
-        yield* sql.unsafe(`INSERT INTO clawster_views (entity_type, entity_id, doc) SELECT 'Instance', id, '{}' FROM unnest(ARRAY['gone', 'late']) AS id`)
-        yield* sql.unsafe(`INSERT INTO clawster_shards VALUES ('region-sold:1', 'gone', 7, now() - interval '90 days')`)
-        assert.strictEqual((yield* Retention.sweep(options))?.revokedKeys, 1)
-        const of = (text: string) => Effect.map(sql.unsafe<{ readonly id: string }>(text), (rows) => rows.map(({ id }) => id))
-        assert.deepStrictEqual(yield* of("SELECT key_id AS id FROM clawster_keys ORDER BY 1"), ["revokednow", "valid"])
-        assert.deepStrictEqual(yield* of("SELECT address AS id FROM clawster_runners"), ["late"])
-        assert.deepStrictEqual(yield* of("SELECT address AS id FROM clawster_runner_reports"), ["late"])
-        assert.deepStrictEqual(yield* of("SELECT entity_id AS id FROM clawster_heartbeats ORDER BY 1"), ["coming", "late"])
-        assert.deepStrictEqual(yield* of("SELECT entity_id AS id FROM clawster_tombstones"), ["late"])
-        assert.deepStrictEqual(yield* of("SELECT epoch::text AS id FROM clawster_shards WHERE shard_id = 'region-sold:1'"), ["7"])
-      }))
+          yield* sql.unsafe(
+            `INSERT INTO clawster_tombstones (entity_id, at) SELECT id, now() - interval '2 hours' FROM unnest(ARRAY['late', 'obeyed']) AS id`
+          )
+          yield* sql.unsafe(
+            `INSERT INTO clawster_views (entity_type, entity_id, doc) SELECT 'Instance', id, '{}' FROM unnest(ARRAY['gone', 'late']) AS id`
+          )
+          yield* sql.unsafe(
+            `INSERT INTO clawster_shards VALUES ('region-sold:1', 'gone', 7, now() - interval '90 days')`
+          )
+          assert.strictEqual((yield* Retention.sweep(options))?.revokedKeys, 1)
+          const of = (text: string) =>
+            Effect.map(sql.unsafe<{ readonly id: string }>(text), (rows) => rows.map(({ id }) => id))
+          assert.deepStrictEqual(yield* of("SELECT key_id AS id FROM clawster_keys ORDER BY 1"), [
+            "revokednow",
+            "valid"
+          ])
+          assert.deepStrictEqual(yield* of("SELECT address AS id FROM clawster_runners"), ["late"])
+          assert.deepStrictEqual(yield* of("SELECT address AS id FROM clawster_runner_reports"), ["late"])
+          assert.deepStrictEqual(yield* of("SELECT entity_id AS id FROM clawster_heartbeats ORDER BY 1"), [
+            "coming",
+            "late"
+          ])
+          assert.deepStrictEqual(yield* of("SELECT entity_id AS id FROM clawster_tombstones"), ["late"])
+          assert.deepStrictEqual(
+            yield* of("SELECT epoch::text AS id FROM clawster_shards WHERE shard_id = 'region-sold:1'"),
+            ["7"]
+          )
+        })
+    )
   }
 )

@@ -19,7 +19,9 @@ const namesOf = (events: ReadonlyArray<FeedEvent>) => events.map(({ payload, typ
 const names = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => `t${from + index}`)
 
 /** A server of its own for each. */
-const server = Effect.map(Layer.build(Layer.fresh(Postgres.layer)), (context) => Context.get(context, PgClient.PgClient))
+const server = Effect.map(Layer.build(Layer.fresh(Postgres.layer)), (context) =>
+  Context.get(context, PgClient.PgClient)
+)
 
 /** What a process has of it: the layers look at the server when they are made. */
 const processOn = (sql: PgClient.PgClient) =>

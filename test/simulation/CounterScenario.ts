@@ -13,11 +13,11 @@ interface State {
 }
 
 const caller = (me: number) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { call, repeat } = yield* Workload
     const client = yield* ActorClient.make(Counter.Counter)
     let n = 0
-    const step = Effect.gen(function*() {
+    const step = Effect.gen(function* () {
       const key = yield* Random.choice(keys)
       const actor = `TestCounter/${key}`
       const requestId = `request-${me}-${++n}`
@@ -64,6 +64,11 @@ export const scenario: Scenario = {
   actors: Counter.layer(() => Effect.sleep("700 millis")),
   definitions: [Counter.definition],
   reads: ["TestCounter"],
-  workload: Effect.forEach(Array.from({ length: callers }, (_, n) => n), caller, { concurrency: "unbounded", discard: true }),
-  probe: (n) => Effect.flatMap(ActorClient.make(Counter.Counter), (client) => client(keys[n % keys.length]!).Add({ by: 1 }))
+  workload: Effect.forEach(
+    Array.from({ length: callers }, (_, n) => n),
+    caller,
+    { concurrency: "unbounded", discard: true }
+  ),
+  probe: (n) =>
+    Effect.flatMap(ActorClient.make(Counter.Counter), (client) => client(keys[n % keys.length]!).Add({ by: 1 }))
 }

@@ -7,11 +7,16 @@ import * as CounterScenario from "./CounterScenario.ts"
 const counters = (seed: number) =>
   Simulation.run({ ...CounterScenario.scenario, seed, duration: "40 seconds", faults: { everyMillis: 2_500 } })
 const fleet = (seed: number) =>
-  Simulation.run({ ...FleetScenario.make(), seed, duration: "30 seconds", faults: { ...FleetScenario.faults, everyMillis: 2_500 } })
+  Simulation.run({
+    ...FleetScenario.make(),
+    seed,
+    duration: "30 seconds",
+    faults: { ...FleetScenario.faults, everyMillis: 2_500 }
+  })
 
 describe("a simulated run", () => {
   it.live("is the same, step for step, for the same seed", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const [first, second] = [yield* counters(11), yield* counters(11)]
       assert.isAbove(first.commits, 200)
       assert.isAbove(first.faults.length, 5)
@@ -20,17 +25,19 @@ describe("a simulated run", () => {
         [second.hash, second.commits, second.statements, second.packets, second.virtualMillis]
       )
       assert.notStrictEqual((yield* counters(12)).hash, first.hash)
-    }))
+    })
+  )
 
   it.live("is the same with gateways, lanes and sessions", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const [first, second] = [yield* fleet(5), yield* fleet(5)]
       assert.isAbove(first.commits, 200)
       assert.strictEqual(first.hash, second.hash)
-    }))
+    })
+  )
 
   it.live("is the same whether or not its lines are kept", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const kept = yield* Simulation.run({
         ...CounterScenario.scenario,
         seed: 11,
@@ -40,5 +47,6 @@ describe("a simulated run", () => {
       })
       assert.strictEqual(kept.hash, (yield* counters(11)).hash)
       assert.include(kept.timeline(), "runner-1")
-    }))
+    })
+  )
 })

@@ -32,7 +32,7 @@ const run = (seed: number, faults: ReadonlyArray<Fault>, plant: Plant) =>
 
 /** Some seed of ten shows it: one that is hit by chance alone would be no checker. */
 const finds = (invariant: string, faults: ReadonlyArray<Fault>, plant: Plant) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     for (let seed = 1; seed <= 10; seed++) {
       const { violations } = yield* run(seed, faults, plant)
       if (violations.some((violation) => violation.invariant === invariant)) return
@@ -46,13 +46,16 @@ const changed = (change: (commit: Commit) => Commit): Plant => ({
 
 describe("checkers find a planted bug in a running cluster", () => {
   it.live("and nothing without one", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       for (const faults of [zombies, trouble("lose-reply"), trouble("refuse"), crashes, pileUp]) {
         assert.deepStrictEqual((yield* run(1, faults, {})).violations, [])
       }
-    }))
+    })
+  )
 
-  it.live("I1: a store that does not refuse an old epoch", () => finds("I1", zombies, { withoutFence: true, withoutUniqueness: true }))
+  it.live("I1: a store that does not refuse an old epoch", () =>
+    finds("I1", zombies, { withoutFence: true, withoutUniqueness: true })
+  )
 
   it.live("I3: a repeated request that is not recognised", () =>
     finds("I3", trouble("lose-reply"), {
@@ -66,7 +69,8 @@ describe("checkers find a planted bug in a running cluster", () => {
             entries: loaded.entries.map((entry) => ({ ...entry, requestId: null, answer: null }))
           }))
       })
-    }))
+    })
+  )
 
   it.live("I4: messages that are relayed in another order than sent", () =>
     finds("I4", pileUp, {
@@ -75,16 +79,23 @@ describe("checkers find a planted bug in a running cluster", () => {
         load: (address, version) =>
           Effect.map(journal.load(address, version), (loaded) => ({ ...loaded, outbox: [...loaded.outbox].reverse() }))
       })
-    }))
+    })
+  )
 
   it.live("I10: wake-ups that the next owner never reads", () =>
-    finds("I10", crashes, { journal: (journal) => ({ ...journal, wakes: () => Effect.succeed([]) }) }))
+    finds("I10", crashes, { journal: (journal) => ({ ...journal, wakes: () => Effect.succeed([]) }) })
+  )
 
   it.live("I10: a timer that takes effect before it is due", () =>
-    finds("I10", [], changed((commit) => ({
-      ...commit,
-      entries: commit.entries.map((entry) => entry.requestId === null ? { ...entry, at: entry.at - 10_000 } : entry)
-    }))))
+    finds(
+      "I10",
+      [],
+      changed((commit) => ({
+        ...commit,
+        entries: commit.entries.map((entry) => (entry.requestId === null ? { ...entry, at: entry.at - 10_000 } : entry))
+      }))
+    )
+  )
 
   it.live("I13: a snapshot that is not the fold of its events", () =>
     finds("I13", [], {
@@ -93,22 +104,33 @@ describe("checkers find a planted bug in a running cluster", () => {
         saveSnapshot: (address, epoch, snapshot) =>
           journal.saveSnapshot(address, epoch, {
             ...snapshot,
-            state: { ...snapshot.state as object, total: (snapshot.state as { total: number }).total + 1 }
+            state: { ...(snapshot.state as object), total: (snapshot.state as { total: number }).total + 1 }
           })
       })
-    }))
+    })
+  )
 
   it.live("I13: an answer given before it was committed, and then lost", () =>
     finds("I13", trouble("refuse"), {
       journal: (journal) => ({ ...journal, append: (commit) => Effect.ignore(journal.append(commit)) })
-    }))
+    })
+  )
 
   it.live("I14: messages that are never taken out of the outbox", () =>
-    finds("I14", [], { journal: (journal) => ({ ...journal, acknowledge: () => Effect.void }) }))
+    finds("I14", [], { journal: (journal) => ({ ...journal, acknowledge: () => Effect.void }) })
+  )
 
   it.live("I15: a fault that strikes nothing", () =>
-    Effect.gen(function*() {
-      const { violations } = yield* run(1, [{ kind: "partition", at: 5_000, from: "runner-1", to: "nowhere", forMillis: 5_000 }], {})
-      assert.deepStrictEqual(violations.map(({ invariant }) => invariant), ["I15"])
-    }))
+    Effect.gen(function* () {
+      const { violations } = yield* run(
+        1,
+        [{ kind: "partition", at: 5_000, from: "runner-1", to: "nowhere", forMillis: 5_000 }],
+        {}
+      )
+      assert.deepStrictEqual(
+        violations.map(({ invariant }) => invariant),
+        ["I15"]
+      )
+    })
+  )
 })

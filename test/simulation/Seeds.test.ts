@@ -40,14 +40,21 @@ const fresh = () => from(Math.floor(Date.now() / 1_000) % 1_000_000_000, 10_000)
 
 describe("under faults, every guarantee holds", () => {
   it.live("for counters, by fixed seeds", () =>
-    Effect.map(sweep({ scenario: counters, seeds: [...from(1, 6), ...regressions], wallMillis: 90_000, tries: 20 }), passes))
+    Effect.map(
+      sweep({ scenario: counters, seeds: [...from(1, 6), ...regressions], wallMillis: 90_000, tries: 20 }),
+      passes
+    )
+  )
 
   it.live("for lanes, sessions and instances, by fixed seeds", () =>
-    Effect.map(sweep({ scenario: fleet, seeds: from(1, 4), wallMillis: 90_000, tries: 20 }), passes))
+    Effect.map(sweep({ scenario: fleet, seeds: from(1, 4), wallMillis: 90_000, tries: 20 }), passes)
+  )
 
   it.live("for counters, by fresh seeds", () =>
-    Effect.map(sweep({ scenario: counters, seeds: fresh(), wallMillis: freshWallMillis, tries: 20 }), passesFresh))
+    Effect.map(sweep({ scenario: counters, seeds: fresh(), wallMillis: freshWallMillis, tries: 20 }), passesFresh)
+  )
 
   it.live("for lanes, sessions and instances, by fresh seeds", () =>
-    Effect.map(sweep({ scenario: fleet, seeds: fresh(), wallMillis: freshWallMillis, tries: 20 }), passesFresh))
+    Effect.map(sweep({ scenario: fleet, seeds: fresh(), wallMillis: freshWallMillis, tries: 20 }), passesFresh)
+  )
 })

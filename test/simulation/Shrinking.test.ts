@@ -12,7 +12,7 @@ const noise: ReadonlyArray<Fault> = [
 
 /** Of ten seeds: chance decides whether a refused write was one that is missed later. */
 const firstFailing = (optionsOf: (seed: number) => Simulation.Options) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     for (let seed = 1; seed <= 10; seed++) {
       const options = optionsOf(seed)
       const report = yield* Simulation.run(options)
@@ -22,7 +22,7 @@ const firstFailing = (optionsOf: (seed: number) => Simulation.Options) =>
   })
 
 it.live("a failing run is shortened to the fault that matters, and told as a timeline", () =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const guilty: Fault = { kind: "store", at: 9_000, forMillis: 9_000, trouble: "refuse", probability: 0.4 }
     const optionsOf = (seed: number): Simulation.Options => ({
       ...CounterScenario.scenario,
@@ -38,4 +38,5 @@ it.live("a failing run is shortened to the fault that matters, and told as a tim
     const told = shrunk.timeline()
     for (const fault of faults) assert.include(told, describeFault(fault))
     assert.match(told, /check\s+I13/)
-  }))
+  })
+)

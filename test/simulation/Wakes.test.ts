@@ -27,7 +27,7 @@ class Nervous extends Host {
 const rounds = 40
 
 const program = (woken: Array<string>) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const wakes = yield* Wakes.Wakes
     const { currentTimeMillis } = yield* Effect.clockWith(Effect.succeed)
     yield* wakes.register("Case", (entityId) => Effect.sync(() => woken.push(entityId) > 0))

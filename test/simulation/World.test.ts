@@ -14,7 +14,12 @@ const started = () => {
 describe("a simulated process", () => {
   it("runs on virtual time", async () => {
     const { a, world } = started()
-    const fiber = a.run(Effect.delay(Effect.clockWith((clock) => clock.currentTimeMillis), "1 hour"))
+    const fiber = a.run(
+      Effect.delay(
+        Effect.clockWith((clock) => clock.currentTimeMillis),
+        "1 hour"
+      )
+    )
     await world.run(3_599_000)
     assert.isUndefined(fiber.pollUnsafe())
     await world.run(3_601_000)
@@ -26,8 +31,18 @@ describe("a simulated process", () => {
     const { a, b, world } = started()
     const signal = Deferred.makeUnsafe<string>()
     const seen: Array<string> = []
-    a.run(Effect.andThen(Deferred.await(signal), Effect.sync(() => seen.push("signal"))))
-    a.run(Effect.delay(Effect.sync(() => seen.push("timer")), "10 millis"))
+    a.run(
+      Effect.andThen(
+        Deferred.await(signal),
+        Effect.sync(() => seen.push("signal"))
+      )
+    )
+    a.run(
+      Effect.delay(
+        Effect.sync(() => seen.push("timer")),
+        "10 millis"
+      )
+    )
     await world.run(1)
     a.freeze()
     b.run(Deferred.succeed(signal, "now"))
@@ -41,7 +56,12 @@ describe("a simulated process", () => {
   it("runs no finalizer once it is killed", async () => {
     const { a, world } = started()
     let finalized = false
-    const fiber = a.run(Effect.ensuring(Effect.sleep("1 second"), Effect.sync(() => (finalized = true))))
+    const fiber = a.run(
+      Effect.ensuring(
+        Effect.sleep("1 second"),
+        Effect.sync(() => (finalized = true))
+      )
+    )
     await world.run(1)
     a.kill()
     fiber.interruptUnsafe()
@@ -54,7 +74,10 @@ describe("a simulated process", () => {
     a.skewMillis = -5_000
     const [early, late] = [a, b].map((host) => host.run(Effect.clockWith((clock) => clock.currentTimeMillis)))
     await world.run(1)
-    assert.deepStrictEqual(await Effect.runPromise(Fiber.join(late!)) - await Effect.runPromise(Fiber.join(early!)), 5_000)
+    assert.deepStrictEqual(
+      (await Effect.runPromise(Fiber.join(late!))) - (await Effect.runPromise(Fiber.join(early!))),
+      5_000
+    )
   })
 })
 
@@ -78,7 +101,10 @@ describe("the virtual network", () => {
     assert.deepStrictEqual(arrived, [])
     net.lift("a", "b", cut)
     await world.run(10_000)
-    assert.deepStrictEqual(arrived, Array.from({ length: 20 }, (_, n) => String(n)))
+    assert.deepStrictEqual(
+      arrived,
+      Array.from({ length: 20 }, (_, n) => String(n))
+    )
     assert.strictEqual(felt, 20)
   })
 
@@ -90,14 +116,24 @@ describe("the virtual network", () => {
     await world.run(5_000)
     assert.isBelow(arrived.length, 80)
     assert.isAbove(arrived.length, 20)
-    assert.notDeepEqual(arrived, arrived.toSorted((a, b) => Number(a) - Number(b)))
+    assert.notDeepEqual(
+      arrived,
+      arrived.toSorted((a, b) => Number(a) - Number(b))
+    )
   })
 })
 
 describe("shrinking", () => {
   it("finds the two of a hundred that fail together", async () => {
     const fails = (list: ReadonlyArray<number>) => Promise.resolve(list.includes(17) && list.includes(63))
-    assert.deepStrictEqual(await shrink(Array.from({ length: 100 }, (_, n) => n), fails, 200), [17, 63])
+    assert.deepStrictEqual(
+      await shrink(
+        Array.from({ length: 100 }, (_, n) => n),
+        fails,
+        200
+      ),
+      [17, 63]
+    )
   })
 
   it("finds the empty list for what fails by itself", async () => {
@@ -106,7 +142,11 @@ describe("shrinking", () => {
 
   it("stops after as many tries as it was given", async () => {
     let tries = 0
-    await shrink(Array.from({ length: 64 }, (_, n) => n), (list) => Promise.resolve(++tries > 0 && list.length > 60), 10)
+    await shrink(
+      Array.from({ length: 64 }, (_, n) => n),
+      (list) => Promise.resolve(++tries > 0 && list.length > 60),
+      10
+    )
     assert.isAtMost(tries, 10)
   })
 })

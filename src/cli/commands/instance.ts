@@ -218,7 +218,12 @@ const get = Command.make(
     const api = yield* Api
     const position = watch ? yield* api.position : undefined
     yield* showInstance(yield* api.instances.get(instance))
-    if (watch) yield* follow({ after: position, about: { instanceId: instance }, wanted: ({ payload }) => payload.instanceId === instance })
+    if (watch)
+      yield* follow({
+        after: position,
+        about: { instanceId: instance },
+        wanted: ({ payload }) => payload.instanceId === instance
+      })
   })
 ).pipe(Command.withDescription("Show an instance"))
 
@@ -276,7 +281,10 @@ const logs = Command.make(
       Flag.withDescription("The last so many, 1 to 10000")
     ),
     since: Input.past("since", "Only from then on"),
-    level: Flag.Literals("level", LogLevelName.literals).pipe(Flag.optional, Flag.withDescription("This one and worse")),
+    level: Flag.Literals("level", LogLevelName.literals).pipe(
+      Flag.optional,
+      Flag.withDescription("This one and worse")
+    ),
     search: Flag.String("search").pipe(Flag.optional, Flag.withDescription("Only lines with this text, in any case"))
   },
   Effect.fnUntraced(function* ({ instance, level, lines, search, since }) {

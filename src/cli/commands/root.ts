@@ -39,7 +39,10 @@ export const make = <E, R>(api: Layer.Layer<Api, E, R>) => {
   const root = Command.make(executable).pipe(
     Command.withDescription("A distributed actor runtime for fleets of OpenClaw gateways"),
     Command.withSubcommands([
-      { group: "On this machine", commands: [up, demo, config, doctor, openclaw, completionOf((): Command.Command.Any => root)] },
+      {
+        group: "On this machine",
+        commands: [up, demo, config, doctor, openclaw, completionOf((): Command.Command.Any => root)]
+      },
       {
         group: "On a cluster",
         commands: [

@@ -261,7 +261,9 @@ const move = Command.make(
     const api = yield* Api
     yield* showSession(yield* api.sessions.move(yield* addressOf(session), Option.getOrUndefined(instance)))
   })
-).pipe(Command.withDescription("Have the next turns run on another instance; what was said so far stays at the old one"))
+).pipe(
+  Command.withDescription("Have the next turns run on another instance; what was said so far stays at the old one")
+)
 
 const terminate = Command.make(
   "terminate",

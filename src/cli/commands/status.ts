@@ -74,13 +74,21 @@ export const status = Command.make(
       lanes: lanes.length,
       tasks: totals(lanes)
     }
-    const worst = instances.some(({ health }) => health === "unhealthy" || health === "unknown") ? ("red" as const) : undefined
+    const worst = instances.some(({ health }) => health === "unhealthy" || health === "unknown")
+      ? ("red" as const)
+      : undefined
     yield* showFields(overview, (shown) => [
       ["gateway", shown.gateway],
       ["you are", `${name}, ${role}${own === undefined ? "" : ` of ${own}`}`],
       ...(shown.runners === undefined
         ? []
-        : [["runners", words(shown.runners), runners!.every(({ state }) => state === "serving") ? undefined : "red"] as const]),
+        : [
+            [
+              "runners",
+              words(shown.runners),
+              runners!.every(({ state }) => state === "serving") ? undefined : "red"
+            ] as const
+          ]),
       ["instances", words(shown.instances), worst],
       ["slots", slots(instances)],
       ["lanes", shown.lanes],

@@ -256,7 +256,10 @@ const narrowing = {
     Flag.optional,
     Flag.withDescription("Only those whose latest attempt is or was there")
   ),
-  error: Flag.String("error").pipe(Flag.optional, Flag.withDescription("Only with this error code, such as AttemptTimeout")),
+  error: Flag.String("error").pipe(
+    Flag.optional,
+    Flag.withDescription("Only with this error code, such as AttemptTimeout")
+  ),
   session: Flag.String("session").pipe(
     Flag.withSchema(SessionId),
     Flag.optional,
@@ -322,8 +325,14 @@ const list = Command.make(
 ).pipe(
   Command.withDescription("List tasks, newest first"),
   Command.withExamples([
-    { command: "clawster task list --phase failed --phase dead_lettered --ended-since 8h", description: "What went wrong tonight" },
-    { command: "clawster task list --instance i7 --error AttemptTimeout", description: "What timed out on one instance" }
+    {
+      command: "clawster task list --phase failed --phase dead_lettered --ended-since 8h",
+      description: "What went wrong tonight"
+    },
+    {
+      command: "clawster task list --instance i7 --error AttemptTimeout",
+      description: "What timed out on one instance"
+    }
   ])
 )
 

@@ -44,7 +44,13 @@ export const Breaker = Schema.Struct({
 export type Breaker = typeof Breaker.Type
 
 export const closed: Breaker = { state: "closed", failures: 0, successes: 0, recent: [] }
-export const halfOpen = (because?: string): Breaker => ({ state: "half_open", failures: 0, successes: 0, recent: [], ...told(because) })
+export const halfOpen = (because?: string): Breaker => ({
+  state: "half_open",
+  failures: 0,
+  successes: 0,
+  recent: [],
+  ...told(because)
+})
 export const open = (until: number, because?: string): Breaker => ({
   state: "open",
   failures: 0,

@@ -14,7 +14,8 @@ const tries = 5
 export const erase = Effect.fnUntraced(function* (start: number, self: InstanceSelf) {
   const { record } = yield* self.state
   if (record === undefined) return
-  if (record.registration === undefined) return yield* tell(self, { _tag: "Erased", start, left: "left to the sweep of its host" })
+  if (record.registration === undefined)
+    return yield* tell(self, { _tag: "Erased", start, left: "left to the sweep of its host" })
   const spec = registeredSpec(record)
   const left = yield* Effect.flatMap(InstanceDrivers, (drivers) => drivers.get(spec)).pipe(
     Effect.flatMap((driver) =>
@@ -27,6 +28,9 @@ export const erase = Effect.fnUntraced(function* (start: number, self: InstanceS
   const about = { instanceId: spec.instanceId, registration: record.registration ?? "none" }
   yield* left === undefined
     ? Effect.annotateLogs(Effect.logInfo("Removed what was kept of a deregistered instance"), about)
-    : Effect.annotateLogs(Effect.logWarning(`Could not remove what was kept of a deregistered instance: ${left}`), about)
+    : Effect.annotateLogs(
+        Effect.logWarning(`Could not remove what was kept of a deregistered instance: ${left}`),
+        about
+      )
   yield* tell(self, { _tag: "Erased", start, ...(left === undefined ? {} : { left }) })
 })

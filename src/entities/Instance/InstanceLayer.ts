@@ -15,7 +15,10 @@ import { keepClean, stopGateway, supervise } from "./Supervise.ts"
 /** `board`: of this runner. */
 export const performWith =
   (board: LinkBoard) =>
-  (activity: InstanceActivity, self: InstanceSelf): Effect.Effect<void, never, InstanceDrivers | Outputs | Payloads | Scope.Scope> => {
+  (
+    activity: InstanceActivity,
+    self: InstanceSelf
+  ): Effect.Effect<void, never, InstanceDrivers | Outputs | Payloads | Scope.Scope> => {
     const post = board.post(self.entityId, self.epoch)
     switch (activity._tag) {
       case "Supervise":

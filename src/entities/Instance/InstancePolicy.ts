@@ -3,7 +3,8 @@ import type { DriverKind, InstanceSpec } from "../../schema/Instance.ts"
 import type { Supervision } from "../../schema/Supervision.ts"
 
 /** The driver start: its own startup probe, and the wait for its turn where a host starts many. */
-export const startLimitOf = (supervision: Supervision = {}): number => 480_000 + Math.max(120_000, supervision.startupMillis ?? 0)
+export const startLimitOf = (supervision: Supervision = {}): number =>
+  480_000 + Math.max(120_000, supervision.startupMillis ?? 0)
 /** From a started gateway to its first `hello`. */
 export const warmLimitOf = (supervision: Supervision = {}): number => supervision.readyMillis ?? 60_000
 /** A graceful stop, the driver's force included. */

@@ -98,7 +98,11 @@ const onRetired = (change: InstanceDraft, record: InstanceRecord, now: number): 
   beginDrain(change, "deregister", now, now)
 }
 
-const onErased = (change: InstanceDraft, record: InstanceRecord, { left }: Extract<LifeSignal, { readonly _tag: "Erased" }>): void => {
+const onErased = (
+  change: InstanceDraft,
+  record: InstanceRecord,
+  { left }: Extract<LifeSignal, { readonly _tag: "Erased" }>
+): void => {
   if (record.phase !== "destroyed" || record.erased === true) return
   change.emit({
     _tag: "instance.internal_erased",

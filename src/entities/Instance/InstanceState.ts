@@ -5,7 +5,13 @@
 import { HashMap, Schema } from "effect"
 import { Attempt, type AttemptOrigin } from "../../schema/Attempt.ts"
 import { AbortCause, Steering, StopGoal } from "../../schema/events/InstanceEvents.ts"
-import { InstanceHealth, InstanceLoad, InstancePhase, InstanceSpec, type RegisteredSpec } from "../../schema/Instance.ts"
+import {
+  InstanceHealth,
+  InstanceLoad,
+  InstancePhase,
+  InstanceSpec,
+  type RegisteredSpec
+} from "../../schema/Instance.ts"
 import { Breaker, closed } from "./Breaker.ts"
 
 /** One attempt that holds a slot, from its acceptance until its end is told. */

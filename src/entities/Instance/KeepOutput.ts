@@ -7,7 +7,9 @@ import { beginningOf, inlineMost, ofTask, ofTurn, type OutputAddress, Outputs, p
 import type { RunOutcome } from "./RunTransitions.ts"
 
 /** A store that is away is tried again for as long as the run is wanted: without it the end could not be committed either. */
-export const patience = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(Schedule.jittered)
+export const patience = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(
+  Schedule.jittered
+)
 
 type Completed = Extract<RunOutcome, { readonly _tag: "completed" }>
 

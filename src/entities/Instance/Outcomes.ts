@@ -99,4 +99,9 @@ export const lost = (reason: string): Verdicted =>
 export const neverSent = (reason: string): Verdicted => ({ outcome: { _tag: "refused", reason }, verdict: "neutral" })
 
 /** The row with its text was removed: nothing can be run any more. */
-export const payloadGone: Verdicted = failed("PayloadGone", "the text of the task or turn is not kept any more", false, "neutral")
+export const payloadGone: Verdicted = failed(
+  "PayloadGone",
+  "the text of the task or turn is not kept any more",
+  false,
+  "neutral"
+)

@@ -16,7 +16,15 @@ import * as TaskSpan from "../../observability/TaskSpan.ts"
 import * as Traceparent from "../../observability/Traceparent.ts"
 import { attemptNumberOf } from "../../schema/Attempt.ts"
 import { type InstanceId, parseSessionEntityId } from "../../schema/Ids.ts"
-import { awayLimit, awayLimitOf, retryWait, silenceBefore, steadyLink, unansweredLimit, unavailableLimit } from "./InstancePolicy.ts"
+import {
+  awayLimit,
+  awayLimitOf,
+  retryWait,
+  silenceBefore,
+  steadyLink,
+  unansweredLimit,
+  unavailableLimit
+} from "./InstancePolicy.ts"
 import type { InstanceSignal } from "./InstanceSignals.ts"
 import type { InstanceState, Run } from "./InstanceState.ts"
 import type { LinkPost } from "./LinkBoard.ts"
@@ -68,9 +76,8 @@ const traced = <E, R>(instanceId: InstanceId | undefined, { attempt }: Run, effe
       instanceId,
       taskId: attempt.taskId,
       turnId: attempt.turnId,
-      sessionId: attempt.origin.entityType === "Session"
-        ? parseSessionEntityId(attempt.origin.entityId).sessionId
-        : undefined,
+      sessionId:
+        attempt.origin.entityType === "Session" ? parseSessionEntityId(attempt.origin.entityId).sessionId : undefined,
       attempt: attemptNumberOf(attempt.runKey)
     },
     endOf
@@ -147,10 +154,17 @@ const textOf = Effect.fnUntraced(function* ({ attempt }: Run): Effect.fn.Return<
     attempt.message === undefined
       ? ((yield* Effect.orDie(Effect.retry((yield* Payloads).of(attempt), patience))) ?? {})
       : attempt
-  return message === undefined ? undefined : { message, ...(extraSystemPrompt === undefined ? {} : { extraSystemPrompt }) }
+  return message === undefined
+    ? undefined
+    : { message, ...(extraSystemPrompt === undefined ? {} : { extraSystemPrompt }) }
 })
 
-const turnOf = ({ attempt, deadlineAt, runId }: Run, text: Text, now: number, traceparent: string | undefined): Turn => ({
+const turnOf = (
+  { attempt, deadlineAt, runId }: Run,
+  text: Text,
+  now: number,
+  traceparent: string | undefined
+): Turn => ({
   sessionKey: attempt.sessionKey,
   ...text,
   runKey: runId,

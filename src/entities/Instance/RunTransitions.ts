@@ -170,7 +170,8 @@ const noteBreaker = (draft: InstanceDraft, before: Breaker.Breaker["state"]): vo
   if (breaker.state === before) return
   if (breaker.state === "open") {
     draft.emit({ _tag: "instance.breaker_opened", ...about(record!), until: breaker.until! })
-    if (record!.health === "healthy") draft.emit({ _tag: "instance.degraded", ...about(record!), reason: failing(breaker) })
+    if (record!.health === "healthy")
+      draft.emit({ _tag: "instance.degraded", ...about(record!), reason: failing(breaker) })
   } else if (breaker.state === "closed") draft.emit({ _tag: "instance.breaker_closed", ...about(record!) })
 }
 

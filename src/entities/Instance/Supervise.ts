@@ -105,7 +105,10 @@ export const stopGateway = Effect.fnUntraced(function* (start: number, self: Ins
   while ((yield* self.state).record !== undefined) {
     const stopped = yield* cleanUp(self)
     if (stopped?.reason === "StaleOwner") return yield* Effect.never
-    yield* tell(self, stopped === undefined ? { _tag: "Stopped", start } : { _tag: "StopFailed", start, reason: describe(stopped) })
+    yield* tell(
+      self,
+      stopped === undefined ? { _tag: "Stopped", start } : { _tag: "StopFailed", start, reason: describe(stopped) }
+    )
     yield* Effect.sleep(stopPause)
   }
 })

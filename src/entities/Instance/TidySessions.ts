@@ -40,7 +40,9 @@ export const tidySessions = Effect.fnUntraced(function* (tidied: Tidied): Effect
 
 /** A gateway that is back goes on with runs that nobody waits for any more; a try that fails is not repeated, since each has a time limit of its own. */
 const abortGivenUp = ({ link, post }: Tidied) =>
-  Effect.forEach(post.takeGivenUp(), ([runId, sessionKey]) => Effect.ignore(link.abort(sessionKey, runId)), { discard: true })
+  Effect.forEach(post.takeGivenUp(), ([runId, sessionKey]) => Effect.ignore(link.abort(sessionKey, runId)), {
+    discard: true
+  })
 
 /** All that the gateway has of ours, oldest last in its lists: what is idle for long is deleted, also what nobody knows any more where the gateway is ours alone. */
 const sweep = Effect.fnUntraced(function* (tidied: Tidied, now: number) {

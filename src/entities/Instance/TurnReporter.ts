@@ -31,7 +31,8 @@ export class TurnReporter {
     const tools: Array<Progress> = []
     for (const progress of arrived) {
       if (progress._tag === "TextDelta") text = progress.text
-      else if (progress._tag === "ToolStarted") tools.push({ kind: "tool_started", tool: cut(progress.name, bounds.toolName) })
+      else if (progress._tag === "ToolStarted")
+        tools.push({ kind: "tool_started", tool: cut(progress.name, bounds.toolName) })
       else if (progress._tag === "ToolEnded") {
         tools.push({ kind: progress.isError ? "tool_failed" : "tool_ended", tool: cut(progress.name, bounds.toolName) })
       }
@@ -47,7 +48,9 @@ export class TurnReporter {
 
   #tellTool(progress: Progress): Effect.Effect<void> {
     const telling = this.#tell(progress)
-    return progress.kind === "tool_started" ? Effect.andThen(TaskSpan.toolCalled(progress.tool ?? ""), telling) : telling
+    return progress.kind === "tool_started"
+      ? Effect.andThen(TaskSpan.toolCalled(progress.tool ?? ""), telling)
+      : telling
   }
 
   #text(text: string): Effect.Effect<void, never, Scope.Scope> {

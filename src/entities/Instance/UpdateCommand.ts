@@ -45,7 +45,11 @@ const changedKeys = (before: InstanceSpec, after: InstanceSpec): ReadonlyArray<k
   )
 
 /** What of its supervision is read when it is started and connected to. */
-const atStart = ({ supervision }: InstanceSpec) => [supervision?.startupMillis, supervision?.readyMillis, supervision?.reconnect]
+const atStart = ({ supervision }: InstanceSpec) => [
+  supervision?.startupMillis,
+  supervision?.readyMillis,
+  supervision?.reconnect
+]
 
 /** A gateway of ours has a cap of its own, which it reads when it starts. */
 const isForRestart = (field: keyof InstanceSpec, before: InstanceSpec, after: InstanceSpec): boolean =>

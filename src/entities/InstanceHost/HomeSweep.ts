@@ -16,7 +16,9 @@ export const layer = Layer.effectDiscard(
     const drivers = yield* InstanceDrivers
     const views = yield* ViewReads
     const sweep = Effect.forEach(drivers.all, (driver) => sweepOne(driver, views), { discard: true }).pipe(
-      Effect.tapError(({ message }) => Effect.logWarning(`Could not look for files of ended registrations: ${message}`)),
+      Effect.tapError(({ message }) =>
+        Effect.logWarning(`Could not look for files of ended registrations: ${message}`)
+      ),
       Effect.ignore
     )
     yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(every)))
@@ -38,7 +40,10 @@ export const sweepOne = Effect.fn("HomeSweep.sweep")(function* (driver: Instance
       yield* Effect.annotateLogs(Effect.logInfo("Removed the files of a registration that has ended"), about)
     } else {
       const { message } = result.failure
-      yield* Effect.annotateLogs(Effect.logWarning(`Files of a registration that has ended stay for now: ${message}`), about)
+      yield* Effect.annotateLogs(
+        Effect.logWarning(`Files of a registration that has ended stay for now: ${message}`),
+        about
+      )
     }
   }
   return removed

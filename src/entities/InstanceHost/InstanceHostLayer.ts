@@ -28,13 +28,13 @@ const unknown = (instanceId: InstanceId) =>
   new NotFound({ kind: "instance", id: instanceId, message: `there is no instance ${instanceId}` })
 
 export const layer = InstanceHost.toLayer(
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { instanceId } = parseInstanceEntityId((yield* Entity.CurrentAddress).entityId)
     const drivers = yield* InstanceDrivers
     const views = yield* ViewReads
     return InstanceHost.of({
       Logs: ({ payload }) =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const status = yield* Effect.orDie(views.instance(instanceId))
           if (status === undefined) return yield* unknown(instanceId)
           const spec = specOf(status)

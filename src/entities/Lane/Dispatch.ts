@@ -106,8 +106,7 @@ export const plan = (
     picks.push({ taskId: task.taskId, instanceId, placement, because })
   }
   const isThrough = looked === pending.entries.length && stuck.size > 0
-  const skip =
-    isThrough && picks.length === 0 && pendingOps.maySkip(pending) && takesAny(state, candidates, now)
+  const skip = isThrough && picks.length === 0 && pendingOps.maySkip(pending) && takesAny(state, candidates, now)
   const waits = [...stuck.values()].slice(0, reasonsMax)
   const parked = isThrough ? { waits, skip } : undefined
   return {

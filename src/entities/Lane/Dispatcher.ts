@@ -44,9 +44,7 @@ export const propose = (state: LaneState, now: number, sightings: Sightings) =>
 
 /** When to take up again what the lane skipped. */
 const rewindAt = ({ pending, skippedAt }: LaneState, { changedAt }: FleetWatch): number =>
-  pending.gap === null
-    ? Infinity
-    : skippedAt + (changedAt > skippedAt ? lookaheadMillis.least : lookaheadMillis.most)
+  pending.gap === null ? Infinity : skippedAt + (changedAt > skippedAt ? lookaheadMillis.least : lookaheadMillis.most)
 
 /** `watch` and `sightings` outlive the activity. */
 export const dispatch = Effect.fnUntraced(

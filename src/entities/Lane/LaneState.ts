@@ -61,8 +61,7 @@ export const LaneState = Schema.Struct({
 })
 export type LaneState = typeof LaneState.Type
 
-const specWeight = ({ task }: WaitingTask): number =>
-  textLength(task.payload) + 512
+const specWeight = ({ task }: WaitingTask): number => textLength(task.payload) + 512
 
 const textMax = 4 * 1024 * 1024
 

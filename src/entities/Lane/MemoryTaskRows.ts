@@ -42,25 +42,27 @@ const make = Effect.map(MemoryStore, (store) => {
   return TaskRows.of({
     pending: (lane, after, limit) =>
       Effect.sync(() =>
-        pageOf(page(
-          lane,
-          ({ phase }) => phase === "pending",
-          ({ rank }) => rank,
-          after && { order: after.rank, taskId: after.taskId },
-          limit
-        ).map(entryOf),
+        pageOf(
+          page(
+            lane,
+            ({ phase }) => phase === "pending",
+            ({ rank }) => rank,
+            after && { order: after.rank, taskId: after.taskId },
+            limit
+          ).map(entryOf),
           limit
         )
       ),
     scheduled: (lane, after, limit) =>
       Effect.sync(() =>
-        pageOf(page(
-          lane,
-          ({ phase }) => phase === "scheduled" || phase === "retrying",
-          (row) => row.not_before ?? 0,
-          after && { order: after.notBefore, taskId: after.taskId },
-          limit
-        ).map((row) => ({ ...entryOf(row), notBefore: row.not_before ?? 0 })),
+        pageOf(
+          page(
+            lane,
+            ({ phase }) => phase === "scheduled" || phase === "retrying",
+            (row) => row.not_before ?? 0,
+            after && { order: after.notBefore, taskId: after.taskId },
+            limit
+          ).map((row) => ({ ...entryOf(row), notBefore: row.not_before ?? 0 })),
           limit
         )
       ),

@@ -121,7 +121,8 @@ const update = ({ at, tenantId }: About, taskId: string, columns: Omit<TaskRowUp
 const failure = (error: TaskError) => ({ error, error_code: cut(error.code, bounds.errorCode) })
 
 /** Of an event that was decided under other bounds, perhaps long ago: a row that could not be written would keep its lane from ever writing again. */
-const because = (reason: string | undefined): string | null => (reason === undefined ? null : cut(reason, bounds.reason))
+const because = (reason: string | undefined): string | null =>
+  reason === undefined ? null : cut(reason, bounds.reason)
 
 export const rows = (event: LaneEvent, _before: LaneState, _after: LaneState): ReadonlyArray<RowWrite> => {
   switch (event._tag) {

@@ -104,7 +104,8 @@ export const make = <Entry>(bounds: Bounds<Entry>): Ops<Entry> => {
   }
 
   /** So few in front of a gap, and so light, that it is time to rewind. */
-  const isThin = (front: ReadonlyArray<Entry>): boolean => front.length < entriesMax / 16 && weigh(front) < weightMax / 16
+  const isThin = (front: ReadonlyArray<Entry>): boolean =>
+    front.length < entriesMax / 16 && weigh(front) < weightMax / 16
 
   /** How many entries a skip keeps: those in front of the gap; to make one, half of them, or as many as are not thin. */
   const kept = ({ entries, gap }: Window<Entry>): number => {

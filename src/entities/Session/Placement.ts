@@ -83,7 +83,8 @@ export const findPlace = (
 
 const stay = (status: InstanceStatus): Found => {
   const { breaker, health, instanceId, phase, placement, reason } = status
-  if (isReady(status)) return { _tag: "Found", instanceId, placement, because: `${instanceId} has the session's history` }
+  if (isReady(status))
+    return { _tag: "Found", instanceId, placement, because: `${instanceId} has the session's history` }
   const why = health === "unknown" && reason !== undefined ? reason : `${phase}, ${health}, breaker ${breaker}`
   return { _tag: "None", reason: `waits for ${instanceId}, which has its history (${why})` }
 }

@@ -166,7 +166,11 @@ export const onEnded = (draft: SessionDraft, head: Head, outcome: AttemptOutcome
         abortTurn(draft, turnId, now)
         return advance(draft, now)
       }
-      if (!maySucceedLater(outcome.error) || head.attempt - (head.reroutes ?? 0) >= attempts || draft.state.phase === "closing") {
+      if (
+        !maySucceedLater(outcome.error) ||
+        head.attempt - (head.reroutes ?? 0) >= attempts ||
+        draft.state.phase === "closing"
+      ) {
         return failTurn(draft, turnId, outcome.error, now)
       }
       const attempt = head.attempt + 1

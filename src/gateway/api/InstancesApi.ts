@@ -46,7 +46,13 @@ const list = HttpApiEndpoint.get("list", "/instances", {
   query: { ...listQuery, ...instanceFilter },
   success: pageOf(Instance).annotate({ identifier: "InstancePage" }),
   error
-}).annotateMerge(endpoint("instance:read", "List instances", "A tenant sees those that are dedicated to it. All that is asked for must hold."))
+}).annotateMerge(
+  endpoint(
+    "instance:read",
+    "List instances",
+    "A tenant sees those that are dedicated to it. All that is asked for must hold."
+  )
+)
 
 const get = HttpApiEndpoint.get("get", "/instances/:instanceId", { params, success: Instance, error }).annotateMerge(
   endpoint("instance:read", "Get an instance", "As it is now; as last seen when its runner does not answer.")
@@ -90,7 +96,13 @@ const logs = HttpApiEndpoint.get("logs", "/instances/:instanceId/logs", {
   },
   success: InstanceLogs,
   error: changeProblems
-}).annotateMerge(endpoint("instance:read", "Get an instance's last log lines", "Oldest first, read where it runs. Narrowed by time, level or text it searches the last 10,000."))
+}).annotateMerge(
+  endpoint(
+    "instance:read",
+    "Get an instance's last log lines",
+    "Oldest first, read where it runs. Narrowed by time, level or text it searches the last 10,000."
+  )
+)
 
 const metrics = HttpApiEndpoint.get("metrics", "/instances/:instanceId/metrics", {
   params,

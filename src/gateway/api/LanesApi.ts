@@ -18,7 +18,11 @@ const configure = HttpApiEndpoint.put("configure", "/lanes/:lane", {
   success: Lane,
   error: changeProblems
 }).annotateMerge(
-  endpoint("lane:write", "Configure a lane", "What is left out stays as it is; `ratePerSecond: null` takes the limit away.")
+  endpoint(
+    "lane:write",
+    "Configure a lane",
+    "What is left out stays as it is; `ratePerSecond: null` takes the limit away."
+  )
 )
 
 const get = HttpApiEndpoint.get("get", "/lanes/:lane", {

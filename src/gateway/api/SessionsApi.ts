@@ -1,6 +1,14 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
-import { AbortSession, CreateSession, MoveSession, SendTurn, SteerSession, TurnId, WaitMillis } from "../../rpc/Requests.ts"
+import {
+  AbortSession,
+  CreateSession,
+  MoveSession,
+  SendTurn,
+  SteerSession,
+  TurnId,
+  WaitMillis
+} from "../../rpc/Requests.ts"
 import { SessionId } from "../../schema/Ids.ts"
 import { pageOf } from "../../schema/Page.ts"
 import { SessionStatus, TurnStatus } from "../../schema/Session.ts"
@@ -19,7 +27,13 @@ const create = HttpApiEndpoint.post("create", "/sessions", {
   payload: CreateSession,
   success: Session.pipe(HttpApiSchema.status(201)),
   error: changeProblems
-}).annotateMerge(endpoint("session:write", "Create a session", "Creating the same session again returns it unchanged; with other hints or another label it is a conflict."))
+}).annotateMerge(
+  endpoint(
+    "session:write",
+    "Create a session",
+    "Creating the same session again returns it unchanged; with other hints or another label it is a conflict."
+  )
+)
 
 const list = HttpApiEndpoint.get("list", "/sessions", {
   query: listQuery,
@@ -51,7 +65,9 @@ const turn = HttpApiEndpoint.get("turn", "/sessions/:sessionId/turns/:turnId", {
   query: tenantQuery,
   success: Turn,
   error: readProblems
-}).annotateMerge(endpoint("session:read", "Get a turn", "One that waits or runs, or has ended no longer ago than tasks are kept."))
+}).annotateMerge(
+  endpoint("session:read", "Get a turn", "One that waits or runs, or has ended no longer ago than tasks are kept.")
+)
 
 const turns = HttpApiEndpoint.get("turns", "/sessions/:sessionId/turns", {
   params,
@@ -66,7 +82,11 @@ const result = HttpApiEndpoint.get("turnResult", "/sessions/:sessionId/turns/:tu
   success: resultText,
   error: readProblems
 }).annotateMerge(
-  endpoint("session:read", "Get a turn's result", "The whole text, as the model gave it, however long; a turn shows only the beginning of a long one.")
+  endpoint(
+    "session:read",
+    "Get a turn's result",
+    "The whole text, as the model gave it, however long; a turn shows only the beginning of a long one."
+  )
 )
 
 const waitTurn = HttpApiEndpoint.get("waitTurn", "/sessions/:sessionId/turns/:turnId/wait", {

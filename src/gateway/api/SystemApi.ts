@@ -38,7 +38,11 @@ const metrics = HttpApiEndpoint.get("metrics", "/metrics", {
 }).annotateMerge(endpoint("system:read", "Get metrics", "Prometheus text; also at `/metrics` for collectors."))
 
 const runners = HttpApiEndpoint.get("runners", "/runners", { success: RunnerList, error: readProblems }).annotateMerge(
-  endpoint("system:read", "List runners", "Each with its lease, its shards, what it holds of its machine, and why it does not serve.")
+  endpoint(
+    "system:read",
+    "List runners",
+    "Each with its lease, its shards, what it holds of its machine, and why it does not serve."
+  )
 )
 
 const shards = HttpApiEndpoint.get("shards", "/shards", { success: ShardList, error: readProblems }).annotateMerge(
@@ -46,7 +50,10 @@ const shards = HttpApiEndpoint.get("shards", "/shards", { success: ShardList, er
 )
 
 const health = HttpApiEndpoint.get("health", "/health", { success: [Health, NotReady], error: failures }).annotateMerge(
-  publicEndpoint("Get health", "Asks the database, the feed, the fleet, and each runner by a call that it must serve. 503 when calls would fail.")
+  publicEndpoint(
+    "Get health",
+    "Asks the database, the feed, the fleet, and each runner by a call that it must serve. 503 when calls would fail."
+  )
 )
 
 const live = HttpApiEndpoint.get("live", "/live", { success: Health, error: failures }).annotateMerge(

@@ -86,7 +86,11 @@ const result = HttpApiEndpoint.get("result", "/tasks/:taskId/result", {
   success: resultText,
   error: readProblems
 }).annotateMerge(
-  endpoint("task:read", "Get a task's result", "The whole text, as the model gave it, however long; a task shows only the beginning of a long one.")
+  endpoint(
+    "task:read",
+    "Get a task's result",
+    "The whole text, as the model gave it, however long; a task shows only the beginning of a long one."
+  )
 )
 
 const wait = HttpApiEndpoint.get("wait", "/tasks/:taskId/wait", {
@@ -145,7 +149,13 @@ const replay = HttpApiEndpoint.post("replay", "/tasks/replay", {
   payload: ReplayTasks,
   success: ReplayedTasks.pipe(HttpApiSchema.status(202)),
   error: changeProblems
-}).annotateMerge(endpoint("task:write", "Replay dead letters", "Puts dead-lettered tasks back with a fresh budget. Call again until `remaining` is 0."))
+}).annotateMerge(
+  endpoint(
+    "task:write",
+    "Replay dead letters",
+    "Puts dead-lettered tasks back with a fresh budget. Call again until `remaining` is 0."
+  )
+)
 
 export class TasksApi extends HttpApiGroup.make("tasks")
   .add(submit, submitMany, cancelMany, replay, list, get, result, wait, events, remove, cancel)

@@ -196,7 +196,9 @@ const showLive = (
     const isWhole = published.isNotice || tenantId === undefined || published.tenantId === tenantId
     if (isWhole && skip === 0) events.push(...published.events)
     else {
-      const [first, ...rest] = isWhole ? published.entry : published.entry.filter((event) => event.tenantId === tenantId)
+      const [first, ...rest] = isWhole
+        ? published.entry
+        : published.entry.filter((event) => event.tenantId === tenantId)
       if (first !== undefined) {
         events.push(...numbered(position, [first, ...rest], skip))
         skip = 0

@@ -3,5 +3,6 @@ export const typeFilter = (patterns: ReadonlyArray<string> | undefined): ((type:
   if (patterns === undefined || patterns.length === 0 || patterns.includes("*")) return () => true
   const exact = new Set(patterns.filter((pattern) => !pattern.endsWith("*")))
   const beginnings = patterns.filter((pattern) => pattern.endsWith("*")).map((pattern) => pattern.slice(0, -1))
-  return (type) => type.startsWith("feed.") || exact.has(type) || beginnings.some((beginning) => type.startsWith(beginning))
+  return (type) =>
+    type.startsWith("feed.") || exact.has(type) || beginnings.some((beginning) => type.startsWith(beginning))
 }

@@ -160,4 +160,6 @@ const answered = (
     return yield* room.holding(bytes, held, full)
   })
 
-export const layer = HttpRouter.use((router) => router.addGlobalMiddleware(envelope(new Room()) as never) as Effect.Effect<void>)
+export const layer = HttpRouter.use(
+  (router) => router.addGlobalMiddleware(envelope(new Room()) as never) as Effect.Effect<void>
+)

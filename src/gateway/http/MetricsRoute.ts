@@ -29,4 +29,6 @@ const make = Effect.map(Authenticator, (authenticator) =>
   )
 )
 
-export const layer = HttpRouter.use((router) => Effect.flatMap(make, (handler) => router.add("GET", "/metrics", handler)))
+export const layer = HttpRouter.use((router) =>
+  Effect.flatMap(make, (handler) => router.add("GET", "/metrics", handler))
+)

@@ -15,7 +15,9 @@ const short = 65_536
 /** As the request says; the most that is read of one that does not. */
 export const bodyBytes = ({ headers }: HttpServerRequest.HttpServerRequest, limit: number): number =>
   headers["content-length"] === undefined
-    ? headers["transfer-encoding"] === undefined ? 0 : limit
+    ? headers["transfer-encoding"] === undefined
+      ? 0
+      : limit
     : Number(headers["content-length"])
 
 export class Room {
@@ -31,7 +33,10 @@ export class Room {
     return Effect.suspend((): Effect.Effect<A | A2, E | E2, R> => {
       if (this.#taken + bytes > roomMost) return full
       this.#taken += bytes
-      return Effect.ensuring(effect, Effect.sync(() => (this.#taken -= bytes)))
+      return Effect.ensuring(
+        effect,
+        Effect.sync(() => (this.#taken -= bytes))
+      )
     })
   }
 }

@@ -23,6 +23,9 @@ export const bounded = Effect.map(EdgeConfig, ({ socketsMost = mostDefault }) =>
     Effect.suspend(() => {
       if (sockets >= socketsMost) return Effect.succeed(full(socketsMost))
       sockets++
-      return Effect.ensuring(serve, Effect.sync(() => sockets--))
+      return Effect.ensuring(
+        serve,
+        Effect.sync(() => sockets--)
+      )
     })
 })

@@ -71,7 +71,10 @@ export const apply = Effect.fn("DeclaredInstances.apply")(function* ({ instances
   const change = (one: DeclaredInstance) =>
     Effect.map(instances.update(call, one.instanceId, updateOf(one)), ({ changed }): Outcome => {
       const detail = changed.map(({ field, takesEffect }) => `${field} (${takesEffect})`).join(", ")
-      return { instanceId: one.instanceId, ...(detail === "" ? { outcome: "unchanged" } : { outcome: "changed", detail }) }
+      return {
+        instanceId: one.instanceId,
+        ...(detail === "" ? { outcome: "unchanged" } : { outcome: "changed", detail })
+      }
     })
 
   const settle = (one: DeclaredInstance) =>
@@ -106,7 +109,12 @@ export const apply = Effect.fn("DeclaredInstances.apply")(function* ({ instances
 
 const tell = ({ detail, instanceId, outcome }: Outcome) => {
   const line = `Declared instances: ${instanceId} ${outcome}${detail === undefined ? "" : `: ${detail}`}`
-  const log = outcome === "refused" ? Effect.logError(line) : outcome === "unchanged" ? Effect.logDebug(line) : Effect.logInfo(line)
+  const log =
+    outcome === "refused"
+      ? Effect.logError(line)
+      : outcome === "unchanged"
+        ? Effect.logDebug(line)
+        : Effect.logInfo(line)
   return Effect.annotateLogs(log, { event: `instances.${outcome}`, instance_id: instanceId })
 }
 

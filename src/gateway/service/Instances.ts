@@ -43,7 +43,8 @@ const readMillis = 2_000
 
 /** After so long the runner of an instance that is deregistered by force is taken to be gone, if its heartbeats say so, too. */
 const forceMillis = 5_000
-const retired = "its runner is gone, so it was removed without it; should its machine come back, its gateway is stopped there"
+const retired =
+  "its runner is gone, so it was removed without it; should its machine come back, its gateway is stopped there"
 
 type Refused = InvalidInput | NotFound | Conflict | IdempotencyConflict | ActorUnavailable
 
@@ -215,7 +216,11 @@ const make = Effect.gen(function* () {
   ) {
     const owner = yield* reading(call, tenantId)
     const from = yield* placeOf("instances", after)
-    const first = yield* views.instances({ tenantId: owner, after: from, limit: isNarrowed(wanted) ? pageSize.most : limit })
+    const first = yield* views.instances({
+      tenantId: owner,
+      after: from,
+      limit: isNarrowed(wanted) ? pageSize.most : limit
+    })
     if (!isNarrowed(wanted)) return withToken("instances", first)
     const items: Array<InstanceStatus> = []
     let page = first
@@ -328,8 +333,9 @@ export class Instances extends Context.Service<
     readonly metrics: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceMetrics, InstanceOpsError>
   }
 >()("clawster/gateway/Instances") {
-  static readonly layer: Layer.Layer<Instances, never, Sharding.Sharding | ViewReads | InstanceOps | ClusterReads> = Layer.effect(
-    Instances,
-    Effect.suspend(() => make)
-  )
+  static readonly layer: Layer.Layer<Instances, never, Sharding.Sharding | ViewReads | InstanceOps | ClusterReads> =
+    Layer.effect(
+      Instances,
+      Effect.suspend(() => make)
+    )
 }

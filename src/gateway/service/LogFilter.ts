@@ -13,7 +13,16 @@ export interface LogQuery {
   readonly search?: string | undefined
 }
 
-const ranks: Readonly<Record<string, number>> = { trace: 0, debug: 0, info: 1, notice: 1, warn: 2, warning: 2, error: 3, fatal: 3 }
+const ranks: Readonly<Record<string, number>> = {
+  trace: 0,
+  debug: 0,
+  info: 1,
+  notice: 1,
+  warn: 2,
+  warning: 2,
+  error: 3,
+  fatal: 3
+}
 
 interface Facts {
   readonly at: number | undefined
@@ -37,7 +46,8 @@ const timeOf = (value: unknown): number | undefined => {
   return time === undefined ? undefined : DateTime.toEpochMillis(time)
 }
 
-const rankOf = (value: unknown): number | undefined => (typeof value === "string" ? ranks[value.toLowerCase()] : undefined)
+const rankOf = (value: unknown): number | undefined =>
+  typeof value === "string" ? ranks[value.toLowerCase()] : undefined
 
 const isoTime = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?/
 const levelWord = /\b(trace|debug|info|notice|warn|warning|error|fatal)\b/i

@@ -23,7 +23,8 @@ export interface Served {
 const hostFor = (region: Placement | undefined, served: ReadonlyArray<Served>): Placement | undefined =>
   served
     .filter(({ placement, regions }) => isHost(placement) && (region === undefined || regions.includes(region)))
-    .toSorted((left, right) => left.instances - right.instances || (left.placement < right.placement ? -1 : 1))[0]?.placement
+    .toSorted((left, right) => left.instances - right.instances || (left.placement < right.placement ? -1 : 1))[0]
+    ?.placement
 
 /** Undefined: no live runner could have it. */
 const placementOf = (
@@ -47,7 +48,12 @@ const faultsOf = (
 ): ReadonlyArray<FieldFault> => [
   ...(served.some((known) => known.placement === placement)
     ? []
-    : [{ path: "placement", expected: `one that a live runner serves: ${served.map((known) => known.placement).join(", ")}` }]),
+    : [
+        {
+          path: "placement",
+          expected: `one that a live runner serves: ${served.map((known) => known.placement).join(", ")}`
+        }
+      ]),
   ...(registration.driver === "remote" && registration.endpoint === undefined
     ? [{ path: "endpoint", expected: "url and token of the running gateway, which driver remote needs" }]
     : []),

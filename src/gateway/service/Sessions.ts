@@ -17,7 +17,13 @@ import {
 import { SessionId, sessionEntityId, type TenantId } from "../../schema/Ids.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
 import { pageSize } from "../../schema/Page.ts"
-import { fromTurnToken, messageShown, type SessionStatus, type TurnPhase, type TurnStatus } from "../../schema/Session.ts"
+import {
+  fromTurnToken,
+  messageShown,
+  type SessionStatus,
+  type TurnPhase,
+  type TurnStatus
+} from "../../schema/Session.ts"
 import { turnKey } from "../events/Broadcast.ts"
 import { EventHub } from "../events/EventHub.ts"
 import { asRead, type Call, optionsOf } from "./Call.ts"
@@ -115,7 +121,11 @@ const make = Effect.gen(function* () {
 
   const turn = Effect.fn("Sessions.turn")(statusOf)
 
-  const turnsOf = Effect.fn("Sessions.turns")(function* (call: Call, address: SessionAddress, { after, limit }: PageRequest) {
+  const turnsOf = Effect.fn("Sessions.turns")(function* (
+    call: Call,
+    address: SessionAddress,
+    { after, limit }: PageRequest
+  ) {
     const { actor, tenantId } = yield* at(call, address)
     const place = after === undefined ? undefined : fromTurnToken(after)
     if (after !== undefined && place === undefined) return yield* badPlace
@@ -138,7 +148,12 @@ const make = Effect.gen(function* () {
   })
 
   /** The turn of an id that was used so long ago that the session does not know it any more. */
-  const endedBefore = Effect.fnUntraced(function* (call: Call, address: SessionAddress, turnId: string | undefined, message: string) {
+  const endedBefore = Effect.fnUntraced(function* (
+    call: Call,
+    address: SessionAddress,
+    turnId: string | undefined,
+    message: string
+  ) {
     if (turnId === undefined) return undefined
     const { tenantId } = yield* at(call, address)
     const before = yield* turns.get({ tenantId, sessionId: address.sessionId, turnId })
@@ -165,7 +180,9 @@ const make = Effect.gen(function* () {
       const isOther = (status: InstanceStatus) =>
         status.instanceId !== present.instanceId && isOpenTo(status, tenantId) && takesWork(status)
       if (!items.some(isOther)) {
-        return yield* new Conflict({ message: `no other instance takes work now that session ${address.sessionId} could move to` })
+        return yield* new Conflict({
+          message: `no other instance takes work now that session ${address.sessionId} could move to`
+        })
       }
       return yield* actor.SessionMove({}, optionsOf(call))
     }
@@ -176,7 +193,10 @@ const make = Effect.gen(function* () {
     if (!takesWork(target)) {
       const { health, phase, reason } = target
       const why = reason === undefined ? "" : `: ${reason}`
-      return yield* new Conflict({ message: `instance ${instanceId} takes no work now (${phase}, ${health}${why})`, state: phase })
+      return yield* new Conflict({
+        message: `instance ${instanceId} takes no work now (${phase}, ${health}${why})`,
+        state: phase
+      })
     }
     return yield* actor.SessionMove({ instanceId }, optionsOf(call))
   })
@@ -237,11 +257,7 @@ export class Sessions extends Context.Service<
     ) => Effect.Effect<TurnStatus, Refused | Conflict | Overloaded>
     readonly turn: (call: Call, address: TurnAddress) => Effect.Effect<TurnStatus, Unread>
     /** Newest first, as long as tasks are kept. */
-    readonly turns: (
-      call: Call,
-      address: SessionAddress,
-      page: PageRequest
-    ) => Effect.Effect<Page<TurnStatus>, Unread>
+    readonly turns: (call: Call, address: SessionAddress, page: PageRequest) => Effect.Effect<Page<TurnStatus>, Unread>
     /** What it answered. `NotFound` also while it has not completed. */
     readonly result: (call: Call, address: TurnAddress) => Effect.Effect<TurnResult, Unread>
     /** The turn when it has ended, or as it is after `millis`. */
@@ -260,8 +276,9 @@ export class Sessions extends Context.Service<
     readonly terminate: (call: Call, address: SessionAddress) => Effect.Effect<SessionStatus, Refused>
   }
 >()("clawster/gateway/Sessions") {
-  static readonly layer: Layer.Layer<Sessions, never, Sharding.Sharding | ViewReads | TurnReads | Outputs | EventHub> = Layer.effect(
-    Sessions,
-    Effect.suspend(() => make)
-  )
+  static readonly layer: Layer.Layer<Sessions, never, Sharding.Sharding | ViewReads | TurnReads | Outputs | EventHub> =
+    Layer.effect(
+      Sessions,
+      Effect.suspend(() => make)
+    )
 }

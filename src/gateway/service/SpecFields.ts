@@ -18,7 +18,8 @@ const nothing = (path: string, because: string): FieldFault => ({ path, expected
 const limitFaults = (driver: DriverKind, limits: Given["resourceLimits"] = {}): ReadonlyArray<FieldFault> =>
   Object.keys(limits).flatMap((limit) => {
     const path = `resourceLimits.${limit}`
-    if (driver === "remote") return [nothing(path, "driver remote does not start its gateway; limit it where it is started")]
+    if (driver === "remote")
+      return [nothing(path, "driver remote does not start its gateway; limit it where it is started")]
     if (driver === "simulated") return [nothing(path, "driver simulated has no process to limit")]
     return limit === "maxMemoryMB"
       ? []

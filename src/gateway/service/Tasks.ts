@@ -308,9 +308,12 @@ export class Tasks extends Context.Service<
     ) => Effect.Effect<TaskStatus, NotFound | ActorUnavailable>
   }
 >()("clawster/gateway/Tasks") {
-  static readonly layer: Layer.Layer<Tasks, never, Sharding.Sharding | TaskReads | ViewReads | Feed | EventHub | Outputs> =
-    Layer.effect(
-      Tasks,
-      Effect.suspend(() => make)
-    )
+  static readonly layer: Layer.Layer<
+    Tasks,
+    never,
+    Sharding.Sharding | TaskReads | ViewReads | Feed | EventHub | Outputs
+  > = Layer.effect(
+    Tasks,
+    Effect.suspend(() => make)
+  )
 }

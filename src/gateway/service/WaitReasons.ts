@@ -34,13 +34,15 @@ export const withReasons = Effect.fnUntraced(function* (
   yield* Effect.forEach(
     byLane,
     ([entityId, waiting]) =>
-      lane(entityId).ExplainMany({ taskIds: waiting.map(({ taskId }) => taskId) }, { timeoutMillis: explainMillis }).pipe(
-        Effect.map((answers) => {
-          for (const { taskId, waitingFor } of answers) reasons.set(`${entityId} ${taskId}`, waitingFor)
-        }),
-        Effect.sandbox,
-        Effect.ignore
-      ),
+      lane(entityId)
+        .ExplainMany({ taskIds: waiting.map(({ taskId }) => taskId) }, { timeoutMillis: explainMillis })
+        .pipe(
+          Effect.map((answers) => {
+            for (const { taskId, waitingFor } of answers) reasons.set(`${entityId} ${taskId}`, waitingFor)
+          }),
+          Effect.sandbox,
+          Effect.ignore
+        ),
     { concurrency: lanesAtOnce, discard: true }
   ).pipe(Effect.timeoutOption(2 * explainMillis))
   return tasks.map((task) => {

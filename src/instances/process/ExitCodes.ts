@@ -29,10 +29,18 @@ export const exitMeaning = (
   if (exitCode === 78) {
     return stateInUse.test(text)
       ? meaning("StateInUse", `another gateway owns this instance's state directory${told}`, true)
-      : meaning("ConfigurationRefused", `the gateway refused its configuration; mend the instance's gatewayConfig, or CLAWSTER_GATEWAY_CONFIG${told}`, false)
+      : meaning(
+          "ConfigurationRefused",
+          `the gateway refused its configuration; mend the instance's gatewayConfig, or CLAWSTER_GATEWAY_CONFIG${told}`,
+          false
+        )
   }
   if (exitCode === 1 && portInUse.test(text)) {
-    return meaning("PortInUse", `the gateway's port is taken by another process; it is tried again on another one${told}`, true)
+    return meaning(
+      "PortInUse",
+      `the gateway's port is taken by another process; it is tried again on another one${told}`,
+      true
+    )
   }
   if (started) return meaning("NotRunning", ended(exitCode), true)
   return meaning("LaunchFailed", `the gateway ended before it had started, ${ended(exitCode)}${told}`, true)

@@ -120,7 +120,8 @@ export const makeLifecycle = Effect.fnUntraced(function* (
       )
     )
 
-  const startupMillisOf = ({ supervision }: InstanceSpec): number => supervision?.startupMillis ?? options.startupTimeoutMillis
+  const startupMillisOf = ({ supervision }: InstanceSpec): number =>
+    supervision?.startupMillis ?? options.startupTimeoutMillis
 
   /** The first command that starts a gateway. One that refused its configuration, or a taken port, ends the search. */
   const launchFirst = Effect.fnUntraced(function* (spec: InstanceSpec, claim: Ownership.Claim) {
@@ -185,11 +186,10 @@ export const makeLifecycle = Effect.fnUntraced(function* (
   if (options.onShutdown === "stop") {
     yield* Effect.addFinalizer(() =>
       Effect.flatMap(ownership.owned, (owned) =>
-        Effect.forEach(
-          owned,
-          (claim) => Effect.ignore(stop(claim, claim.epoch, options.shutdownGraceMillis)),
-          { concurrency: "unbounded", discard: true }
-        )
+        Effect.forEach(owned, (claim) => Effect.ignore(stop(claim, claim.epoch, options.shutdownGraceMillis)), {
+          concurrency: "unbounded",
+          discard: true
+        })
       )
     )
   }

@@ -54,7 +54,8 @@ export const instanceDirectories = (directory: string): InstanceDirectories => {
       yield* moveAway(kept, files.directory, removed)
       yield* Effect.tryPromise({
         try: async () => {
-          for (const name of namesIn(removed)) await rm(join(removed, name), { recursive: true, force: true, maxRetries: 3 })
+          for (const name of namesIn(removed))
+            await rm(join(removed, name), { recursive: true, force: true, maxRetries: 3 })
         },
         catch: (cause) => failed(kept, "LaunchFailed", `cannot remove ${removed}: ${messageOf(cause)}`)
       })
@@ -84,7 +85,9 @@ const moveAway = (kept: Kept, directory: string, removed: string): Effect.Effect
     catch: (cause) => cause as NodeJS.ErrnoException
   }).pipe(
     Effect.catch((cause) =>
-      cause.code === "ENOENT" ? Effect.void : failed(kept, "LaunchFailed", `cannot move ${directory}: ${messageOf(cause)}`)
+      cause.code === "ENOENT"
+        ? Effect.void
+        : failed(kept, "LaunchFailed", `cannot move ${directory}: ${messageOf(cause)}`)
     )
   )
 

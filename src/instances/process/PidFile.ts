@@ -196,7 +196,10 @@ const write = (path: string, text: string): void => {
 }
 
 /** A file that does not decode is as good as none: it was written by another version or cut by a full disk. */
-const decode = <S extends Schema.Codec<unknown, unknown>>(schema: S, text: string | undefined): S["Type"] | undefined =>
+const decode = <S extends Schema.Codec<unknown, unknown>>(
+  schema: S,
+  text: string | undefined
+): S["Type"] | undefined =>
   text === undefined
     ? undefined
     : Option.getOrUndefined(Schema.decodeUnknownOption(Schema.fromJsonString(schema))(text))

@@ -93,6 +93,11 @@ export const ends = {
   transcriptGuard: (): TurnEnd => ({
     status: "error",
     text: "",
-    failure: { code: "UNAVAILABLE", message: "this run key is already in the session's transcript", retryable: false, excused: true }
+    failure: {
+      code: "UNAVAILABLE",
+      message: "this run key is already in the session's transcript",
+      retryable: false,
+      excused: true
+    }
   })
 }

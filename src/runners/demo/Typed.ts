@@ -3,7 +3,7 @@ import { Context, Effect, Layer } from "effect"
 import { ClawsterClient } from "../../rpc/Client.ts"
 import { SessionId, TaskId, TenantId } from "../../schema/Ids.ts"
 
-export const make = Effect.fnUntraced(function*(url: string, apiKey: string, tenant: string) {
+export const make = Effect.fnUntraced(function* (url: string, apiKey: string, tenant: string) {
   const client = Context.get(yield* Layer.build(ClawsterClient.layerWebSocket({ url, apiKey })), ClawsterClient)
   const tenantId = TenantId.make(tenant)
   return {

@@ -28,7 +28,9 @@ const taskRow = (
 ): Row => {
   const phases = ids.map((id) => statuses.get(id)?.phase)
   const completed = phases.filter((phase) => phase === "completed").length
-  const failed = phases.filter((phase) => phase === "failed" || phase === "dead_lettered" || phase === "cancelled").length
+  const failed = phases.filter(
+    (phase) => phase === "failed" || phase === "dead_lettered" || phase === "cancelled"
+  ).length
   return {
     what: "tasks",
     submitted: ids.length,
@@ -78,7 +80,11 @@ export const rows = (
 ): ReadonlyArray<Row> => [
   taskRow(submitted.tasks, new Map(tasks.map((task) => [task.taskId, task])), reached),
   ...submitted.sessions.map((session) =>
-    sessionRow(session, sessions.find(({ sessionId }) => sessionId === session.sessionId), reached)
+    sessionRow(
+      session,
+      sessions.find(({ sessionId }) => sessionId === session.sessionId),
+      reached
+    )
   )
 ]
 
@@ -89,9 +95,13 @@ const columns = ["submitted", "completed", "failed", "lost", "doubled", "outOfOr
 
 export const render = (table: ReadonlyArray<Row>): string => {
   const width = Math.max(...table.map(({ what }) => what.length), 4)
-  const line = (cells: ReadonlyArray<string>) => `  ${cells[0]!.padEnd(width)}${cells.slice(1).map((cell) => cell.padStart(14)).join("")}`
+  const line = (cells: ReadonlyArray<string>) =>
+    `  ${cells[0]!.padEnd(width)}${cells
+      .slice(1)
+      .map((cell) => cell.padStart(14))
+      .join("")}`
   return [
-    line(["", ...columns.map((name) => name === "outOfOrder" ? "out of order" : name)]),
+    line(["", ...columns.map((name) => (name === "outOfOrder" ? "out of order" : name))]),
     ...table.map((row) => line([row.what, ...columns.map((name) => String(row[name]))]))
   ].join("\n")
 }

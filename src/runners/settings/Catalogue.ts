@@ -298,8 +298,16 @@ const named = (name: string, type: string, fallback: string | undefined, meaning
   make(name, type, fallback, Config.String(name), { meaning, readBy: ["up", ...cluster], isSecret })
 
 const elsewhere: ReadonlyArray<Setting<unknown>> = [
-  retention("CLAWSTER_RETENTION_HISTORY", "7 days", "Journal entries behind a snapshot, closed sessions, unused lanes of the default configuration, deregistered instances and revoked keys are kept so long"),
-  retention("CLAWSTER_RETENTION_TASKS", "7 days", "Ended tasks and turns, with their results; dead letters are kept until they are replayed"),
+  retention(
+    "CLAWSTER_RETENTION_HISTORY",
+    "7 days",
+    "Journal entries behind a snapshot, closed sessions, unused lanes of the default configuration, deregistered instances and revoked keys are kept so long"
+  ),
+  retention(
+    "CLAWSTER_RETENTION_TASKS",
+    "7 days",
+    "Ended tasks and turns, with their results; dead letters are kept until they are replayed"
+  ),
   retention("CLAWSTER_RETENTION_MESSAGES", "7 days", "Answered messages of plain entities"),
   retention("CLAWSTER_RETENTION_IDEMPOTENCY", "7 days", "For so long an `Idempotency-Key` stands for its request"),
   retention("CLAWSTER_RETENTION_EVERY", "1 minute", "How often a runner removes what has been kept long enough"),

@@ -5,11 +5,13 @@ import { shardsPerGroup } from "../../shards/ClusterConfig.ts"
 import * as Membership from "../../shards/reads/Membership.ts"
 import * as RunnerProcesses from "./RunnerProcesses.ts"
 
-export class ClusterNotReady extends Schema.TaggedError<ClusterNotReady>()("ClusterNotReady", { message: Schema.String }) {}
+export class ClusterNotReady extends Schema.TaggedError<ClusterNotReady>()("ClusterNotReady", {
+  message: Schema.String
+}) {}
 
 const patience = "60 seconds"
 
-export const start = Effect.fnUntraced(function*(options: {
+export const start = Effect.fnUntraced(function* (options: {
   readonly count: number
   readonly placements: ReadonlyArray<Placement>
   readonly home: string

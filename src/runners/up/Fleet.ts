@@ -36,7 +36,7 @@ export const names = (count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, index) => `openclaw-${index + 1}`)
 
 /** Starts them all and waits until each takes work. They are stopped when the scope closes. */
-export const start = Effect.fnUntraced(function*(
+export const start = Effect.fnUntraced(function* (
   count: number,
   placement: Placement,
   tell: (line: string) => Effect.Effect<void>
@@ -46,7 +46,7 @@ export const start = Effect.fnUntraced(function*(
   const actorOf = (name: string) => client(instanceEntityId(placement, InstanceId.make(name)))
 
   const stop = (name: string) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const instance = actorOf(name)
       yield* instance.Stop({ graceMillis: stopGraceMillis })
       yield* instance.InstanceGet().pipe(
@@ -58,20 +58,25 @@ export const start = Effect.fnUntraced(function*(
     }).pipe(Effect.timeoutOption(stopPatience), Effect.ignoreCause)
 
   const ready = (name: string) =>
-    actorOf(name).InstanceGet().pipe(
-      Effect.repeat({ until: settled, schedule: Schedule.spaced("250 millis") }),
-      Effect.timeoutOrElse({
-        duration: startPatience,
-        orElse: () => Effect.fail(new GatewayFailed({ message: `${name} did not become ready; see \`clawster instance get ${name}\`` }))
-      }),
-      Effect.flatMap((status) =>
-        status.phase === "warm"
-          ? Effect.as(tell(`${name} is ready on ${status.url ?? "its address"}`), status)
-          : Effect.fail(new GatewayFailed({ message: `${name} cannot start: ${status.reason ?? status.phase}` }))
+    actorOf(name)
+      .InstanceGet()
+      .pipe(
+        Effect.repeat({ until: settled, schedule: Schedule.spaced("250 millis") }),
+        Effect.timeoutOrElse({
+          duration: startPatience,
+          orElse: () =>
+            Effect.fail(
+              new GatewayFailed({ message: `${name} did not become ready; see \`clawster instance get ${name}\`` })
+            )
+        }),
+        Effect.flatMap((status) =>
+          status.phase === "warm"
+            ? Effect.as(tell(`${name} is ready on ${status.url ?? "its address"}`), status)
+            : Effect.fail(new GatewayFailed({ message: `${name} cannot start: ${status.reason ?? status.phase}` }))
+        )
       )
-    )
 
-  const begin = Effect.fnUntraced(function*(name: string) {
+  const begin = Effect.fnUntraced(function* (name: string) {
     const known = yield* views.instance(InstanceId.make(name))
     if (known !== undefined && known.placement !== placement) return yield* elsewhere(name, known.placement)
     const instance = actorOf(name)
@@ -89,9 +94,8 @@ export const start = Effect.fnUntraced(function*(
         .map(({ instanceId }) => instanceId)
     ])
   ])
-  yield* Effect.acquireRelease(
-    Effect.forEach(all, begin, { concurrency: "unbounded", discard: true }),
-    () => Effect.flatMap(everyOne, Effect.forEach(stop, { concurrency: "unbounded", discard: true }))
+  yield* Effect.acquireRelease(Effect.forEach(all, begin, { concurrency: "unbounded", discard: true }), () =>
+    Effect.flatMap(everyOne, Effect.forEach(stop, { concurrency: "unbounded", discard: true }))
   )
   return yield* Effect.forEach(all, ready, { concurrency: "unbounded" })
 })

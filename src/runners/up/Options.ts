@@ -23,7 +23,7 @@ export interface UpOptions {
 }
 
 /** What is given on the line, else in the environment, else by itself. `within`: the folder of the home that is used when no home is given on the line. */
-export const complete = Effect.fnUntraced(function*(given: Partial<UpOptions>, within = "") {
+export const complete = Effect.fnUntraced(function* (given: Partial<UpOptions>, within = "") {
   const { host, port } = yield* Settings.gateway
   const base = yield* Settings.home
   const home = given.home === undefined ? join(base, within) : resolve(given.home)
@@ -42,7 +42,7 @@ const optionOf = (file: string) => `--openclaw-config ${file}`
 
 /** Fails with the line where the file is wrong. JSON is YAML too, so one parser reads both. */
 export const readConfig = (file: string): Effect.Effect<Record<string, Schema.Json>, StartFailed> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const text = yield* Effect.try({
       try: () => readFileSync(file, "utf8"),
       catch: (error) =>

@@ -49,7 +49,11 @@ const end = (child: ChildProcess) =>
     return exitOf(child).pipe(
       Effect.timeoutOrElse({
         duration: stopPatience,
-        orElse: () => Effect.andThen(Effect.sync(() => void child.kill("SIGKILL")), exitOf(child))
+        orElse: () =>
+          Effect.andThen(
+            Effect.sync(() => void child.kill("SIGKILL")),
+            exitOf(child)
+          )
       })
     )
   })
@@ -60,7 +64,7 @@ const ofOneProcess = ["CLAWSTER_RUNNER_LISTEN_HOST", "CLAWSTER_RUNNER_LISTEN_POR
 const inherited = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => !ofOneProcess.includes(name)))
 
 /** Starts one runner; it is stopped, and waited for, when the scope closes. */
-export const start = Effect.fnUntraced(function*(
+export const start = Effect.fnUntraced(function* (
   options: RunnerOptions
 ): Effect.fn.Return<RunnerProcess, never, Scope.Scope> {
   const port = yield* freePort
@@ -83,10 +87,14 @@ export const start = Effect.fnUntraced(function*(
       return current
     }),
     exitOf,
-    (child) => Effect.andThen(end(child), Effect.sync(() => forget(options.home, options.name)))
+    (child) =>
+      Effect.andThen(
+        end(child),
+        Effect.sync(() => forget(options.home, options.name))
+      )
   )
   let recent: ReadonlyArray<number> = []
-  const keep = Effect.gen(function*() {
+  const keep = Effect.gen(function* () {
     yield* run
     const now = yield* Clock.currentTimeMillis
     recent = [...recent.filter((at) => now - at < 60_000), now]

@@ -36,27 +36,33 @@ const defaultTenant = TenantId.make("default")
 const database = (options: UpOptions) =>
   options.databaseUrl === undefined
     ? step(
-      "PostgreSQL 18, embedded",
-      () => EmbeddedPostgres.start({ directory: join(options.home, "postgres") }),
-      ({ port }) => `127.0.0.1:${port}`
-    ).pipe(
-      Effect.tap(BoundedLogs.watch([join(options.home, "postgres", "postgres.log")])),
-      Effect.map(({ url }) => url)
-    )
+        "PostgreSQL 18, embedded",
+        () => EmbeddedPostgres.start({ directory: join(options.home, "postgres") }),
+        ({ port }) => `127.0.0.1:${port}`
+      ).pipe(
+        Effect.tap(BoundedLogs.watch([join(options.home, "postgres", "postgres.log")])),
+        Effect.map(({ url }) => url)
+      )
     : Effect.succeed(Redacted.make(options.databaseUrl))
 
 /** None is installed where no gateway is asked for; what is there is used. */
 const openclaw = ({ instances, openclawDirectory: directory }: UpOptions) =>
   (instances === 0
     ? Effect.map(OpenClawInstall.installed({ directory }), Option.getOrUndefined)
-    : step(`OpenClaw ${OpenClawInstall.defaultVersion}`, ({ tell }) => OpenClawInstall.ensure({ directory, onProgress: tell }))
+    : step(`OpenClaw ${OpenClawInstall.defaultVersion}`, ({ tell }) =>
+        OpenClawInstall.ensure({ directory, onProgress: tell })
+      )
   ).pipe(Effect.provide(NodeServices.layer))
 
 /** A model of the user's own, by their configuration; else the demo model. */
 const model = (config: Config | undefined) =>
   config !== undefined && "models" in config
     ? Effect.succeed(undefined)
-    : step("demo model (no model configured)", () => DemoModel.make({}), ({ url }) => url)
+    : step(
+        "demo model (no model configured)",
+        () => DemoModel.make({}),
+        ({ url }) => url
+      )
 
 /** The environment of every runner: where the database is, how a gateway is started, which model it uses. */
 const surroundings = (options: {
@@ -77,7 +83,9 @@ const surroundings = (options: {
   CLAWSTER_RUNNER_HOST: "127.0.0.1",
   ...(options.openclaw === undefined
     ? {}
-    : { CLAWSTER_GATEWAY_COMMAND: JSON.stringify([options.openclaw.nodePath, options.openclaw.entry, "gateway", "run"]) }),
+    : {
+        CLAWSTER_GATEWAY_COMMAND: JSON.stringify([options.openclaw.nodePath, options.openclaw.entry, "gateway", "run"])
+      }),
   ...(options.model === undefined ? {} : { CLAWSTER_MODEL: JSON.stringify(options.model.provider) }),
   ...(options.config === undefined ? {} : { CLAWSTER_GATEWAY_CONFIG: JSON.stringify(options.config) })
 })
@@ -86,7 +94,7 @@ const surroundings = (options: {
 const orphanAfterMillis = "20000"
 
 /** What this home is called in the cluster, told where the names differ. */
-const hostName = Effect.fnUntraced(function*(home: string) {
+const hostName = Effect.fnUntraced(function* (home: string) {
   const given = yield* Catalogue.hostName.config
   const name = yield* HostName.ofHome(home, given, yield* Carried.hostOf(home))
   const note = HostName.note(name, home)
@@ -94,7 +102,7 @@ const hostName = Effect.fnUntraced(function*(home: string) {
   return name.current
 })
 
-const prepared = Effect.fnUntraced(function*(options: UpOptions) {
+const prepared = Effect.fnUntraced(function* (options: UpOptions) {
   yield* Effect.sync(endWithNpm)
   yield* HomeLock.take(options.home)
   const config = options.openclawConfig === undefined ? undefined : yield* readConfig(options.openclawConfig)
@@ -105,12 +113,16 @@ const prepared = Effect.fnUntraced(function*(options: UpOptions) {
   yield* Effect.addFinalizer(() => Leftovers.endGateways(options.home))
   const url = yield* database(options)
   const base = yield* Layer.build(Database.layer({ url, applicationName: "clawster up" }))
-  yield* step("database schema", () => Effect.provide(migrate, base), (applied) => applied.join(", ") || "up to date")
+  yield* step(
+    "database schema",
+    () => Effect.provide(migrate, base),
+    (applied) => applied.join(", ") || "up to date"
+  )
   const host = yield* Effect.provide(hostName(options.home), base)
   return { base, config, declaration, host, url }
 })
 
-export const start = Effect.fnUntraced(function*(options: UpOptions) {
+export const start = Effect.fnUntraced(function* (options: UpOptions) {
   const { home } = options
   const { base, config, declaration, host, url } = yield* prepared(options)
   const installed = yield* openclaw(options)
@@ -130,10 +142,7 @@ export const start = Effect.fnUntraced(function*(options: UpOptions) {
   const server = yield* step(
     "gateway",
     () =>
-      Effect.provide(
-        Gateway.start({ host: options.host, port: options.port, socketsMost, defaultTenant }),
-        services
-      ),
+      Effect.provide(Gateway.start({ host: options.host, port: options.port, socketsMost, defaultTenant }), services),
     ({ url: at }) => at
   )
   const apiKey = yield* Key.ensure(home, server.url, server.keys)
@@ -145,10 +154,11 @@ export const start = Effect.fnUntraced(function*(options: UpOptions) {
   if (declaration !== undefined) {
     yield* step(
       `${declaration.instances.length} declared instances`,
-      () => DeclaredInstances.apply({ ...declaration, prune: false }).pipe(
-        Effect.provide(InstancesFile.services(placements)),
-        Effect.provide(services)
-      ),
+      () =>
+        DeclaredInstances.apply({ ...declaration, prune: false }).pipe(
+          Effect.provide(InstancesFile.services(placements)),
+          Effect.provide(services)
+        ),
       (outcomes) => DeclaredInstances.summary(outcomes)
     )
   }

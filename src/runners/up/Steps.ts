@@ -18,12 +18,10 @@ export const step = <A, E, R>(
   run: (step: Step) => Effect.Effect<A, E, R>,
   summary: (result: A) => string = () => ""
 ): Effect.Effect<A, E, R> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const started = yield* Clock.currentTimeMillis
     yield* write(`  … ${name}\n`)
-    const result = yield* run(told).pipe(
-      Effect.tapCause(() => write(`  ✗ ${name}\n`))
-    )
+    const result = yield* run(told).pipe(Effect.tapCause(() => write(`  ✗ ${name}\n`)))
     const took = seconds((yield* Clock.currentTimeMillis) - started)
     const more = summary(result)
     yield* write(`  ✓ ${name}${more === "" ? "" : `: ${more}`} (${took})\n`)

@@ -22,7 +22,10 @@ const callsUnderWay = 32_768
 export const textUnderWay = 128 * 1024 * 1024
 
 /** Gives each text of answers to `take` as it comes, and ends after the last. */
-type Send = (calls: ReadonlyArray<Written>, take: (answers: ReadonlyArray<WireAnswer>) => void) => Effect.Effect<void, unknown, Scope.Scope>
+type Send = (
+  calls: ReadonlyArray<Written>,
+  take: (answers: ReadonlyArray<WireAnswer>) => void
+) => Effect.Effect<void, unknown, Scope.Scope>
 
 /** A call as it goes. `text`: JSON of a `WireCall`. */
 interface Written {
@@ -39,7 +42,9 @@ interface Waiting {
   readonly resume: Asked["resume"]
 }
 
-const lost = Exit.fail(unavailable("the connection to the actor's runner was lost; send the same request id again to learn the outcome"))
+const lost = Exit.fail(
+  unavailable("the connection to the actor's runner was lost; send the same request id again to learn the outcome")
+)
 
 /** To one runner. Calls that are waiting when its connection closes are lost, and told so. */
 class Outbound {
@@ -53,7 +58,11 @@ class Outbound {
   #n = 0
   #heardAt = 0
 
-  constructor(send: Effect.Effect<Send, unknown, Scope.Scope>, context: Context.Context<never>, onElsewhere: (shardId: string) => void) {
+  constructor(
+    send: Effect.Effect<Send, unknown, Scope.Scope>,
+    context: Context.Context<never>,
+    onElsewhere: (shardId: string) => void
+  ) {
     this.#send = send
     this.#context = context
     this.#clock = Context.get(context, Clock.Clock)
@@ -69,18 +78,30 @@ class Outbound {
     const isFull = this.#waiting.size >= callsUnderWay || this.#text >= textUnderWay
     if (isFull || now - this.#heardAt > doubtAfterMillis) return false
     const n = this.#n++
-    const call: WireCall = [n, target.entityType, target.entityId, tag, requestId, fingerprint, codec.encodePayload(payload)]
+    const call: WireCall = [
+      n,
+      target.entityType,
+      target.entityId,
+      tag,
+      requestId,
+      fingerprint,
+      codec.encodePayload(payload)
+    ]
     const text = JSON.stringify(call)
     this.#waiting.set(n, { target, codec, length: text.length, resume })
     this.#text += text.length
-    if (this.#next.push({ n, text }) === 1) Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.#flush))
+    if (this.#next.push({ n, text }) === 1)
+      Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.#flush))
     return true
   }
 
   readonly #flush = Effect.suspend(() => {
     const calls = this.#next
     this.#next = []
-    return Effect.forEach(messagesOf(calls, textOf), (message) => this.#message(message), { concurrency: "unbounded", discard: true })
+    return Effect.forEach(messagesOf(calls, textOf), (message) => this.#message(message), {
+      concurrency: "unbounded",
+      discard: true
+    })
   })
 
   #message(calls: ReadonlyArray<Written>): Effect.Effect<void> {
@@ -88,9 +109,11 @@ class Outbound {
       Effect.flatMap((send) => send(calls, (answers) => this.#answer(answers))),
       Effect.scoped,
       Effect.ignoreCause,
-      Effect.ensuring(Effect.sync(() => {
-        for (const { n } of calls) this.#resume(n, lost)
-      }))
+      Effect.ensuring(
+        Effect.sync(() => {
+          for (const { n } of calls) this.#resume(n, lost)
+        })
+      )
     )
   }
 
@@ -119,9 +142,11 @@ class Outbound {
   }
 }
 
-const clientOf = Effect.fnUntraced(function*(address: RunnerAddress.RunnerAddress) {
+const clientOf = Effect.fnUntraced(function* (address: RunnerAddress.RunnerAddress) {
   const socket = yield* (yield* Connections).socket(address)
-  const protocol = yield* RpcClient.makeProtocolSocket({ retryPolicy: reconnect }).pipe(Effect.provideService(Socket.Socket, socket))
+  const protocol = yield* RpcClient.makeProtocolSocket({ retryPolicy: reconnect }).pipe(
+    Effect.provideService(Socket.Socket, socket)
+  )
   const client = yield* RpcClient.make(RunnerRpcs, { spanPrefix: "Runners", disableTracing: true }).pipe(
     Effect.provideService(RpcClient.Protocol, protocol)
   )
@@ -139,7 +164,7 @@ const clientOf = Effect.fnUntraced(function*(address: RunnerAddress.RunnerAddres
 /** To actors of this process, if it serves any, and of the runners that `Routes` knows. */
 export const layer = Layer.effect(
   FastPath,
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const routes = yield* Routes
     const residents = yield* Effect.serviceOption(Residents)
     const here = residents._tag === "Some" ? askHere(residents.value) : () => false
@@ -148,7 +173,10 @@ export const layer = Layer.effect(
     const keyOf = ({ host, port }: RunnerAddress.RunnerAddress) => `${host}:${port}`
     const clients = yield* RcMap.make({
       lookup: (address: RunnerAddress.RunnerAddress) =>
-        Effect.andThen(Effect.addFinalizer(() => Effect.sync(() => outbounds.delete(keyOf(address)))), clientOf(address)),
+        Effect.andThen(
+          Effect.addFinalizer(() => Effect.sync(() => outbounds.delete(keyOf(address)))),
+          clientOf(address)
+        ),
       idleTimeToLive: "3 minutes"
     })
     const outboundTo = (address: RunnerAddress.RunnerAddress) => {

@@ -22,7 +22,8 @@ class Answers {
   }
 
   give(answer: WireAnswer): void {
-    if (this.#ready.push(JSON.stringify(answer)) === 1) Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.#send))
+    if (this.#ready.push(JSON.stringify(answer)) === 1)
+      Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.#send))
   }
 
   readonly #send = Effect.sync(() => {
@@ -48,19 +49,33 @@ const hand = (residents: Residents["Service"], call: WireCall, give: (answer: Wi
   }
 }
 
-const many = RunnerRpcs.toLayerHandler(Calls._tag, Effect.map(Residents, (residents) => ({ calls }: { readonly calls: string }) =>
-  Effect.gen(function*() {
-    const wanted = JSON.parse(calls) as ReadonlyArray<WireCall>
-    const queue = yield* Queue.make<string, Cause.Done>()
-    const answers = new Answers(queue, yield* Effect.context<never>(), wanted.length)
-    for (const call of wanted) hand(residents, call, (answer) => answers.give(answer))
-    return queue
-  })))
+const many = RunnerRpcs.toLayerHandler(
+  Calls._tag,
+  Effect.map(
+    Residents,
+    (residents) =>
+      ({ calls }: { readonly calls: string }) =>
+        Effect.gen(function* () {
+          const wanted = JSON.parse(calls) as ReadonlyArray<WireCall>
+          const queue = yield* Queue.make<string, Cause.Done>()
+          const answers = new Answers(queue, yield* Effect.context<never>(), wanted.length)
+          for (const call of wanted) hand(residents, call, (answer) => answers.give(answer))
+          return queue
+        })
+  )
+)
 
-const one = RunnerRpcs.toLayerHandler(Call._tag, Effect.map(Residents, (residents) => ({ call }: { readonly call: string }) =>
-  Effect.callback<string>((resume) =>
-    hand(residents, JSON.parse(call) as WireCall, (answer) => resume(Effect.succeed(JSON.stringify(answer))))
-  )))
+const one = RunnerRpcs.toLayerHandler(
+  Call._tag,
+  Effect.map(
+    Residents,
+    (residents) =>
+      ({ call }: { readonly call: string }) =>
+        Effect.callback<string>((resume) =>
+          hand(residents, JSON.parse(call) as WireCall, (answer) => resume(Effect.succeed(JSON.stringify(answer))))
+        )
+  )
+)
 
 /** The counterpart of `RunnerServer.layer`. */
 export const layer = RpcServer.layer(RunnerRpcs, {

@@ -22,7 +22,10 @@ export const RunnerRpcs = Runners.Rpcs.add(Calls, Call)
 export const aMessage = { count: 512, weight: 2 * 1024 * 1024 }
 
 /** Told in as many messages as are needed to keep each short. */
-export const messagesOf = <A>(parts: ReadonlyArray<A>, textOf: (part: A) => string): ReadonlyArray<ReadonlyArray<A>> => {
+export const messagesOf = <A>(
+  parts: ReadonlyArray<A>,
+  textOf: (part: A) => string
+): ReadonlyArray<ReadonlyArray<A>> => {
   const messages: Array<ReadonlyArray<A>> = []
   for (let from = 0; from < parts.length; from += messages.at(-1)!.length) {
     messages.push(parts.slice(from, from + fitting(parts, (part) => textOf(part).length, aMessage, from)))

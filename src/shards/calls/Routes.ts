@@ -7,12 +7,15 @@ import type { RunnerAddress } from "effect/cluster"
 
 const keyOf = ({ host, port }: RunnerAddress.RunnerAddress) => `${host}:${port}`
 
-export class Routes extends Context.Service<Routes, {
-  readonly find: (shardId: string) => RunnerAddress.RunnerAddress | undefined
-  readonly learn: (shardId: string, address: RunnerAddress.RunnerAddress) => void
-  readonly forgetShard: (shardId: string) => void
-  readonly forgetRunner: (address: RunnerAddress.RunnerAddress) => void
-}>()("clawster/shards/calls/Routes") {
+export class Routes extends Context.Service<
+  Routes,
+  {
+    readonly find: (shardId: string) => RunnerAddress.RunnerAddress | undefined
+    readonly learn: (shardId: string, address: RunnerAddress.RunnerAddress) => void
+    readonly forgetShard: (shardId: string) => void
+    readonly forgetRunner: (address: RunnerAddress.RunnerAddress) => void
+  }
+>()("clawster/shards/calls/Routes") {
   static readonly layer = Layer.sync(Routes, () => {
     const routes = new Map<string, RunnerAddress.RunnerAddress>()
     return Routes.of({

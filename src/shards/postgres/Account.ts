@@ -13,7 +13,9 @@ export interface Account {
 }
 
 const lookUp = (name: string): Account | undefined => {
-  const line = readFileSync("/etc/passwd", "utf8").split("\n").find((entry) => entry.startsWith(`${name}:`))
+  const line = readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .find((entry) => entry.startsWith(`${name}:`))
   const fields = line?.split(":")
   return fields === undefined ? undefined : { uid: Number(fields[2]), gid: Number(fields[3]) }
 }
@@ -45,9 +47,10 @@ export const places = (native: string, directory: string, as: Account | undefine
     mkdirSync(directory, { recursive: true })
     return { native, data: join(directory, "data") }
   }
-  const base = reachable(dirname(resolve(directory))) && reachable(native)
-    ? directory
-    : join("/var/lib/clawster", createHash("sha256").update(resolve(directory)).digest("hex").slice(0, 12))
+  const base =
+    reachable(dirname(resolve(directory))) && reachable(native)
+      ? directory
+      : join("/var/lib/clawster", createHash("sha256").update(resolve(directory)).digest("hex").slice(0, 12))
   mkdirSync(base, { recursive: true })
   chownSync(base, as.uid, as.gid)
   if (base === directory) return { native, data: join(base, "data") }

@@ -42,7 +42,8 @@ interface Holder {
 
 const tell = ({ application, gid, pid, seconds, state }: Holder): string => {
   const since = seconds === null ? "" : ` for ${Math.round(seconds)} s`
-  if (pid === null) return `a prepared transaction (${gid ?? "of another database"}) has been open${since}; end it with COMMIT PREPARED or ROLLBACK PREPARED`
+  if (pid === null)
+    return `a prepared transaction (${gid ?? "of another database"}) has been open${since}; end it with COMMIT PREPARED or ROLLBACK PREPARED`
   const about = [application, state].filter((part) => part !== null && part !== "").join(", ")
   return `database process ${pid}${about === "" ? "" : ` (${about})`} has had a transaction open${since}; end it with SELECT pg_terminate_backend(${pid})`
 }

@@ -14,7 +14,8 @@ interface StoredEvent {
 const isStoredEvent = (value: unknown): value is StoredEvent =>
   typeof value === "object" && value !== null && typeof (value as { readonly _tag?: unknown })._tag === "string"
 
-const isEntry = (value: unknown): value is ReadonlyArray<StoredEvent> => Array.isArray(value) && value.every(isStoredEvent)
+const isEntry = (value: unknown): value is ReadonlyArray<StoredEvent> =>
+  Array.isArray(value) && value.every(isStoredEvent)
 
 /**
  * Without internal events and secrets, and without those of other tenants when one is named. A row that cannot be shown becomes a note that it was passed

@@ -57,7 +57,9 @@ export class FeedTimelines {
     if (timeline === undefined || (mark !== undefined && mark !== timeline.mark)) return "it is of another cluster"
     if (timeline.timeline !== state.timeline) return undefined
     const open = BigInt(state.open)
-    return tx > open || (tx === open && number > 0n) ? "it is ahead of the feed, so it is of another cluster" : undefined
+    return tx > open || (tx === open && number > 0n)
+      ? "it is ahead of the feed, so it is of another cluster"
+      : undefined
   }
 }
 

@@ -58,7 +58,13 @@ interface Answered extends Position {
 }
 
 interface StateRow {
-  readonly events: readonly [timeline: number, lastTx: string, lastPosition: string, prunedTx: string, prunedPosition: string]
+  readonly events: readonly [
+    timeline: number,
+    lastTx: string,
+    lastPosition: string,
+    prunedTx: string,
+    prunedPosition: string
+  ]
 }
 
 const wantedEvents = `p.wanted,
@@ -159,13 +165,19 @@ export const read = (
   parameters: ReadonlyArray<unknown> = []
 ): Effect.Effect<JournalPage, SqlError.SqlError> => {
   const answered = (text: string, rows: number) =>
-    Effect.map(sql.unsafe<Answered | StateRow>(text, [rows, place.tx, place.position, ...parameters]), ([first, ...found]) => ({
-      state: toState((first as StateRow).events),
-      found: found as ReadonlyArray<Answered>
-    }))
+    Effect.map(
+      sql.unsafe<Answered | StateRow>(text, [rows, place.tx, place.position, ...parameters]),
+      ([first, ...found]) => ({
+        state: toState((first as StateRow).events),
+        found: found as ReadonlyArray<Answered>
+      })
+    )
   const whole: Ask<JournalPage> = Effect.fnUntraced(function* (rows) {
     const { found, state } = yield* answered(source.whole, rows)
-    const bodies = yield* bodiesOf(sql, found.filter(({ events, isWanted }) => isWanted && events === null))
+    const bodies = yield* bodiesOf(
+      sql,
+      found.filter(({ events, isWanted }) => isWanted && events === null)
+    )
     const kept = withBodies(found, bodies)
     return { rows: kept, isAll: kept.length === found.length && found.length < rows, state }
   })

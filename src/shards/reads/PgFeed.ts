@@ -76,9 +76,8 @@ const make = Effect.gen(function* () {
     return yield* new InvalidInput({ message: `${path} is no position of this feed`, faults: [{ path, expected }] })
   })
 
-  const pause = Effect.flatMap(
-    Random.nextBetween(pauseMillis.least, pauseMillis.most),
-    (millis) => Effect.sleep(millis)
+  const pause = Effect.flatMap(Random.nextBetween(pauseMillis.least, pauseMillis.most), (millis) =>
+    Effect.sleep(millis)
   )
 
   /** The database may have come back on another server. */
@@ -103,7 +102,10 @@ const make = Effect.gen(function* () {
     const next = { cursor: page.cursor, told: isNews ? gap.to : told }
     if (events.length > 0) return [events, Option.some(next)] as const
     if (page.isPresent) yield* pause
-    return [page.cursor === cursor ? [] : [positionNotice(page.cursor, !page.isPresent, now)], Option.some(next)] as const
+    return [
+      page.cursor === cursor ? [] : [positionNotice(page.cursor, !page.isPresent, now)],
+      Option.some(next)
+    ] as const
   })
 
   return Feed.of({

@@ -35,7 +35,7 @@ const doubtful = `WITH ${Liveness.servedPlacements}, found AS (
 const isSame = (left: InstanceStatus | undefined, right: InstanceStatus): boolean =>
   left !== undefined && left.health === right.health && left.reason === right.reason
 
-const make = Effect.gen(function*() {
+const make = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
   const changes = yield* PubSub.sliding<void>(1)
   const known = new Map<string, Known>()
@@ -45,7 +45,7 @@ const make = Effect.gen(function*() {
   let shown = new Map<string, Known & { readonly status: InstanceStatus }>()
   let snapshot: ReadonlyArray<InstanceStatus> = []
 
-  const readViews = Effect.gen(function*() {
+  const readViews = Effect.gen(function* () {
     const revisions = yield* sql.unsafe<{ id: string; revision: string }>(
       `SELECT entity_id AS id, revision::text AS revision FROM clawster_views WHERE entity_type = 'Instance'
        ORDER BY entity_id LIMIT ${instancesMax}`
@@ -59,10 +59,11 @@ const make = Effect.gen(function*() {
        WHERE entity_type = 'Instance' AND entity_id IN (SELECT json_array_elements_text($1::text::json))`,
       [JSON.stringify(stale.map(({ id }) => id))]
     )
-    for (const { doc, id, revision } of rows) known.set(id, { revision, stored: yield* Liveness.statuses.decode(id, doc) })
+    for (const { doc, id, revision } of rows)
+      known.set(id, { revision, stored: yield* Liveness.statuses.decode(id, doc) })
   })
 
-  const readLiveness = Effect.gen(function*() {
+  const readLiveness = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     if (doubtedAt !== undefined && now - doubtedAt < livenessEveryMillis) return
     const rows = yield* sql.unsafe<Doubt>(doubtful)

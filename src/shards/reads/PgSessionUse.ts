@@ -11,8 +11,9 @@ export const layer = Layer.effect(
   SessionUse,
   Effect.map(PgClient.PgClient, (sql) => ({
     of: (owners) =>
-      sql.unsafe<{ readonly use: Use }>(
-        `SELECT CASE
+      sql
+        .unsafe<{ readonly use: Use }>(
+          `SELECT CASE
            WHEN s.doc IS NOT NULL AND (s.doc ->> 'phase' <> 'closed'
              OR (s.doc ->> 'lastActivityAt')::float8 > extract(epoch FROM now() - interval '${closedKept}') * 1000) THEN 'wanted'
            WHEN t.phase IS NOT NULL AND t.phase NOT IN ('completed', 'failed', 'cancelled') THEN 'wanted'
@@ -23,7 +24,11 @@ export const layer = Layer.effect(
          LEFT JOIN clawster_tasks t ON t.tenant_id = a.tenant_id AND t.task_id = a.id
          LEFT JOIN clawster_views s ON s.entity_type = 'Session' AND s.entity_id = a.tenant_id || '/' || a.id
          ORDER BY a.n`,
-        [owners.map(({ tenantId }) => tenantId), owners.map(({ id }) => id)]
-      ).pipe(Effect.map((rows) => rows.map(({ use }) => use)), unavailable)
+          [owners.map(({ tenantId }) => tenantId), owners.map(({ id }) => id)]
+        )
+        .pipe(
+          Effect.map((rows) => rows.map(({ use }) => use)),
+          unavailable
+        )
   }))
 )

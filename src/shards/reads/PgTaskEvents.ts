@@ -142,7 +142,10 @@ const look = Effect.fnUntraced(function* (sql: PgClient.PgClient, all: ReadonlyA
   const edges = yield* sql.unsafe<Edge>(edgesStatement, [JSON.stringify(cut)])
   const ends = new Map(edges.map(({ id, seq, type }) => [`${type}/${id}`, seq + 1]))
   return {
-    rows: rows.map((actor) => ({ ...actor, high: Math.min(actor.high, ends.get(`${actor.type}/${actor.id}`) ?? actor.high) })),
+    rows: rows.map((actor) => ({
+      ...actor,
+      high: Math.min(actor.high, ends.get(`${actor.type}/${actor.id}`) ?? actor.high)
+    })),
     upTo: edges[0]
   }
 })
@@ -178,7 +181,11 @@ export const read = Effect.fnUntraced(function* (
     if (upTo === undefined) return { items, position } satisfies Page<FeedEvent>
     place = upTo
   }
-  return { items, position: timelines.cursorOf(page!.state.last), next: timelines.cursorOf(place) } satisfies Page<FeedEvent>
+  return {
+    items,
+    position: timelines.cursorOf(page!.state.last),
+    next: timelines.cursorOf(place)
+  } satisfies Page<FeedEvent>
 })
 
 /** Notes of entries that cannot be shown are of the task too, since only its rows are read. */

@@ -68,16 +68,27 @@ const textIn = (value: unknown): string | undefined => {
 }
 
 /** The result, whole or by its beginning. */
-const resultOf = ({ endedAt, resultHead, resultTail, startedAt }: Row): { readonly result?: TaskResult; readonly isPreview?: true } => {
+const resultOf = ({
+  endedAt,
+  resultHead,
+  resultTail,
+  startedAt
+}: Row): { readonly result?: TaskResult; readonly isPreview?: true } => {
   if (resultHead === null) return {}
   const whole = resultTail === null ? (parsed(resultHead) as TaskResult | undefined) : undefined
   const wholeText = textIn(whole)
   if (whole !== undefined && wholeText !== undefined && wholeText.length <= previewChars) return { result: whole }
   const text = wholeText ?? beginningOf(resultHead, "text")
-  const durationMillis = numberIn(resultTail ?? "", "durationMillis") ?? Math.max(0, (endedAt ?? 0) - (startedAt ?? endedAt ?? 0))
+  const durationMillis =
+    numberIn(resultTail ?? "", "durationMillis") ?? Math.max(0, (endedAt ?? 0) - (startedAt ?? endedAt ?? 0))
   const stored = storedIn(resultTail ?? "")
   return {
-    result: { durationMillis, ...(stored === undefined ? {} : { stored }), ...whole, text: text.slice(0, previewChars).toWellFormed() },
+    result: {
+      durationMillis,
+      ...(stored === undefined ? {} : { stored }),
+      ...whole,
+      text: text.slice(0, previewChars).toWellFormed()
+    },
     isPreview: true
   }
 }
@@ -98,7 +109,15 @@ const errorOf = ({ errorHead, errorTail }: Row): { readonly error?: TaskError } 
 type Columns = Record<string, unknown>
 
 const columnsOf = (row: Row): Columns => {
-  const { edges: _, errorHead: _head, errorTail: _tail, position: _at, resultHead: _start, resultTail: _end, ...columns } = row
+  const {
+    edges: _,
+    errorHead: _head,
+    errorTail: _tail,
+    position: _at,
+    resultHead: _start,
+    resultTail: _end,
+    ...columns
+  } = row
   return { ...columns, ...resultOf(row), ...errorOf(row) }
 }
 
@@ -110,8 +129,7 @@ const placeOf = ({ endedAt, submittedAt, taskId, tenantId }: Row, { endedFrom, e
 
 /** In the order of the list: below zero when `left` comes first. */
 const compare = (left: TaskPlace, right: TaskPlace, order: TaskQuery["order"]): number => {
-  const natural =
-    left.at - right.at || byText(left.taskId, right.taskId) || byText(left.tenantId, right.tenantId)
+  const natural = left.at - right.at || byText(left.taskId, right.taskId) || byText(left.tenantId, right.tenantId)
   return order === "oldest" ? natural : -natural
 }
 

@@ -5,7 +5,15 @@ import type { SqlError } from "effect/sql"
 import { type StoredSubmission, TaskReads } from "../../entities/Reads.ts"
 import { type BacklogEntry, type DeadLetter, TaskRows } from "../../entities/TaskRows.ts"
 import { type LaneName, TaskId, type TenantId } from "../../schema/Ids.ts"
-import { defaultRetryPolicy, heldMost, hold, Priority, type TaskPhase, TaskSpec, TaskStatus } from "../../schema/Task.ts"
+import {
+  defaultRetryPolicy,
+  heldMost,
+  hold,
+  Priority,
+  type TaskPhase,
+  TaskSpec,
+  TaskStatus
+} from "../../schema/Task.ts"
 import * as PgTaskCounts from "./PgTaskCounts.ts"
 import * as PgTaskEvents from "./PgTaskEvents.ts"
 import * as PgTaskLists from "./PgTaskLists.ts"
@@ -37,7 +45,9 @@ const deadLetters = Readable.make(
   Schema.Struct({ taskId: TaskId, priority: Priority, attempt: Schema.Int, budget: Schema.Int, endedAt: Schema.Finite })
 )
 /** Without it no client would see that there is such a task; with it only its result or error is missing. */
-const decodeStatus = Schema.decodeUnknownSync(Schema.toCodecJson(TaskStatus) as unknown as Schema.Codec<TaskStatus, unknown>)
+const decodeStatus = Schema.decodeUnknownSync(
+  Schema.toCodecJson(TaskStatus) as unknown as Schema.Codec<TaskStatus, unknown>
+)
 
 /**
  * Bytes of a spec that comes with its row: a whole page of the longest would be 64 MB. A longer one is read by itself,
@@ -127,7 +137,9 @@ const pageOf = Effect.fnUntraced(function* <A>(
   return items
 })
 
-const asPage = (limit: number) => <Entry>(entries: ReadonlyArray<Entry>) => ({ entries, isEnd: entries.length < limit })
+const asPage =
+  (limit: number) =>
+  <Entry>(entries: ReadonlyArray<Entry>) => ({ entries, isEnd: entries.length < limit })
 
 /** Goes from tenant to tenant by the primary key, a look each, since a task's id is unique within its tenant only. */
 export const byIdStatement = `
@@ -152,7 +164,13 @@ const taskRows = Effect.map(PgClient.PgClient, (sql) =>
              WHERE tenant_id = $1::text AND lane = $2::text AND phase = 'pending'
                AND (rank, task_id) > ($3::double precision, $4::text)
              ORDER BY rank, task_id LIMIT $5::int`,
-            [tenantId, lane, last?.rank ?? after?.rank ?? Number.NEGATIVE_INFINITY, last?.taskId ?? after?.taskId ?? "", limit]
+            [
+              tenantId,
+              lane,
+              last?.rank ?? after?.rank ?? Number.NEGATIVE_INFINITY,
+              last?.taskId ?? after?.taskId ?? "",
+              limit
+            ]
           ),
         (row) => Effect.flatMap(whole(sql, tenantId, row), toEntry)
       ).pipe(Effect.map(asPage(limit)), unavailable),
@@ -186,35 +204,42 @@ const taskRows = Effect.map(PgClient.PgClient, (sql) =>
         (row) => Effect.flatMap(whole(sql, tenantId, row), (letter) => toDeadLetter(tenantId, letter))
       ).pipe(unavailable),
     deadlines: ({ lane, tenantId }, limit) =>
-      sql.unsafe<{ taskId: TaskId; deadlineAt: number }>(
-        `SELECT task_id AS "taskId", deadline_at::float8 AS "deadlineAt" FROM clawster_tasks
+      sql
+        .unsafe<{ taskId: TaskId; deadlineAt: number }>(
+          `SELECT task_id AS "taskId", deadline_at::float8 AS "deadlineAt" FROM clawster_tasks
          WHERE tenant_id = $1::text AND lane = $2::text AND phase IN ('pending', 'scheduled', 'retrying')
            AND deadline_at IS NOT NULL
          ORDER BY deadline_at, task_id LIMIT $3::int`,
-        [tenantId, lane, limit]
-      ).pipe(unavailable),
+          [tenantId, lane, limit]
+        )
+        .pipe(unavailable),
     get: ({ lane, tenantId }, taskIds) =>
-      sql.unsafe<BacklogRow>(
-        `SELECT ${backlogColumns} FROM clawster_tasks
+      sql
+        .unsafe<BacklogRow>(
+          `SELECT ${backlogColumns} FROM clawster_tasks
          WHERE tenant_id = $1::text AND lane = $2::text AND task_id IN (SELECT json_array_elements_text($3::text::json))`,
-        [tenantId, lane, JSON.stringify(taskIds)]
-      ).pipe(
-        Effect.flatMap((rows) =>
-          Effect.forEach(rows, (row) =>
-            Effect.map(Effect.flatMap(whole(sql, tenantId, row), toEntry), (entry) =>
-              entry && {
-                ...entry,
-                phase: row.phase,
-                notBefore: row.notBefore ?? undefined,
-                endedAt: row.endedAt ?? undefined
-              }
+          [tenantId, lane, JSON.stringify(taskIds)]
+        )
+        .pipe(
+          Effect.flatMap((rows) =>
+            Effect.forEach(rows, (row) =>
+              Effect.map(
+                Effect.flatMap(whole(sql, tenantId, row), toEntry),
+                (entry) =>
+                  entry && {
+                    ...entry,
+                    phase: row.phase,
+                    notBefore: row.notBefore ?? undefined,
+                    endedAt: row.endedAt ?? undefined
+                  }
+              )
             )
-          )
-        ),
-        Effect.map((entries) => entries.filter((entry) => entry !== undefined)),
-        unavailable
-      )
-  }))
+          ),
+          Effect.map((entries) => entries.filter((entry) => entry !== undefined)),
+          unavailable
+        )
+  })
+)
 
 const taskReads = Effect.map(PgClient.PgClient, (sql) =>
   TaskReads.of({
@@ -222,32 +247,50 @@ const taskReads = Effect.map(PgClient.PgClient, (sql) =>
       (tenantId === undefined
         ? sql.unsafe<Record<string, unknown>>(byIdStatement, [taskId])
         : sql.unsafe<Record<string, unknown>>(
-          `SELECT ${wholeColumns} FROM clawster_tasks WHERE tenant_id = $1::text AND task_id = $2::text`,
-          [tenantId, taskId]
-        )).pipe(Effect.flatMap(([row]) => row === undefined ? Effect.undefined : toStatus(row)), unavailable),
+            `SELECT ${wholeColumns} FROM clawster_tasks WHERE tenant_id = $1::text AND task_id = $2::text`,
+            [tenantId, taskId]
+          )
+      ).pipe(
+        Effect.flatMap(([row]) => (row === undefined ? Effect.undefined : toStatus(row))),
+        unavailable
+      ),
     list: (options) => unavailable(PgTaskLists.read(sql, options, decodeStatus)),
     submissions: (tenantId, taskIds) =>
-      sql.unsafe<StoredSubmission & { taskId: TaskId; fingerprint: string | null }>(
-        `SELECT "taskId", lane, phase, "submittedAt", fingerprint, CASE WHEN fingerprint IS NULL THEN spec END AS spec FROM (
+      sql
+        .unsafe<StoredSubmission & { taskId: TaskId; fingerprint: string | null }>(
+          `SELECT "taskId", lane, phase, "submittedAt", fingerprint, CASE WHEN fingerprint IS NULL THEN spec END AS spec FROM (
            SELECT task_id AS "taskId", lane, phase, submitted_at::float8 AS "submittedAt", spec,
              CASE WHEN ${Readable.isPlain("spec")} THEN spec ->> 'fingerprint' END AS fingerprint
            FROM clawster_tasks WHERE tenant_id = $1::text AND task_id IN (SELECT json_array_elements_text($2::text::json))
          ) AS found`,
-        [tenantId, JSON.stringify(taskIds)]
-      ).pipe(
-        Effect.map((rows) =>
-          new Map(rows.map(({ fingerprint, taskId, ...row }) => [taskId, { ...row, fingerprint: fingerprint ?? undefined }]))
+          [tenantId, JSON.stringify(taskIds)]
+        )
+        .pipe(
+          Effect.map(
+            (rows) =>
+              new Map(
+                rows.map(({ fingerprint, taskId, ...row }) => [
+                  taskId,
+                  { ...row, fingerprint: fingerprint ?? undefined }
+                ])
+              )
+          ),
+          unavailable
         ),
-        unavailable
-      ),
     lanesOf: (tenantId, taskIds) =>
-      sql.unsafe<{ taskId: TaskId; lane: LaneName }>(
-        `SELECT task_id AS "taskId", lane FROM clawster_tasks
+      sql
+        .unsafe<{ taskId: TaskId; lane: LaneName }>(
+          `SELECT task_id AS "taskId", lane FROM clawster_tasks
          WHERE tenant_id = $1::text AND task_id IN (SELECT json_array_elements_text($2::text::json))`,
-        [tenantId, JSON.stringify(taskIds)]
-      ).pipe(Effect.map((rows) => new Map(rows.map(({ lane, taskId }) => [taskId, lane]))), unavailable),
+          [tenantId, JSON.stringify(taskIds)]
+        )
+        .pipe(
+          Effect.map((rows) => new Map(rows.map(({ lane, taskId }) => [taskId, lane]))),
+          unavailable
+        ),
     events: (task, options) => unavailable(PgTaskEvents.read(sql, task, options)),
     counts: (tenantId) => unavailable(PgTaskCounts.read(sql, tenantId))
-  }))
+  })
+)
 
 export const layer = Layer.mergeAll(Layer.effect(TaskRows, taskRows), Layer.effect(TaskReads, taskReads))

@@ -13,7 +13,8 @@ export interface Position {
   readonly position: string
 }
 
-export const toCursor = ({ position, tx }: Position, mark: number): Cursor => formatCursor({ tx, number: position }, mark)
+export const toCursor = ({ position, tx }: Position, mark: number): Cursor =>
+  formatCursor({ tx, number: position }, mark)
 
 /** What a `bigint` of the database can hold. */
 const most = 2n ** 63n - 1n

@@ -53,7 +53,9 @@ type Conditions = Partial<Record<Column, string>>
 
 /** No condition for all phases, nor for none. */
 const phaseIn = (phases: ReadonlyArray<TaskPhase>): ReadonlyArray<string> =>
-  phases.length === allPhases.length || phases.length === 0 ? [] : [`phase IN (${phases.map((phase) => `'${phase}'`).join(", ")})`]
+  phases.length === allPhases.length || phases.length === 0
+    ? []
+    : [`phase IN (${phases.map((phase) => `'${phase}'`).join(", ")})`]
 
 /** Conditions on the columns that were asked for, apart from the phase and the times. */
 const conditionsOf = (query: TaskQuery, parameters: Parameters): Conditions => {
@@ -179,7 +181,8 @@ export const build = (query: TaskQuery): { readonly text: string; readonly param
   const arms = armsOf(query, conditions, isByEnd).map((arm, index) => {
     const from = `FROM clawster_tasks WHERE ${[...arm.where, ...ofIndex].join(" AND ")} ${order("")}`
     const residual = [...arm.residual, ...beside]
-    if (residual.length === 0) return { ctes: [`a${index} AS MATERIALIZED (SELECT * ${from} LIMIT ${wanted})`], edge: undefined }
+    if (residual.length === 0)
+      return { ctes: [`a${index} AS MATERIALIZED (SELECT * ${from} LIMIT ${wanted})`], edge: undefined }
     return {
       ctes: [
         `a${index} AS MATERIALIZED (

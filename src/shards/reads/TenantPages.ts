@@ -10,7 +10,9 @@ const ofClass = (key: string, wanted: string) => `
   (SELECT ${columns}, ${wanted} AS wanted FROM clawster_journal j
    WHERE ${tenantOf} = ${key} AND ${tenantOf} <> '' AND ${after} ${inOrder})`
 
-export const everyone = makeSource(`SELECT ${columns}, true AS wanted FROM clawster_journal j WHERE ${after} ${inOrder}`)
+export const everyone = makeSource(
+  `SELECT ${columns}, true AS wanted FROM clawster_journal j WHERE ${after} ${inOrder}`
+)
 
 /** The tenant's own, those of several, and those of which it is not known whose they are. `$4`: the tenant. */
 export const tenant = makeSource(`

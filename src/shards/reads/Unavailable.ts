@@ -8,11 +8,15 @@ export const answerTimeout = "10 seconds"
 
 /** What a caller learns. The cause is for whoever runs the cluster: it is logged, and `/health` shows it. */
 const messageOf = (cause: Cause.Cause<unknown>): string =>
-  faultOfCause(cause) === undefined ? "the database does not answer; try again" : "the database refuses; try again, and see /health"
+  faultOfCause(cause) === undefined
+    ? "the database does not answer; try again"
+    : "the database refuses; try again, and see /health"
 
 /** A read that the store could not answer: nothing is wrong with the question. */
 export const unavailable = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, ActorUnavailable, R> =>
   EdgeMetrics.timeRead(Effect.timeout(effect, answerTimeout)).pipe(
     Effect.tapCause((cause) => tell("The store could not answer a read", cause)),
-    Effect.catchCause((cause) => Effect.fail(new ActorUnavailable({ message: messageOf(cause), retryAfterMillis: 1_000 })))
+    Effect.catchCause((cause) =>
+      Effect.fail(new ActorUnavailable({ message: messageOf(cause), retryAfterMillis: 1_000 }))
+    )
   )

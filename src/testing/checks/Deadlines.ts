@@ -10,7 +10,8 @@ import type { StoredRow } from "../store/Database.ts"
 
 const soonest = (fold: Fold): Timer | undefined => {
   let first: Timer | undefined
-  for (const timer of fold.definition.timers?.(fold.state as never) ?? []) if (first === undefined || timer.at < first.at) first = timer
+  for (const timer of fold.definition.timers?.(fold.state as never) ?? [])
+    if (first === undefined || timer.at < first.at) first = timer
   return first
 }
 
@@ -20,10 +21,12 @@ const early = (row: StoredRow, before: ReadonlyArray<Timer>): ReadonlyArray<Viol
   const timer = before.find(({ key }) => key === row.command)
   return timer === undefined || timer.at <= row.at
     ? []
-    : [{
-      invariant: "I10",
-      message: `${row.entityType}/${row.entityId} ran its timer ${timer.key} ${timer.at - row.at} ms before it was due`
-    }]
+    : [
+        {
+          invariant: "I10",
+          message: `${row.entityType}/${row.entityId} ran its timer ${timer.key} ${timer.at - row.at} ms before it was due`
+        }
+      ]
 }
 
 export const deadlines = (folded: Folded, boundMillis: number) => (): Watcher => {

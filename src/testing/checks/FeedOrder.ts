@@ -22,7 +22,8 @@ export const feedOrder = (history: History, feed: ReadonlyArray<FeedEvent>): Rea
   for (const [actor, names] of expected) {
     const got = seen.get(actor) ?? []
     const at = names.findIndex((name, index) => got[index] !== name)
-    if (at >= 0) violations.push({ invariant: "I12", message: `the feed has ${got[at] ?? "nothing"} where ${names[at]} was due` })
+    if (at >= 0)
+      violations.push({ invariant: "I12", message: `the feed has ${got[at] ?? "nothing"} where ${names[at]} was due` })
     else if (got.length > names.length) {
       violations.push({ invariant: "I12", message: `the feed repeats or invents ${got[names.length]}` })
     }

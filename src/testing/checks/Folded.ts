@@ -7,7 +7,10 @@ import * as Codec from "../../actor/Codec.ts"
 import type { StoredRow } from "../store/Database.ts"
 
 /** What the checks need of an actor's definition, whatever its types. */
-export interface AnyDefinition extends Pick<ActorDefinition<string, never, unknown, { readonly _tag: string }>, "stateVersion"> {
+export interface AnyDefinition extends Pick<
+  ActorDefinition<string, never, unknown, { readonly _tag: string }>,
+  "stateVersion"
+> {
   readonly entity: { readonly type: string; readonly protocol: unknown }
   readonly state: unknown
   readonly event: unknown
@@ -38,10 +41,12 @@ export class Folded {
 
   constructor(definitions: ReadonlyArray<AnyDefinition>, keepStates: ReadonlySet<string>) {
     this.#definitions = new Map(definitions.map((definition) => [definition.entity.type, definition]))
-    this.#codecs = new Map(definitions.map((definition) => [
-      definition.entity.type,
-      Codec.make(definition as never) as unknown as Fold["codec"]
-    ]))
+    this.#codecs = new Map(
+      definitions.map((definition) => [
+        definition.entity.type,
+        Codec.make(definition as never) as unknown as Fold["codec"]
+      ])
+    )
     this.#keepStates = keepStates
   }
 
@@ -69,8 +74,9 @@ export class Folded {
   #add(row: StoredRow): void {
     const fold = this.of(row.entityType, row.entityId)
     if (fold === undefined) return
-    this.timersBefore.set(row, row.requestId === null ? fold.definition.timers?.(fold.state as never) ?? [] : [])
-    for (const event of row.events) fold.state = fold.definition.evolve(fold.state as never, fold.codec.decodeEvent(event) as never)
+    this.timersBefore.set(row, row.requestId === null ? (fold.definition.timers?.(fold.state as never) ?? []) : [])
+    for (const event of row.events)
+      fold.state = fold.definition.evolve(fold.state as never, fold.codec.decodeEvent(event) as never)
     fold.seq = row.seq
     if (fold.states.length > 0) fold.states.push({ state: fold.state, committedAt: row.committedAt })
   }

@@ -30,7 +30,10 @@ export type Check = (history: History) => ReadonlyArray<Violation>
 export type Watch = (row: HistoryRow) => ReadonlyArray<Violation>
 
 /** A whole history through one watch. */
-export const checkOf = (watch: () => Watch): Check => (history) => history.flatMap(watch())
+export const checkOf =
+  (watch: () => Watch): Check =>
+  (history) =>
+    history.flatMap(watch())
 
 export const actorOf = ({ entityId, entityType }: Pick<HistoryRow, "entityType" | "entityId">) =>
   `${entityType}/${entityId}`

@@ -29,7 +29,10 @@ export const watchTurnOrder = (): Watch => {
         running.set(session, event["turnId"])
       }
       if (turnEnds.has(event._tag)) {
-        queued.set(session, waiting.filter((turnId) => turnId !== event["turnId"]))
+        queued.set(
+          session,
+          waiting.filter((turnId) => turnId !== event["turnId"])
+        )
         if (running.get(session) === event["turnId"]) running.delete(session)
       }
     }
@@ -104,7 +107,8 @@ export const watchPriority = (): Watch => {
         known.set(key, { rank: event["rank"], demands: demandsOf(event["task"]), since: row.at, until })
         if (event["phase"] === "pending") waiting.set(event["taskId"], known.get(key)!)
       }
-      if (event._tag === "task.requeued" && known.has(key)) waiting.set(event["taskId"], { ...known.get(key)!, since: row.at })
+      if (event._tag === "task.requeued" && known.has(key))
+        waiting.set(event["taskId"], { ...known.get(key)!, since: row.at })
       if (event._tag === "task.started") started.push(event["taskId"])
       if (event._tag === "task.cancelled" || event._tag === "task.failed") waiting.delete(event["taskId"])
     }

@@ -5,10 +5,13 @@
 import type { Violation } from "./History.ts"
 import type { Observation, Watcher } from "./Observation.ts"
 
-const sample = (names: ReadonlyArray<string>) => `${names.slice(0, 5).join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""}`
+const sample = (names: ReadonlyArray<string>) =>
+  `${names.slice(0, 5).join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""}`
 
 export const unsettled = ({ now, runners, shards, store }: Observation): ReadonlyArray<string> => {
-  const alive = new Set([...runners].filter(([, { healthy, leaseUntil }]) => healthy && leaseUntil >= now).map(([name]) => name))
+  const alive = new Set(
+    [...runners].filter(([, { healthy, leaseUntil }]) => healthy && leaseUntil >= now).map(([name]) => name)
+  )
   const orphans = [...shards].filter(([, { owner }]) => owner === null || !alive.has(owner)).map(([shardId]) => shardId)
   const waiting = [...store.actors].filter(([, { outbox }]) => outbox.size > 0).map(([actor]) => actor)
   return [
@@ -17,5 +20,7 @@ export const unsettled = ({ now, runners, shards, store }: Observation): Readonl
   ]
 }
 
-export const settled = (): Watcher => (observation): ReadonlyArray<Violation> =>
-  observation.end ? unsettled(observation).map((message) => ({ invariant: "I14", message })) : []
+export const settled =
+  (): Watcher =>
+  (observation): ReadonlyArray<Violation> =>
+    observation.end ? unsettled(observation).map((message) => ({ invariant: "I14", message })) : []

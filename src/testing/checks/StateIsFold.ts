@@ -17,11 +17,15 @@ const same = (a: unknown, b: unknown) => Equal.equals(a, b) || json(canonical(a)
 const canonical = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(canonical)
   if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1).map(([key, item]) => [key, canonical(item)]))
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, item]) => [key, canonical(item)])
+  )
 }
 
 /** JSON as the store gives it back. */
-const stored = (value: unknown): unknown => value === undefined ? undefined : JSON.parse(JSON.stringify(value))
+const stored = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)))
 
 const compareStored = (actor: string, fold: Fold, { store }: Observation): ReadonlyArray<Violation> => {
   const rows = store.actors.get(actor)
@@ -32,7 +36,9 @@ const compareStored = (actor: string, fold: Fold, { store }: Observation): Reado
   if (definition.view !== undefined) {
     const doc = stored(definition.view(state, fold.entityId)?.doc ?? null)
     if (!same(doc, stored(rows.view?.doc ?? null))) {
-      violations.push(wrong(`the view of ${actor} after ${fold.seq} is ${json(rows.view?.doc)}, its events give ${json(doc)}`))
+      violations.push(
+        wrong(`the view of ${actor} after ${fold.seq} is ${json(rows.view?.doc)}, its events give ${json(doc)}`)
+      )
     }
   }
   if (definition.timers !== undefined || definition.activities !== undefined) {
@@ -47,7 +53,11 @@ const compareStored = (actor: string, fold: Fold, { store }: Observation): Reado
 }
 
 /** The state as of an earlier entry, folded again. */
-const stateAt = (fold: Fold, rows: ReadonlyArray<{ readonly events: ReadonlyArray<unknown> }>, seq: number): unknown => {
+const stateAt = (
+  fold: Fold,
+  rows: ReadonlyArray<{ readonly events: ReadonlyArray<unknown> }>,
+  seq: number
+): unknown => {
   let state = fold.definition.initial(fold.entityId)
   for (const { events } of rows.slice(0, seq)) {
     for (const event of events) state = fold.definition.evolve(state as never, fold.codec.decodeEvent(event) as never)
@@ -89,11 +99,16 @@ class Heard {
 }
 
 const compareAnswer = (call: Call, fold: Fold, row: StoredRow | undefined): ReadonlyArray<Violation> => {
-  if (call.outcome === undefined || call.outcome._tag === "Unknown" || row === undefined || row.answer === null) return []
+  if (call.outcome === undefined || call.outcome._tag === "Unknown" || row === undefined || row.answer === null)
+    return []
   const told = stored(fold.codec.command(call.command)?.encodeAnswer(call.outcome))
   return same(told, row.answer)
     ? []
-    : [wrong(`${call.actor} answered ${call.command} (${call.requestId}) with ${json(told)}, and committed ${json(row.answer)}`)]
+    : [
+        wrong(
+          `${call.actor} answered ${call.command} (${call.requestId}) with ${json(told)}, and committed ${json(row.answer)}`
+        )
+      ]
 }
 
 const compareRead = (call: Call, fold: Fold, atLeast: number): ReadonlyArray<Violation> => {
@@ -104,11 +119,13 @@ const compareRead = (call: Call, fold: Fold, atLeast: number): ReadonlyArray<Vio
     if (committedAt > call.endedAt!) break
     if (same(call.reads(state), value)) return []
   }
-  return [wrong(
-    `${call.actor} answered ${call.command} with ${json(value)} between ${call.begunAt.toFixed(1)} and ${
-      call.endedAt!.toFixed(1)
-    }: no state from entry ${atLeast} on that was committed by then says so`
-  )]
+  return [
+    wrong(
+      `${call.actor} answered ${call.command} with ${json(value)} between ${call.begunAt.toFixed(1)} and ${call.endedAt!.toFixed(
+        1
+      )}: no state from entry ${atLeast} on that was committed by then says so`
+    )
+  ]
 }
 
 export const stateIsFold = (folded: Folded) => (): Watcher => {
@@ -136,7 +153,11 @@ export const stateIsFold = (folded: Folded) => (): Watcher => {
     }
     if (row !== undefined && call.outcome?._tag !== "Unknown") {
       if (row.seq <= before) {
-        violations.push(wrong(`${call.actor} committed ${call.requestId} as ${row.seq}, though ${before} was answered before it was sent`))
+        violations.push(
+          wrong(
+            `${call.actor} committed ${call.requestId} as ${row.seq}, though ${before} was answered before it was sent`
+          )
+        )
       }
       heard.add(call.endedAt!, row.seq)
     }

@@ -5,9 +5,12 @@
 import { Context, Effect, Fiber } from "effect"
 import type { Host } from "../world/Host.ts"
 
-export class OutsideProcess extends Context.Service<OutsideProcess, {
-  readonly call: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
-}>()("clawster/testing/OutsideProcess") {
+export class OutsideProcess extends Context.Service<
+  OutsideProcess,
+  {
+    readonly call: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  }
+>()("clawster/testing/OutsideProcess") {
   static readonly between = (runner: Host, outside: Host): OutsideProcess["Service"] => ({
     call: (effect) =>
       Effect.callback((resume) => {

@@ -35,7 +35,10 @@ export interface RunnerOptions {
 export const runnerPort = 1
 
 const storage = ({ database, granted, host }: Pick<RunnerOptions, "database" | "granted" | "host">) =>
-  PatientLeases.layer.pipe(Layer.provideMerge(LeaseTable.layer(database, host, granted)), Layer.provideMerge(Held.layer))
+  PatientLeases.layer.pipe(
+    Layer.provideMerge(LeaseTable.layer(database, host, granted)),
+    Layer.provideMerge(Held.layer)
+  )
 
 /** The counterpart of `Cluster.layerRunner`. */
 export const runner = (options: RunnerOptions) => {
@@ -56,13 +59,15 @@ export const runner = (options: RunnerOptions) => {
     Layer.provideMerge(Residents.layer),
     Layer.provide(MessageStorage.layerNoop),
     Layer.provide(RpcSerialization.layerNdjson),
-    Layer.provideMerge(ClusterConfig.runner({
-      host: host.name,
-      port: runnerPort,
-      placements,
-      serves: [defaultPlacement, ...placements],
-      leaseMillis
-    }))
+    Layer.provideMerge(
+      ClusterConfig.runner({
+        host: host.name,
+        port: runnerPort,
+        placements,
+        serves: [defaultPlacement, ...placements],
+        leaseMillis
+      })
+    )
   )
 }
 

@@ -79,7 +79,14 @@ export class SimulatedCluster<Outside> {
     this.outside = new Host(world, outsideNode, 1)
     for (let n = 1; n <= options.runners; n++) {
       const name = `runner-${n}`
-      this.machines.set(name, { name, incarnation: 0, skewMillis: 0, host: undefined, scope: undefined, context: undefined })
+      this.machines.set(name, {
+        name,
+        incarnation: 0,
+        skewMillis: 0,
+        host: undefined,
+        scope: undefined,
+        context: undefined
+      })
     }
   }
 
@@ -112,7 +119,15 @@ export class SimulatedCluster<Outside> {
     const { actors, leaseMillis, placements, plant } = this.#options
     const { database, sockets } = this
     const granted = (grant: Grant) => void this.grants.push(grant)
-    const runner = RunnerLayers.runner({ host, database, sockets, placements, leaseMillis, granted, journal: plant.journal })
+    const runner = RunnerLayers.runner({
+      host,
+      database,
+      sockets,
+      placements,
+      leaseMillis,
+      granted,
+      journal: plant.journal
+    })
     const layer = actors.pipe(
       Layer.provideMerge(runner),
       Layer.provide([
@@ -198,17 +213,20 @@ export class SimulatedCluster<Outside> {
     built: (context: Context.Context<A>, scope: Scope.Closeable) => void
   ): void {
     const { world } = this
-    host.run(Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      const memo = Layer.makeMemoMapUnsafe()
-      yield* memo.getOrElseMemoize(Snowflake.layerGenerator, scope, (inner, own) =>
-        Layer.buildWithMemoMap(snowflakes, inner, own))
-      built(yield* Layer.buildWithMemoMap(layer, memo, scope), scope)
-    }).pipe(
-      Effect.catchCause((cause) =>
-        Effect.sync(() => world.trace.note(world.now, host.name, `did not start: ${String(cause)}`))
+    host.run(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const memo = Layer.makeMemoMapUnsafe()
+        yield* memo.getOrElseMemoize(Snowflake.layerGenerator, scope, (inner, own) =>
+          Layer.buildWithMemoMap(snowflakes, inner, own)
+        )
+        built(yield* Layer.buildWithMemoMap(layer, memo, scope), scope)
+      }).pipe(
+        Effect.catchCause((cause) =>
+          Effect.sync(() => world.trace.note(world.now, host.name, `did not start: ${String(cause)}`))
+        )
       )
-    ))
+    )
   }
 }
 

@@ -20,17 +20,22 @@ export type Fault =
   /** Packets from `from` to `to` wait until it heals; without `oneWay` also the other way. Names as `runner-1`, `client`, `store`. */
   | (Lasting & { readonly kind: "partition"; readonly from: string; readonly to: string; readonly oneWay?: boolean })
   | (Lasting & {
-    readonly kind: "network"
-    readonly from: string
-    readonly to: string
-    readonly delayMillis?: readonly [low: number, high: number]
-    /** Probabilities of one packet. */
-    readonly drop?: number
-    readonly duplicate?: number
-    readonly reorder?: number
-  })
+      readonly kind: "network"
+      readonly from: string
+      readonly to: string
+      readonly delayMillis?: readonly [low: number, high: number]
+      /** Probabilities of one packet. */
+      readonly drop?: number
+      readonly duplicate?: number
+      readonly reorder?: number
+    })
   /** `from`: for the statements of one runner only. */
-  | (Lasting & { readonly kind: "store"; readonly trouble: StoreTrouble; readonly probability: number; readonly from?: string })
+  | (Lasting & {
+      readonly kind: "store"
+      readonly trouble: StoreTrouble
+      readonly probability: number
+      readonly from?: string
+    })
   /** The runner's clock jumps, for good. */
   | (Timed & { readonly kind: "skew"; readonly runner: string; readonly millis: number })
   /** Of the scenario's own world: `disturb` gives it its meaning. */
@@ -49,7 +54,7 @@ export const allKinds: ReadonlyArray<FaultKind> = [
   "outside"
 ]
 
-export const endOf = (fault: Fault): number => fault.kind === "skew" ? fault.at : fault.at + fault.forMillis
+export const endOf = (fault: Fault): number => (fault.kind === "skew" ? fault.at : fault.at + fault.forMillis)
 
 const seconds = (millis: number) => `${(millis / 1_000).toFixed(1)} s`
 
@@ -65,8 +70,9 @@ export const describe = (fault: Fault): string => {
       return `partition ${fault.from} ${fault.oneWay === true ? "to" : "and"} ${fault.to} for ${seconds(fault.forMillis)}`
     case "network": {
       const { delayMillis, drop, duplicate, reorder } = fault
-      const what = Object.entries({ delay: delayMillis?.join("-"), drop, duplicate, reorder })
-        .flatMap(([name, value]) => value === undefined ? [] : [`${name} ${value}`])
+      const what = Object.entries({ delay: delayMillis?.join("-"), drop, duplicate, reorder }).flatMap(
+        ([name, value]) => (value === undefined ? [] : [`${name} ${value}`])
+      )
       return `network ${fault.from} to ${fault.to}: ${what.join(", ")} for ${seconds(fault.forMillis)}`
     }
     case "store":

@@ -16,7 +16,10 @@ export interface FaultRecord {
 /**
  * Begins a fault of the scenario's own world; answers how it heals, which is asked again when the run is over. `undefined`: it could not happen.
  */
-export type Disturb = (fault: Extract<Fault, { readonly kind: "outside" }>, seen: () => void) => (() => void) | undefined
+export type Disturb = (
+  fault: Extract<Fault, { readonly kind: "outside" }>,
+  seen: () => void
+) => (() => void) | undefined
 
 const stopPatienceMillis = 15_000
 
@@ -73,16 +76,26 @@ const begin = <Outside>(
       return impose(cluster, fault, { cut: true, seen }, fault.oneWay !== true)
     case "network": {
       const { delayMillis, drop, duplicate, reorder } = fault
-      return impose(cluster, fault, {
-        seen,
-        ...(delayMillis === undefined ? {} : { delayMillis }),
-        ...(drop === undefined ? {} : { drop }),
-        ...(duplicate === undefined ? {} : { duplicate }),
-        ...(reorder === undefined ? {} : { reorder })
-      }, true)
+      return impose(
+        cluster,
+        fault,
+        {
+          seen,
+          ...(delayMillis === undefined ? {} : { delayMillis }),
+          ...(drop === undefined ? {} : { drop }),
+          ...(duplicate === undefined ? {} : { duplicate }),
+          ...(reorder === undefined ? {} : { reorder })
+        },
+        true
+      )
     }
     case "store": {
-      const condition: StoreCondition = { trouble: fault.trouble, probability: fault.probability, from: fault.from, seen }
+      const condition: StoreCondition = {
+        trouble: fault.trouble,
+        probability: fault.probability,
+        from: fault.from,
+        seen
+      }
       cluster.database.conditions.add(condition)
       return () => {
         cluster.database.conditions.delete(condition)

@@ -42,7 +42,13 @@ const draw = (kind: FaultKind, at: number, random: Prng, setting: Setting, optio
     case "stop":
       return { kind, at, runner, forMillis: Math.round(random.between(2_000, 15_000)) }
     case "partition":
-      return { kind, at, ...pair([...processes, databaseNode]), forMillis: Math.round(random.between(5_500, 20_000)), oneWay: random.chance(0.4) }
+      return {
+        kind,
+        at,
+        ...pair([...processes, databaseNode]),
+        forMillis: Math.round(random.between(5_500, 20_000)),
+        oneWay: random.chance(0.4)
+      }
     case "network": {
       const what = random.int(0, 3)
       return {

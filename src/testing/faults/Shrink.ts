@@ -10,14 +10,14 @@ export const shrink = async <A>(
   let current = faults
   let left = tries
   let parts = 2
-  if (left-- > 0 && await fails([])) return []
+  if (left-- > 0 && (await fails([]))) return []
   while (current.length >= 2 && left > 0) {
     const size = Math.ceil(current.length / parts)
     let shorter: ReadonlyArray<A> | undefined
     for (let from = 0; from < current.length && left > 0; from += size) {
       const rest = [...current.slice(0, from), ...current.slice(from + size)]
       left--
-      if (rest.length > 0 && await fails(rest)) {
+      if (rest.length > 0 && (await fails(rest))) {
         shorter = rest
         break
       }

@@ -5,7 +5,7 @@ import * as DriverSet from "../../instances/InstanceDriverSet.ts"
 import * as SimulatedDriver from "../../instances/SimulatedDriver.ts"
 import { OutsideProcess } from "../cluster/OutsideProcess.ts"
 
-const make = Effect.gen(function*() {
+const make = Effect.gen(function* () {
   const driver = yield* SimulatedDriver.make
   const { call } = yield* OutsideProcess
   return {

@@ -35,21 +35,23 @@ export const draw = (random: Prng, at: number): Fault => {
   }
 }
 
-export const disturb = (context: Context.Context<SimulatedFleet>): Disturb => ({ amount = 100, name, target }, seen) => {
-  const fleet = Context.get(context, SimulatedFleet)
-  const gateway = fleet.gateway(target)
-  if (name === "kill") {
-    if (gateway.process !== undefined) seen()
-    gateway.kill()
-    return () => {}
+export const disturb =
+  (context: Context.Context<SimulatedFleet>): Disturb =>
+  ({ amount = 100, name, target }, seen) => {
+    const fleet = Context.get(context, SimulatedFleet)
+    const gateway = fleet.gateway(target)
+    if (name === "kill") {
+      if (gateway.process !== undefined) seen()
+      gateway.kill()
+      return () => {}
+    }
+    const order = orders[name]!(amount)
+    const targets = standing.has(name) ? [target] : instances
+    const counted = () => targets.reduce((sum, id) => sum + (fleet.gateway(id).faults.seen.get(order._tag) ?? 0), 0)
+    const before = counted()
+    for (const id of targets) Effect.runSync(fleet.order(id, order))
+    return () => {
+      if (counted() > before) seen()
+      if (standing.has(name)) Effect.runSync(fleet.heal(target, order))
+    }
   }
-  const order = orders[name]!(amount)
-  const targets = standing.has(name) ? [target] : instances
-  const counted = () => targets.reduce((sum, id) => sum + (fleet.gateway(id).faults.seen.get(order._tag) ?? 0), 0)
-  const before = counted()
-  for (const id of targets) Effect.runSync(fleet.order(id, order))
-  return () => {
-    if (counted() > before) seen()
-    if (standing.has(name)) Effect.runSync(fleet.heal(target, order))
-  }
-}

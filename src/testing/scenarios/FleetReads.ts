@@ -21,15 +21,18 @@ const decode = Schema.decodeUnknownSync(
 
 const fleet = Layer.effect(
   Fleet,
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const access = yield* StoreAccess
     const changes = yield* PubSub.sliding<void>(1)
     const known = new Map<string, { readonly doc: unknown; readonly status: InstanceStatus }>()
-    const refresh = Effect.gen(function*() {
+    const refresh = Effect.gen(function* () {
       const docs = yield* access.read("read fleet", (store) =>
         [...store.actors.values()].flatMap(({ address, view }) =>
-          address.entityType === "Instance" && view !== undefined && view.doc !== null ? [[address.entityId, view.doc] as const] : []
-        ))
+          address.entityType === "Instance" && view !== undefined && view.doc !== null
+            ? [[address.entityId, view.doc] as const]
+            : []
+        )
+      )
       let changed = docs.length !== known.size
       const present = new Set(docs.map(([id]) => id))
       for (const id of [...known.keys()]) if (!present.has(id)) known.delete(id)
@@ -40,7 +43,12 @@ const fleet = Layer.effect(
       }
       if (changed) yield* PubSub.publish(changes, undefined)
     })
-    yield* refresh.pipe(Effect.timeout(answerTimeout), Effect.ignoreCause, Effect.repeat(Schedule.spaced(refreshEvery)), Effect.forkScoped)
+    yield* refresh.pipe(
+      Effect.timeout(answerTimeout),
+      Effect.ignoreCause,
+      Effect.repeat(Schedule.spaced(refreshEvery)),
+      Effect.forkScoped
+    )
     return Fleet.of({
       snapshot: Effect.sync(() => [...known.values()].map(({ status }) => status)),
       changes: Stream.fromPubSub(changes)
@@ -52,14 +60,21 @@ const unavailable = new ActorUnavailable({ message: "the store does not answer; 
 
 const tasks = Layer.effect(
   TaskRows,
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const access = yield* StoreAccess
-    const read = <A>(ask: (rows: TaskRows["Service"]) => Effect.Effect<A, ActorUnavailable>): Effect.Effect<A, ActorUnavailable> =>
-      access.read("read tasks", (store) =>
-        Effect.runSync(Effect.flatMap(TaskRows, ask).pipe(
-          Effect.provide(MemoryTaskRows.layer),
-          Effect.provideService(MemoryStore, store)
-        ))).pipe(
+    const read = <A>(
+      ask: (rows: TaskRows["Service"]) => Effect.Effect<A, ActorUnavailable>
+    ): Effect.Effect<A, ActorUnavailable> =>
+      access
+        .read("read tasks", (store) =>
+          Effect.runSync(
+            Effect.flatMap(TaskRows, ask).pipe(
+              Effect.provide(MemoryTaskRows.layer),
+              Effect.provideService(MemoryStore, store)
+            )
+          )
+        )
+        .pipe(
           Effect.timeout(answerTimeout),
           Effect.mapError(() => unavailable)
         )
@@ -81,15 +96,21 @@ const payloads = Layer.effect(
   Effect.map(StoreAccess, (access) =>
     Payloads.of({
       of: (attempt) =>
-        access.read("read payload", (store) =>
-          Effect.runSync(Effect.flatMap(Payloads, (found) => found.of(attempt)).pipe(
-            Effect.provide(MemoryPayloads.layer),
-            Effect.provideService(MemoryStore, store)
-          ))).pipe(
+        access
+          .read("read payload", (store) =>
+            Effect.runSync(
+              Effect.flatMap(Payloads, (found) => found.of(attempt)).pipe(
+                Effect.provide(MemoryPayloads.layer),
+                Effect.provideService(MemoryStore, store)
+              )
+            )
+          )
+          .pipe(
             Effect.timeout(answerTimeout),
             Effect.mapError(() => unavailable)
           )
-    }))
+    })
+  )
 )
 
 export const layer = Layer.mergeAll(fleet, tasks, outputs, payloads)

@@ -40,15 +40,17 @@ const openTurns = (history: Parameters<typeof allEnded>[0]): ReadonlyArray<strin
 /** I3 at the model: one run key is one turn there, however often it is asked for. */
 const runOnce = (fleet: () => SimulatedFleet["Service"] | undefined) => (): Watcher => () =>
   (fleet()?.executions.all() ?? []).flatMap(({ executions, runKey }): ReadonlyArray<Violation> =>
-    executions > 1 ? [{ invariant: "I3", message: `run ${runKey} reached the model ${executions} times` }] : [])
+    executions > 1 ? [{ invariant: "I3", message: `run ${runKey} reached the model ${executions} times` }] : []
+  )
 
 /** A message that was to steer has the longest limit as a turn of its own, 10 minutes: when it hangs at the gateway, it ends only then. */
 const hungTurnMillis = 660_000
 
-const unfinished = ({ history }: Run<SimulatedFleet>): ReadonlyArray<string> => [
-  ...allEnded(history).map(({ message }) => message),
-  ...openTurns(history).map((turn) => `${turn} was accepted and never ended`)
-].slice(0, 5)
+const unfinished = ({ history }: Run<SimulatedFleet>): ReadonlyArray<string> =>
+  [
+    ...allEnded(history).map(({ message }) => message),
+    ...openTurns(history).map((turn) => `${turn} was accepted and never ended`)
+  ].slice(0, 5)
 
 /** Each call is a scenario of its own, with a fleet of its own. */
 export const make = (): Scenario<SimulatedFleet> => {

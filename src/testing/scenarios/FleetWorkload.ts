@@ -41,14 +41,14 @@ const specOf = (instanceId: string): InstanceSpec => ({
   resourceLimits: {}
 })
 
-const directive = Effect.gen(function*() {
+const directive = Effect.gen(function* () {
   const kind = yield* Random.nextIntBetween(0, 19)
   if (kind === 0) return "[[error 500]]"
   if (kind === 1) return "[[error 400]]"
   return `[[delay ${yield* Random.nextIntBetween(0, 2_500)}]]`
 })
 
-const taskOf = Effect.fnUntraced(function*(n: number, lane: LaneName, now: number) {
+const taskOf = Effect.fnUntraced(function* (n: number, lane: LaneName, now: number) {
   const later = yield* Random.nextIntBetween(0, 9)
   return {
     taskId: TaskId.make(`task-${n}`),
@@ -67,26 +67,34 @@ const taskOf = Effect.fnUntraced(function*(n: number, lane: LaneName, now: numbe
 /** Set up again and again until it is there: the run may begin in the middle of a fault. */
 const insist = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.orDie(Effect.retry(effect, { times: 20 }))
 
-const setUp = Effect.gen(function*() {
+const setUp = Effect.gen(function* () {
   const instance = yield* ActorClient.make(Instance)
   const lane = yield* ActorClient.make(Lane)
   const session = yield* ActorClient.make(Session)
-  yield* Effect.forEach(instances, (id) => {
-    const spec = specOf(id)
-    return insist(instance(instanceEntityId(spec.placement, spec.instanceId)).Register({ spec }))
-  }, { discard: true })
-  yield* Effect.forEach(lanes, (name) =>
-    insist(lane(laneEntityId(tenant, name)).Configure({ config: { ...defaultLaneConfig, concurrency: 4 } })), { discard: true })
-  yield* Effect.forEach(sessions, (id) =>
-    insist(session(sessionEntityId(tenant, id)).SessionCreate({ hints: {} })), { discard: true })
+  yield* Effect.forEach(
+    instances,
+    (id) => {
+      const spec = specOf(id)
+      return insist(instance(instanceEntityId(spec.placement, spec.instanceId)).Register({ spec }))
+    },
+    { discard: true }
+  )
+  yield* Effect.forEach(
+    lanes,
+    (name) => insist(lane(laneEntityId(tenant, name)).Configure({ config: { ...defaultLaneConfig, concurrency: 4 } })),
+    { discard: true }
+  )
+  yield* Effect.forEach(sessions, (id) => insist(session(sessionEntityId(tenant, id)).SessionCreate({ hints: {} })), {
+    discard: true
+  })
 })
 
-const submitting = Effect.gen(function*() {
+const submitting = Effect.gen(function* () {
   const { call, repeat } = yield* Workload
   const client = yield* ActorClient.make(Lane)
   let n = 0
   const submitted: Array<{ readonly lane: LaneName; readonly taskId: TaskId }> = []
-  const submit = Effect.gen(function*() {
+  const submit = Effect.gen(function* () {
     const lane = yield* Random.choice(lanes)
     const entityId = laneEntityId(tenant, lane)
     const me = ++n
@@ -99,7 +107,7 @@ const submitting = Effect.gen(function*() {
       client(entityId).Submit({ tasks: [task] }, { requestId, timeoutMillis })
     )
   })
-  const cancel = Effect.gen(function*() {
+  const cancel = Effect.gen(function* () {
     const { lane, taskId } = yield* Effect.orDie(Random.choice(submitted.slice(-20)))
     const entityId = laneEntityId(tenant, lane)
     const requestId = `cancel-${++n}`
@@ -109,17 +117,18 @@ const submitting = Effect.gen(function*() {
     )
   })
   const step = Effect.flatMap(Random.next, (draw) =>
-    draw < 0.12 && submitted.length > 0 ? Effect.ignore(cancel) : Effect.ignore(submit))
+    draw < 0.12 && submitted.length > 0 ? Effect.ignore(cancel) : Effect.ignore(submit)
+  )
   yield* Effect.all([repeat(step, "400 millis"), repeat(step, "900 millis")], { concurrency: 2, discard: true })
 })
 
 const talking = (sessionId: SessionId) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { call, repeat } = yield* Workload
     const session = (yield* ActorClient.make(Session))(sessionEntityId(tenant, sessionId))
     const actor = `Session/${sessionEntityId(tenant, sessionId)}`
     let n = 0
-    const step = Effect.gen(function*() {
+    const step = Effect.gen(function* () {
       const me = ++n
       const turnId = `${sessionId}-turn-${me}`
       const requestId = `${sessionId}-${me}`
@@ -153,7 +162,7 @@ export const workload = Effect.andThen(
 )
 
 export const probe = (n: number) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const lane = (yield* ActorClient.make(Lane))(laneEntityId(tenant, lanes[n % lanes.length]!))
     const session = (yield* ActorClient.make(Session))(sessionEntityId(tenant, sessions[n % sessions.length]!))
     yield* lane.LaneGet()

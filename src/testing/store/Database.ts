@@ -133,14 +133,11 @@ export class Database {
     }
   }
 
-  #execute<A>(
-    host: Host,
-    kind: Kind,
-    run: () => A,
-    answer: (result: Effect.Effect<A, DatabaseFailed>) => void
-  ): void {
+  #execute<A>(host: Host, kind: Kind, run: () => A, answer: (result: Effect.Effect<A, DatabaseFailed>) => void): void {
     this.statements++
-    const refused = this.#strike(host, "down") ?? (kind === "write" ? this.#strike(host, "full") : undefined) ??
+    const refused =
+      this.#strike(host, "down") ??
+      (kind === "write" ? this.#strike(host, "full") : undefined) ??
       this.#strike(host, "refuse")
     if (refused !== undefined) return answer(Effect.fail(failed(`the store refuses: ${refused}`)))
     try {

@@ -1,7 +1,16 @@
 /** The statements of StoredJournal.ts on the virtual store, by the same rules as on PostgreSQL. */
 import { Effect, Layer } from "effect"
 import { type Commit, Journal } from "../../actor/Journal.ts"
-import { answersOf, conflicts, entriesAfter, isRefused, loadedOf, outboxAfter, stored, wakesOf } from "../../actor/MemoryJournal.ts"
+import {
+  answersOf,
+  conflicts,
+  entriesAfter,
+  isRefused,
+  loadedOf,
+  outboxAfter,
+  stored,
+  wakesOf
+} from "../../actor/MemoryJournal.ts"
 import { WriteFailed } from "../../shards/Gatherer.ts"
 import { claimKey } from "../../shards/GroupCommit.ts"
 import * as StoredJournal from "../../shards/StoredJournal.ts"
@@ -11,14 +20,19 @@ import { type Database, failed } from "./Database.ts"
 const uniqueViolation = "a row with this key is there already"
 const badContent = "a text has the character U+0000"
 
-const reasons: Readonly<Record<string, WriteFailed["reason"]>> = { [uniqueViolation]: "Conflict", [badContent]: "Content" }
+const reasons: Readonly<Record<string, WriteFailed["reason"]>> = {
+  [uniqueViolation]: "Conflict",
+  [badContent]: "Content"
+}
 
 /** As the one statement of CommitStatement.ts does it. */
 const writeGroup = (database: Database, commits: ReadonlyArray<Commit>): ReadonlySet<string> => {
   const { plant, store } = database
   const claims = commits.map(({ address, epoch }) => ({ shardId: address.shardId, epoch }))
   const valid = new Set(
-    claims.filter(({ epoch, shardId }) => plant.withoutFence === true || store.epochs.get(shardId) === epoch).map(claimKey)
+    claims
+      .filter(({ epoch, shardId }) => plant.withoutFence === true || store.epochs.get(shardId) === epoch)
+      .map(claimKey)
   )
   if (claims.some((claim) => !valid.has(claimKey(claim)))) return valid
   if (commits.some(isRefused)) throw failed(badContent)
@@ -39,11 +53,15 @@ const statements = (database: Database, host: Host): StoredJournal.JournalStatem
   return {
     write: (commits) => {
       const rows = asStored(commits)
-      const label = `commit ${rows.map(({ address, entries, epoch }) =>
-        `${address.entityType}/${address.entityId} ${entries[0]?.seq}+${entries.length} under ${epoch}`).join(", ")}`
-      return database.statement(host, "write", label, () => writeGroup(database, rows)).pipe(
-        Effect.mapError(({ message }) => new WriteFailed({ reason: reasons[message] ?? "Unknown", message }))
-      )
+      const label = `commit ${rows
+        .map(
+          ({ address, entries, epoch }) =>
+            `${address.entityType}/${address.entityId} ${entries[0]?.seq}+${entries.length} under ${epoch}`
+        )
+        .join(", ")}`
+      return database
+        .statement(host, "write", label, () => writeGroup(database, rows))
+        .pipe(Effect.mapError(({ message }) => new WriteFailed({ reason: reasons[message] ?? "Unknown", message })))
     },
     removeOutbox: (messages) =>
       database.statement(host, "write", `acknowledge ${messages.length}`, () => {
@@ -53,22 +71,33 @@ const statements = (database: Database, host: Host): StoredJournal.JournalStatem
       }),
     load: (address, version) =>
       database.statement(host, "read", `load ${address.entityType}/${address.entityId}`, () =>
-        loadedOf(stored(store, address), version)),
+        loadedOf(stored(store, address), version)
+      ),
     entriesAfter: (address, seq) =>
       database.statement(host, "read", `load ${address.entityType}/${address.entityId} from ${seq}`, () =>
-        entriesAfter(stored(store, address), seq)),
+        entriesAfter(stored(store, address), seq)
+      ),
     outboxAfter: (address, last) =>
-      database.statement(host, "read", `load the outbox of ${address.entityType}/${address.entityId} from ${last.seq}`, () =>
-        outboxAfter(stored(store, address), last)),
+      database.statement(
+        host,
+        "read",
+        `load the outbox of ${address.entityType}/${address.entityId} from ${last.seq}`,
+        () => outboxAfter(stored(store, address), last)
+      ),
     findAnswers: (address, requestIds) =>
       database.statement(host, "read", "find answers", () => answersOf(stored(store, address), requestIds)),
     saveSnapshot: (address, epoch, snapshot) => {
       const state = JSON.parse(JSON.stringify(snapshot.state))
-      return database.statement(host, "write", `snapshot ${address.entityType}/${address.entityId} ${snapshot.seq}`, () => {
-        const actor = stored(store, address)
-        if (store.epochs.get(address.shardId) !== epoch || (actor.snapshot?.seq ?? 0) > snapshot.seq) return
-        actor.snapshot = { ...snapshot, state }
-      })
+      return database.statement(
+        host,
+        "write",
+        `snapshot ${address.entityType}/${address.entityId} ${snapshot.seq}`,
+        () => {
+          const actor = stored(store, address)
+          if (store.epochs.get(address.shardId) !== epoch || (actor.snapshot?.seq ?? 0) > snapshot.seq) return
+          actor.snapshot = { ...snapshot, state }
+        }
+      )
     },
     wakes: (shardIds, until) =>
       database.statement(host, "read", "read wakes", () => wakesOf(store, new Set(shardIds), until))

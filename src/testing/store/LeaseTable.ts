@@ -29,10 +29,13 @@ const isAlive = (database: Database, address: string): boolean => {
 
 const statements = (database: Database, host: Host, granted: (grant: Grant) => void): Leases.LeaseStatements => ({
   runners: database.statement(host, "read", "read runners", () =>
-    [...database.runners].sort(([a], [b]) => a < b ? -1 : 1).map(([address, { runner }]) => ({
-      runner,
-      alive: isAlive(database, address)
-    }))),
+    [...database.runners]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([address, { runner }]) => ({
+        runner,
+        alive: isAlive(database, address)
+      }))
+  ),
   register: (address, runner, healthy, leaseMillis) =>
     database.statement(host, "write", "register", () => {
       const machineId = database.runners.get(address)?.machineId ?? ++database.machines
@@ -65,7 +68,8 @@ const statements = (database: Database, host: Host, granted: (grant: Grant) => v
         database.store.epochs.set(shardId, shard.epoch)
         granted({ at: database.now, shardId, epoch: shard.epoch, owner: address })
         return [{ shardId, epoch: shard.epoch }]
-      })),
+      })
+    ),
   renew: (address, leaseMillis, lease) =>
     database.statement(host, "write", "renew the lease", () => {
       const runner = database.runners.get(address)
@@ -110,7 +114,8 @@ const watch = (database: Database, host: Host, leaseMillis: number): LeaseWatch[
       address,
       healthy,
       state: leaseUntil < database.now ? "lapsed" : leaseUntil < database.now + leaseMillis / 2 ? "late" : "kept"
-    }))),
+    }))
+  ),
   disown: (address) =>
     database.statement(host, "write", `disown ${address}`, () => {
       const runner = database.runners.get(address)
@@ -119,10 +124,12 @@ const watch = (database: Database, host: Host, leaseMillis: number): LeaseWatch[
 })
 
 export const layer = (database: Database, host: Host, granted: (grant: Grant) => void) =>
-  Layer.effectContext(Effect.gen(function*() {
-    const config = yield* ShardingConfig.ShardingConfig
-    const leaseMillis = Duration.toMillis(Duration.fromInputUnsafe(config.shardLockExpiration))
-    return Context.make(RunnerStorage.RunnerStorage, yield* Leases.make(statements(database, host, granted))).pipe(
-      Context.add(LeaseWatch, watch(database, host, leaseMillis))
-    )
-  }))
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const config = yield* ShardingConfig.ShardingConfig
+      const leaseMillis = Duration.toMillis(Duration.fromInputUnsafe(config.shardLockExpiration))
+      return Context.make(RunnerStorage.RunnerStorage, yield* Leases.make(statements(database, host, granted))).pipe(
+        Context.add(LeaseWatch, watch(database, host, leaseMillis))
+      )
+    })
+  )

@@ -4,10 +4,13 @@ import type { MemoryStore } from "../../actor/MemoryJournal.ts"
 import type { Host } from "../world/Host.ts"
 import type { Database, DatabaseFailed } from "./Database.ts"
 
-export class StoreAccess extends Context.Service<StoreAccess, {
-  /** `read` runs when the statement arrives. It must answer at once and change nothing. */
-  readonly read: <A>(label: string, read: (store: MemoryStore["Service"]) => A) => Effect.Effect<A, DatabaseFailed>
-}>()("clawster/testing/StoreAccess") {
+export class StoreAccess extends Context.Service<
+  StoreAccess,
+  {
+    /** `read` runs when the statement arrives. It must answer at once and change nothing. */
+    readonly read: <A>(label: string, read: (store: MemoryStore["Service"]) => A) => Effect.Effect<A, DatabaseFailed>
+  }
+>()("clawster/testing/StoreAccess") {
   static readonly over = (database: Database, host: Host): StoreAccess["Service"] => ({
     read: (label, read) => database.statement(host, "read", label, () => read(database.store))
   })

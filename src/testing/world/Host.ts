@@ -98,9 +98,9 @@ export class Host implements Scheduler.Scheduler {
     const ordered = this.#random.chance(0.3)
       ? deferred
       : [
-        ...deferred.filter(({ via }) => (via === "clock") === clockFirst),
-        ...deferred.filter(({ via }) => (via === "clock") !== clockFirst)
-      ]
+          ...deferred.filter(({ via }) => (via === "clock") === clockFirst),
+          ...deferred.filter(({ via }) => (via === "clock") !== clockFirst)
+        ]
     for (const { task } of ordered) this.#schedule(task, 0)
   }
 

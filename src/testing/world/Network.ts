@@ -93,9 +93,19 @@ export class Network {
         overtaken = true
         millis += this.#random.between(...reorderMillis)
       }
-      if (packet.again !== undefined && condition.duplicate !== undefined && this.#strikes.by(condition, condition.duplicate)) {
+      if (
+        packet.again !== undefined &&
+        condition.duplicate !== undefined &&
+        this.#strikes.by(condition, condition.duplicate)
+      ) {
         condition.seen()
-        this.#arrive(from, to, link, { label: `${packet.label} again`, arrive: packet.again }, millis + this.#random.between(0, 3_000))
+        this.#arrive(
+          from,
+          to,
+          link,
+          { label: `${packet.label} again`, arrive: packet.again },
+          millis + this.#random.between(0, 3_000)
+        )
       }
     }
     if (packet.stream !== undefined && !overtaken) {
@@ -122,7 +132,7 @@ export class Network {
   #link(from: string, to: string): Link {
     const key = `${from}>${to}`
     let link = this.#links.get(key)
-    if (link === undefined) this.#links.set(key, link = new Link())
+    if (link === undefined) this.#links.set(key, (link = new Link()))
     return link
   }
 }

@@ -11,9 +11,10 @@ const openTimeout = "1 second"
 
 const errorOf = (loss: Loss) =>
   new Socket.SocketError({
-    reason: loss === "closed"
-      ? new Socket.SocketCloseError({ code: 1000 })
-      : new Socket.SocketReadError({ cause: new Error("the connection was reset") })
+    reason:
+      loss === "closed"
+        ? new Socket.SocketCloseError({ code: 1000 })
+        : new Socket.SocketReadError({ cause: new Error("the connection was reset") })
   })
 
 const notOpened = (kind: "Timeout" | "Unknown", message: string) =>
@@ -24,14 +25,19 @@ const socketOver = (open: Effect.Effect<End, Socket.SocketError>): Socket.Socket
   const latch = Latch.makeUnsafe(false)
   let current: End | undefined
 
-  const reader: Socket.Socket["reader"] = Effect.gen(function*() {
+  const reader: Socket.Socket["reader"] = Effect.gen(function* () {
     const scope = yield* Effect.scope
     const end = yield* Effect.uninterruptibleMask((restore) =>
-      Effect.tap(restore(open), (end) => Scope.addFinalizer(scope, Effect.sync(() => {
-        end.close()
-        current = undefined
-        latch.closeUnsafe()
-      })))
+      Effect.tap(restore(open), (end) =>
+        Scope.addFinalizer(
+          scope,
+          Effect.sync(() => {
+            end.close()
+            current = undefined
+            latch.closeUnsafe()
+          })
+        )
+      )
     )
     current = end
     latch.openUnsafe()
@@ -96,15 +102,15 @@ export const connections = (sockets: Sockets, host: Host) =>
 export const socketServer = (sockets: Sockets, host: Host) =>
   Layer.effect(
     SocketServer.SocketServer,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* ShardingConfig.ShardingConfig
       let accept: ((end: End) => void) | undefined
       const pending: Array<End> = []
-      const stop = sockets.listen(host, (end) => accept === undefined ? void pending.push(end) : accept(end))
+      const stop = sockets.listen(host, (end) => (accept === undefined ? void pending.push(end) : accept(end)))
       yield* Effect.addFinalizer(() => Effect.sync(stop))
       return SocketServer.SocketServer.of({
         address: { _tag: "UnixPathAddress", path: host.name } as SocketServer.SocketServer["Service"]["address"],
-        run: Effect.fnUntraced(function*<R, E, A>(handler: (socket: Socket.Socket) => Effect.Effect<A, E, R>) {
+        run: Effect.fnUntraced(function* <R, E, A>(handler: (socket: Socket.Socket) => Effect.Effect<A, E, R>) {
           const scope = yield* Scope.make()
           const services = Context.omit(Scope.Scope)(yield* Effect.context<R>()) as Context.Context<R>
           const track = Fiber.runIn(scope)
@@ -124,10 +130,12 @@ export const socketServer = (sockets: Sockets, host: Host) =>
     })
   )
 
-export const knockOver = (sockets: Sockets, host: Host): Knock => (to) =>
-  Effect.callback<"answers" | "refuses">((resume) =>
-    sockets.knock(host, to, (verdict) => resume(Effect.succeed(verdict)))
-  ).pipe(
-    Effect.timeoutOption("1 second"),
-    Effect.map((verdict) => verdict._tag === "Some" ? verdict.value : "silent")
-  )
+export const knockOver =
+  (sockets: Sockets, host: Host): Knock =>
+  (to) =>
+    Effect.callback<"answers" | "refuses">((resume) =>
+      sockets.knock(host, to, (verdict) => resume(Effect.succeed(verdict)))
+    ).pipe(
+      Effect.timeoutOption("1 second"),
+      Effect.map((verdict) => (verdict._tag === "Some" ? verdict.value : "silent"))
+    )

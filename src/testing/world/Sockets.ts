@@ -117,26 +117,35 @@ export class Sockets {
   /** Answers once, or never. */
   connect(host: Host, to: string, answer: (end: End | "refused") => void): void {
     const near = this.#open(host, false)
-    this.#knock(host, to, (listener) => {
-      if (listener === undefined) return host.deliver("io", () => answer("refused"))
-      host.deliver("io", () => answer(near))
-    }, (listener) => {
-      const far = this.#open(listener.host, true)
-      near.peer = far
-      far.peer = near
-      listener.host.deliver("io", () => listener.accept(far))
-    })
+    this.#knock(
+      host,
+      to,
+      (listener) => {
+        if (listener === undefined) return host.deliver("io", () => answer("refused"))
+        host.deliver("io", () => answer(near))
+      },
+      (listener) => {
+        const far = this.#open(listener.host, true)
+        near.peer = far
+        far.peer = near
+        listener.host.deliver("io", () => listener.accept(far))
+      }
+    )
   }
 
   /** Whether a port answers, as a connection that is closed at once would tell. */
   knock(host: Host, to: string, answer: (verdict: "answers" | "refuses") => void): void {
-    this.#knock(host, to, (listener) =>
-      host.deliver("io", () => answer(listener === undefined ? "refuses" : "answers")), () => {})
+    this.#knock(
+      host,
+      to,
+      (listener) => host.deliver("io", () => answer(listener === undefined ? "refuses" : "answers")),
+      () => {}
+    )
   }
 
   /** Ends the connections that a host has opened to a machine, from its own side. */
   cut(host: Host, to: string): void {
-    for (const end of [...this.#ends.get(host) ?? []]) {
+    for (const end of [...(this.#ends.get(host) ?? [])]) {
       if (!end.accepted && end.peer?.host.name === to) end.lose("reset")
     }
   }
@@ -219,5 +228,7 @@ const labelOf = (frame: string | Uint8Array): string => {
   const entity = /"entityType":"([^"]+)"/.exec(frame)?.[1]
   const id = /"entityId":"([^"]+)"/.exec(frame)?.[1]
   const command = entity === undefined ? undefined : /"tag":"(\w+)","payload|"tag":"(\w+)"[^{}]*"headers/.exec(frame)
-  return [tag, entity === undefined ? undefined : `${entity}/${id}`, command?.[1] ?? command?.[2]].filter(Boolean).join(" ")
+  return [tag, entity === undefined ? undefined : `${entity}/${id}`, command?.[1] ?? command?.[2]]
+    .filter(Boolean)
+    .join(" ")
 }

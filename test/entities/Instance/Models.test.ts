@@ -24,7 +24,10 @@ describe("the model of a run", () => {
     const lane = new PureActor<any, any, any>(LaneActor as any, laneId)
     const named = { payload: { message: "hi", model: "own" }, hints: { model: "hinted" } }
     lane.command("Submit", {
-      tasks: [taskSpec("t1", { hints: { model: "hinted" }, idIsNew: true }), taskSpec("t2", { ...named, idIsNew: true })]
+      tasks: [
+        taskSpec("t1", { hints: { model: "hinted" }, idIsNew: true }),
+        taskSpec("t2", { ...named, idIsNew: true })
+      ]
     })
     const pick = (taskId: string) => ({
       taskId: TaskId.make(taskId),

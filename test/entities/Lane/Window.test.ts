@@ -235,7 +235,10 @@ describe("Window", () => {
       world.arrive()
       world.check()
     }
-    assert.include(world.window.entries.map(({ order }) => order), 100)
+    assert.include(
+      world.window.entries.map(({ order }) => order),
+      100
+    )
     world.drain()
   })
 

@@ -86,7 +86,10 @@ describe("Session placement", () => {
     const fleet = [status("a", { health: "unknown" }), status("b")]
     const found = findPlace(at("a"), fleet, now, (id) => (id === "a" ? "its machine is gone" : undefined))
     assert.deepInclude(found, { _tag: "Found", instanceId: InstanceId.make("b") })
-    assert.match((found as { because: string }).because, /a is lost: its machine is gone, and its gateway keeps the history/)
+    assert.match(
+      (found as { because: string }).because,
+      /a is lost: its machine is gone, and its gateway keeps the history/
+    )
   })
 
   it("moves when it is stopped or drains, once the turn has waited for it for a while", () => {
@@ -101,7 +104,10 @@ describe("Session placement", () => {
     const fleet = [status("a"), status("b"), status("c", { breaker: "half_open" })]
     assert.include(["b", "c"], placeOf({ ...at("a"), move: {} }, fleet))
     assert.strictEqual(placeOf({ ...at("a"), move: { to: InstanceId.make("c") } }, fleet), "c")
-    assert.match(placeOf({ ...at("a"), move: {} }, [status("a")]), /^waits for another instance, since it was asked to leave a/)
+    assert.match(
+      placeOf({ ...at("a"), move: {} }, [status("a")]),
+      /^waits for another instance, since it was asked to leave a/
+    )
   })
 
   it("stays with the one instance that a session was created for", () => {

@@ -209,7 +209,10 @@ describe("SessionActor", () => {
     actor.signal({ _tag: "Placed", placement: actor.activities[0]!.key, place })
     actor.command("AttemptEnded", { runKey: "t1.1", instanceId, outcome: outcomes[0] })
     actor.command("TurnSend", { turnId: "t2", message: "hello", timeoutMillis: 30_000 })
-    assert.deepStrictEqual(actor.activities.map(({ key }) => key), ["watch:t2.1"])
+    assert.deepStrictEqual(
+      actor.activities.map(({ key }) => key),
+      ["watch:t2.1"]
+    )
     assert.isTrue(actor.pass(90_000))
     assert.strictEqual(actor.state.ended.at(-1)!.error!.code, "AttemptLost")
     assert.strictEqual(actor.sent.at(-1)!.tag, "AbortAttempt")

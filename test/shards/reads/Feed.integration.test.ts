@@ -61,28 +61,26 @@ const everything = Effect.fnUntraced(function* (after: Cursor, tenantId?: Tenant
 const layer = Layer.mergeAll(PgJournal.layer, PgFeed.layer).pipe(Layer.provideMerge(Postgres.layer))
 
 it.layer(layer, { timeout: 180_000, excludeTestServices: true })("the feed", (it) => {
-  it.effect(
-    `gives a quiet tenant its few events from between ${busyRows} of others by few pages`,
-    () =>
-      Effect.gen(function* () {
-        yield* ownShard
-        const feed = yield* Feed
-        const start = yield* feed.position
-        yield* say("Lane", "quiet/default", [submitted("quiet", "q1")])
-        for (let rows = 0; rows < busyRows; rows += rowsAnInsert) yield* others(rowsAnInsert)
-        yield* say("Lane", "quiet/default", [submitted("quiet", "q2")])
-        yield* say("Instance", "default/shared", [
-          { _tag: "run.ended", tenantId: "busy", taskId: "b" },
-          { _tag: "run.ended", tenantId: "quiet", taskId: "q3" }
-        ])
-        yield* say("Instance", "default/shared", [{ _tag: "instance.internal_heartbeat", tenantId: "quiet" }])
-        const { cursor, events, pages } = yield* everything(start, quiet)
-        assert.deepStrictEqual(namesOf(events), ["q1", "q2", "q3"])
-        assert.isAtMost(pages, 2)
-        assert.strictEqual(cursor, yield* feed.position)
-        yield* say("Lane", "quiet/default", [submitted("quiet", "q4")])
-        assert.deepStrictEqual(namesOf((yield* everything(cursor, quiet)).events), ["q4"])
-      })
+  it.effect(`gives a quiet tenant its few events from between ${busyRows} of others by few pages`, () =>
+    Effect.gen(function* () {
+      yield* ownShard
+      const feed = yield* Feed
+      const start = yield* feed.position
+      yield* say("Lane", "quiet/default", [submitted("quiet", "q1")])
+      for (let rows = 0; rows < busyRows; rows += rowsAnInsert) yield* others(rowsAnInsert)
+      yield* say("Lane", "quiet/default", [submitted("quiet", "q2")])
+      yield* say("Instance", "default/shared", [
+        { _tag: "run.ended", tenantId: "busy", taskId: "b" },
+        { _tag: "run.ended", tenantId: "quiet", taskId: "q3" }
+      ])
+      yield* say("Instance", "default/shared", [{ _tag: "instance.internal_heartbeat", tenantId: "quiet" }])
+      const { cursor, events, pages } = yield* everything(start, quiet)
+      assert.deepStrictEqual(namesOf(events), ["q1", "q2", "q3"])
+      assert.isAtMost(pages, 2)
+      assert.strictEqual(cursor, yield* feed.position)
+      yield* say("Lane", "quiet/default", [submitted("quiet", "q4")])
+      assert.deepStrictEqual(namesOf((yield* everything(cursor, quiet)).events), ["q4"])
+    })
   )
 
   it.effect("gives them without the index too, in bounded pages that all get further", () =>
@@ -107,7 +105,9 @@ it.layer(layer, { timeout: 180_000, excludeTestServices: true })("the feed", (it
       const start = yield* (yield* Feed).position
       yield* say("Lane", "acme/a", [submitted("acme", "before")])
       yield* say("Instance", "default/i1", [{ _tag: "run.ended", tenantId: "acme", error: "x".repeat(20_000_000) }])
-      yield* say("Instance", "default/i2", [{ _tag: "run.ended", tenantId: "acme", error: "y".repeat(6_000_000), at: 7 }])
+      yield* say("Instance", "default/i2", [
+        { _tag: "run.ended", tenantId: "acme", error: "y".repeat(6_000_000), at: 7 }
+      ])
       for (const events of [`"no list"`, `[1]`, `[{"_tag":7}]`, `{"_tag":"task.submitted"}`]) {
         yield* sql.unsafe(
           `INSERT INTO clawster_journal (entity_type, entity_id, seq, shard_id, epoch, command, events, at, tenant_id)
@@ -133,7 +133,12 @@ it.layer(layer, { timeout: 180_000, excludeTestServices: true })("the feed", (it
           "after"
         ])
         const [, large, cut, odd] = events
-        assert.deepInclude(large!.payload, { entityType: "Instance", entityId: "default/i1", seq: 1, reason: "too_large" })
+        assert.deepInclude(large!.payload, {
+          entityType: "Instance",
+          entityId: "default/i1",
+          seq: 1,
+          reason: "too_large"
+        })
         assert.strictEqual(cut!.shortenedFrom! > 6_000_000, true)
         assert.match(String(cut!.payload["error"]), /^y{1000,} \[cut: 6000000 characters\]$/)
         assert.strictEqual(cut!.payload["at"], 7)
@@ -146,7 +151,8 @@ it.layer(layer, { timeout: 180_000, excludeTestServices: true })("the feed", (it
     Effect.gen(function* () {
       const start = yield* (yield* Feed).position
       // One kind that compresses a hundredfold, and one that does not compress.
-      for (let n = 0; n < 30; n++) yield* say("Lane", "acme/a", [submitted("acme", `c${n}`, { text: "x".repeat(1_000_000) })])
+      for (let n = 0; n < 30; n++)
+        yield* say("Lane", "acme/a", [submitted("acme", `c${n}`, { text: "x".repeat(1_000_000) })])
       const noise = Array.from({ length: 200_000 }, (_, index) => ((index * 2_654_435_761) >>> 7).toString(36)).join("")
       for (let n = 0; n < 20; n++) yield* say("Lane", "acme/a", [submitted("acme", `n${n}`, { text: noise })])
       const { events, pages } = yield* everything(start)
@@ -185,7 +191,9 @@ it.layer(layer, { timeout: 180_000, excludeTestServices: true })("the feed", (it
       const connection = yield* sql.reserve
       const run = (text: string) => connection.execute(text, [], undefined)
       yield* run("BEGIN")
-      const [holder] = (yield* run("SELECT pg_current_xact_id()::text AS tx, pg_backend_pid() AS pid")) as [{ pid: number }]
+      const [holder] = (yield* run("SELECT pg_current_xact_id()::text AS tx, pg_backend_pid() AS pid")) as [
+        { pid: number }
+      ]
       const now = yield* Clock.currentTimeMillis
       yield* say("Lane", "acme/held", [submitted("acme", "held")], now - 60_000)
       const age = yield* feed.age()

@@ -45,34 +45,49 @@ const watched = Effect.gen(function* () {
   return { rows: yield* rows, take }
 })
 
-it.layer(Postgres.layer, { timeout: 120_000, excludeTestServices: true })("a page of tasks whose texts are as long as may be", (it) => {
-  it.effect("comes in answers of which none is much larger than one task, and leaves out no task", () =>
-    Effect.gen(function* () {
-      for (const phase of phases) for (let n = 0; n < each; n++) yield* insert(phase, n)
-      const { rows, take } = yield* watched
-      const most = 2 * bounds.message
-      const ids = (phase: string) => Array.from({ length: each }, (_, n) => `${phase}-${String(n).padStart(3, "0")}`)
+it.layer(Postgres.layer, { timeout: 120_000, excludeTestServices: true })(
+  "a page of tasks whose texts are as long as may be",
+  (it) => {
+    it.effect("comes in answers of which none is much larger than one task, and leaves out no task", () =>
+      Effect.gen(function* () {
+        for (const phase of phases) for (let n = 0; n < each; n++) yield* insert(phase, n)
+        const { rows, take } = yield* watched
+        const most = 2 * bounds.message
+        const ids = (phase: string) => Array.from({ length: each }, (_, n) => `${phase}-${String(n).padStart(3, "0")}`)
 
-      const pending = yield* rows.pending({ tenantId, lane }, undefined, 256)
-      assert.deepStrictEqual(pending.entries.map(({ task }) => String(task.taskId)), ids("pending"))
-      assert.isTrue(pending.isEnd)
-      assert.isAtMost(take(), most)
-      assert.isTrue(pending.entries.every(({ task }) => textLength(task.payload) <= 5))
-      assert.strictEqual(pending.entries[1]!.task.payload.message, "short")
+        const pending = yield* rows.pending({ tenantId, lane }, undefined, 256)
+        assert.deepStrictEqual(
+          pending.entries.map(({ task }) => String(task.taskId)),
+          ids("pending")
+        )
+        assert.isTrue(pending.isEnd)
+        assert.isAtMost(take(), most)
+        assert.isTrue(pending.entries.every(({ task }) => textLength(task.payload) <= 5))
+        assert.strictEqual(pending.entries[1]!.task.payload.message, "short")
 
-      const scheduled = yield* rows.scheduled({ tenantId, lane }, undefined, 256)
-      assert.deepStrictEqual(scheduled.entries.map(({ task }) => String(task.taskId)), ids("scheduled"))
-      assert.isAtMost(take(), most)
+        const scheduled = yield* rows.scheduled({ tenantId, lane }, undefined, 256)
+        assert.deepStrictEqual(
+          scheduled.entries.map(({ task }) => String(task.taskId)),
+          ids("scheduled")
+        )
+        assert.isAtMost(take(), most)
 
-      const dead = yield* rows.deadLettered({ tenantId, lane }, undefined, 256)
-      assert.deepStrictEqual(dead.map(({ taskId }) => String(taskId)), ids("dead_lettered"))
-      assert.isTrue(dead.every(({ budget }) => budget === taskSpec("x").retry.maxAttempts))
-      assert.isAtMost(take(), most)
+        const dead = yield* rows.deadLettered({ tenantId, lane }, undefined, 256)
+        assert.deepStrictEqual(
+          dead.map(({ taskId }) => String(taskId)),
+          ids("dead_lettered")
+        )
+        assert.isTrue(dead.every(({ budget }) => budget === taskSpec("x").retry.maxAttempts))
+        assert.isAtMost(take(), most)
 
-      const asked = ids("pending").map((id) => TaskId.make(id))
-      const found = yield* rows.get({ tenantId, lane }, asked)
-      assert.sameMembers(found.map(({ task }) => String(task.taskId)), ids("pending"))
-      assert.isAtMost(take(), most)
-    })
-  )
-})
+        const asked = ids("pending").map((id) => TaskId.make(id))
+        const found = yield* rows.get({ tenantId, lane }, asked)
+        assert.sameMembers(
+          found.map(({ task }) => String(task.taskId)),
+          ids("pending")
+        )
+        assert.isAtMost(take(), most)
+      })
+    )
+  }
+)

@@ -51,7 +51,15 @@ it.layer(PgTasks.layer.pipe(Layer.provideMerge(Postgres.layer)), { timeout: 120_
         yield* addLane("globex", "main", { pending: 10 })
         yield* addTasks("acme", "retrying", 2)
         yield* addTasks("globex", "completed", 50)
-        const acme = { running: 2, completed: 1_000_000, failed: 7, cancelled: 1, dead_lettered: 4, retrying: 2, scheduled: 3 }
+        const acme = {
+          running: 2,
+          completed: 1_000_000,
+          failed: 7,
+          cancelled: 1,
+          dead_lettered: 4,
+          retrying: 2,
+          scheduled: 3
+        }
         assert.deepStrictEqual(yield* counts(TenantId.make("acme")), { pending: 4, ...acme })
         assert.deepStrictEqual(yield* counts(TenantId.make("globex")), { pending: 10 })
         assert.deepStrictEqual(yield* counts(undefined), { pending: 14, ...acme })

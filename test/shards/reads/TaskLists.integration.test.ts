@@ -67,7 +67,9 @@ const everyPage = Effect.fnUntraced(function* (options: Omit<TaskListOptions, "a
 
 const failing: ReadonlyArray<TaskPhase> = ["failed", "dead_lettered"]
 
-const cases: ReadonlyArray<readonly [what: string, options: Omit<TaskListOptions, "after">, count: number, looked: number]> = [
+const cases: ReadonlyArray<
+  readonly [what: string, options: Omit<TaskListOptions, "after">, count: number, looked: number]
+> = [
   ["the newest of all tenants", { limit: 100 }, rows + 5, 500],
   ["the oldest of all tenants", { limit: 100, order: "oldest" }, rows + 5, 500],
   ["those of a quiet tenant", { limit: 100, tenantId: quiet }, 5, 50],
@@ -75,7 +77,12 @@ const cases: ReadonlyArray<readonly [what: string, options: Omit<TaskListOptions
   ["what failed, of a tenant", { limit: 100, phases: failing, tenantId: acme }, 4, 50],
   ["what is running, oldest first", { limit: 100, phases: ["running"], order: "oldest" }, 4, 50],
   ["what is to be retried", { limit: 100, phases: ["retrying"], tenantId: acme }, 4, 50],
-  ["the lane that few tasks are in", { limit: 100, tenantId: acme, lane: LaneName.make("side") }, 5, 4 * rowsAWindow + 100],
+  [
+    "the lane that few tasks are in",
+    { limit: 100, tenantId: acme, lane: LaneName.make("side") },
+    5,
+    4 * rowsAWindow + 100
+  ],
   ["one instance's", { limit: 100, instanceId: InstanceId.make("rare") }, 4, 50],
   ["one error's", { limit: 100, errorCode: "Broke", tenantId: acme }, 8, 50],
   ["one error's on one instance", { limit: 100, errorCode: "Broke", instanceId: InstanceId.make("i1") }, 4, 50],
@@ -110,13 +117,19 @@ it.layer(PgTasks.layer.pipe(Layer.provideMerge(Postgres.layer)), { timeout: 240_
         for (const order of ["newest", "oldest"] as const) {
           const { items, pages } = yield* everyPage({ limit: 2, tenantId: acme, lane: LaneName.make("side"), order })
           const times = items.map(({ submittedAt }) => submittedAt)
-          assert.deepStrictEqual(times, times.toSorted((left, right) => (order === "newest" ? right - left : left - right)))
+          assert.deepStrictEqual(
+            times,
+            times.toSorted((left, right) => (order === "newest" ? right - left : left - right))
+          )
           assert.strictEqual(times.length, 5)
           assert.isAtMost(pages, 40)
         }
         const { items } = yield* everyPage({ limit: 3, phases: ["failed", "retrying", "running"], tenantId: acme })
         const times = items.map(({ submittedAt }) => submittedAt)
-        assert.deepStrictEqual(times, times.toSorted((left, right) => right - left))
+        assert.deepStrictEqual(
+          times,
+          times.toSorted((left, right) => right - left)
+        )
         assert.strictEqual(times.length, 12)
       })
     )
@@ -153,7 +166,7 @@ it.layer(PgTasks.layer.pipe(Layer.provideMerge(Postgres.layer)), { timeout: 240_
       Effect.gen(function* () {
         const sql = yield* PgClient.PgClient
         const { get, list } = yield* TaskReads
-        const text = `${"line \\ \"quoted\" ü\n".repeat(20_000)}end`
+        const text = `${'line \\ "quoted" ü\n'.repeat(20_000)}end`
         const insert = (id: string, result: string) =>
           sql.unsafe(
             `INSERT INTO clawster_tasks (tenant_id, task_id, lane, phase, priority, rank, attempt, max_attempts, submitted_at, ended_at,

@@ -20,7 +20,8 @@ const row = (events: HistoryRow["events"], more: Partial<HistoryRow> = {}): Hist
   ...more
 })
 const event = (_tag: string, fields: Record<string, unknown> = {}) => ({ _tag, tenantId: "t", taskId: "a", ...fields })
-const found = (violations: ReadonlyArray<{ readonly invariant: string }>) => violations.map(({ invariant }) => invariant)
+const found = (violations: ReadonlyArray<{ readonly invariant: string }>) =>
+  violations.map(({ invariant }) => invariant)
 
 describe("checkers fire on a planted bug and pass a sound history", () => {
   it("I1: a write under an epoch that was passed", () => {
