@@ -1,6 +1,7 @@
 /**
- * Listens in on the actors of this process: when a lane picks a task, when a gateway begins it, and when its end is durable. It watches what is
- * written and changes nothing. Picks are told apart for one lane at a time: the last look at the fleet before a start commits is the pick.
+ * Listens in on the actors of this process: when a lane picks a task, when a gateway begins it, and when its end is
+ * durable. It watches what is written and changes nothing. Picks are told apart for one lane at a time: the last look
+ * at the fleet before a start commits is the pick.
  */
 import { Effect, Layer } from "effect"
 import { type Commit, Journal } from "../src/actor/Journal.ts"

@@ -1,4 +1,7 @@
-/** CPU time of processes, from /proc: of Node processes by id, of PostgreSQL with all of its backends, the ended ones included. */
+/**
+ * CPU time of processes, from /proc: of Node processes by id, of PostgreSQL with all of its backends, the ended ones
+ * included.
+ */
 import { readdirSync, readFileSync } from "node:fs"
 
 const millisATick = 10

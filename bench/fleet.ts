@@ -1,4 +1,7 @@
-/** A fleet of simulated gateways that answer at once, lanes in front of them, and a client that submits and learns of each end. */
+/**
+ * A fleet of simulated gateways that answer at once, lanes in front of them, and a client that submits and learns of
+ * each end.
+ */
 import { Deferred, Effect, Layer, type Redacted, Stream } from "effect"
 import * as ActorClient from "../src/actor/ActorClient.ts"
 import { Instance } from "../src/entities/Instance.ts"

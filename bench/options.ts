@@ -1,4 +1,7 @@
-/** The command line of the bench programs: what is wrong with it is said with the usage, on standard error, and ends the program with 2. */
+/**
+ * The command line of the bench programs: what is wrong with it is said with the usage, on standard error, and ends the
+ * program with 2.
+ */
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util"
 
 export const make = <const Options extends ParseArgsOptionsConfig>(usage: string, options: Options) => {

@@ -1,4 +1,7 @@
-/** `npm run bench:peers`: the same trivial durable work on Clawster and on what else there is, in one run on one machine. See README.md. */
+/**
+ * `npm run bench:peers`: the same trivial durable work on Clawster and on what else there is, in one run on one
+ * machine. See README.md.
+ */
 import { Effect, Redacted } from "effect"
 import { type ChildProcess, execFileSync, fork } from "node:child_process"
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"

@@ -14,7 +14,10 @@ export const begin = Effect.fnUntraced(function* (directory: string) {
   return { began, syncMillis, postgres: yield* Postgres.start(directory) }
 })
 
-/** Ends the process with 0, or with 1 and the cause on standard error. A signal interrupts the program, so that what it started ends too. */
+/**
+ * Ends the process with 0, or with 1 and the cause on standard error. A signal interrupts the program, so that what it
+ * started ends too.
+ */
 export const runProgram = async <E>(main: Effect.Effect<void, E>): Promise<never> => {
   const controller = new AbortController()
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort())

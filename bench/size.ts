@@ -1,4 +1,6 @@
-/** `npm run bench:size`: what Clawster costs in memory and on disk, and how its speed moves with size. See README.md. */
+/**
+ * `npm run bench:size`: what Clawster costs in memory and on disk, and how its speed moves with size. See README.md.
+ */
 import { Effect, Logger } from "effect"
 import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Starts the command line: from its sources in a checkout, from dist in an installed package. Where this Node is too old, the Node that
- * the checkout brings along is used.
+ * Starts the command line: from its sources in a checkout, from dist in an installed package. Where this Node is too
+ * old, the Node that the checkout brings along is used.
  */
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"

@@ -1,6 +1,6 @@
 /**
- * What PostgreSQL says happened, held against what the callers saw. Nothing here asks an actor, but for one last read of every counter, which must
- * equal the fold of its journal.
+ * What PostgreSQL says happened, held against what the callers saw. Nothing here asks an actor, but for one last read
+ * of every counter, which must equal the fold of its journal.
  */
 import type { History, HistoryRow } from "../src/testing/checks/History.ts"
 import { actorOf, eventsOf } from "../src/testing/checks/History.ts"

@@ -1,6 +1,7 @@
 /**
- * The campaign's callers: an open loop, so calls keep coming at their rate whatever becomes of those before them. Each has a request id of its own. One that
- * fails for good is counted, and then sent again under the same id, as an application would.
+ * The campaign's callers: an open loop, so calls keep coming at their rate whatever becomes of those before them. Each
+ * has a request id of its own. One that fails for good is counted, and then sent again under the same id, as an
+ * application would.
  */
 import { Effect, Exit, Fiber, Scope } from "effect"
 import * as ActorClient from "../src/actor/ActorClient.ts"
@@ -33,8 +34,9 @@ export interface Call {
 }
 
 /**
- * Per second. Each key is called every quarter of a second. On two cores that also carry PostgreSQL, the runners, two gateways and this campaign, these leave
- * a quarter of the processors' time idle, so that a runner's start finds room; at twice the rate a restart shows as silence for want of processors alone.
+ * Per second. Each key is called every quarter of a second. On two cores that also carry PostgreSQL, the runners, two
+ * gateways and this campaign, these leave a quarter of the processors' time idle, so that a runner's start finds room;
+ * at twice the rate a restart shows as silence for want of processors alone.
  */
 export interface Rates {
   readonly Add: number

@@ -1,4 +1,7 @@
-/** The campaign's proxies, in a process of their own: callers that are busy waiting must not hold up what the runners say to PostgreSQL. */
+/**
+ * The campaign's proxies, in a process of their own: callers that are busy waiting must not hold up what the runners
+ * say to PostgreSQL.
+ */
 import { Effect, Scope } from "effect"
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"

@@ -1,4 +1,7 @@
-/** What the campaign shakes: PostgreSQL on a volume of its own, three runners behind proxies, simulated and real gateways, a model that counts. */
+/**
+ * What the campaign shakes: PostgreSQL on a volume of its own, three runners behind proxies, simulated and real
+ * gateways, a model that counts.
+ */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Redacted, Schedule, Scope } from "effect"
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"

@@ -1,6 +1,7 @@
 /**
- * The chaos campaign: `node chaos/run.ts [--seconds 60] [--away 60] [--only kill,freeze] [--no-real]`. Faults of real life on real processes, under load; a
- * table at the end. Exit code 1 when anything was lost, doubled, reordered or stale. See docs/chaos.md.
+ * The chaos campaign: `node chaos/run.ts [--seconds 60] [--away 60] [--only kill,freeze] [--no-real]`. Faults of real
+ * life on real processes, under load; a table at the end. Exit code 1 when anything was lost, doubled, reordered or
+ * stale. See docs/chaos.md.
  */
 import { NodeServices } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"

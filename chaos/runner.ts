@@ -1,6 +1,7 @@
 /**
- * A runner of the campaign: the actors and drivers of a normal runner with the test counter beside them. It listens on `CHAOS_LISTEN_PORT` behind
- * the proxy at its address, and names its address to PostgreSQL, so that the audit can tell who wrote.
+ * A runner of the campaign: the actors and drivers of a normal runner with the test counter beside them. It listens on
+ * `CHAOS_LISTEN_PORT` behind the proxy at its address, and names its address to PostgreSQL, so that the audit can tell
+ * who wrote.
  */
 import { Config, Effect, Layer } from "effect"
 import * as Actors from "../src/runners/Actors.ts"

@@ -1,6 +1,7 @@
 /**
- * An actor of your own: a bank account. Everything it decides is durable before it answers, a repeated request id is answered and not done again,
- * and it moves to another runner when its runner dies. Run it with `node examples/account.ts`.
+ * An actor of your own: a bank account. Everything it decides is durable before it answers, a repeated request id is
+ * answered and not done again, and it moves to another runner when its runner dies. Run it with `node
+ * examples/account.ts`.
  */
 import { Effect, Layer, Schema } from "effect"
 import { Entity } from "effect/cluster"

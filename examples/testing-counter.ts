@@ -1,6 +1,7 @@
 /**
- * An actor of your own on a simulated cluster: three runners on virtual time, which crash, freeze and lose their network and their store by the seed.
- * Run it with `node examples/testing-counter.ts`, or with a seed: `node examples/testing-counter.ts 42`.
+ * An actor of your own on a simulated cluster: three runners on virtual time, which crash, freeze and lose their
+ * network and their store by the seed. Run it with `node examples/testing-counter.ts`, or with a seed: `node
+ * examples/testing-counter.ts 42`.
  */
 import { Effect, Random, Schema } from "effect"
 import { Entity } from "effect/cluster"

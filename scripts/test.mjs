@@ -1,6 +1,7 @@
 /**
- * Everything once: lint, format, types, then the tests, level by level, since two cores are shared by all they start. The last line says how it went, with
- * the counts of the tests' reports; lint, format, types and a test file that could not be loaded each count as one failure. Arguments go to vitest.
+ * Everything once: lint, format, types, then the tests, level by level, since two cores are shared by all they start.
+ * The last line says how it went, with the counts of the tests' reports; lint, format, types and a test file that could
+ * not be loaded each count as one failure. Arguments go to vitest.
  */
 import { spawnSync } from "node:child_process"
 import { mkdirSync, readFileSync, rmSync } from "node:fs"

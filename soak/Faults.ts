@@ -1,4 +1,7 @@
-/** Now and then something breaks, in turn. The first runner is never killed, so that one process lives through the whole run. */
+/**
+ * Now and then something breaks, in turn. The first runner is never killed, so that one process lives through the whole
+ * run.
+ */
 import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import { readdirSync } from "node:fs"

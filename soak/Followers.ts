@@ -1,6 +1,6 @@
 /**
- * Followers of `/events` over WebSocket: some read all they get, some are slow, some never read and are cut off by the gateway. Each comes back
- * at its last cursor. The first one reads everything of every tenant, and keeps the ledger.
+ * Followers of `/events` over WebSocket: some read all they get, some are slow, some never read and are cut off by the
+ * gateway. Each comes back at its last cursor. The first one reads everything of every tenant, and keeps the ledger.
  */
 import { WebSocket } from "ws"
 import type { Ledger } from "./Ledger.ts"

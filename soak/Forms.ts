@@ -1,4 +1,7 @@
-/** The two forms of a soak: hours with a sample a minute, and minutes with time-accelerated retention for every change of the code. */
+/**
+ * The two forms of a soak: hours with a sample a minute, and minutes with time-accelerated retention for every change
+ * of the code.
+ */
 import type { Bound } from "./Slope.ts"
 
 export interface Form {
@@ -41,7 +44,10 @@ const mebi = 1024 * 1024
 
 type Bounds = ReadonlyArray<readonly [unit: RegExp, bound: Bound]>
 
-/** The first that fits a series' name is its bound. What fits none is told and not judged. `loose` multiplies what a short run cannot tell from noise. */
+/**
+ * The first that fits a series' name is its bound. What fits none is told and not judged. `loose` multiplies what a
+ * short run cannot tell from noise.
+ */
 const boundsOf = (loose: number): Bounds => [
   [/\.(descriptors|sockets)$/, { absolute: 6 * loose, relative: 0.05 * loose }],
   [/\.(threads|children)$/, { absolute: 3, relative: 0.1 }],
@@ -93,7 +99,10 @@ export const long = (seconds: number): Form => ({
   postgres: {}
 })
 
-/** Half of a few minutes is too short for slow growth to show: the rates of what ends and stays behind are higher, and most bounds looser. */
+/**
+ * Half of a few minutes is too short for slow growth to show: the rates of what ends and stays behind are higher, and
+ * most bounds looser.
+ */
 export const short = (seconds: number): Form => ({
   seconds,
   sampleEvery: 5,

@@ -1,6 +1,7 @@
 /**
- * What tenants and their operator do all day: tasks alone and in bulk, cancelled ones, scheduled ones, some that come too late; lanes used once; sessions
- * opened, talked to and closed; instances, keys and reads. Each at its rate, whatever becomes of those before; at most a few of one kind at once.
+ * What tenants and their operator do all day: tasks alone and in bulk, cancelled ones, scheduled ones, some that come
+ * too late; lanes used once; sessions opened, talked to and closed; instances, keys and reads. Each at its rate,
+ * whatever becomes of those before; at most a few of one kind at once.
  */
 import { Effect, type Scope } from "effect"
 import { type ClawsterClient, Ids } from "../src/client.ts"

@@ -1,4 +1,7 @@
-/** One reading of everything: each process from the system and from its own metrics, the store from its catalogue, gateways' disks. What cannot be read now is left out. */
+/**
+ * One reading of everything: each process from the system and from its own metrics, the store from its catalogue,
+ * gateways' disks. What cannot be read now is left out.
+ */
 import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs"

@@ -1,6 +1,7 @@
 /**
- * Does a series grow? Its slope by Theil and Sen: the median of the slopes of all pairs, which neither a spike nor a sawtooth moves. Only pairs of
- * one life count: a process that was started again begins anew, and is left alone for a while after each start.
+ * Does a series grow? Its slope by Theil and Sen: the median of the slopes of all pairs, which neither a spike nor a
+ * sawtooth moves. Only pairs of one life count: a process that was started again begins anew, and is left alone for a
+ * while after each start.
  */
 export interface Sample {
   /** Seconds since the run began. */

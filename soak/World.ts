@@ -1,4 +1,7 @@
-/** What runs: PostgreSQL, three runners, a gateway process, OpenClaw gateways, each a process as in production, its log in a file of the run's home. */
+/**
+ * What runs: PostgreSQL, three runners, a gateway process, OpenClaw gateways, each a process as in production, its log
+ * in a file of the run's home.
+ */
 import { Effect, Layer, Redacted, Schedule } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { closeSync, mkdirSync, openSync } from "node:fs"

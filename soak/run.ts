@@ -1,6 +1,7 @@
 /**
- * `npm run soak -- [--hours N | --minutes N] [--out DIR] [--real N] [--no-faults]`: a real cluster at a steady load for hours, and whatever grows
- * beyond its bound fails it. Below 15 minutes, the form with time-accelerated retention and samples each 5 s. Ctrl-C ends it in order, with a report.
+ * `npm run soak -- [--hours N | --minutes N] [--out DIR] [--real N] [--no-faults]`: a real cluster at a steady load for
+ * hours, and whatever grows beyond its bound fails it. Below 15 minutes, the form with time-accelerated retention and
+ * samples each 5 s. Ctrl-C ends it in order, with a report.
  */
 import { Deferred, Effect } from "effect"
 import { chmodSync, mkdtempSync } from "node:fs"

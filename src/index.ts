@@ -1,4 +1,7 @@
-/** What an Effect program needs to run actors of its own, on a cluster of its own: the kit, the cluster's layers, and a database. */
+/**
+ * What an Effect program needs to run actors of its own, on a cluster of its own: the kit, the cluster's layers, and a
+ * database.
+ */
 export * as Actor from "./actor/Actor.ts"
 export * as ActorClient from "./actor/ActorClient.ts"
 export { layer as actorLayer, type Self, type ShellOptions } from "./actor/ActorShell.ts"

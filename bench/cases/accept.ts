@@ -1,4 +1,7 @@
-/** Submits at 1,000 a second whatever becomes of them, while the tasks also run: time from when a submit was due until it was durable. */
+/**
+ * Submits at 1,000 a second whatever becomes of them, while the tasks also run: time from when a submit was due until
+ * it was durable.
+ */
 import { Effect, Layer } from "effect"
 import { type Case, interleave, measured } from "../case.ts"
 import * as Fleet from "../fleet.ts"

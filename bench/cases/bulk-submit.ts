@@ -1,4 +1,7 @@
-/** Tasks accepted durably, 1,000 a call, 4 calls in flight, into lanes that no instance serves. Stock has no bulk call: its baseline is discard, one by one. */
+/**
+ * Tasks accepted durably, 1,000 a call, 4 calls in flight, into lanes that no instance serves. Stock has no bulk call:
+ * its baseline is discard, one by one.
+ */
 import { Effect, Layer } from "effect"
 import { type Case, interleave, measured } from "../case.ts"
 import * as Fleet from "../fleet.ts"

@@ -1,6 +1,7 @@
 /**
- * From the moment a lane picks a task to the moment the gateway begins it, at 200 tasks a second, lane, instance and gateway in one process on one
- * clock. In between lie two commits: the lane's, that it has started, and the instance's, that it has taken it.
+ * From the moment a lane picks a task to the moment the gateway begins it, at 200 tasks a second, lane, instance and
+ * gateway in one process on one clock. In between lie two commits: the lane's, that it has started, and the instance's,
+ * that it has taken it.
  */
 import { Effect } from "effect"
 import { type Case, measured } from "../case.ts"

@@ -1,6 +1,6 @@
 /**
- * A task from submit to its end, awaited, 64 in flight: accepted durably, routed, run by a gateway that answers at once, completed durably, told by
- * the commit. The baseline is a persisted entity call with a primary key.
+ * A task from submit to its end, awaited, 64 in flight: accepted durably, routed, run by a gateway that answers at
+ * once, completed durably, told by the commit. The baseline is a persisted entity call with a primary key.
  */
 import { Effect, Layer } from "effect"
 import { type Case, interleave, measured } from "../case.ts"

@@ -1,4 +1,7 @@
-/** Persisted calls to 1,000 plain entities, awaited, 64 in flight, in one process: the same entity over Clawster's message storage and over the stock one. */
+/**
+ * Persisted calls to 1,000 plain entities, awaited, 64 in flight, in one process: the same entity over Clawster's
+ * message storage and over the stock one.
+ */
 import { Effect, Layer } from "effect"
 import { type Case, interleave, measured } from "../case.ts"
 import * as Clawster from "../clawster.ts"

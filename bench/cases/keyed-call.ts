@@ -1,6 +1,6 @@
 /**
- * Durable calls to 1,000 keyed actors, awaited, 64 in flight, from a client in another process; and what one costs in CPU over all
- * processes. The stock entity runs in its caller's process, which spares it the network.
+ * Durable calls to 1,000 keyed actors, awaited, 64 in flight, from a client in another process; and what one costs in
+ * CPU over all processes. The stock entity runs in its caller's process, which spares it the network.
  */
 import { Effect, Layer } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"

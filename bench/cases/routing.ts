@@ -1,6 +1,6 @@
 /**
- * Routing decisions over 50 instances that differ in region, capabilities, models and load; tasks that differ in what they ask. The baseline is the
- * router one writes first: filter, map to scores, sort, take the first.
+ * Routing decisions over 50 instances that differ in region, capabilities, models and load; tasks that differ in what
+ * they ask. The baseline is the router one writes first: filter, map to scores, sort, take the first.
  */
 import { Effect } from "effect"
 import * as Candidate from "../../src/entities/routing/Candidate.ts"

@@ -1,4 +1,7 @@
-/** The keyed call of `keyed-call` on one, two and three runners that share the machine: what it costs that actors are spread. */
+/**
+ * The keyed call of `keyed-call` on one, two and three runners that share the machine: what it costs that actors are
+ * spread.
+ */
 import { Effect, Layer } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
 import { type Case, measured } from "../case.ts"

@@ -1,4 +1,7 @@
-/** Tasks submitted one by one, 64 submits in flight, nobody waiting for their ends, until all are done. The baseline discards replies. */
+/**
+ * Tasks submitted one by one, 64 submits in flight, nobody waiting for their ends, until all are done. The baseline
+ * discards replies.
+ */
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import { type Case, interleave, measured } from "../case.ts"
 import * as Fleet from "../fleet.ts"

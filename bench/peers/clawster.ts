@@ -1,4 +1,7 @@
-/** Clawster as a peer among the others: tasks through a lane and simulated gateways in this process, counters on a runner in another. */
+/**
+ * Clawster as a peer among the others: tasks through a lane and simulated gateways in this process, counters on a
+ * runner in another.
+ */
 import { Effect, Layer, Logger, Redacted, Scope } from "effect"
 import { createRequire } from "node:module"
 import * as ActorClient from "../../src/actor/ActorClient.ts"

@@ -1,4 +1,7 @@
-/** DBOS: a library, workflows run in the process that starts them. Each has an idempotency key; no step, so one row at its start and one at its end. */
+/**
+ * DBOS: a library, workflows run in the process that starts them. Each has an idempotency key; no step, so one row at
+ * its start and one at its end.
+ */
 import { DBOS } from "@dbos-inc/dbos-sdk"
 import { counter, serve } from "./serve.mjs"
 import { versionOf } from "./versions.mjs"

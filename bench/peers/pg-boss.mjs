@@ -1,4 +1,6 @@
-/** pg-boss with NOTIFY and bursts. A waiter hears of the handler's end; the completion is written after it, in batches. */
+/**
+ * pg-boss with NOTIFY and bursts. A waiter hears of the handler's end; the completion is written after it, in batches.
+ */
 import { PgBoss } from "pg-boss"
 import { counter, serve } from "./serve.mjs"
 import { versionOf } from "./versions.mjs"

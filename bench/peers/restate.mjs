@@ -1,4 +1,7 @@
-/** Restate: its server, with its own store on the same disk, and a service endpoint in a process of its own; called over its HTTP ingress. */
+/**
+ * Restate: its server, with its own store on the same disk, and a service endpoint in a process of its own; called over
+ * its HTTP ingress.
+ */
 import { fork, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createRequire } from "node:module"

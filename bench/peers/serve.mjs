@@ -1,6 +1,6 @@
 /**
- * What every peer's script is: a process that is told by its parent which load to put on itself, and answers with what it measured. The loops are the
- * same for all; a script only says how one call is made.
+ * What every peer's script is: a process that is told by its parent which load to put on itself, and answers with what
+ * it measured. The loops are the same for all; a script only says how one call is made.
  */
 import { performance } from "node:perf_hooks"
 
@@ -44,8 +44,9 @@ export const counter = () => {
 }
 
 /**
- * `peer.task(n)`: one durable task, until it is done. `peer.submit(n)`: until it is accepted; `peer.drained(count)`: when so many more are done.
- * `peer.keyed(key)`: one durable call to the actor of that key. What a peer has not got it leaves out.
+ * `peer.task(n)`: one durable task, until it is done. `peer.submit(n)`: until it is accepted; `peer.drained(count)`:
+ * when so many more are done. `peer.keyed(key)`: one durable call to the actor of that key. What a peer has not got it
+ * leaves out.
  */
 export const serve = (peer) => {
   let n = 0

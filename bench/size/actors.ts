@@ -27,7 +27,9 @@ import * as Counter from "../Counter.ts"
 /** More than the 100,000 of the bar, so that what stands beside them is no reason to refuse one. */
 const maxResident = 110_000
 const stays = "1 day"
-/** Long, so that a runner that collects a lot of garbage at once, on a machine that is short of time, keeps its shards. */
+/**
+ * Long, so that a runner that collects a lot of garbage at once, on a machine that is short of time, keeps its shards.
+ */
 const leaseMillis = 60_000
 
 /** Turns are not run in the runs of this folder, so sessions need no instance. */

@@ -1,4 +1,6 @@
-/** The memory of a runner process, asked for by a signal: SIGUSR2 makes it collect its garbage and print what is left. */
+/**
+ * The memory of a runner process, asked for by a signal: SIGUSR2 makes it collect its garbage and print what is left.
+ */
 import { Effect, Layer } from "effect"
 import { Sharding } from "effect/cluster"
 import { setFlagsFromString } from "node:v8"

@@ -1,7 +1,8 @@
 /**
- * Tasks that wait: a backlog in a hundred lanes, and in one, of a runner in a process of its own, with no instance to run them. At each size: the memory
- * of the runner, how fast bulks and single tasks are accepted, and how fast other actors of the runner answer. Then the runner stops, another loads the
- * lanes, and an instance is registered: the tasks that start first are compared with the order the rows have.
+ * Tasks that wait: a backlog in a hundred lanes, and in one, of a runner in a process of its own, with no instance to
+ * run them. At each size: the memory of the runner, how fast bulks and single tasks are accepted, and how fast other
+ * actors of the runner answer. Then the runner stops, another loads the lanes, and an instance is registered: the tasks
+ * that start first are compared with the order the rows have.
  */
 import { Effect, Layer, Option, type Redacted, Schedule } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
@@ -118,7 +119,10 @@ const instanceSpec = {
   resourceLimits: {}
 } as const
 
-/** Starts a runner on the backlog. Milliseconds until each lane has answered, and the tasks that did not start in their order. */
+/**
+ * Starts a runner on the backlog. Milliseconds until each lane has answered, and the tasks that did not start in their
+ * order.
+ */
 const takeUp = (url: Redacted.Redacted, lanes: ReadonlyArray<Lanes.LaneAddress>) =>
   Effect.gen(function* () {
     const expected = yield* withSql(url, (sql) => sql.unsafe<Order>(orderSql(lanes.length)))

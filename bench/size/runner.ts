@@ -1,6 +1,6 @@
 /**
- * A runner process of a size run: `runner.ts clawster|bare URL PORT`. Prints `ready` when its layers are up, and its memory when asked (memory.ts). Its
- * sessions stay in memory for as long as it lives.
+ * A runner process of a size run: `runner.ts clawster|bare URL PORT`. Prints `ready` when its layers are up, and its
+ * memory when asked (memory.ts). Its sessions stay in memory for as long as it lives.
  */
 import { Effect, Layer, Redacted } from "effect"
 import type { Sharding } from "effect/cluster"

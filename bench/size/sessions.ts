@@ -1,8 +1,9 @@
 /**
- * Sessions in memory on one runner, each opened and with one turn on record (accepted, then aborted while it looked for an instance, so that nothing is under
- * way). `resident-session`: after the calls that made them, a tenth of them. `loaded-session`: all, in a new process that loads each from its journal; those not
- * made by calls are copies, by SQL, of what calls have left of one. The baseline is a stock entity that holds one number, after one call each: what the cluster
- * module itself keeps for an entity.
+ * Sessions in memory on one runner, each opened and with one turn on record (accepted, then aborted while it looked for
+ * an instance, so that nothing is under way). `resident-session`: after the calls that made them, a tenth of them.
+ * `loaded-session`: all, in a new process that loads each from its journal; those not made by calls are copies, by SQL,
+ * of what calls have left of one. The baseline is a stock entity that holds one number, after one call each: what the
+ * cluster module itself keeps for an entity.
  */
 import { Effect, Layer, type Redacted } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"

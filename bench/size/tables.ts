@@ -1,4 +1,7 @@
-/** What the tables weigh on disk, and how they are filled with a past: copies of rows that a real run has left, under other ids and with earlier times. */
+/**
+ * What the tables weigh on disk, and how they are filled with a past: copies of rows that a real run has left, under
+ * other ids and with earlier times.
+ */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, type Redacted } from "effect"
 

@@ -1,4 +1,7 @@
-/** Tasks of ever more tenants, one lane each, submitted in turn. Each tenant has submitted once before it is measured, so that its lane is in memory. */
+/**
+ * Tasks of ever more tenants, one lane each, submitted in turn. Each tenant has submitted once before it is measured,
+ * so that its lane is in memory.
+ */
 import { Effect, Layer } from "effect"
 import * as Clawster from "../clawster.ts"
 import { forCalls, forSeconds } from "../measure.ts"

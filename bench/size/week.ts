@@ -1,7 +1,8 @@
 /**
- * A week of history that has just become too old, and a day that has not, pruned by the retention as it is configured (`CLAWSTER_RETENTION_*`), sweep after sweep
- * without the pause between them. The past is copied by SQL from rows that real tasks have left, with earlier times, in the order of time. Meanwhile counters are
- * called on a runner in another process, open loop, before and during.
+ * A week of history that has just become too old, and a day that has not, pruned by the retention as it is configured
+ * (`CLAWSTER_RETENTION_*`), sweep after sweep without the pause between them. The past is copied by SQL from rows that
+ * real tasks have left, with earlier times, in the order of time. Meanwhile counters are called on a runner in another
+ * process, open loop, before and during.
  */
 import { Duration, Effect, Fiber, Layer } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"

@@ -1,6 +1,7 @@
 /**
- * The side effects an actor has under way, kept equal to what its state wants. An activity that dies is tried again, from 1 s between tries up to 30 s,
- * for as long as it is wanted; one that ends is not started again until its key has gone and come back.
+ * The side effects an actor has under way, kept equal to what its state wants. An activity that dies is tried again,
+ * from 1 s between tries up to 30 s, for as long as it is wanted; one that ends is not started again until its key has
+ * gone and come back.
  */
 import { Effect, Exit, Fiber, Schedule } from "effect"
 

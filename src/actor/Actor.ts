@@ -1,15 +1,17 @@
 /**
- * What an actor is: a pure core. `decide` answers a command with events, a reply and messages to others; `evolve` folds an
- * event into the state. Neither reads a clock, draws a number or does I/O. All else is derived from the state:
+ * What an actor is: a pure core. `decide` answers a command with events, a reply and messages to others; `evolve` folds
+ * an event into the state. Neither reads a clock, draws a number or does I/O. All else is derived from the state:
  *
- * - `timers(state)`: when the actor wants to be woken. A timer takes effect once, since the event it leads to removes it.
+ * - `timers(state)`: when the actor wants to be woken. A timer takes effect once, since the event it leads to removes
+ *   it.
  * - `activities(state)`: the side effects that should be under way now, by key. The shell starts what is missing and
- *   interrupts what is no longer wanted, also after the actor has moved to another runner. So an activity must attach to what it
- *   finds outside rather than assume that it is the first.
+ *   interrupts what is no longer wanted, also after the actor has moved to another runner. So an activity must attach
+ *   to what it finds outside rather than assume that it is the first.
  * - `view(state)`: the document that lists and overviews read, written in the commit that changed it.
  * - `rows(event)`: rows of tables of its own (tasks), written in the same commit.
  *
- * The shell (ActorShell.ts) loads, drains the mailbox in batches, commits, replies, and drops the actor when a commit fails.
+ * The shell (ActorShell.ts) loads, drains the mailbox in batches, commits, replies, and drops the actor when a commit
+ * fails.
  */
 import type { Schema } from "effect"
 import type { Entity } from "effect/cluster"
@@ -49,7 +51,10 @@ export interface Decision<Event, A, E> {
 /** How the store keeps a column. `json` is any JSON value. */
 export type ColumnKind = "text" | "int" | "bigint" | "double precision" | "boolean" | "json"
 
-/** A table that actors write with their commits, declared once. The store has it as `clawster_<name>`, made by a migration. */
+/**
+ * A table that actors write with their commits, declared once. The store has it as `clawster_<name>`, made by a
+ * migration.
+ */
 export interface Table {
   readonly name: string
   /** The columns that name a row. */
@@ -62,7 +67,10 @@ export interface RowWrite {
   readonly table: Table
   /** An insert of a row that is there does nothing. Writes of one commit to one row are applied in order. */
   readonly op: "insert" | "update"
-  /** Of an insert whose row may be there already: a later write of the commit to that row counts all the same. Else it is new for certain. */
+  /**
+   * Of an insert whose row may be there already: a later write of the commit to that row counts all the same. Else it
+   * is new for certain.
+   */
   readonly mayExist?: boolean
   readonly row: Readonly<Record<string, unknown>>
 }
@@ -103,8 +111,9 @@ export interface ActorDefinition<
   readonly state: JsonCodec<State>
   readonly event: JsonCodec<Event>
   /**
-   * Grows when `state` changes shape so that old snapshots cannot be decoded; they are then passed over, and the journal is folded again. An actor whose
-   * journal has been pruned needs its snapshot and does not load without it: give new fields a decoding default instead of raising this.
+   * Grows when `state` changes shape so that old snapshots cannot be decoded; they are then passed over, and the
+   * journal is folded again. An actor whose journal has been pruned needs its snapshot and does not load without it:
+   * give new fields a decoding default instead of raising this.
    */
   readonly stateVersion: number
   readonly initial: (entityId: string) => State
@@ -118,15 +127,22 @@ export interface ActorDefinition<
   readonly view?: (state: State, entityId: string) => View | undefined
   readonly rows?: (event: Event, before: State, after: State) => ReadonlyArray<RowWrite>
   /**
-   * Nothing would be lost if the actor had never been: what it was about is over, and who addresses it next may find it new. One that has ended and that nobody
-   * has addressed for as long as history is kept is removed with its snapshot and its view. Absent: it is kept for ever.
+   * Nothing would be lost if the actor had never been: what it was about is over, and who addresses it next may find it
+   * new. One that has ended and that nobody has addressed for as long as history is kept is removed with its snapshot
+   * and its view. Absent: it is kept for ever.
    */
   readonly isEnded?: (state: State) => boolean
-  /** A snapshot is taken after this many journal entries, or eight times as many events, or when they have become large (Life.ts). */
+  /**
+   * A snapshot is taken after this many journal entries, or eight times as many events, or when they have become large
+   * (Life.ts).
+   */
   readonly snapshotEvery?: number
 }
 
-/** Names the types of an actor once, so that its handlers need no annotations: `define<State, Event, Signal, Activity>()({ … })`. */
+/**
+ * Names the types of an actor once, so that its handlers need no annotations: `define<State, Event, Signal,
+ * Activity>()({ … })`.
+ */
 export const define =
   <
     State,

@@ -1,7 +1,7 @@
 /**
- * Calls actors durably. Every call has a request id; while the actor is moving, or its answer is in doubt, the client sends the same id
- * again, so the command happens once. When time runs out the call fails with `ActorUnavailable`: it may or may not have happened, and the
- * same request id will tell.
+ * Calls actors durably. Every call has a request id; while the actor is moving, or its answer is in doubt, the client
+ * sends the same id again, so the command happens once. When time runs out the call fails with `ActorUnavailable`: it
+ * may or may not have happened, and the same request id will tell.
  */
 import { Cause, Clock, Context, Effect, Option, Random, References, Schedule, Tracer } from "effect"
 import { type Entity, Sharding } from "effect/cluster"
@@ -16,7 +16,10 @@ import { weightOf } from "./Weight.ts"
 export interface CallOptions {
   /** Unique for one command to one actor. A fresh one is drawn when absent. */
   readonly requestId?: string | undefined
-  /** Fingerprint of the payload, when `requestId` is a caller's idempotency key: another payload under the same key is refused. */
+  /**
+   * Fingerprint of the payload, when `requestId` is a caller's idempotency key: another payload under the same key is
+   * refused.
+   */
   readonly fingerprint?: string | undefined
   /** Time for all tries together; 30 s when absent. */
   readonly timeoutMillis?: number | undefined
@@ -34,8 +37,9 @@ export type ActorClient<Rpcs extends Rpc.Any> = (entityId: string) => Calls<Rpcs
 const defaultTimeoutMillis = 30_000
 const attemptTimeoutMillis = 10_000
 /**
- * Calls of one client that are sent by the cluster's own delivery, or tried again: mostly to an actor which is not at hand, since it is being loaded, moves, or its
- * store is away. Each costs more than a call that is answered at once: with tens of thousands a process would have no time left to hear answers.
+ * Calls of one client that are sent by the cluster's own delivery, or tried again: mostly to an actor which is not at
+ * hand, since it is being loaded, moves, or its store is away. Each costs more than a call that is answered at once:
+ * with tens of thousands a process would have no time left to hear answers.
  */
 export const waitingCalls = 2_048
 /** Of the payloads of these calls (Weight.ts). One alone may weigh more. */

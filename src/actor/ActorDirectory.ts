@@ -1,4 +1,7 @@
-/** The actors of this runner by type, and how the shell reaches any of them in the cluster: for relays, wake-ups and holds. */
+/**
+ * The actors of this runner by type, and how the shell reaches any of them in the cluster: for relays, wake-ups and
+ * holds.
+ */
 import { Context, Effect, Layer, Option } from "effect"
 import { type Entity, Sharding } from "effect/cluster"
 import type { Rpc } from "effect/rpc"

@@ -1,6 +1,6 @@
 /**
- * Turns a definition into an actor of the cluster. A command travels as a volatile message with a request id; what makes it durable is the
- * journal, and what makes it happen once is the id.
+ * Turns a definition into an actor of the cluster. A command travels as a volatile message with a request id; what
+ * makes it durable is the journal, and what makes it happen once is the id.
  */
 import { Clock, Duration, Effect, Layer, Option, type Scope } from "effect"
 import { Entity, type EntityAddress, type ShardId, Sharding, ShardingConfig } from "effect/cluster"
@@ -23,26 +23,36 @@ import { Wakes } from "./Wakes.ts"
 export interface Self<State, Signal> {
   readonly entityId: string
   readonly epoch: number
-  /** Success: the signal's events are committed. `ActorUnavailable`: the actor is being dropped, and this activity with it. */
+  /**
+   * Success: the signal's events are committed. `ActorUnavailable`: the actor is being dropped, and this activity with
+   * it.
+   */
   readonly tell: (signal: Signal) => Effect.Effect<void, ActorUnavailable>
   /** As of the last commit. */
   readonly state: Effect.Effect<State>
 }
 
 export interface ShellOptions<State, Signal, Activity, R> {
-  /** Runs one activity. Its scope closes when it ends or is no longer wanted. It must attach to what an earlier owner began. */
+  /**
+   * Runs one activity. Its scope closes when it ends or is no longer wanted. It must attach to what an earlier owner
+   * began.
+   */
   readonly perform?: (activity: Activity, self: Self<State, Signal>) => Effect.Effect<void, never, R>
   /**
-   * Asked once mail has been decided, before its commit: what the actor tells itself in the same commit. It spares a commit and the wait for an activity
-   * to say the same; what it fails to say, an activity must. `state` is not committed yet.
+   * Asked once mail has been decided, before its commit: what the actor tells itself in the same commit. It spares a
+   * commit and the wait for an activity to say the same; what it fails to say, an activity must. `state` is not
+   * committed yet.
    */
   readonly propose?: (state: State, now: number) => Effect.Effect<Resident.Proposal<Signal> | undefined, never, R>
   /**
-   * Told what was committed, encoded, once a commit, after it; `before` is the state before the commit. For counting and
-   * logging: it must not fail and should not wait.
+   * Told what was committed, encoded, once a commit, after it; `before` is the state before the commit. For counting
+   * and logging: it must not fail and should not wait.
    */
   readonly onCommitted?: (events: ReadonlyArray<{ readonly _tag: string }>, before: State) => Effect.Effect<void>
-  /** Idle time after which the actor leaves memory, never while something is under way; the runner's own (`ShardingConfig.entityMaxIdleTime`) when absent. */
+  /**
+   * Idle time after which the actor leaves memory, never while something is under way; the runner's own
+   * (`ShardingConfig.entityMaxIdleTime`) when absent.
+   */
   readonly maxIdleTime?: Duration.Input
   /** Commands that may share one commit. */
   readonly maxBatch?: number

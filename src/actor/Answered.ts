@@ -1,6 +1,7 @@
 /**
- * The ids of the last commands, and their answers while these weigh little. An answer that is not here is in the journal, and is looked up when its request
- * comes again. So is one whose id fell out, if the request may have come before; the unique request ids there refuse one that comes twice without saying so.
+ * The ids of the last commands, and their answers while these weigh little. An answer that is not here is in the
+ * journal, and is looked up when its request comes again. So is one whose id fell out, if the request may have come
+ * before; the unique request ids there refuse one that comes twice without saying so.
  */
 import type { EncodedAnswer, RecordedAnswer } from "./Journal.ts"
 import { weightOf } from "./Weight.ts"

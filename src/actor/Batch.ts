@@ -6,7 +6,10 @@ import type { ActorDefinition, Answer, DecideContext, Decision, RowWrite } from 
 import type { ActorCodec } from "./Codec.ts"
 import type { CommitTexts, EncodedAnswer, Entry, OutboxMessage } from "./Journal.ts"
 
-/** Characters of what one command, signal or timer leaves behind: well above what one request can bring, well below what one row can hold. */
+/**
+ * Characters of what one command, signal or timer leaves behind: well above what one request can bring, well below what
+ * one row can hold.
+ */
 const entryWeight = 32 * 1024 * 1024
 
 export type Definition = ActorDefinition<string, any, any, any, any, any>

@@ -1,6 +1,6 @@
 /**
- * Bounds many calls in time with one timer. `Effect.timeout` starts two fibers and a timer for every call; here a call costs one fiber and an entry, and
- * one fiber sleeps until the first of all is due.
+ * Bounds many calls in time with one timer. `Effect.timeout` starts two fibers and a timer for every call; here a call
+ * costs one fiber and an entry, and one fiber sleeps until the first of all is due.
  */
 import { Clock, Context, Effect, Fiber } from "effect"
 

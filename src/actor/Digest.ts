@@ -1,4 +1,7 @@
-/** Tells two texts apart without keeping them. 53 bits: two that differ have the same digest once in 9 × 10^15. Not for secrets. */
+/**
+ * Tells two texts apart without keeping them. 53 bits: two that differ have the same digest once in 9 × 10^15. Not for
+ * secrets.
+ */
 export const digestOf = (text: string): number => {
   let high = 0xdeadbeef
   let low = 0x41c6ce57

@@ -1,4 +1,7 @@
-/** A decision in the making: each event takes effect on `state` at once, so that the next step of the same decision sees it. */
+/**
+ * A decision in the making: each event takes effect on `state` at once, so that the next step of the same decision sees
+ * it.
+ */
 import { accept, type Decision, type Outgoing } from "./Actor.ts"
 
 export class Draft<State, Event> {

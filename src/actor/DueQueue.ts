@@ -1,4 +1,6 @@
-/** A binary heap by due time with one place a key. Setting a key again moves it; what it left behind is skipped later. */
+/**
+ * A binary heap by due time with one place a key. Setting a key again moves it; what it left behind is skipped later.
+ */
 export class DueQueue<A> {
   readonly #keyOf: (value: A) => string
   readonly #current = new Map<string, number>()

@@ -1,6 +1,7 @@
 /**
- * A quicker way to an actor than the cluster's own, for one that is known to be in memory where it was last found. It is a hint: what it cannot do is
- * left to the cluster, and what makes a command happen once is its request id, whichever way it went.
+ * A quicker way to an actor than the cluster's own, for one that is known to be in memory where it was last found. It
+ * is a hint: what it cannot do is left to the cluster, and what makes a command happen once is its request id,
+ * whichever way it went.
  */
 import { Context, Effect, Exit, Layer } from "effect"
 import { type Entity, EntityId, type Sharding } from "effect/cluster"
@@ -36,8 +37,9 @@ export class FastPath extends Context.Service<
   FastPath,
   {
     /**
-     * False: not taken; go by the cluster. True: `resume` will be called at most once: with the actor's answer; with a failure `Elsewhere`; or with
-     * `ActorUnavailable`, when it may have seen the command. Never, when its connection hangs: the caller needs a time limit.
+     * False: not taken; go by the cluster. True: `resume` will be called at most once: with the actor's answer; with a
+     * failure `Elsewhere`; or with `ActorUnavailable`, when it may have seen the command. Never, when its connection
+     * hangs: the caller needs a time limit.
      */
     readonly ask: (target: FastTarget, asked: Asked) => boolean
   }

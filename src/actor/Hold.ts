@@ -15,7 +15,10 @@ export class Hold {
     return Effect.suspend(() => this.#idle?.await ?? Effect.void)
   }
 
-  /** Undefined: nothing to do. Else the call to fork: made again when it has ended, or failed, while something is under way again. */
+  /**
+   * Undefined: nothing to do. Else the call to fork: made again when it has ended, or failed, while something is under
+   * way again.
+   */
   settle(busy: boolean): Effect.Effect<void> | undefined {
     if (!busy) {
       const idle = this.#idle

@@ -1,6 +1,7 @@
 /**
- * Where actors last. One `Commit` is one transaction: the entries of a batch of commands with their answers, outgoing messages, wake-up,
- * view and rows. It lands whole or not at all, and only while the shard's epoch is still the writer's.
+ * Where actors last. One `Commit` is one transaction: the entries of a batch of commands with their answers, outgoing
+ * messages, wake-up, view and rows. It lands whole or not at all, and only while the shard's epoch is still the
+ * writer's.
  */
 import { Context, type Effect, Schema } from "effect"
 import type { RowWrite } from "./Actor.ts"
@@ -16,7 +17,10 @@ export type EncodedAnswer =
   | { readonly _tag: "Success"; readonly value: unknown }
   | { readonly _tag: "Failure"; readonly error: unknown }
 
-/** What one command, signal or timer left behind. `seq` counts from 1 without gap; (type, id, seq) is unique whoever writes. */
+/**
+ * What one command, signal or timer left behind. `seq` counts from 1 without gap; (type, id, seq) is unique whoever
+ * writes.
+ */
 export interface Entry {
   readonly seq: number
   /** Null for signals and timers. Unique for one actor. */
@@ -104,8 +108,8 @@ export interface Piece<A> {
 
 /**
  * A commit that did not land, or may have. `Fenced`: another owner has the shard. `SequenceTaken`: another writer was
- * first. Both: nothing was written; stop the actor. `Refused`: the store cannot hold what it says, and will not the next time; nothing was
- * written. `InDoubt`: the store did not answer; load again to learn which.
+ * first. Both: nothing was written; stop the actor. `Refused`: the store cannot hold what it says, and will not the
+ * next time; nothing was written. `InDoubt`: the store did not answer; load again to learn which.
  */
 export class CommitFailed extends Schema.TaggedError<CommitFailed>()("CommitFailed", {
   reason: Schema.Literals(["Fenced", "SequenceTaken", "Refused", "InDoubt"]),
@@ -128,8 +132,8 @@ export class Journal extends Context.Service<
     /** Success: durable. */
     readonly append: (commit: Commit) => Effect.Effect<void, CommitFailed>
     /**
-     * One read, however much the actor has: of a large one the first part (Load.ts reads on). A snapshot of another version is passed over: the entries must go
-     * back to the first.
+     * One read, however much the actor has: of a large one the first part (Load.ts reads on). A snapshot of another
+     * version is passed over: the entries must go back to the first.
      */
     readonly load: (address: ActorAddress, stateVersion: number) => Effect.Effect<Loaded, StoreUnavailable>
     /** Entries behind sequence `seq`. */

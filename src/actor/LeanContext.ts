@@ -1,6 +1,7 @@
 /**
- * Contexts without what is not asked for. The cluster module copies the context that an entity type was registered in, and the one that its sharding was
- * made in, for each entity in memory: a service that merely happened to be there would be paid for a hundred thousand times.
+ * Contexts without what is not asked for. The cluster module copies the context that an entity type was registered in,
+ * and the one that its sharding was made in, for each entity in memory: a service that merely happened to be there
+ * would be paid for a hundred thousand times.
  */
 import { Clock, Console, Context, Effect, Layer, Metric, Random, References, Scope } from "effect"
 

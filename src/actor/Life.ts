@@ -32,8 +32,9 @@ const eventsAnEntry = 8
 /** A commit takes no more mail once it weighs so much; the mail that is left is decided in the next. */
 const commitWeight = 4 * 1024 * 1024
 /**
- * Entries that weigh so much bring the snapshot forward too, and so does twice the weight of the last snapshot when that is more: so a large state is not written
- * for each of its changes, and loading reads at most about three times as much as the state is large.
+ * Entries that weigh so much bring the snapshot forward too, and so does twice the weight of the last snapshot when
+ * that is more: so a large state is not written for each of its changes, and loading reads at most about three times as
+ * much as the state is large.
  */
 const unfoldedWeight = 4 * 1024 * 1024
 
@@ -114,8 +115,8 @@ export class Life {
   }
 
   /**
-   * Answers a new request at once, when it changes nothing. Undefined: it must go by the mailbox. To be called only while nothing is decided or
-   * committed, so that what is read is committed, under an epoch that still holds.
+   * Answers a new request at once, when it changes nothing. Undefined: it must go by the mailbox. To be called only
+   * while nothing is decided or committed, so that what is read is committed, under an epoch that still holds.
    */
   peek(tag: string, payload: unknown, requestId: string): Answer<unknown, unknown> | undefined {
     const { clock, definition, ownership, quiet } = this.#options
@@ -139,7 +140,10 @@ export class Life {
     }
   }
 
-  /** The store refuses what is said somewhere in the mail: each part is decided and written by itself, so that it hits only what is wrong. */
+  /**
+   * The store refuses what is said somewhere in the mail: each part is decided and written by itself, so that it hits
+   * only what is wrong.
+   */
   #apart(mails: ReadonlyArray<Mail>): Effect.Effect<void, CommitFailed | StoreUnavailable> {
     return Effect.gen({ self: this }, function* () {
       const { definition } = this.#options
@@ -183,8 +187,8 @@ export class Life {
   }
 
   /**
-   * Takes out of `mails` what does not fit into one commit, and puts it back into the box. `proposing`: the actor may tell itself something in the same
-   * commit.
+   * Takes out of `mails` what does not fit into one commit, and puts it back into the box. `proposing`: the actor may
+   * tell itself something in the same commit.
    */
   #round(mails: Array<Mail>, proposing: boolean): Effect.Effect<void, CommitFailed | StoreUnavailable> {
     return Effect.gen({ self: this }, function* () {

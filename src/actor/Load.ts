@@ -1,6 +1,7 @@
 /**
- * Loads an actor from its journal: one read for nearly all of them; a large one piece by piece, each folded before the next is read, so that neither its size nor
- * the size of what was legal when it was written is ever in memory at once, and other actors of the process go on meanwhile.
+ * Loads an actor from its journal: one read for nearly all of them; a large one piece by piece, each folded before the
+ * next is read, so that neither its size nor the size of what was legal when it was written is ever in memory at once,
+ * and other actors of the process go on meanwhile.
  */
 import { Effect } from "effect"
 import type { AnswersKept } from "./Answered.ts"

@@ -1,7 +1,8 @@
 /**
  * What an actor has been sent and not yet decided. Bounded by the entity's mailbox capacity, which counts unanswered
- * calls, and by weight: calls and deliveries that come to a full box are refused with `ActorUnavailable`, and sent again
- * by their senders. What the actor tells itself is taken always: each activity waits for the answer before it tells more.
+ * calls, and by weight: calls and deliveries that come to a full box are refused with `ActorUnavailable`, and sent
+ * again by their senders. What the actor tells itself is taken always: each activity waits for the answer before it
+ * tells more.
  */
 import { Effect, type Exit } from "effect"
 

@@ -1,6 +1,6 @@
 /**
- * The journal in memory, with the real semantics: sequences and request ids are unique, an old epoch is refused, a commit lands whole. For tests and
- * simulation. `faults` lets a test lose a commit or its reply.
+ * The journal in memory, with the real semantics: sequences and request ids are unique, an old epoch is refused, a
+ * commit lands whole. For tests and simulation. `faults` lets a test lose a commit or its reply.
  */
 import { Context, Effect, Layer } from "effect"
 import {
@@ -28,7 +28,10 @@ export interface Stored {
   view: { readonly tenantId: string | null; readonly doc: unknown } | undefined
 }
 
-/** What to do with the next commit: `refuse` loses it, `lose-reply` writes it and then reports doubt, `reject` cannot hold what it says. */
+/**
+ * What to do with the next commit: `refuse` loses it, `lose-reply` writes it and then reports doubt, `reject` cannot
+ * hold what it says.
+ */
 export type CommitFault = "none" | "refuse" | "lose-reply" | "reject"
 
 export class MemoryStore extends Context.Service<

@@ -1,4 +1,6 @@
-/** Ownership for one process and its tests: it has every shard it is asked about, under an epoch that `revoke` raises. */
+/**
+ * Ownership for one process and its tests: it has every shard it is asked about, under an epoch that `revoke` raises.
+ */
 import { Context, Effect, Layer, PubSub, Stream } from "effect"
 import { MemoryStore } from "./MemoryJournal.ts"
 import { changesHeld, Ownership, type OwnershipChange } from "./Ownership.ts"

@@ -1,6 +1,7 @@
 /**
- * Relays the messages of one actor, each until its receiver has committed it. One delivery at a time to one receiver, so that order holds; many
- * messages a delivery, so that it is quick. It lives and dies with the actor; what is left is relayed by the next owner.
+ * Relays the messages of one actor, each until its receiver has committed it. One delivery at a time to one receiver,
+ * so that order holds; many messages a delivery, so that it is quick. It lives and dies with the actor; what is left is
+ * relayed by the next owner.
  */
 import { Effect, Schedule } from "effect"
 import * as ActorMetrics from "../observability/ActorMetrics.ts"

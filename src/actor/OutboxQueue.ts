@@ -1,6 +1,7 @@
 /**
- * The messages of one actor to one receiver, in order. A receiver that is away for long would fill the memory: only the first ones are held, the others stay
- * in the store, where they are committed, and are read again when these have been delivered.
+ * The messages of one actor to one receiver, in order. A receiver that is away for long would fill the memory: only the
+ * first ones are held, the others stay in the store, where they are committed, and are read again when these have been
+ * delivered.
  */
 import { Effect } from "effect"
 import type { ActorAddress, Journal, OutboxMessage, StoreUnavailable } from "./Journal.ts"

@@ -12,7 +12,10 @@ export const changesHeld = 256
 export class Ownership extends Context.Service<
   Ownership,
   {
-    /** Undefined when the shard is not ours, or our lease has run out as far as we can tell: then nothing may be answered. */
+    /**
+     * Undefined when the shard is not ours, or our lease has run out as far as we can tell: then nothing may be
+     * answered.
+     */
     readonly epochOf: (shardId: string) => number | undefined
     /** From now on. A hint: who falls far behind misses some, and looks at `owned` now and then. */
     readonly changes: Stream.Stream<OwnershipChange>

@@ -1,5 +1,6 @@
 /**
- * Mail whose commit the store refused for its content, taken apart, and what becomes of a part that is refused by itself:
+ * Mail whose commit the store refused for its content, taken apart, and what becomes of a part that is refused by
+ * itself:
  *
  * - a command fails for good, with `InvalidInput`;
  * - a message is passed over, as its sender would send the same again: what waits for it ends by its own deadline;

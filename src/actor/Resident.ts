@@ -1,6 +1,7 @@
 /**
- * One actor in memory. It loads itself from the journal, decides its mail in rounds, commits each round, and answers after the commit. Memory never runs
- * ahead of the journal: when a commit fails or is in doubt this life ends, the next one loads again, and the callers are told to ask again.
+ * One actor in memory. It loads itself from the journal, decides its mail in rounds, commits each round, and answers
+ * after the commit. Memory never runs ahead of the journal: when a commit fails or is in doubt this life ends, the next
+ * one loads again, and the callers are told to ask again.
  */
 import { Cause, type Clock, type Context, Effect, Exit, Fiber, Latch } from "effect"
 import type { ActorUnavailable } from "../schema/Errors.ts"
@@ -69,8 +70,8 @@ const moving = "the actor is moving or its store is away; send the same request 
 const full = Exit.fail(unavailable("as much as may waits for the actor already; send the same request again"))
 
 /**
- * Its fiber lives from the first mail until the box is empty, so that an actor at rest is little more than its state: there may be a hundred thousand. What
- * it has under way goes on without that fiber.
+ * Its fiber lives from the first mail until the box is empty, so that an actor at rest is little more than its state:
+ * there may be a hundred thousand. What it has under way goes on without that fiber.
  */
 export class Resident implements Residence, Post {
   readonly mailbox = new Mailbox()
@@ -199,8 +200,8 @@ export class Resident implements Residence, Post {
   }
 
   /**
-   * What its activities told it last is refused with the rest of the mail. One that its own code or its own history keeps from living is left alone for longer
-   * each time: all that it would do is the same again.
+   * What its activities told it last is refused with the rest of the mail. One that its own code or its own history
+   * keeps from living is left alone for longer each time: all that it would do is the same again.
    */
   #drop(cause: Cause.Cause<CommitFailed | StoreUnavailable>): Effect.Effect<void> {
     const { entityId, entityType } = this.#address

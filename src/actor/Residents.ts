@@ -1,6 +1,6 @@
 /**
- * The actors that are in memory here, for callers who need not go through the cluster's own delivery. An actor is found only while the cluster has
- * delivered to it lately: that is what keeps it from being put away as idle.
+ * The actors that are in memory here, for callers who need not go through the cluster's own delivery. An actor is found
+ * only while the cluster has delivered to it lately: that is what keeps it from being put away as idle.
  *
  * It also knows who is away, so that what is stored of an actor can be removed while nobody here can write for it.
  */
@@ -38,8 +38,8 @@ export class Residents extends Context.Service<
     /** Begins to watch that it stays away; until the scope closes. */
     readonly watchAway: (entityType: string, entityId: string) => Effect.Effect<void, never, Scope.Scope>
     /**
-     * Runs the effect if the actor is watched and has not been in memory since. One that comes meanwhile is not loaded before the effect has ended
-     * (`arrival`).
+     * Runs the effect if the actor is watched and has not been in memory since. One that comes meanwhile is not loaded
+     * before the effect has ended (`arrival`).
      */
     readonly whileAway: <E, R>(
       entityType: string,

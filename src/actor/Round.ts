@@ -1,6 +1,6 @@
 /**
- * One round of an actor: the mail taken from its box, decided in order into one batch. `answers` are given after the commit, or when it
- * failed, never before.
+ * One round of an actor: the mail taken from its box, decided in order into one batch. `answers` are given after the
+ * commit, or when it failed, never before.
  */
 import { Cause, Exit } from "effect"
 import { ActorUnavailable, IdempotencyConflict } from "../schema/Errors.ts"
@@ -68,7 +68,9 @@ export class Round {
     try {
       this.#take(mail)
     } catch (defect) {
-      /** A defect has the cluster start the actor anew, and all that it has under way; a delivery comes again and again. */
+      /**
+       * A defect has the cluster start the actor anew, and all that it has under way; a delivery comes again and again.
+       */
       const answer =
         mail._tag === "Delivery" ? Exit.fail(unavailable("a message cannot be taken now")) : Exit.die(defect)
       this.#answers.push(() => mail.resume(answer))
@@ -129,7 +131,9 @@ export class Round {
     return exitOf(this.#codec.command(tag)!.decodeAnswer(answer))
   }
 
-  /** One that the actor does not know may come from a newer version, so it is left for when the actor has moved there. */
+  /**
+   * One that the actor does not know may come from a newer version, so it is left for when the actor has moved there.
+   */
   #message(message: DeliveredMessage): void {
     if (this.#known(message.id) !== undefined) return
     try {

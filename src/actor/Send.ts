@@ -4,8 +4,9 @@ import type { Rpc } from "effect/rpc"
 import type { Outgoing } from "./Actor.ts"
 
 /**
- * A message for another actor, sent after the commit that carries it. Delivered at least once, in the order sent between the same two
- * actors, and applied once. The receiver's answer only acknowledges it: what it has to say it sends back.
+ * A message for another actor, sent after the commit that carries it. Delivered at least once, in the order sent
+ * between the same two actors, and applied once. The receiver's answer only acknowledges it: what it has to say it
+ * sends back.
  */
 export const send = <Type extends string, Rpcs extends Rpc.Any, const Tag extends Rpcs["_tag"]>(
   entity: Entity.Entity<Type, Rpcs>,

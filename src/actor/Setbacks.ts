@@ -1,9 +1,10 @@
 /**
- * What an actor could not take: a message or a timer that its code throws on, or whose commit the store refuses for its content. Neither may stand in the way of
- * all else, nor be tried again at once for ever.
+ * What an actor could not take: a message or a timer that its code throws on, or whose commit the store refuses for its
+ * content. Neither may stand in the way of all else, nor be tried again at once for ever.
  *
- * A timer is put off, from 30 s on, doubling to an hour. A message that the actor's code throws on is asked for again for two minutes, since a newer version may
- * take the actor over meanwhile and know it; then it is passed over. So the work that waits for it ends by its own deadline.
+ * A timer is put off, from 30 s on, doubling to an hour. A message that the actor's code throws on is asked for again
+ * for two minutes, since a newer version may take the actor over meanwhile and know it; then it is passed over. So the
+ * work that waits for it ends by its own deadline.
  */
 import type { Cause } from "effect"
 

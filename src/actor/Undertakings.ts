@@ -1,6 +1,6 @@
 /**
- * What one life of an actor has under way: activities, relays, snapshots, and the call that keeps it resident meanwhile. Made with the first of them and
- * dropped with the last, since most actors in memory have none.
+ * What one life of an actor has under way: activities, relays, snapshots, and the call that keeps it resident
+ * meanwhile. Made with the first of them and dropped with the last, since most actors in memory have none.
  */
 import { Effect, Fiber } from "effect"
 import { Activities } from "./Activities.ts"

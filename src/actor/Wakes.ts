@@ -1,9 +1,11 @@
 /**
- * Wakes actors that nobody calls: those whose timer is due, and on a shard just acquired those that have something under way. The
- * next due time is armed in memory; a sweep of the store is the floor, for wakes that were armed elsewhere.
+ * Wakes actors that nobody calls: those whose timer is due, and on a shard just acquired those that have something
+ * under way. The next due time is armed in memory; a sweep of the store is the floor, for wakes that were armed
+ * elsewhere.
  *
- * An actor with something under way is in every sweep. Once woken it stays in memory and loads itself again when it must, so it is woken again only
- * now and then: with as many lanes as tenants, each sweep would be a call to each of them.
+ * An actor with something under way is in every sweep. Once woken it stays in memory and loads itself again when it
+ * must, so it is woken again only now and then: with as many lanes as tenants, each sweep would be a call to each of
+ * them.
  */
 import { Clock, Context, Duration, Effect, Layer, Semaphore, Stream } from "effect"
 import { DueQueue } from "./DueQueue.ts"

@@ -1,6 +1,7 @@
 /**
- * How large things are, roughly and cheaply: characters of text, and something for each field around it. What is bounded by weight is bounded well below what
- * the store and the wire can carry, so that a factor of three (characters of three bytes) does no harm.
+ * How large things are, roughly and cheaply: characters of text, and something for each field around it. What is
+ * bounded by weight is bounded well below what the store and the wire can carry, so that a factor of three (characters
+ * of three bytes) does no harm.
  */
 
 /** Of a JSON value, in memory or as text. */

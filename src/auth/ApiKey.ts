@@ -1,6 +1,6 @@
 /**
- * API keys: `claw_<keyId>_<secret>`. The id is public and finds the key; the secret is 256 random bits, of which only the SHA-256 is kept, so a slow
- * hash would add nothing.
+ * API keys: `claw_<keyId>_<secret>`. The id is public and finds the key; the secret is 256 random bits, of which only
+ * the SHA-256 is kept, so a slow hash would add nothing.
  */
 import { Effect } from "effect"
 import { randomHex, sha256Hex } from "./DigestNode.ts"

@@ -1,6 +1,6 @@
 /**
- * From a credential to a principal. Keys are remembered for some seconds, so a revocation takes effect everywhere within `rememberedFor`, and a
- * key costs one read of the store in that time.
+ * From a credential to a principal. Keys are remembered for some seconds, so a revocation takes effect everywhere
+ * within `rememberedFor`, and a key costs one read of the store in that time.
  */
 import { Cache, Context, Effect, Exit, Layer } from "effect"
 import { type ActorUnavailable, Unauthenticated } from "../schema/Errors.ts"

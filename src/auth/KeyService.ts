@@ -26,8 +26,8 @@ export class KeyService extends Context.Service<
   KeyService,
   {
     /**
-     * The token is in this answer and nowhere else. With a `requestId` the key's id follows from it, so the same request makes no second key: it is
-     * refused, since the secret cannot be told again.
+     * The token is in this answer and nowhere else. With a `requestId` the key's id follows from it, so the same
+     * request makes no second key: it is refused, since the secret cannot be told again.
      */
     readonly create: (
       request: CreateKey,

@@ -1,4 +1,7 @@
-/** Keys and idempotency keys in memory, with the semantics of the real stores: for tests and for embedding without a database. */
+/**
+ * Keys and idempotency keys in memory, with the semantics of the real stores: for tests and for embedding without a
+ * database.
+ */
 import { Effect, Layer } from "effect"
 import { IdempotencyConflict } from "../schema/Errors.ts"
 import { IdempotencyStore } from "./IdempotencyStore.ts"

@@ -1,6 +1,7 @@
 /**
- * Who may do what, to whose things. Pure. A role either has an action or not (`Forbidden`); which tenant's things a call sees is decided apart,
- * and what belongs to another tenant is not there (`NotFound`), so that a tenant learns nothing about others.
+ * Who may do what, to whose things. Pure. A role either has an action or not (`Forbidden`); which tenant's things a
+ * call sees is decided apart, and what belongs to another tenant is not there (`NotFound`), so that a tenant learns
+ * nothing about others.
  */
 import { Result } from "effect"
 import type { Action } from "../rpc/Authentication.ts"
@@ -46,7 +47,10 @@ export const readableTenant = (
   return named !== undefined && named !== tenantId ? Result.fail(notYours(named)) : Result.succeed(tenantId)
 }
 
-/** Whose things a change is made to. Roles without a tenant of their own must name one, unless the deployment has a default. */
+/**
+ * Whose things a change is made to. Roles without a tenant of their own must name one, unless the deployment has a
+ * default.
+ */
 export const actingTenant = (
   { role, tenantId }: Principal,
   named: TenantId | undefined,

@@ -46,7 +46,10 @@ import type { TaskFilter } from "../schema/TaskFilter.ts"
 /** The command cannot begin: a flag, a variable or a file is not what it should be. */
 export class BadSetup extends Schema.TaggedError<BadSetup>()("BadSetup", { message: Schema.String }) {}
 
-/** The gateway could not be reached, or what answered is no Clawster gateway. Whether a command was carried out is not known. */
+/**
+ * The gateway could not be reached, or what answered is no Clawster gateway. Whether a command was carried out is not
+ * known.
+ */
 export class ApiUnreachable extends Schema.TaggedError<ApiUnreachable>()("ApiUnreachable", {
   url: Schema.String,
   message: Schema.String

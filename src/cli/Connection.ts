@@ -1,6 +1,6 @@
 /**
- * Where the gateway is and with which key: by flag, else by environment, else by the file that `clawster up` writes into its home. A key
- * from the file goes only to the gateway that the file names.
+ * Where the gateway is and with which key: by flag, else by environment, else by the file that `clawster up` writes
+ * into its home. A key from the file goes only to the gateway that the file names.
  */
 import { Config, Effect, FileSystem, Option, Path, Redacted, Schema } from "effect"
 import { BadSetup } from "./Api.ts"

@@ -58,8 +58,8 @@ export const printEvent = Effect.fnUntraced(function* (event: FeedEvent) {
 })
 
 /**
- * Prints what is wanted after the position, and what the feed says of itself, until one ends it, or for ever. `isOver` is asked after a gap, in which
- * the end may have been.
+ * Prints what is wanted after the position, and what the feed says of itself, until one ends it, or for ever. `isOver`
+ * is asked after a gap, in which the end may have been.
  */
 export const follow = Effect.fnUntraced(function* (options: {
   readonly after: Cursor | undefined

@@ -1,6 +1,6 @@
 /**
- * How a command that becomes a long-lived process starts it: not inside the command line's own runtime, but after it, so that signals and exit
- * codes are the process's alone, and so that its modules are loaded only then.
+ * How a command that becomes a long-lived process starts it: not inside the command line's own runtime, but after it,
+ * so that signals and exit codes are the process's alone, and so that its modules are loaded only then.
  */
 import { Context, type Effect } from "effect"
 

@@ -1,4 +1,6 @@
-/** What the output goes to. Plain unless the entry point says otherwise, so that what is piped or tested has no colours. */
+/**
+ * What the output goes to. Plain unless the entry point says otherwise, so that what is piped or tested has no colours.
+ */
 import { Context } from "effect"
 
 export interface Screen {

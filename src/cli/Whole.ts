@@ -13,8 +13,8 @@ export const output = Flag.String("output").pipe(
 const isOfFile = (error: unknown): error is PlatformError.PlatformError => error instanceof PlatformError.PlatformError
 
 /**
- * To the file, as it is; to standard output with a line break at its end. The file is opened once there is something to write; a failure part of the way leaves
- * what was written.
+ * To the file, as it is; to standard output with a line break at its end. The file is opened once there is something to
+ * write; a failure part of the way leaves what was written.
  */
 export const writeWhole = Effect.fnUntraced(function* <E>(
   file: Option.Option<string>,

@@ -1,6 +1,7 @@
 /**
- * What runs said, when it is long. The text is written once, before the commit that ends its task or turn, and that carries its beginning and its size. It is
- * kept as long as the task or turn is, and goes with it; so does one whose commit never came.
+ * What runs said, when it is long. The text is written once, before the commit that ends its task or turn, and that
+ * carries its beginning and its size. It is kept as long as the task or turn is, and goes with it; so does one whose
+ * commit never came.
  */
 import { Context, type Effect } from "effect"
 import type { ActorUnavailable } from "../schema/Errors.ts"
@@ -51,7 +52,10 @@ export const beginningOf = (text: string, most: number): string => {
 export class Outputs extends Context.Service<
   Outputs,
   {
-    /** Success: it is durable. What was put first under an address stays, so that a run that is recorded twice has one output; the answer is about that. */
+    /**
+     * Success: it is durable. What was put first under an address stays, so that a run that is recorded twice has one
+     * output; the answer is about that.
+     */
     readonly put: (address: OutputAddress, text: string) => Effect.Effect<StoredOutput, ActorUnavailable>
     /** A part of bounded size, from piece `from` on (0, or `next` of the part before); empty when there is none. */
     readonly read: (address: OutputAddress, from: number) => Effect.Effect<OutputPart, ActorUnavailable>

@@ -1,4 +1,7 @@
-/** Texts that are too long to be carried by messages between actors: read where they are needed, from the row of their task or turn. */
+/**
+ * Texts that are too long to be carried by messages between actors: read where they are needed, from the row of their
+ * task or turn.
+ */
 import { Context, type Effect } from "effect"
 import type { Attempt } from "../schema/Attempt.ts"
 import type { ActorUnavailable } from "../schema/Errors.ts"

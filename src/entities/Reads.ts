@@ -1,6 +1,6 @@
 /**
- * The read side: lists, single rows and the feed. Every list tells the feed position at which it is true, so that who joins
- * list and feed misses nothing and sees nothing twice.
+ * The read side: lists, single rows and the feed. Every list tells the feed position at which it is true, so that who
+ * joins list and feed misses nothing and sees nothing twice.
  */
 import { Context, type Effect, type Stream } from "effect"
 import type { ActorUnavailable, InvalidInput } from "../schema/Errors.ts"
@@ -54,8 +54,9 @@ export class TaskReads extends Context.Service<
       taskId: TaskId
     ) => Effect.Effect<TaskStatus | undefined, ActorUnavailable>
     /**
-     * By submission, or by end when the filter has one of the ends; newest first unless told otherwise. Results are shown by their beginning (`isPreview`).
-     * Only so many rows are looked at for one page: one may be short, or empty, and still have a `next`.
+     * By submission, or by end when the filter has one of the ends; newest first unless told otherwise. Results are
+     * shown by their beginning (`isPreview`). Only so many rows are looked at for one page: one may be short, or empty,
+     * and still have a `next`.
      */
     readonly list: (options: TaskListOptions) => Effect.Effect<Page<TaskStatus>, ActorUnavailable>
     /** Of those that there are. */
@@ -69,17 +70,18 @@ export class TaskReads extends Context.Service<
       taskIds: ReadonlyArray<TaskId>
     ) => Effect.Effect<ReadonlyMap<TaskId, LaneName>, ActorUnavailable>
     /**
-     * What was said of the task, oldest first: from its submission on, and until some seconds after its end. Whole journal entries, so that a page may hold
-     * a few more than `limit`; one may be empty and still have a `next`.
+     * What was said of the task, oldest first: from its submission on, and until some seconds after its end. Whole
+     * journal entries, so that a page may hold a few more than `limit`; one may be empty and still have a `next`.
      */
     readonly events: (
       task: TaskStatus,
       options: { readonly after?: Cursor | undefined; readonly limit: number }
     ) => Effect.Effect<Page<FeedEvent>, ActorUnavailable>
     /**
-     * Sums of what the lanes keep with their commits; no task is counted. `pending`, `scheduled`, `running`, `retrying` and `dead_lettered` are those of
-     * now, of which `retrying` is counted up to 10,000 and the others of them are among `scheduled`. `completed`, `failed` and `cancelled` are all that
-     * ever ended so in the lanes there are, whether or not their rows are still kept.
+     * Sums of what the lanes keep with their commits; no task is counted. `pending`, `scheduled`, `running`, `retrying`
+     * and `dead_lettered` are those of now, of which `retrying` is counted up to 10,000 and the others of them are
+     * among `scheduled`. `completed`, `failed` and `cancelled` are all that ever ended so in the lanes there are,
+     * whether or not their rows are still kept.
      */
     readonly counts: (
       tenantId: TenantId | undefined
@@ -140,7 +142,10 @@ export class Feed extends Context.Service<
   {
     /** After everything committed so far. */
     readonly position: Effect.Effect<Cursor, ActorUnavailable>
-    /** Fails when nobody can have been given the position by this cluster: it is ahead of the feed, or of another one. `path` names the caller's field. */
+    /**
+     * Fails when nobody can have been given the position by this cluster: it is ahead of the feed, or of another one.
+     * `path` names the caller's field.
+     */
     readonly check: (cursor: Cursor, path: string) => Effect.Effect<void, InvalidInput | ActorUnavailable>
     /** Events after `after`, oldest first, of whole journal entries. Internal events and secrets are left out. */
     readonly read: (
@@ -148,13 +153,14 @@ export class Feed extends Context.Service<
       options: { readonly tenantId?: TenantId | undefined; readonly limit: number }
     ) => Effect.Effect<FeedPage, ActorUnavailable>
     /**
-     * Everything from `after` on, as it is committed, with what the feed says of itself (FeedNotice.ts). Follows through store outages, and never stops at
-     * an entry that cannot be shown.
+     * Everything from `after` on, as it is committed, with what the feed says of itself (FeedNotice.ts). Follows
+     * through store outages, and never stops at an entry that cannot be shown.
      */
     readonly follow: (after: Cursor, tenantId?: TenantId) => Stream.Stream<FeedEvent>
     /**
-     * How long ago the oldest entry was written that is committed and not yet read, in milliseconds; 0 when there is none. `after`: what was read so far; absent: what
-     * can be read. `heldBy` tells an operator what holds the feed back, when something does.
+     * How long ago the oldest entry was written that is committed and not yet read, in milliseconds; 0 when there is
+     * none. `after`: what was read so far; absent: what can be read. `heldBy` tells an operator what holds the feed
+     * back, when something does.
      */
     readonly age: (
       after?: Cursor

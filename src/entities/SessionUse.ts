@@ -9,8 +9,8 @@ export interface SessionOwner {
 }
 
 /**
- * `wanted`: the task has not ended for good, or the session is open or was closed a short time ago. `ended`: it has, and nobody reads the gateway's copy any
- * more. `unknown`: there is no such task or session, or not any more.
+ * `wanted`: the task has not ended for good, or the session is open or was closed a short time ago. `ended`: it has,
+ * and nobody reads the gateway's copy any more. `unknown`: there is no such task or session, or not any more.
  */
 export type Use = "wanted" | "ended" | "unknown"
 

@@ -56,7 +56,10 @@ export class TaskRows extends Context.Service<
       after: { readonly endedAt: number; readonly taskId: string } | undefined,
       limit: number
     ) => Effect.Effect<ReadonlyArray<DeadLetter>, ActorUnavailable>
-    /** Tasks of phase `pending`, `scheduled` or `retrying` that have a deadline, by (deadline_at, task_id), at most `limit`. */
+    /**
+     * Tasks of phase `pending`, `scheduled` or `retrying` that have a deadline, by (deadline_at, task_id), at most
+     * `limit`.
+     */
     readonly deadlines: (
       lane: LaneAddress,
       limit: number

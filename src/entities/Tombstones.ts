@@ -1,6 +1,7 @@
 /**
- * Instances that were deregistered without their runner. Such a one is in no list and gets no work from the moment its tombstone is there; its actor obeys when
- * a runner has it again: it stops its gateway and removes itself. Absent: nothing is ever deregistered so.
+ * Instances that were deregistered without their runner. Such a one is in no list and gets no work from the moment its
+ * tombstone is there; its actor obeys when a runner has it again: it stops its gateway and removes itself. Absent:
+ * nothing is ever deregistered so.
  */
 import { Context, Effect } from "effect"
 import type { ActorUnavailable } from "../schema/Errors.ts"

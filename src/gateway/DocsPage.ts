@@ -1,6 +1,6 @@
 /**
- * The documentation page at `/docs`: the OpenAPI document as one HTML page without a script, so that its content security policy can forbid all but its
- * own style.
+ * The documentation page at `/docs`: the OpenAPI document as one HTML page without a script, so that its content
+ * security policy can forbid all but its own style.
  */
 import { sha256Base64 } from "../auth/DigestNode.ts"
 import { openApiDocument } from "./Document.ts"

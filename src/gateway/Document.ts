@@ -1,6 +1,7 @@
 /**
- * The OpenAPI document, and what the generator does not say: numbers and flags in a query are numbers and flags, with their bounds; what a
- * task's events list holds is the union of public events (the endpoint itself is open to events of newer runners).
+ * The OpenAPI document, and what the generator does not say: numbers and flags in a query are numbers and flags, with
+ * their bounds; what a task's events list holds is the union of public events (the endpoint itself is open to events of
+ * newer runners).
  */
 import { Schema } from "effect"
 import { HttpApi, type HttpApiEndpoint, OpenApi } from "effect/http-api"

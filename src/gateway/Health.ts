@@ -1,6 +1,7 @@
 /**
- * Health by asking, never by guessing: the database, the feed, each runner by a call that it must serve, the fleet. Each question has a deadline, and answers
- * are shared for a second, so that nobody brings the gateway down by asking how it is.
+ * Health by asking, never by guessing: the database, the feed, each runner by a call that it must serve, the fleet.
+ * Each question has a deadline, and answers are shared for a second, so that nobody brings the gateway down by asking
+ * how it is.
  */
 import { Cause, Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
 import { HttpServerResponse } from "effect/http"

@@ -1,6 +1,7 @@
 /**
- * The judgements of health: from what was read to whether that is well, in words for an operator, and what to do. Pure. Health is public, so they name no
- * host, no tenant and no instance that is dedicated to one; `clawster runners`, `shards` and `instance list` name what they count.
+ * The judgements of health: from what was read to whether that is well, in words for an operator, and what to do. Pure.
+ * Health is public, so they name no host, no tenant and no instance that is dedicated to one; `clawster runners`,
+ * `shards` and `instance list` name what they count.
  */
 import type { ServedProbe } from "../entities/ClusterReads.ts"
 import type { RunnerStatus, ShardGroup } from "../schema/Cluster.ts"

@@ -1,7 +1,10 @@
 /** What health asks of the world outside. Each is bounded by its asker. */
 import { Context, type Effect, Schema } from "effect"
 
-/** The asked one refused; `message` says why, for everybody who may ask for health: it names no host and holds no secret. */
+/**
+ * The asked one refused; `message` says why, for everybody who may ask for health: it names no host and holds no
+ * secret.
+ */
 export class ProbeFailed extends Schema.TaggedError<ProbeFailed>()("ProbeFailed", { message: Schema.String }) {}
 
 export class Probes extends Context.Service<

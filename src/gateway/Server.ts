@@ -1,6 +1,7 @@
 /**
- * The whole edge as routes: REST under `/api/v1` and `/api`, RPC, the event socket, health, metrics, documents. What serves them (a port, a test's
- * web handler) is the caller's. Needs the cluster (`Sharding`), the reads, the key stores and the probes.
+ * The whole edge as routes: REST under `/api/v1` and `/api`, RPC, the event socket, health, metrics, documents. What
+ * serves them (a port, a test's web handler) is the caller's. Needs the cluster (`Sharding`), the reads, the key stores
+ * and the probes.
  */
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"

@@ -1,8 +1,9 @@
 /**
  * The port to whatever runs a gateway. One driver a kind; the same conformance suite runs over all of them.
  *
- * `epoch` is the shard epoch of the Instance actor that asks. A driver remembers the highest it has seen for an instance
- * and refuses a lower one with `StaleOwner`, so that an owner that lost the instance can neither start nor stop it.
+ * `epoch` is the shard epoch of the Instance actor that asks. A driver remembers the highest it has seen for an
+ * instance and refuses a lower one with `StaleOwner`, so that an owner that lost the instance can neither start nor
+ * stop it.
  */
 import { Context, type Effect, Schema, type Scope } from "effect"
 import type { GatewayLink } from "../openclaw/GatewayLink.ts"
@@ -65,8 +66,8 @@ export interface ExecResult {
 export interface InstanceDriver {
   readonly kind: DriverKind
   /**
-   * Starts the gateway, or adopts the one that is already running for this instance. Success: the gateway has answered its
-   * startup probe. Failure: nothing of it runs any more.
+   * Starts the gateway, or adopts the one that is already running for this instance. Success: the gateway has answered
+   * its startup probe. Failure: nothing of it runs any more.
    */
   readonly start: (spec: RegisteredSpec, epoch: number) => Effect.Effect<InstanceRef, DriverError>
   /** Graceful within `graceMillis`, forced after it. Success, also when it was not running: no process is left. */
@@ -75,19 +76,28 @@ export interface InstanceDriver {
     epoch: number,
     options: { readonly graceMillis: number }
   ) => Effect.Effect<void, DriverError>
-  /** Ends when this incarnation is gone, with why (an exit code understood, a lost address). Bounded by its caller's interruption. */
+  /**
+   * Ends when this incarnation is gone, with why (an exit code understood, a lost address). Bounded by its caller's
+   * interruption.
+   */
   readonly awaitExit: (ref: InstanceRef) => Effect.Effect<DriverError>
   readonly probe: (ref: InstanceRef) => Effect.Effect<Probe>
   /** Opens a link to the gateway; it reconnects by itself until the scope closes. */
   readonly connect: (spec: RegisteredSpec, ref: InstanceRef) => Effect.Effect<GatewayLink, DriverError, Scope.Scope>
   /**
-   * Removes what this driver keeps of the registration: state, workspace, logs, token. Success, also when there was nothing: another registration of the
-   * same id finds nothing of it. Fails while a process of it runs.
+   * Removes what this driver keeps of the registration: state, workspace, logs, token. Success, also when there was
+   * nothing: another registration of the same id finds nothing of it. Fails while a process of it runs.
    */
   readonly remove: (kept: Kept) => Effect.Effect<void, DriverError>
-  /** The registrations of which this host keeps something for that cluster. None, when it was first used for another one. */
+  /**
+   * The registrations of which this host keeps something for that cluster. None, when it was first used for another
+   * one.
+   */
   readonly kept: (cluster: string) => Effect.Effect<ReadonlyArray<Kept>>
-  /** Removes what the gateway keeps of sessions that it was asked to delete, and does not remove itself. Now and then; what cannot be removed waits. */
+  /**
+   * Removes what the gateway keeps of sessions that it was asked to delete, and does not remove itself. Now and then;
+   * what cannot be removed waits.
+   */
   readonly tidy: (kept: Kept) => Effect.Effect<void>
   /** The last `limit` lines, at most 10,000. */
   readonly logs: (spec: RegisteredSpec, limit: number) => Effect.Effect<ReadonlyArray<string>, DriverError>

@@ -1,6 +1,7 @@
 /**
- * Gateways as processes of this host. A gateway outlives its runner: a guardian process is its parent, and the next runner
- * adopts it by its pid file. It does not outlive its owners: without a runner that renews the lease, the guardian ends it.
+ * Gateways as processes of this host. A gateway outlives its runner: a guardian process is its parent, and the next
+ * runner adopts it by its pid file. It does not outlive its owners: without a runner that renews the lease, the
+ * guardian ends it.
  */
 import { existsSync } from "node:fs"
 import { Clock, Effect, Redacted, type Scope } from "effect"

@@ -1,6 +1,6 @@
 /**
- * Gateways that somebody else runs, registered by URL and token. Start means: it answers, lets us in, speaks our protocol
- * and grants what we need. Stop means: forget it. An incarnation is the gateway's boot id.
+ * Gateways that somebody else runs, registered by URL and token. Start means: it answers, lets us in, speaks our
+ * protocol and grants what we need. Stop means: forget it. An incarnation is the gateway's boot id.
  *
  * A remote gateway has no place for our epoch: the fence holds among the owners that used this driver, no further.
  */
@@ -222,7 +222,10 @@ const probe = (link: GatewayLink) =>
     })
   )
 
-/** What a status says of an incarnation. Two downs in a row are one, so that attempts to reconnect do not renew the time. */
+/**
+ * What a status says of an incarnation. Two downs in a row are one, so that attempts to reconnect do not renew the
+ * time.
+ */
 type Presence =
   | { readonly _tag: "here" }
   | { readonly _tag: "away" }

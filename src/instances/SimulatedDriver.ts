@@ -1,4 +1,6 @@
-/** Gateways in memory: the same rules as real ones, at no cost, with faults to order. They live in the `SimulatedFleet`. */
+/**
+ * Gateways in memory: the same rules as real ones, at no cost, with faults to order. They live in the `SimulatedFleet`.
+ */
 import { Effect, type Scope } from "effect"
 import type { GatewayLink } from "../openclaw/GatewayLink.ts"
 import type { InstanceSpec } from "../schema/Instance.ts"

@@ -1,6 +1,6 @@
 /**
- * Counts what committed events say. Called once a commit, after it, by the runner that owns the actor: so each event counts once in the cluster, save
- * those of a commit whose runner died before it could count.
+ * Counts what committed events say. Called once a commit, after it, by the runner that owns the actor: so each event
+ * counts once in the cluster, save those of a commit whose runner died before it could count.
  */
 import { Effect } from "effect"
 import type { InstanceEvent } from "../schema/events/InstanceEvents.ts"

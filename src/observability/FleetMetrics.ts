@@ -1,9 +1,9 @@
 /**
- * The gauges of the control plane, read again and again from what the store says: backlog, and health, breaker and load of each instance. Every
- * process that runs it exports the same values, so a query takes their maximum, not their sum.
+ * The gauges of the control plane, read again and again from what the store says: backlog, and health, breaker and load
+ * of each instance. Every process that runs it exports the same values, so a query takes their maximum, not their sum.
  *
- * `clawster_fleet_reading_age_seconds` tells how old each reading is. When one fails, its gauges keep their values while they may still be true, and
- * are withdrawn after that: a gauge is never frozen without a sign.
+ * `clawster_fleet_reading_age_seconds` tells how old each reading is. When one fails, its gauges keep their values
+ * while they may still be true, and are withdrawn after that: a gauge is never frozen without a sign.
  */
 import { Clock, type Duration, Effect, Layer, Schedule } from "effect"
 import type { BreakerState, InstanceHealth, InstanceStatus } from "../schema/Instance.ts"

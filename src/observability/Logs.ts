@@ -1,6 +1,7 @@
 /**
- * Log lines: JSON with the fields of `Names.logFields` and no other, or a short form for a terminal. Annotations fill the fields, in snake or camel
- * case; any other annotation, and the cause, go into the message, so that nothing is lost and nothing breaks a parser.
+ * Log lines: JSON with the fields of `Names.logFields` and no other, or a short form for a terminal. Annotations fill
+ * the fields, in snake or camel case; any other annotation, and the cause, go into the message, so that nothing is lost
+ * and nothing breaks a parser.
  */
 import { Cause, Config, Context, Layer, Logger, type LogLevel, Option, References, Schema, Tracer } from "effect"
 import { type LogField, logFields } from "./Names.ts"

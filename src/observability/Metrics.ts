@@ -1,4 +1,6 @@
-/** Recording into the metrics of `Names.ts`, and nothing else: a name or label that is not in the list does not compile. */
+/**
+ * Recording into the metrics of `Names.ts`, and nothing else: a name or label that is not in the list does not compile.
+ */
 import { Duration, Effect, Metric } from "effect"
 import { type MetricName, metrics } from "./Names.ts"
 

@@ -1,6 +1,7 @@
 /**
- * Every name that leaves the process: metrics, spans, log fields. Dashboards and alerts are written against this list, and a test holds it
- * against what is exported. Times are in seconds, sizes in units of what is counted; a label has few values, or one for each instance.
+ * Every name that leaves the process: metrics, spans, log fields. Dashboards and alerts are written against this list,
+ * and a test holds it against what is exported. Times are in seconds, sizes in units of what is counted; a label has
+ * few values, or one for each instance.
  */
 
 export interface MetricName {
@@ -257,7 +258,10 @@ export const metrics = {
   }
 } as const satisfies Record<string, MetricName>
 
-/** Labels that say nothing of any tenant. Series with another label are shown to keys of operators only (PublicMetrics.ts). */
+/**
+ * Labels that say nothing of any tenant. Series with another label are shown to keys of operators only
+ * (PublicMetrics.ts).
+ */
 export const publicLabels: ReadonlySet<string> = new Set([
   "cause",
   "check",
@@ -314,7 +318,10 @@ export const spanAttributes = {
   totalDurationMillis: "total_duration_ms"
 } as const
 
-/** The fields of a log line, in their order. A line has the first three, `event` and `message`; of the others those it knows. */
+/**
+ * The fields of a log line, in their order. A line has the first three, `event` and `message`; of the others those it
+ * knows.
+ */
 export const logFields = [
   "timestamp",
   "level",

@@ -1,6 +1,7 @@
 /**
- * Logs and telemetry of one process, by its environment: `CLAWSTER_LOG`, `CLAWSTER_LOG_LEVEL`, `CLAWSTER_TRACE_RATIO` and the `OTEL_` variables of
- * OtlpSettings.ts. Provide it last, around everything. Metrics need no layer: they are always counted, and exported where `layerMetrics` is routed.
+ * Logs and telemetry of one process, by its environment: `CLAWSTER_LOG`, `CLAWSTER_LOG_LEVEL`, `CLAWSTER_TRACE_RATIO`
+ * and the `OTEL_` variables of OtlpSettings.ts. Provide it last, around everything. Metrics need no layer: they are
+ * always counted, and exported where `layerMetrics` is routed.
  */
 import { type Config, Layer } from "effect"
 import type { HttpRouter } from "effect/http"

@@ -21,7 +21,9 @@ import { isSampled } from "./Sampling.ts"
 /** Spans that wait to be sent; more are dropped. */
 const spansWaiting = 8_192
 
-/** Decides at the root of a trace, by its id; below it a span follows its parent. Each span is recorded: it may fail. */
+/**
+ * Decides at the root of a trace, by its id; below it a span follows its parent. Each span is recorded: it may fail.
+ */
 const samplerOf = (ratio: number): Sampler => ({
   shouldSample: (context: Context, traceId: string) => {
     const parent = trace.getSpanContext(context)

@@ -1,6 +1,7 @@
 /**
- * What this process holds of its machine: descriptors, memory, processor time, lag of the event loop, and what keeps the loop alive. Read every five
- * seconds. Names are those that Prometheus clients for Node use, so that dashboards for them fit.
+ * What this process holds of its machine: descriptors, memory, processor time, lag of the event loop, and what keeps
+ * the loop alive. Read every five seconds. Names are those that Prometheus clients for Node use, so that dashboards for
+ * them fit.
  */
 import { Duration, Effect, Layer, type Scope } from "effect"
 import { readdirSync, readFileSync } from "node:fs"

@@ -1,6 +1,6 @@
 /**
- * The span of one run of a task or a turn at its instance. It continues the trace that the task was submitted in, whatever process that was, and its
- * own `traceparent` is what the gateway gets.
+ * The span of one run of a task or a turn at its instance. It continues the trace that the task was submitted in,
+ * whatever process that was, and its own `traceparent` is what the gateway gets.
  */
 import { Clock, Context, Effect, Exit, type Fiber, Logger, LogLevel, Option, References, Tracer } from "effect"
 import { spanAttributes, spanEvents, spans } from "./Names.ts"

@@ -1,6 +1,6 @@
 /**
- * The W3C `traceparent` of what runs now, to be carried where a span cannot go: into a task's row, through the outbox and to the gateway. It is
- * carried on also where this process exports no traces.
+ * The W3C `traceparent` of what runs now, to be carried where a span cannot go: into a task's row, through the outbox
+ * and to the gateway. It is carried on also where this process exports no traces.
  */
 import { Context, Effect, Option, Tracer } from "effect"
 import { Hex } from "effect/encoding"
@@ -18,7 +18,10 @@ const isText = (value: unknown, shape: RegExp): boolean => typeof value === "str
 const isIdentified = ({ spanId, traceId }: Tracer.AnySpan): boolean =>
   isText(traceId, /^[0-9a-f]{1,32}$/) && isText(spanId, /^[0-9a-f]{16}$/)
 
-/** The nearest span that has an identity: where tracing is off spans have none, and the one that came in from outside counts. */
+/**
+ * The nearest span that has an identity: where tracing is off spans have none, and the one that came in from outside
+ * counts.
+ */
 const identified = (span: Tracer.AnySpan | undefined): Tracer.AnySpan | undefined => {
   let at = span
   while (at !== undefined && !isIdentified(at)) {
@@ -40,7 +43,10 @@ export const current: Effect.Effect<string | undefined> = Effect.contextWith((co
   Effect.succeed(ofSpan(Option.getOrUndefined(Context.getOption(context, Tracer.ParentSpan))))
 )
 
-/** The current one, or one of a new trace that nobody samples: at the edge every request gets an identity to correlate by. */
+/**
+ * The current one, or one of a new trace that nobody samples: at the edge every request gets an identity to correlate
+ * by.
+ */
 export const ensure: Effect.Effect<string> = Effect.flatMap(current, (found) =>
   found === undefined ? Effect.sync(() => `00-${Hex.random(32)}-${Hex.random(16)}-00`) : Effect.succeed(found)
 )

@@ -34,7 +34,9 @@ export class TelemetryUnsupported extends Schema.TaggedError<TelemetryUnsupporte
 const isFailure = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)
 
-/** Decides at the root whether a trace is exported; below it, spans follow their parent. Failures are exported always. */
+/**
+ * Decides at the root whether a trace is exported; below it, spans follow their parent. Failures are exported always.
+ */
 export const sampled = (tracer: Tracer.Tracer, ratio: number): Tracer.Tracer =>
   Tracer.make({
     ...(tracer.context === undefined ? {} : { context: tracer.context }),

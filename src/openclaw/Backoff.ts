@@ -5,7 +5,9 @@ import { toDelay } from "./Told.ts"
 
 type RetryLimits = Pick<LinkLimits, "minRetryMillis" | "maxRetryMillis" | "hopelessRetryMillis">
 
-/** Whether trying again soon can help. Where somebody must mend something first, the link only looks in now and then. */
+/**
+ * Whether trying again soon can help. Where somebody must mend something first, the link only looks in now and then.
+ */
 export const isHopeless = (error: GatewayError): boolean => {
   switch (error.reason) {
     case "AuthenticationFailed":
@@ -23,8 +25,9 @@ export const isHopeless = (error: GatewayError): boolean => {
 const hintedFloorMillis = 1_000
 
 /**
- * Half to all of a delay that doubles with each failure in a row (`failures` counts from 1), never above the maximum. A gateway that says when to come back
- * is asked then, within the maximum, and not before the delay that would hold without its word, or a second.
+ * Half to all of a delay that doubles with each failure in a row (`failures` counts from 1), never above the maximum. A
+ * gateway that says when to come back is asked then, within the maximum, and not before the delay that would hold
+ * without its word, or a second.
  */
 export const retryDelayMillis = (
   limits: RetryLimits,

@@ -1,6 +1,6 @@
 /**
- * A small OpenAI-compatible model on 127.0.0.1, for trying Clawster without a key and for tests: it answers at once, from
- * the text alone (see `DemoReply`), and counts what reached it, so that a test can say "exactly once".
+ * A small OpenAI-compatible model on 127.0.0.1, for trying Clawster without a key and for tests: it answers at once,
+ * from the text alone (see `DemoReply`), and counts what reached it, so that a test can say "exactly once".
  *
  * `POST /v1/chat/completions` streams server-sent events, `GET /v1/models` lists the one model, `GET /stats` counts.
  */

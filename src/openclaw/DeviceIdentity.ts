@@ -1,7 +1,7 @@
 /**
- * The Ed25519 key by which a gateway knows this Clawster when it is not reached over loopback: without one, a token from
- * another address connects but is granted nothing. The pair is made once and kept in a file that only we may read; the
- * first connection asks for pairing, which the gateway's owner approves.
+ * The Ed25519 key by which a gateway knows this Clawster when it is not reached over loopback: without one, a token
+ * from another address connects but is granted nothing. The pair is made once and kept in a file that only we may read;
+ * the first connection asks for pairing, which the gateway's owner approves.
  */
 import { Effect, Schema } from "effect"
 import * as Crypto from "node:crypto"

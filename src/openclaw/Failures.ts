@@ -1,5 +1,6 @@
 /**
- * Why a run failed, as far as its gateway says: whether another try may help, and whether it is the gateway that failed. Pure.
+ * Why a run failed, as far as its gateway says: whether another try may help, and whether it is the gateway that
+ * failed. Pure.
  *
  * | the gateway's reason | code | tried again | whose fault |
  * | --- | --- | --- | --- |

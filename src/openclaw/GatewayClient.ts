@@ -1,6 +1,6 @@
 /**
- * The link to a real gateway. Every call has a deadline; only `run` and `send` make the gateway work, and neither is ever
- * repeated here: a caller in doubt reconciles.
+ * The link to a real gateway. Every call has a deadline; only `run` and `send` make the gateway work, and neither is
+ * ever repeated here: a caller in doubt reconciles.
  */
 import { createHash } from "node:crypto"
 import { Effect, Layer, Option, Schema } from "effect"
@@ -191,7 +191,10 @@ const linkOver = (connection: GatewayConnection.GatewayConnection, limits: LinkL
   }
 }
 
-/** `chat.history` takes no run id above 256 characters, so that a run with a longer key could be sent and never found again. */
+/**
+ * `chat.history` takes no run id above 256 characters, so that a run with a longer key could be sent and never found
+ * again.
+ */
 const keyMost = 200
 
 const keyOnWire = (runKey: string): string =>

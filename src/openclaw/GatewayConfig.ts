@@ -1,6 +1,6 @@
 /**
- * The configuration of one gateway process that Clawster starts: what it listens on, where it writes, and which model it
- * asks. Some settings are always ours, whatever the user's own configuration says, since two gateways on one machine
+ * The configuration of one gateway process that Clawster starts: what it listens on, where it writes, and which model
+ * it asks. Some settings are always ours, whatever the user's own configuration says, since two gateways on one machine
  * would else share a port, a log file or a workspace, or would act on their own.
  */
 import { Schema } from "effect"
@@ -49,7 +49,10 @@ const defaults: ConfigObject = {
   plugins: { enabled: false },
   browser: { enabled: false },
   agents: { defaults: { skipBootstrap: true } },
-  /** Of deleted sessions the gateway keeps an archive; tasks and sessions are Clawster's to keep. Its driver removes what stays all the same. */
+  /**
+   * Of deleted sessions the gateway keeps an archive; tasks and sessions are Clawster's to keep. Its driver removes
+   * what stays all the same.
+   */
   session: { maintenance: { resetArchiveRetention: "10m", maxDiskBytes: "2gb" } }
 }
 

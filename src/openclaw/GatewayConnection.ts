@@ -1,6 +1,6 @@
 /**
- * Keeps a session with one gateway for as long as the scope is open: connects, and connects again after every loss, with
- * bounded backoff and jitter. Says at any time how things stand; the error of the last loss stays in the status.
+ * Keeps a session with one gateway for as long as the scope is open: connects, and connects again after every loss,
+ * with bounded backoff and jitter. Says at any time how things stand; the error of the last loss stays in the status.
  */
 import { Clock, Effect, Option, Random, Ref, Stream, SubscriptionRef } from "effect"
 import type { Scope } from "effect"

@@ -1,6 +1,6 @@
 /**
- * How the gateway's refusals and closes become a `GatewayError`. Pure: callers branch on `reason`, and keep the gateway's
- * own `code`, `details`, `retryable` and `retryAfterMs`.
+ * How the gateway's refusals and closes become a `GatewayError`. Pure: callers branch on `reason`, and keep the
+ * gateway's own `code`, `details`, `retryable` and `retryAfterMs`.
  */
 import { ConnectErrorDetailCodes, readConnectErrorDetailCode } from "@openclaw/gateway-protocol/connect-error-details"
 import { GATEWAY_STARTUP_CLOSE_CODE } from "@openclaw/gateway-protocol/startup-unavailable"

@@ -1,7 +1,8 @@
 /**
  * The frames of the gateway's WebSocket protocol, version 4: JSON text frames `req`, `res` and `event`. Source:
  * `@openclaw/gateway-protocol`, whose guards are used here, and frames seen from a real gateway. Payloads are decoded
- * leniently and within bounds (`Told`): only what is used is named, unknown fields are ignored, since every gateway release adds some.
+ * leniently and within bounds (`Told`): only what is used is named, unknown fields are ignored, since every gateway
+ * release adds some.
  */
 import { isGatewayEventFrame, isGatewayResponseFrame } from "@openclaw/gateway-protocol/frame-guards"
 import { PROTOCOL_VERSION } from "@openclaw/gateway-protocol/version"

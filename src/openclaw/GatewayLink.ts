@@ -177,8 +177,8 @@ export interface GatewayLink {
 
   /**
    * Sends the turn and streams it to its end: the last element is `Ended`. A provider failure is an `Ended` with status
-   * `error`, not a failure of the stream. The stream fails with `ConnectionLost` when the socket is lost in mid-turn (the
-   * run goes on at the gateway): `reconcile`, then `attach`.
+   * `error`, not a failure of the stream. The stream fails with `ConnectionLost` when the socket is lost in mid-turn
+   * (the run goes on at the gateway): `reconcile`, then `attach`.
    */
   readonly run: (turn: Turn) => Stream.Stream<TurnProgress, GatewayError>
   /** Follows a run that was sent earlier, also one being resumed after a gateway restart. Sends nothing. */
@@ -219,7 +219,9 @@ export const GatewayEndpoint = Schema.Struct({
   /** `ws://host:port/` or `wss://host:port/`. */
   url: Schema.String,
   token: Schema.RedactedFromValue(Schema.String),
-  /** Milliseconds between two tries to connect: the first wait doubles to the longest. Absent: as the connector does. */
+  /**
+   * Milliseconds between two tries to connect: the first wait doubles to the longest. Absent: as the connector does.
+   */
   reconnect: Schema.optionalKey(
     Schema.Struct({ firstMillis: Schema.optionalKey(Schema.Finite), longestMillis: Schema.optionalKey(Schema.Finite) })
   )

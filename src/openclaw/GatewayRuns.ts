@@ -1,6 +1,6 @@
 /**
- * Runs over a link: sending one, following one, and finding out what became of one. The decisions are in `TurnStream` and
- * `Reconcile`; here they meet the socket. A stream belongs to one session: when that is lost the stream fails with
+ * Runs over a link: sending one, following one, and finding out what became of one. The decisions are in `TurnStream`
+ * and `Reconcile`; here they meet the socket. A stream belongs to one session: when that is lost the stream fails with
  * `ConnectionLost`, whether or not the gateway is still the same, and the caller reconciles.
  */
 import { Deferred, Effect, Option, Queue, Result, Schema, Stream } from "effect"
@@ -146,7 +146,10 @@ const mostUntaken = ({ _tag }: TurnProgress): number => {
   return _tag === "ToolStarted" || _tag === "ToolEnded" ? maxUntakenTools : maxUntaken
 }
 
-/** Learns the whole end from the records. A lost link ends the stream, so that its caller reconciles; a gateway that knows no more has said all in the event. */
+/**
+ * Learns the whole end from the records. A lost link ends the stream, so that its caller reconciles; a gateway that
+ * knows no more has said all in the event.
+ */
 const settle = Effect.fnUntraced(function* (link: GatewaySession, turn: RunKey, sign: Feed["sign"]) {
   for (let looks = 0; looks < settleLooks; looks++) {
     const looked = yield* Effect.result(look(link, turn))

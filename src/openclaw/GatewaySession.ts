@@ -1,7 +1,7 @@
 /**
- * One connected life of a link: a socket after a successful handshake. It matches responses to requests, fans events out,
- * and watches for silence. When the socket is lost everything that waits on it fails with `ConnectionLost`, so nothing
- * that began before a gateway restart can be taken for something after it: a new `bootId` needs a new session.
+ * One connected life of a link: a socket after a successful handshake. It matches responses to requests, fans events
+ * out, and watches for silence. When the socket is lost everything that waits on it fails with `ConnectionLost`, so
+ * nothing that began before a gateway restart can be taken for something after it: a new `bootId` needs a new session.
  */
 import { Clock, Deferred, Effect, Option, Redacted, Schema } from "effect"
 import type { Scope } from "effect"

@@ -1,6 +1,6 @@
 /**
- * One WebSocket to a gateway, from open to close. Frames are handed on in the order in which they came, without a buffer:
- * `onFrame` must be quick and must not throw. Nothing is retried here.
+ * One WebSocket to a gateway, from open to close. Frames are handed on in the order in which they came, without a
+ * buffer: `onFrame` must be quick and must not throw. Nothing is retried here.
  */
 import { Clock, Deferred, Effect } from "effect"
 import type { Scope } from "effect"
@@ -90,7 +90,10 @@ const secondMillis = 1_000
 const framesPerSecond = 10_000
 const bytesPerSecond = 64 * 1024 * 1024
 
-/** Beyond its share of a second a socket is not read until that is over, so that TCP slows the gateway down and others of this process get their turn. */
+/**
+ * Beyond its share of a second a socket is not read until that is over, so that TCP slows the gateway down and others
+ * of this process get their turn.
+ */
 class Pace {
   readonly #socket: WebSocket
   readonly #clock: Clock.Clock

@@ -63,8 +63,8 @@ export const deviceText = (deviceId: string, token: string, challenge: typeof Ch
   ].join("|")
 
 /**
- * Checks what the gateway offers. A connection without our scopes is of no use, so it is an error. Whatever tick it names, silence is noticed in time and
- * not too soon.
+ * Checks what the gateway offers. A connection without our scopes is of no use, so it is an error. Whatever tick it
+ * names, silence is noticed in time and not too soon.
  */
 export const greet = (
   url: string,

@@ -1,4 +1,6 @@
-/** Which Node runs OpenClaw: the one that runs us where it is new enough, else the `node` dependency of this package. */
+/**
+ * Which Node runs OpenClaw: the one that runs us where it is new enough, else the `node` dependency of this package.
+ */
 import { Effect, Schema } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import { createRequire } from "node:module"

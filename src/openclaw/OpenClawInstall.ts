@@ -1,8 +1,8 @@
 /**
- * The managed OpenClaw: one exact version under `<directory>/<version>`, installed once with npm on a Node that OpenClaw
- * accepts, and shared by all gateways. npm works in a folder of its own, which is renamed into place when all is there, so
- * an install is whole or absent, also after a crash and when several processes race. Package scripts are not run; OpenClaw
- * works without them.
+ * The managed OpenClaw: one exact version under `<directory>/<version>`, installed once with npm on a Node that
+ * OpenClaw accepts, and shared by all gateways. npm works in a folder of its own, which is renamed into place when all
+ * is there, so an install is whole or absent, also after a crash and when several processes race. Package scripts are
+ * not run; OpenClaw works without them.
  */
 import { Clock, Duration, Effect, FileSystem, Option, Path, Ref, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"

@@ -1,5 +1,6 @@
 /**
- * What the gateway's own records say of a run key, so that a turn is never sent twice because the caller was unsure. Pure.
+ * What the gateway's own records say of a run key, so that a turn is never sent twice because the caller was unsure.
+ * Pure.
  *
  * The transcript outlives the process: a user row carries `<key>:user`, an assistant row the run id. A key that was
  * accepted but not yet in the transcript is a pending input. After a crash the gateway continues an interrupted turn

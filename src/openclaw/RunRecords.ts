@@ -1,6 +1,6 @@
 /**
- * Reads what the gateway knows of a run key: its transcript, its pending inputs, and the memory of the process. The rule
- * that makes a verdict of them is in `Reconcile`.
+ * Reads what the gateway knows of a run key: its transcript, its pending inputs, and the memory of the process. The
+ * rule that makes a verdict of them is in `Reconcile`.
  */
 import { Effect } from "effect"
 import { AgentWait, ChatHistory, ChatMessage, decodePayload, type HistoryRow, keyOf } from "./GatewayFrames.ts"

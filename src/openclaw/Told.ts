@@ -1,6 +1,7 @@
 /**
- * Fields of what a gateway says, as codecs that bound them: the one place where a peer's texts, lists and numbers become ours. What is said too long is
- * cut, and the cut is marked; what is of another kind than expected is as good as not said, so that one odd field does not cost the rest of the frame.
+ * Fields of what a gateway says, as codecs that bound them: the one place where a peer's texts, lists and numbers
+ * become ours. What is said too long is cut, and the cut is marked; what is of another kind than expected is as good as
+ * not said, so that one odd field does not cost the rest of the frame.
  */
 import { Effect, Option, Schema, SchemaGetter } from "effect"
 import { cut, gatewayBounds } from "../schema/Bounds.ts"

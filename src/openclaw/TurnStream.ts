@@ -1,10 +1,12 @@
 /**
  * The terminal rule: what the frames of one run mean. Pure.
  *
- * A run is over at the first of: the final response to `agent`, `lifecycle end`, `lifecycle error`, or `chat` `final`, `error`, `aborted`. `lifecycle
- * start` (repeated for each retry) and `finishing` (also with an error) are no signs of an end. Events come before the answer is whole: they carry what was
- * streamed so far, or no more than its first 4,096 characters. So an event ends nothing: the shell waits a moment for the final response, then reads the
- * gateway's records, and what they say is `Known`. `Ended` comes out exactly once, last. Whichever way the end was learnt, it is the same.
+ * A run is over at the first of: the final response to `agent`, `lifecycle end`, `lifecycle error`, or `chat` `final`,
+ * `error`, `aborted`. `lifecycle start` (repeated for each retry) and `finishing` (also with an error) are no signs of
+ * an end. Events come before the answer is whole: they carry what was streamed so far, or no more than its first 4,096
+ * characters. So an event ends nothing: the shell waits a moment for the final response, then reads the gateway's
+ * records, and what they say is `Known`. `Ended` comes out exactly once, last. Whichever way the end was learnt, it is
+ * the same.
  */
 import { Option, Predicate, Schema } from "effect"
 import { bounds, cut, gatewayBounds } from "../schema/Bounds.ts"

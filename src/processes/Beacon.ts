@@ -1,6 +1,7 @@
 /**
- * A socket in a folder by which others learn that its holder lives, where numbers of processes tell nothing: in another container, with another process
- * namespace and the same folder. The system answers for it, also while the holder is frozen, and stops when the holder ends, however it does.
+ * A socket in a folder by which others learn that its holder lives, where numbers of processes tell nothing: in another
+ * container, with another process namespace and the same folder. The system answers for it, also while the holder is
+ * frozen, and stops when the holder ends, however it does.
  */
 import { Effect } from "effect"
 import { closeSync, constants, existsSync, openSync, rmSync } from "node:fs"
@@ -34,7 +35,10 @@ export const isLit = (folder: string, name: string): Effect.Effect<boolean> =>
     )
   })
 
-/** Until the scope closes. What somebody who is gone left there is replaced. Where the file system has no sockets, nothing is lit. */
+/**
+ * Until the scope closes. What somebody who is gone left there is replaced. Where the file system has no sockets,
+ * nothing is lit.
+ */
 export const light = (folder: string, name: string) =>
   Effect.acquireRelease(
     Effect.callback<() => void>((resume) => {

@@ -1,7 +1,8 @@
 /**
- * A lock between processes of one host: a file created exclusively, with its holder's identity in it. A lock whose holder is gone is broken, by one
- * breaker at a time, so that two waiters never both take it. The holder's identity has its start time, so that a process which was given the same
- * number since, as the first processes of a restarted container are, is not taken for the holder.
+ * A lock between processes of one host: a file created exclusively, with its holder's identity in it. A lock whose
+ * holder is gone is broken, by one breaker at a time, so that two waiters never both take it. The holder's identity has
+ * its start time, so that a process which was given the same number since, as the first processes of a restarted
+ * container are, is not taken for the holder.
  */
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from "node:fs"
 import { Clock, Effect, Option, Schema } from "effect"
@@ -39,7 +40,10 @@ export const unlock = (path: string): void => {
   if (holderOf(path)?.pid === process.pid) rmSync(path, { force: true })
 }
 
-/** For work of milliseconds: runs `use` while holding the lock. Dies when it cannot be had within `timeoutMillis`: a live holder never holds it that long. */
+/**
+ * For work of milliseconds: runs `use` while holding the lock. Dies when it cannot be had within `timeoutMillis`: a
+ * live holder never holds it that long.
+ */
 export const withFileLock =
   (path: string, timeoutMillis = 30_000) =>
   <A, E, R>(use: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

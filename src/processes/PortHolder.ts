@@ -1,4 +1,6 @@
-/** Which process of this machine listens on a port, as far as this user may know. Linux only; elsewhere nobody is known. */
+/**
+ * Which process of this machine listens on a port, as far as this user may know. Linux only; elsewhere nobody is known.
+ */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 
 const listening = "0A"

@@ -1,7 +1,7 @@
 /**
- * Which process a pid means. A pid alone is recycled by the system; together with the time at which the process started,
- * and the boot of the machine, it is not. Used for whatever is written down and read again by another runner. Needs nothing but
- * Node, since guardians use it too.
+ * Which process a pid means. A pid alone is recycled by the system; together with the time at which the process
+ * started, and the boot of the machine, it is not. Used for whatever is written down and read again by another runner.
+ * Needs nothing but Node, since guardians use it too.
  */
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"

@@ -1,11 +1,13 @@
 import { Effect } from "effect"
 
 /**
- * Waits for the first answer of a resource that calls back, such as a socket, a server, a timer or a child process, and releases it on every way out: the
- * answer, a failure, an interruption, a timeout around the effect. The finalizer of a plain `Effect.callback` runs on interruption alone.
+ * Waits for the first answer of a resource that calls back, such as a socket, a server, a timer or a child process, and
+ * releases it on every way out: the answer, a failure, an interruption, a timeout around the effect. The finalizer of a
+ * plain `Effect.callback` runs on interruption alone.
  *
- * `acquire` creates the one resource and adds its listeners in the same step, so that no event of it is missed, and calls `resume` at most once that counts.
- * `release` runs once, before the effect goes on, and must tolerate a resource that has ended by itself.
+ * `acquire` creates the one resource and adds its listeners in the same step, so that no event of it is missed, and
+ * calls `resume` at most once that counts. `release` runs once, before the effect goes on, and must tolerate a resource
+ * that has ended by itself.
  */
 export const callbackWith = <Resource, A, E = never, R = never>(
   acquire: (resume: (answer: Effect.Effect<A, E, R>) => void) => Resource,

@@ -4,8 +4,9 @@ import { createServer, type Server } from "node:net"
 import { callbackWith } from "./Callback.ts"
 
 /**
- * Below what Linux gives to outgoing connections (`net.ipv4.ip_local_port_range`, from 32768) and to gateways (`PortRange`): nobody is given such a port
- * by chance between this look and the start of the server that is to have it.
+ * Below what Linux gives to outgoing connections (`net.ipv4.ip_local_port_range`, from 32768) and to gateways
+ * (`PortRange`): nobody is given such a port by chance between this look and the start of the server that is to have
+ * it.
  */
 const quiet = { from: 10_000, to: 19_000 } as const
 const attempts = 100

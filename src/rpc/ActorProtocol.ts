@@ -1,7 +1,8 @@
 /**
- * The shape of every actor's protocol. A command may always fail with `ActorUnavailable` (send the same request id again), with
- * `InvalidInput` (the store cannot hold what it says: nothing was stored, and it will be refused again) and, when the caller named an idempotency key,
- * with `IdempotencyConflict`. `Wake`, `Hold` and `Deliver` are the shell's own.
+ * The shape of every actor's protocol. A command may always fail with `ActorUnavailable` (send the same request id
+ * again), with `InvalidInput` (the store cannot hold what it says: nothing was stored, and it will be refused again)
+ * and, when the caller named an idempotency key, with `IdempotencyConflict`. `Wake`, `Hold` and `Deliver` are the
+ * shell's own.
  */
 import { Schema } from "effect"
 import { ClusterSchema } from "effect/cluster"

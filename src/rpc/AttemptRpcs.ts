@@ -1,6 +1,6 @@
 /**
- * One attempt at a turn, as it travels between whoever wants it (a Lane for a task, a Session for a turn) and the Instance
- * that runs it. Both directions go through the outbox: delivered at least once, applied once.
+ * One attempt at a turn, as it travels between whoever wants it (a Lane for a task, a Session for a turn) and the
+ * Instance that runs it. Both directions go through the outbox: delivered at least once, applied once.
  */
 import { Schema } from "effect"
 import { AttemptOutcome } from "../schema/Attempt.ts"

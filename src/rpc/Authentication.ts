@@ -1,6 +1,6 @@
 /**
- * Who calls, and what the call needs. Every endpoint and every public RPC is annotated with the action it is; one without the annotation is
- * refused, so that a new one is closed until somebody has decided who may use it.
+ * Who calls, and what the call needs. Every endpoint and every public RPC is annotated with the action it is; one
+ * without the annotation is refused, so that a new one is closed until somebody has decided who may use it.
  */
 import { Context, Schema } from "effect"
 import { RpcMiddleware } from "effect/rpc"

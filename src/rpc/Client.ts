@@ -1,6 +1,7 @@
 /**
- * The typed client. Every change carries an idempotency key, so what failed on the way, or because an actor was moving, is sent again under the same key and
- * happens once. What is refused for good is not repeated. A call ends within `retryFor` and the time of its last try.
+ * The typed client. Every change carries an idempotency key, so what failed on the way, or because an actor was moving,
+ * is sent again under the same key and happens once. What is refused for good is not repeated. A call ends within
+ * `retryFor` and the time of its last try.
  */
 import {
   Clock,
@@ -65,8 +66,9 @@ export interface ClientShape extends Calls {
     timeoutMillis: number
   ) => Effect.Effect<TurnStatus, Failure<"WaitTurn">>
   /**
-   * Events from `cursor` on, for ever: a connection that breaks is made again, without gap or repeat. A `feed.gap` among them says that events after the
-   * cursor are no longer there, a `feed.skipped` that one entry could not be shown.
+   * Events from `cursor` on, for ever: a connection that breaks is made again, without gap or repeat. A `feed.gap`
+   * among them says that events after the cursor are no longer there, a `feed.skipped` that one entry could not be
+   * shown.
    */
   readonly events: (options?: {
     readonly cursor?: Cursor
@@ -105,7 +107,10 @@ const isStatusForNow = (status: number): boolean => status === 429 || status >= 
 /** The connection ended before the answer did. */
 const isCutShort = (message: string | undefined): boolean => /ended before|empty HTTP response/.test(message ?? "")
 
-/** A transport that failed may be better next time; a request that was refused as such, or an answer that is no RPC answer, will not be. */
+/**
+ * A transport that failed may be better next time; a request that was refused as such, or an answer that is no RPC
+ * answer, will not be.
+ */
 const isRetryable = (error: unknown): error is Refusal => {
   const { _tag, reason } = error as Refusal
   if (_tag !== "RpcClientError") return _tag === "ActorUnavailable" || _tag === "Overloaded"

@@ -1,6 +1,7 @@
 /**
- * The public RPC group, served over HTTP and WebSocket at `/rpc`. It says what REST says; use the typed client (`Client.ts`), which repeats what
- * failed on the way under the same idempotency key. Tags are stored in clients: they never change.
+ * The public RPC group, served over HTTP and WebSocket at `/rpc`. It says what REST says; use the typed client
+ * (`Client.ts`), which repeats what failed on the way under the same idempotency key. Tags are stored in clients: they
+ * never change.
  */
 import { Context, Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
@@ -161,8 +162,9 @@ export class ClientRpcs extends RpcGroup.make(
 
   read("FeedPosition", "event:read", {}, Schema.Struct({ position: Cursor })),
   /**
-   * Events from `cursor` on (absent: from now on), without gap or repeat, for ever, with what the feed says of itself (`schema/FeedNotice.ts`). `types`:
-   * such as `task.*`. Fails with `InvalidInput` for a cursor that this cluster never gave.
+   * Events from `cursor` on (absent: from now on), without gap or repeat, for ever, with what the feed says of itself
+   * (`schema/FeedNotice.ts`). `types`: such as `task.*`. Fails with `InvalidInput` for a cursor that this cluster never
+   * gave.
    */
   Rpc.make("FollowEvents", {
     payload: {

@@ -1,4 +1,7 @@
-/** Questions to the driver that runs an instance, answered on its runner. Nothing of it is stored: a lost answer is asked for again. */
+/**
+ * Questions to the driver that runs an instance, answered on its runner. Nothing of it is stored: a lost answer is
+ * asked for again.
+ */
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
 import { Conflict, NotFound } from "../schema/Errors.ts"

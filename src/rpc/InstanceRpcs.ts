@@ -14,8 +14,8 @@ export const Register = command("Register", {
   error: Conflict
 })
 /**
- * Changes the spec in place; what is left out stays as it is. Work that runs, sessions and history stay. `Conflict`: it names what cannot be changed, and
- * nothing was.
+ * Changes the spec in place; what is left out stays as it is. Work that runs, sessions and history stay. `Conflict`: it
+ * names what cannot be changed, and nothing was.
  */
 export const Update = command("Update", {
   payload: { update: UpdateInstance },
@@ -46,15 +46,15 @@ export const InstanceGet = command("InstanceGet", { success: InstanceStatus, err
 /** Answered at once; `AttemptEnded` or `AttemptRefused` goes to the attempt's origin. */
 export const Execute = command("Execute", { payload: { attempt: Attempt } })
 /**
- * Ends an attempt that runs here; its origin gets `AttemptEnded` with `aborted`. Nothing happens when it is unknown. Name the origin: run
- * keys are unique only within it.
+ * Ends an attempt that runs here; its origin gets `AttemptEnded` with `aborted`. Nothing happens when it is unknown.
+ * Name the origin: run keys are unique only within it.
  */
 export const AbortAttempt = command("AbortAttempt", {
   payload: { runKey: Schema.NonEmptyString, origin: Schema.optionalKey(AttemptOrigin) }
 })
 /**
- * A message into the running turn of a session (steer, interrupt, collect). `runKey` is the message's own. The origin gets `AttemptEnded`
- * with that key when the gateway has the message, `AttemptRefused` when no turn runs any more.
+ * A message into the running turn of a session (steer, interrupt, collect). `runKey` is the message's own. The origin
+ * gets `AttemptEnded` with that key when the gateway has the message, `AttemptRefused` when no turn runs any more.
  */
 export const Steer = command("Steer", {
   payload: {

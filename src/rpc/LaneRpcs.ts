@@ -44,8 +44,8 @@ export const Replay = command("Replay", {
 })
 
 /**
- * `change` is applied to the configuration that the lane has when it decides. `config` is the whole as the caller saw it, for runners of before, which know
- * nothing of `change`.
+ * `change` is applied to the configuration that the lane has when it decides. `config` is the whole as the caller saw
+ * it, for runners of before, which know nothing of `change`.
  */
 export const Configure = command("Configure", {
   payload: { config: LaneConfig, change: Schema.optionalKey(LaneChange) },

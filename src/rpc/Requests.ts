@@ -94,7 +94,10 @@ export const ReplayTasks = Schema.Struct({
 }).annotate({ identifier: "ReplayTasks" })
 export type ReplayTasks = typeof ReplayTasks.Type
 
-/** `remaining`: dead letters that are left, when none were named: call again, with another idempotency key, until it is 0. */
+/**
+ * `remaining`: dead letters that are left, when none were named: call again, with another idempotency key, until it is
+ * 0.
+ */
 export const ReplayedTasks = Schema.Struct({
   replayed: Schema.Array(TaskId),
   remaining: Schema.optionalKey(Schema.Int)
@@ -132,8 +135,8 @@ const EndpointUpdate = Schema.Struct({
 })
 
 /**
- * What is left out stays as it is. `driver`, `placement` and `tenancy` cannot be changed: they may be repeated as they are. `null` takes a region, a
- * configuration or a supervision away.
+ * What is left out stays as it is. `driver`, `placement` and `tenancy` cannot be changed: they may be repeated as they
+ * are. `null` takes a region, a configuration or a supervision away.
  */
 export const UpdateInstance = Schema.Struct({
   driver: Schema.optionalKey(DriverKind),

@@ -13,7 +13,9 @@ export const SessionCreate = command("SessionCreate", {
   success: SessionStatus,
   error: Conflict
 })
-/** Queues a turn behind those accepted before it. Answered when it is durable, not when it has run. At most 1,000 wait. */
+/**
+ * Queues a turn behind those accepted before it. Answered when it is durable, not when it has run. At most 1,000 wait.
+ */
 export const TurnSend = command("TurnSend", {
   payload: {
     turnId: Schema.NonEmptyString,
@@ -30,8 +32,8 @@ export const TurnGet = command("TurnGet", {
   error: NotFound
 })
 /**
- * A message for the running turn: `steer` joins it, `interrupt` aborts it and runs this next, `collect` and `followup` run it after.
- * With no turn running it becomes an ordinary turn.
+ * A message for the running turn: `steer` joins it, `interrupt` aborts it and runs this next, `collect` and `followup`
+ * run it after. With no turn running it becomes an ordinary turn.
  */
 export const SessionSteer = command("SessionSteer", {
   payload: { turnId: Schema.NonEmptyString, message: Schema.NonEmptyString, queueMode: QueueMode },
@@ -46,7 +48,10 @@ export const SessionAbort = command("SessionAbort", {
 })
 /** Ends the session: waiting turns are aborted, the running one too, then it is closed for good. */
 export const SessionTerminate = command("SessionTerminate", { success: SessionStatus, error: NotFound })
-/** The next turn that starts goes to that instance, or to any other than the present one. What was said so far stays at the old gateway. */
+/**
+ * The next turn that starts goes to that instance, or to any other than the present one. What was said so far stays at
+ * the old gateway.
+ */
 export const SessionMove = command("SessionMove", {
   payload: { instanceId: Schema.optionalKey(InstanceId) },
   success: SessionStatus,

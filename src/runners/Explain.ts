@@ -1,4 +1,7 @@
-/** Why something failed, for whoever started it: the cause in one line, in the words of whoever knows it, and what to do. Never a stack trace. */
+/**
+ * Why something failed, for whoever started it: the cause in one line, in the words of whoever knows it, and what to
+ * do. Never a stack trace.
+ */
 import { Cause } from "effect"
 import { portHolder } from "../processes/PortHolder.ts"
 import { causeChain } from "../schema/CauseChain.ts"

@@ -1,4 +1,7 @@
-/** The gateway as a layer: the edge on a port, over the cluster's client and the database. Any number may run side by side. */
+/**
+ * The gateway as a layer: the edge on a port, over the cluster's client and the database. Any number may run side by
+ * side.
+ */
 import { Context, Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { KeyService } from "../auth/KeyService.ts"

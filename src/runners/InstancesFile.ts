@@ -1,4 +1,7 @@
-/** The file that declares a deployment's instances, JSON or YAML: a list of registrations, or `{instances, prune}`. What is wrong in it is named with its line. */
+/**
+ * The file that declares a deployment's instances, JSON or YAML: a list of registrations, or `{instances, prune}`. What
+ * is wrong in it is named with its line.
+ */
 import { ClusterReads } from "../entities/ClusterReads.ts"
 import type { RunnerStatus } from "../schema/Cluster.ts"
 import { Effect, Layer, Option, Schema } from "effect"
@@ -90,7 +93,10 @@ export const read = Effect.fnUntraced(function* (file: string) {
   return yield* failed(file, `, ${told.join("; ")}${more}`)
 })
 
-/** A process that has just started names placements whose runners, itself among them, may not be registered yet: those count as live. */
+/**
+ * A process that has just started names placements whose runners, itself among them, may not be registered yet: those
+ * count as live.
+ */
 const known = (placements: ReadonlyArray<Placement>) =>
   Layer.effect(
     ClusterReads,
@@ -107,8 +113,8 @@ export const services = (placements: ReadonlyArray<Placement>) =>
   )
 
 /**
- * The instances of `CLAWSTER_INSTANCES`, where it is set. A file that is wrong fails the start; what the cluster refuses is logged, and the process
- * serves on.
+ * The instances of `CLAWSTER_INSTANCES`, where it is set. A file that is wrong fails the start; what the cluster
+ * refuses is logged, and the process serves on.
  */
 export const layerConfig = (placements: ReadonlyArray<Placement>) =>
   Layer.unwrap(

@@ -1,6 +1,7 @@
 /**
- * Runs a process to its end. SIGTERM, SIGINT, SIGHUP (the terminal was closed) and SIGQUIT close its layers in order and exit 0, or 1 when that takes longer
- * than the bound; asked again, it goes on stopping. A failure is said in one line with what to do about it, and exits 1.
+ * Runs a process to its end. SIGTERM, SIGINT, SIGHUP (the terminal was closed) and SIGQUIT close its layers in order
+ * and exit 0, or 1 when that takes longer than the bound; asked again, it goes on stopping. A failure is said in one
+ * line with what to do about it, and exits 1.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Deferred, Effect, Exit, Layer } from "effect"
@@ -17,7 +18,9 @@ const forwardSignals = (): void => {
   for (const signal of ["SIGHUP", "SIGQUIT"] as const) process.on(signal, () => process.kill(process.pid, "SIGTERM"))
 }
 
-/** A process that cannot reach its store, or whose activity does not end, must not stay on as one that ignores signals. */
+/**
+ * A process that cannot reach its store, or whose activity does not end, must not stay on as one that ignores signals.
+ */
 const boundStop = (millis: number): void => {
   let isStopping = false
   for (const signal of stopping) {
@@ -32,7 +35,9 @@ const boundStop = (millis: number): void => {
   }
 }
 
-/** Whoever reads what we print may go before us: a closed terminal, a pipe. That is no reason to skip an ordered stop. */
+/**
+ * Whoever reads what we print may go before us: a closed terminal, a pipe. That is no reason to skip an ordered stop.
+ */
 const outliveReaders = (): void => {
   for (const stream of [process.stdout, process.stderr]) {
     stream.removeAllListeners("error")

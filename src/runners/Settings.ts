@@ -27,7 +27,10 @@ export const placementsOf = (host: string) =>
     })
   )
 
-/** Of a process that serves no actors: those that are named, and the host that is given or that a runner over the same home is. */
+/**
+ * Of a process that serves no actors: those that are named, and the host that is given or that a runner over the same
+ * home is.
+ */
 const placements = Config.all({ home, named, given: Catalogue.hostName.config }).pipe(
   Config.map(({ given, home, named }) => {
     const host = Option.getOrElse(given, () => HostName.kept(home))
@@ -61,7 +64,9 @@ const runnerConfig = Config.all({
   metrics: metricsAt(Catalogue.runnerHost.config)
 })
 
-/** What a runner is told, with the placements that it serves: what belongs nowhere, this home's host, and its region. */
+/**
+ * What a runner is told, with the placements that it serves: what belongs nowhere, this home's host, and its region.
+ */
 export const runner = Effect.gen(function* () {
   const { hostName, ...config } = yield* runnerConfig
   const { host, listenHost, listenPort, port } = yield* runnerAddress

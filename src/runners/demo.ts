@@ -1,6 +1,7 @@
 /**
- * `npm run demo`: 40 tasks and three sessions of five turns on two real gateways, half over REST and half over the typed client, and a runner killed
- * in the middle. Ends with a table, and with exit code 1 if anything was lost, done twice or out of order.
+ * `npm run demo`: 40 tasks and three sessions of five turns on two real gateways, half over REST and half over the
+ * typed client, and a runner killed in the middle. Ends with a table, and with exit code 1 if anything was lost, done
+ * twice or out of order.
  */
 import { Clock, Effect, Schedule, Schema } from "effect"
 import type { SessionStatus } from "../schema/Session.ts"

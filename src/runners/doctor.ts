@@ -1,4 +1,7 @@
-/** `clawster doctor`: looks at everything that a process of this environment needs, in a few seconds, and says what to do. Changes nothing. */
+/**
+ * `clawster doctor`: looks at everything that a process of this environment needs, in a few seconds, and says what to
+ * do. Changes nothing.
+ */
 import { Effect } from "effect"
 import { checked, fail, type Finding, ok, warn } from "./doctor/Finding.ts"
 import * as Machine from "./doctor/Machine.ts"

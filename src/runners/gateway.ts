@@ -1,4 +1,6 @@
-/** A gateway process: REST, RPC and events over a cluster whose runners are elsewhere. Put any number behind a balancer. */
+/**
+ * A gateway process: REST, RPC and events over a cluster whose runners are elsewhere. Put any number behind a balancer.
+ */
 import { Effect, Layer, Option } from "effect"
 import * as MetricsServerNode from "../observability/MetricsServerNode.ts"
 import * as Observability from "../observability/Observability.ts"

@@ -1,4 +1,7 @@
-/** Brings the database up to date, and says what it did. Where there is no key yet it makes the first one, an administrator's, and tells it once. */
+/**
+ * Brings the database up to date, and says what it did. Where there is no key yet it makes the first one, an
+ * administrator's, and tells it once.
+ */
 import { Effect, Layer } from "effect"
 import { KeyService } from "../auth/KeyService.ts"
 import * as Observability from "../observability/Observability.ts"

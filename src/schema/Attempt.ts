@@ -11,7 +11,10 @@ export const AttemptOrigin = Schema.Struct({
 export type AttemptOrigin = typeof AttemptOrigin.Type
 
 export const Attempt = Schema.Struct({
-  /** `<task or turn id>.<attempt>`: unique within its origin. With it, the gateway's idempotency key, so that the same attempt never runs twice. */
+  /**
+   * `<task or turn id>.<attempt>`: unique within its origin. With it, the gateway's idempotency key, so that the same
+   * attempt never runs twice.
+   */
   runKey: Schema.NonEmptyString,
   origin: AttemptOrigin,
   tenantId: TenantId,

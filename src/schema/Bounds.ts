@@ -1,9 +1,10 @@
 /**
- * Bounds on everything that comes from outside: callers, gateways, models, the environment, peers. A value that crosses an edge has one of these, so
- * that nothing is accepted which the store refuses, an actor cannot load or a reader cannot carry.
+ * Bounds on everything that comes from outside: callers, gateways, models, the environment, peers. A value that crosses
+ * an edge has one of these, so that nothing is accepted which the store refuses, an actor cannot load or a reader
+ * cannot carry.
  *
- * Callers are refused with the field's name (`text`, `instant`). What a gateway or a model says is not refused, since the run that said it cannot be
- * taken back: it is cut, and the cut is marked (`cut`).
+ * Callers are refused with the field's name (`text`, `instant`). What a gateway or a model says is not refused, since
+ * the run that said it cannot be taken back: it is cut, and the cut is marked (`cut`).
  */
 import { DateTime, Schema } from "effect"
 
@@ -30,7 +31,10 @@ export const bounds = {
   logLine: 8_192
 } as const
 
-/** The last instant that a JavaScript `Date` can hold, in Unix milliseconds (ECMA-262, section "Time Values and Time Range"). */
+/**
+ * The last instant that a JavaScript `Date` can hold, in Unix milliseconds (ECMA-262, section "Time Values and Time
+ * Range").
+ */
 export const lastInstant = 8_640_000_000_000_000
 
 /** The longest wait that a caller may ask for before something is tried again, in milliseconds: 30 days. */
@@ -39,10 +43,12 @@ export const longestDelay = 2_592_000_000
 /**
  * Bytes of one request: a body, or a message on a WebSocket. What is beyond is refused, unread.
  *
- * All of one request that is a change is one journal entry, so this is also what the store has to carry, and each part of it is made for that: a commit takes mail
- * until it weighs 4 MiB and then one command more at most (actor/Life.ts); an entry may weigh 32 MiB (actor/Batch.ts); commits are written together up to 8 MiB
- * (shards/Gatherer.ts); an actor is read in pieces of some 256 KiB as stored (shards/PgJournal.ts), of rows of at most 256 MiB (shards/Database.ts); a delivery
- * between actors, and a message of calls between runners, has 2 MiB or one part (actor/OutboxPump.ts, shards/calls/Calls.ts), and a frame there 16 MiB.
+ * All of one request that is a change is one journal entry, so this is also what the store has to carry, and each part
+ * of it is made for that: a commit takes mail until it weighs 4 MiB and then one command more at most (actor/Life.ts);
+ * an entry may weigh 32 MiB (actor/Batch.ts); commits are written together up to 8 MiB (shards/Gatherer.ts); an actor
+ * is read in pieces of some 256 KiB as stored (shards/PgJournal.ts), of rows of at most 256 MiB (shards/Database.ts); a
+ * delivery between actors, and a message of calls between runners, has 2 MiB or one part (actor/OutboxPump.ts,
+ * shards/calls/Calls.ts), and a frame there 16 MiB.
  */
 export const requestBytes = { ordinary: 1_048_576, bulk: 8_388_608 } as const
 
@@ -69,7 +75,10 @@ export const within = (minimum: number, maximum: number) => Schema.Int.check(Sch
 export const list = <S extends Schema.Constraint>(item: S, most: number) =>
   Schema.Array(item).check(Schema.isMaxLength(most))
 
-/** Whether all texts of a JSON value can be stored, keys included, and no more than `depth` objects and arrays are within each other. */
+/**
+ * Whether all texts of a JSON value can be stored, keys included, and no more than `depth` objects and arrays are
+ * within each other.
+ */
 const isPlain = (value: unknown, depth: number): boolean => {
   if (typeof value === "string") return isStorable(value)
   if (typeof value !== "object" || value === null) return true
@@ -94,8 +103,9 @@ export const document = Schema.Json.check(documentBound)
 export const instant = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: lastInstant }))
 
 /**
- * What a gateway said, made storable and no longer than `most`: U+0000 and half surrogate pairs become U+FFFD, and what is left out is counted in a mark
- * at the end. Never longer than `most`, which must leave room for the mark (40 characters).
+ * What a gateway said, made storable and no longer than `most`: U+0000 and half surrogate pairs become U+FFFD, and what
+ * is left out is counted in a mark at the end. Never longer than `most`, which must leave room for the mark (40
+ * characters).
  */
 export const cut = (value: string, most: number): string => {
   const kept = value.length <= most ? value : `${value.slice(0, most - 40)} [cut: ${value.length} characters]`
@@ -108,7 +118,10 @@ const cutMark = / \[cut: \d+ characters\]$/
 export const isCut = (value: string, most: number): boolean =>
   value.length > most - 40 && value.length <= most && cutMark.test(value.slice(-40))
 
-/** As ISO 8601. A number that no `Date` can hold, which may have been stored before it was refused, is told as the number that it is. */
+/**
+ * As ISO 8601. A number that no `Date` can hold, which may have been stored before it was refused, is told as the
+ * number that it is.
+ */
 export const instantText = (millis: number): string =>
   Math.abs(millis) <= lastInstant ? DateTime.formatIso(DateTime.makeUnsafe(millis)) : `${millis} ms`
 

@@ -3,8 +3,9 @@ import { Schema } from "effect"
 import { Placement } from "./Ids.ts"
 
 /**
- * `serving`: it renews its lease and says that it can serve. `failing`: it renews its lease, and says that it cannot serve, or says nothing any more. `late`: its
- * lease is about to run out. `gone`: its lease has run out, or its peers found it dead; it owns nothing that others may not take.
+ * `serving`: it renews its lease and says that it can serve. `failing`: it renews its lease, and says that it cannot
+ * serve, or says nothing any more. `late`: its lease is about to run out. `gone`: its lease has run out, or its peers
+ * found it dead; it owns nothing that others may not take.
  */
 export const RunnerState = Schema.Literals(["serving", "failing", "late", "gone"])
 export type RunnerState = typeof RunnerState.Type

@@ -62,8 +62,8 @@ export class Overloaded extends Schema.TaggedError<Overloaded>()(
 ) {}
 
 /**
- * The actor could not answer durably: it is moving, its store is away, or its commit is in doubt. The same request id may be sent again, and
- * gets the recorded answer if the command was committed after all.
+ * The actor could not answer durably: it is moving, its store is away, or its commit is in doubt. The same request id
+ * may be sent again, and gets the recorded answer if the command was committed after all.
  */
 export class ActorUnavailable extends Schema.TaggedError<ActorUnavailable>()(
   "ActorUnavailable",

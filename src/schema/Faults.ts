@@ -1,4 +1,7 @@
-/** From what a schema found wrong to the fields at fault. What was sent is never repeated: it may be a megabyte, or a secret. */
+/**
+ * From what a schema found wrong to the fields at fault. What was sent is never repeated: it may be a megabyte, or a
+ * secret.
+ */
 import { SchemaIssue } from "effect"
 import { type FieldFault, InvalidInput } from "./Errors.ts"
 

@@ -1,10 +1,14 @@
-/** The event feed: what happened, in an order that keeps each actor's own, readable from any position on without gap or repeat. */
+/**
+ * The event feed: what happened, in an order that keeps each actor's own, readable from any position on without gap or
+ * repeat.
+ */
 import { Schema } from "effect"
 import { TenantId } from "./Ids.ts"
 
 /**
- * An opaque position in the feed. Positions of one cluster compare by what was read, not by their text (`FeedPosition.ts`). One that a follower was given
- * within a journal entry of several events ends in `.n`: the entry after the position, without its first n events.
+ * An opaque position in the feed. Positions of one cluster compare by what was read, not by their text
+ * (`FeedPosition.ts`). One that a follower was given within a journal entry of several events ends in `.n`: the entry
+ * after the position, without its first n events.
  */
 export const Cursor = Schema.String.check(
   Schema.isPattern(/^\d{1,20}-\d{1,20}(\.\d{1,6})?$/u, { expected: "a feed position such as 1234-56" })
@@ -24,7 +28,10 @@ export const FeedEvent = Schema.Struct({
   /** Counts per actor without gap over all its entries; several events of one entry share it. */
   seq: Schema.Int,
   payload: Schema.Record(Schema.String, Schema.Json),
-  /** Present when texts of the payload were cut, since the event was too large to be sent whole: how many characters of JSON it had. */
+  /**
+   * Present when texts of the payload were cut, since the event was too large to be sent whole: how many characters of
+   * JSON it had.
+   */
   shortenedFrom: Schema.optionalKey(Schema.Int)
 })
 export type FeedEvent = typeof FeedEvent.Type

@@ -1,21 +1,28 @@
 /**
  * What the feed says of itself, in the envelope of its events. Filters of types never leave out the first two.
  *
- * - `feed.gap`: events between `from` and `to` are no longer there. What is left between them follows, and after `to` nothing is missing.
+ * - `feed.gap`: events between `from` and `to` are no longer there. What is left between them follows, and after `to`
+ *   nothing is missing.
  * - `feed.skipped`: one journal entry could not be shown. Reading goes on after it.
  * - `feed.position`: nothing for this follower up to the cursor.
  */
 import { Schema } from "effect"
 import type { Cursor, FeedEvent } from "./Feed.ts"
 
-/** `expired`: older than the history that is kept. `restored`: written after the backup that the database was restored from. */
+/**
+ * `expired`: older than the history that is kept. `restored`: written after the backup that the database was restored
+ * from.
+ */
 export const GapReason = Schema.Literals(["expired", "restored"])
 export type GapReason = typeof GapReason.Type
 
 export const SkipReason = Schema.Literals(["too_large", "unknown_shape", "unreadable"])
 export type SkipReason = typeof SkipReason.Type
 
-/** What is sent to everybody who follows, as the events of actors are. `feed.position` is between servers and the typed client. */
+/**
+ * What is sent to everybody who follows, as the events of actors are. `feed.position` is between servers and the typed
+ * client.
+ */
 export const FeedNotice = Schema.Union([
   Schema.TaggedStruct("feed.gap", {
     from: Schema.String,
@@ -46,7 +53,9 @@ const gapMessages: Record<GapReason, string> = {
   restored: "the database was restored from a backup, and events after it are lost; read what there is from the lists"
 }
 
-/** Its cursor is where it was asked for when it expired, so that what is left in the gap is not lost with a connection. */
+/**
+ * Its cursor is where it was asked for when it expired, so that what is left in the gap is not lost with a connection.
+ */
 export const gapNotice = (gap: FeedGap, timestamp: number): FeedEvent => ({
   ...feed,
   cursor: gap.reason === "expired" ? gap.from : gap.to,

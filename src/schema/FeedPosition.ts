@@ -1,9 +1,10 @@
 /**
  * How a cursor is written: `TX-NUMBER`, or `TX-NUMBER.N` within an entry of several events.
  *
- * TX orders transactions. Its upper bits are the timeline: a new one begins when the database has moved to another server, whose transaction ids say
- * nothing about those of the former. A NUMBER of twenty digits begins with five that mark the timeline's cluster, so that a cursor of another cluster is
- * told from one's own; one of fewer digits has no mark, as cursors of the first version had none.
+ * TX orders transactions. Its upper bits are the timeline: a new one begins when the database has moved to another
+ * server, whose transaction ids say nothing about those of the former. A NUMBER of twenty digits begins with five that
+ * mark the timeline's cluster, so that a cursor of another cluster is told from one's own; one of fewer digits has no
+ * mark, as cursors of the first version had none.
  */
 import { Cursor } from "./Feed.ts"
 

@@ -3,7 +3,9 @@ import { Schema } from "effect"
 
 const nameLength = 128
 
-/** Letters, digits, dot, underscore and hyphen, 1 to 128 characters: safe in a path, a shell word and a log line (R119). */
+/**
+ * Letters, digits, dot, underscore and hyphen, 1 to 128 characters: safe in a path, a shell word and a log line (R119).
+ */
 const Name = Schema.String.check(
   Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9._-]*$/u, {
     expected: "letters, digits, dot, underscore and hyphen, beginning with a letter or digit"
@@ -44,7 +46,9 @@ export const hostPlacement = (host: string): Placement =>
   Placement.make(`host-${host.toLowerCase().replace(/[^a-z0-9._-]/g, "-")}`)
 export const regionPlacement = (region: string): Placement => Placement.make(`region-${region}`)
 
-/** The caller's key for a mutation: the same key and payload give the same answer (I3). 1 to 255 printable characters. */
+/**
+ * The caller's key for a mutation: the same key and payload give the same answer (I3). 1 to 255 printable characters.
+ */
 export const IdempotencyKey = Schema.String.check(
   Schema.isPattern(/^[\x21-\x7e]+$/u, { expected: "1 to 255 visible ASCII characters" }),
   Schema.isMaxLength(255)
@@ -85,8 +89,9 @@ export const parseSessionEntityId = (
 }
 
 /**
- * The gateway's session key for a session, or for a task without one. The gateway folds its keys to lower case, so an upper-case
- * letter is written `_` and the letter, `_` is doubled, and so is a `-` of the tenant: no two pairs share a key.
+ * The gateway's session key for a session, or for a task without one. The gateway folds its keys to lower case, so an
+ * upper-case letter is written `_` and the letter, `_` is doubled, and so is a `-` of the tenant: no two pairs share a
+ * key.
  */
 export const gatewaySessionKey = (tenantId: TenantId, id: SessionId | TaskId): string =>
   `agent:main:${fold(tenantId).replaceAll("-", "--")}-${fold(id)}`

@@ -1,4 +1,6 @@
-/** One OpenClaw gateway as Clawster sees it: what was asked for (spec), what it is (status), how loaded it is (load). */
+/**
+ * One OpenClaw gateway as Clawster sees it: what was asked for (spec), what it is (status), how loaded it is (load).
+ */
 import { Schema } from "effect"
 import { bounds, nonEmptyText, text, within } from "./Bounds.ts"
 import { InstanceId, Placement, TenantId } from "./Ids.ts"
@@ -7,7 +9,10 @@ import { Supervision } from "./Supervision.ts"
 export const DriverKind = Schema.Literals(["process", "remote", "simulated"])
 export type DriverKind = typeof DriverKind.Type
 
-/** Life of an instance (requirements 1.3). `provisioning`, `warming` and `draining` wait for something and have a deadline. */
+/**
+ * Life of an instance (requirements 1.3). `provisioning`, `warming` and `draining` wait for something and have a
+ * deadline.
+ */
 export const InstancePhase = Schema.Literals([
   "provisioning",
   "warming",

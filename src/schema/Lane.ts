@@ -2,7 +2,9 @@
 import { Schema } from "effect"
 import { LaneName, TenantId } from "./Ids.ts"
 
-/** What a full lane does with a submit: refuse with a retry time, drop it, or pass it on to another lane (R414-R416). */
+/**
+ * What a full lane does with a submit: refuse with a retry time, drop it, or pass it on to another lane (R414-R416).
+ */
 export const Backpressure = Schema.Union([
   Schema.TaggedStruct("Block", {}),
   Schema.TaggedStruct("Drop", {}),

@@ -1,8 +1,10 @@
 /**
- * What an instance's own word is worth. The stored status is what its actor last said; when the actor has no runner any more, nobody takes it back.
- * Every reader (router, lists, counts, metrics, health) therefore sees the status through `asSeen`.
+ * What an instance's own word is worth. The stored status is what its actor last said; when the actor has no runner any
+ * more, nobody takes it back. Every reader (router, lists, counts, metrics, health) therefore sees the status through
+ * `asSeen`.
  *
- * A runner records one heartbeat for each gateway that it is linked to. Its age is measured by the store's clock, since the clocks of runners differ.
+ * A runner records one heartbeat for each gateway that it is linked to. Its age is measured by the store's clock, since
+ * the clocks of runners differ.
  */
 import type { InstanceStatus } from "./Instance.ts"
 
@@ -10,7 +12,10 @@ import type { InstanceStatus } from "./Instance.ts"
 export const heartbeatMillis = 2_500
 /** An instance that was not heard for three heartbeats is unknown. */
 export const silentAfterMillis = 3 * heartbeatMillis
-/** For a runner of an older version, which records no heartbeats: the stored status says at most every 30 s when the actor was last heard. */
+/**
+ * For a runner of an older version, which records no heartbeats: the stored status says at most every 30 s when the
+ * actor was last heard.
+ */
 const silentAfterUnrecordedMillis = 60_000
 
 export interface Liveness {

@@ -9,7 +9,9 @@ export const StoredOutput = Schema.Struct({
   characters: Schema.Int,
   /** Of the whole, in UTF-8. */
   bytes: Schema.Int,
-  /** Set when the run said more than is kept: what is stored is the beginning, and ends with the length of the whole. */
+  /**
+   * Set when the run said more than is kept: what is stored is the beginning, and ends with the length of the whole.
+   */
   truncated: Schema.optionalKey(Schema.Literal(true))
 })
 export type StoredOutput = typeof StoredOutput.Type

@@ -4,8 +4,8 @@ import { bounds, text, within } from "./Bounds.ts"
 import { Cursor } from "./Feed.ts"
 
 /**
- * `next` is the `after` of the following page; absent on the last. `position` is where to join the event feed so that nothing between list and feed
- * is missed.
+ * `next` is the `after` of the following page; absent on the last. `position` is where to join the event feed so that
+ * nothing between list and feed is missed.
  */
 export const pageOf = <S extends Schema.Top>(item: S) =>
   Schema.Struct({ items: Schema.Array(item), next: Schema.optionalKey(Schema.String), position: Cursor })

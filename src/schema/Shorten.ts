@@ -28,7 +28,10 @@ const shorten = (value: Schema.Json, most: number): Schema.Json => {
   )
 }
 
-/** As it is when it is small enough; else with each text cut to at most 16,384 characters, or fewer where there are many. */
+/**
+ * As it is when it is small enough; else with each text cut to at most 16,384 characters, or fewer where there are
+ * many.
+ */
 export const shortened = (event: FeedEvent): FeedEvent => {
   const weight = weigh(event.payload)
   if (weight <= eventMost) return event

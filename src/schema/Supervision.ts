@@ -1,5 +1,6 @@
 /**
- * How patiently one gateway is started, probed, connected to and started again. What is left out is as for every other instance. All times are milliseconds.
+ * How patiently one gateway is started, probed, connected to and started again. What is left out is as for every other
+ * instance. All times are milliseconds.
  */
 import { Schema } from "effect"
 import { within } from "./Bounds.ts"

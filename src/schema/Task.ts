@@ -87,18 +87,21 @@ export const TaskSpec = Schema.Struct({
   /** Limit of one attempt. */
   timeoutMillis: Schema.Int.check(Schema.isBetween({ minimum: 1_000, maximum: 86_400_000 })),
   /**
-   * The edge made the id itself, so no other task can have it. Without it the lane reads the task's row back before it starts the
-   * task, so that an id that was used before does not run again; that costs one more read and commit.
+   * The edge made the id itself, so no other task can have it. Without it the lane reads the task's row back before it
+   * starts the task, so that an id that was used before does not run again; that costs one more read and commit.
    */
   idIsNew: Schema.optionalKey(Schema.Boolean),
-  /** Of what was asked for under an id of the caller's own: another submission under the same id is told apart by it. */
+  /**
+   * Of what was asked for under an id of the caller's own: another submission under the same id is told apart by it.
+   */
   fingerprint: Schema.optionalKey(Schema.String),
   traceparent: Schema.optionalKey(Schema.String)
 })
 export type TaskSpec = typeof TaskSpec.Type
 
 /*
- * What clients may say is narrower than what is stored: stored values were accepted under the bounds of their time, and have to be read for ever.
+ * What clients may say is narrower than what is stored: stored values were accepted under the bounds of their time, and
+ * have to be read for ever.
  */
 
 const submittedLabel = nonEmptyText(bounds.label)

@@ -1,4 +1,7 @@
-/** Deletes delivered messages from the outbox, many at a time and soon. What is not deleted is delivered again, and known. */
+/**
+ * Deletes delivered messages from the outbox, many at a time and soon. What is not deleted is delivered again, and
+ * known.
+ */
 import { Effect, Latch } from "effect"
 import type { ActorAddress, OutboxMessage } from "../actor/Journal.ts"
 

@@ -1,11 +1,14 @@
 /**
- * Rows as parameters of a statement: one array a column, in binary, so that the text of a statement does not depend on their number. (As JSON, reading the
- * parameters was two fifths of the server's time.)
+ * Rows as parameters of a statement: one array a column, in binary, so that the text of a statement does not depend on
+ * their number. (As JSON, reading the parameters was two fifths of the server's time.)
  */
 import { PgTypes } from "@effect/sql-pg"
 import { Result } from "effect"
 
-/** `json`: an absent value is SQL's null. `jsonText`: JSON that is text already, or null. `id`: a bigint told as text, since it may pass what a number holds. */
+/**
+ * `json`: an absent value is SQL's null. `jsonText`: JSON that is text already, or null. `id`: a bigint told as text,
+ * since it may pass what a number holds.
+ */
 export type Kind = "text" | "id" | "int" | "bigint" | "double precision" | "boolean" | "json" | "jsonText"
 
 interface Carrier {
@@ -19,7 +22,9 @@ const orNull = (value: unknown): unknown => value ?? null
 const text = { type: "text", oid: PgTypes.OID.text }
 const number = { type: "double precision", oid: PgTypes.OID.float8 }
 
-/** JSON goes as text and whole numbers as doubles, both cast by the server, so that no value needs a conversion here. */
+/**
+ * JSON goes as text and whole numbers as doubles, both cast by the server, so that no value needs a conversion here.
+ */
 const carriers: Readonly<Record<Kind, Carrier>> = {
   text: { ...text, cast: "", write: orNull },
   id: { ...text, cast: "::bigint", write: orNull },

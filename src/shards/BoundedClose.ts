@@ -1,8 +1,9 @@
 /**
  * A layer whose closing may hang, and must not hold up the rest.
  *
- * effect 4.1.0's `RpcServer` waits at shutdown until each client has ended; one that disconnects in that moment, as the peers of a runner do that was frozen, is
- * taken from the list without telling who waits, and the process stays for ever (RpcServer.ts, `disconnect` and `shutdownLatch`).
+ * effect 4.1.0's `RpcServer` waits at shutdown until each client has ended; one that disconnects in that moment, as the
+ * peers of a runner do that was frozen, is taken from the list without telling who waits, and the process stays for
+ * ever (RpcServer.ts, `disconnect` and `shutdownLatch`).
  */
 import { type Duration, Effect, Fiber, Layer, Scope } from "effect"
 

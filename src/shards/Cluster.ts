@@ -1,4 +1,7 @@
-/** The actor runtime, assembled: on many runners with PostgreSQL, as a client of them, or in one process with PostgreSQL. */
+/**
+ * The actor runtime, assembled: on many runners with PostgreSQL, as a client of them, or in one process with
+ * PostgreSQL.
+ */
 import { Layer } from "effect"
 import { MessageStorage, RunnerHealth, Runners, RunnerStorage, Sharding, ShardingConfig } from "effect/cluster"
 import { RpcSerialization, RpcServer } from "effect/rpc"
@@ -32,7 +35,9 @@ const kit = ActorDirectory.layer.pipe(
 
 const leases = PgRunnerStorage.layer.pipe(Layer.provideMerge(Held.layer))
 
-/** Who owns which shard, and the messages of persisted entities where they are wanted: Clawster's own actors need none. */
+/**
+ * Who owns which shard, and the messages of persisted entities where they are wanted: Clawster's own actors need none.
+ */
 const storage = ({ messages = false }: Pick<ClusterConfig.ClusterOptions, "messages">) =>
   messages
     ? Layer.merge(LeaseChecks.layer.pipe(Layer.provideMerge(leases)), PgMessageStorage.layer)

@@ -1,16 +1,17 @@
 /**
- * How a runner takes part in a cluster. The times decide how long keys stay silent: a killed runner is noticed by its closed port at the next
- * probe; a frozen one when its lease runs out; one that stops by SIGTERM hands over at once. What each setting costs:
+ * How a runner takes part in a cluster. The times decide how long keys stay silent: a killed runner is noticed by its
+ * closed port at the next probe; a frozen one when its lease runs out; one that stops by SIGTERM hands over at once.
+ * What each setting costs:
  *
- * - lease, 6 s: how long a frozen or cut off runner keeps its shards. Shorter, and a runner that stands still for that long (garbage, disk) loses
- *   them; each runner renews four times a lease, with two small statements.
- * - assignments, 100 ms: how late runners and clients learn of a runner that came, went or died; a part of every failover. One small query
- *   each time from each process.
- * - termination, 0.4 s: how long a shard that moves waits for calls under way on it, silent for everybody else. A call that takes longer is cut off, and its
- *   client sends it again under the same id.
+ * - lease, 6 s: how long a frozen or cut off runner keeps its shards. Shorter, and a runner that stands still for that
+ *   long (garbage, disk) loses them; each runner renews four times a lease, with two small statements.
+ * - assignments, 100 ms: how late runners and clients learn of a runner that came, went or died; a part of every
+ *   failover. One small query each time from each process.
+ * - termination, 0.4 s: how long a shard that moves waits for calls under way on it, silent for everybody else. A call
+ *   that takes longer is cut off, and its client sends it again under the same id.
  * - sending again, 50 ms, for a call whose shard is moving; ever later when it goes on (RunnerSockets.ts).
- * - the poll, 1 s, only with `messages`: how late a message with a delivery time may be, and one whose notification was lost. A small query
- *   each time from each runner.
+ * - the poll, 1 s, only with `messages`: how late a message with a delivery time may be, and one whose notification was
+ *   lost. A small query each time from each runner.
  * - the failure detector's round, 400 ms (FailureDetector.ts).
  */
 import { Duration, Option } from "effect"
@@ -35,7 +36,10 @@ export interface ClusterOptions {
   readonly maxResident?: number
   /** An actor that has had nothing to do for so long leaves memory. */
   readonly passivateAfterMillis?: number
-  /** Stores the messages of persisted entities, for entities other than actors. Off unless said: it is the same for every process of a cluster. */
+  /**
+   * Stores the messages of persisted entities, for entities other than actors. Off unless said: it is the same for
+   * every process of a cluster.
+   */
   readonly messages?: boolean
 }
 

@@ -1,10 +1,10 @@
 /**
- * The one statement that makes a group of commits durable: it locks the shards' epochs, and writes all of the group or nothing. It answers the
- * shards and epochs of the group that still hold; when one is missing, nothing was written. A group may name one shard under two epochs, when its runner
- * lost the shard and took it again.
+ * The one statement that makes a group of commits durable: it locks the shards' epochs, and writes all of the group or
+ * nothing. It answers the shards and epochs of the group that still hold; when one is missing, nothing was written. A
+ * group may name one shard under two epochs, when its runner lost the shard and took it again.
  *
- * Rows travel as arrays (ArrayParameters.ts), so a flush is one round trip whatever its size. Its text depends only on which tables and columns
- * are written, so that a connection prepares few of them.
+ * Rows travel as arrays (ArrayParameters.ts), so a flush is one round trip whatever its size. Its text depends only on
+ * which tables and columns are written, so that a connection prepares few of them.
  */
 import { Array } from "effect"
 import type { RowWrite, Table } from "../actor/Actor.ts"
@@ -95,9 +95,10 @@ export class TableWrites {
   }
 
   /**
-   * A statement sees each row as it was before it, so a row that one commit writes twice would lose one of the writes. Writes of one commit to one row are therefore
-   * merged, in order. An update of what the same commit may have inserted is written as an update as well, which is what counts where the row was there before. Those of
-   * two commits are not merged: the insert of a task id that another lane has already does nothing, and that lane's update holds.
+   * A statement sees each row as it was before it, so a row that one commit writes twice would lose one of the writes.
+   * Writes of one commit to one row are therefore merged, in order. An update of what the same commit may have inserted
+   * is written as an update as well, which is what counts where the row was there before. Those of two commits are not
+   * merged: the insert of a task id that another lane has already does nothing, and that lane's update holds.
    */
   addCommit(writes: ReadonlyArray<RowWrite>): void {
     if (writes.length === 1) return this.#addOne(writes[0]!)
@@ -139,7 +140,10 @@ export class TableWrites {
   }
 }
 
-/** Whatever came first: one set of tables and columns gives one text, of which a connection keeps a limited number prepared. */
+/**
+ * Whatever came first: one set of tables and columns gives one text, of which a connection keeps a limited number
+ * prepared.
+ */
 const byName = ([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number =>
   left < right ? -1 : left > right ? 1 : 0
 

@@ -1,9 +1,10 @@
 /**
- * Takes the snapshots that the pruning of quiet actors' history waits for. A busy actor takes one every so many entries; one that has few, or that has
- * ended, never gets there by itself.
+ * Takes the snapshots that the pruning of quiet actors' history waits for. A busy actor takes one every so many
+ * entries; one that has few, or that has ended, never gets there by itself.
  *
- * It is on no commit's path: an actor is loaded once and written once for as long as history is kept, whether it is in memory or not. Only the owner of its
- * shard does it, under its epoch, and what it writes is the fold of what is committed.
+ * It is on no commit's path: an actor is loaded once and written once for as long as history is kept, whether it is in
+ * memory or not. Only the owner of its shard does it, under its epoch, and what it writes is the fold of what is
+ * committed.
  */
 import { Effect, Option } from "effect"
 import { ActorDirectory } from "../actor/ActorDirectory.ts"
@@ -14,7 +15,10 @@ import { Ownership } from "../actor/Ownership.ts"
 
 const actorsAtOnce = 4
 
-/** Success, whatever became of each: what has no snapshot yet keeps its history, and is tried again. Without actors here it does nothing. */
+/**
+ * Success, whatever became of each: what has no snapshot yet keeps its history, and is tried again. Without actors here
+ * it does nothing.
+ */
 export type Compact = (addresses: ReadonlyArray<ActorAddress>) => Effect.Effect<void>
 
 export const make = Effect.gen(function* () {

@@ -1,4 +1,7 @@
-/** The one connection pool of a process. The connection must not go through a pooler that rewrites sessions' prepared statements. */
+/**
+ * The one connection pool of a process. The connection must not go through a pooler that rewrites sessions' prepared
+ * statements.
+ */
 import { PgClient } from "@effect/sql-pg"
 import { Config, Effect, Layer, Redacted } from "effect"
 import { readFileSync } from "node:fs"
@@ -16,14 +19,16 @@ export interface DatabaseOptions {
 export const defaultConnections = 10
 
 /**
- * Everything here reads or writes few rows by their keys. A plan is kept for as long as its statement is prepared, and one made while a table was small
- * would go on reading the whole table when it is large; so plans that read whole tables are made only where there is no other.
+ * Everything here reads or writes few rows by their keys. A plan is kept for as long as its statement is prepared, and
+ * one made while a table was small would go on reading the whole table when it is large; so plans that read whole
+ * tables are made only where there is no other.
  */
 const planning = { jit: "off", enable_seqscan: "off", enable_hashjoin: "off", enable_mergejoin: "off" }
 
 /**
- * The largest message that is read from the server, which is at least one row. The driver's own limit, 16 MiB, is less than one state or entry may have become in
- * versions that did not bound them; a row beyond it breaks the connection, each time that it is read.
+ * The largest message that is read from the server, which is at least one row. The driver's own limit, 16 MiB, is less
+ * than one state or entry may have become in versions that did not bound them; a row beyond it breaks the connection,
+ * each time that it is read.
  */
 const maxMessageSize = 256 * 1024 * 1024
 
@@ -68,8 +73,8 @@ const optionsOf = Effect.fnUntraced(function* (options: DatabaseOptions) {
 })
 
 /**
- * Connects, and looks once whether the database is one that Clawster can use. Fails with what is wrong and what to do: `BadDatabaseUrl` when nothing was
- * tried, else `DatabaseFault`.
+ * Connects, and looks once whether the database is one that Clawster can use. Fails with what is wrong and what to do:
+ * `BadDatabaseUrl` when nothing was tried, else `DatabaseFault`.
  */
 export const layer = (options: DatabaseOptions) =>
   Layer.unwrap(

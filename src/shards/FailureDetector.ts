@@ -2,10 +2,11 @@
  * Every runner watches every other, in the store and on the wire.
  *
  * - A peer whose port refuses twice is dead and loses its shards at once.
- * - A silent one keeps them until its lease has run out: it may be slow, and while its lease holds it may answer. Then it loses them at once if it does
- *   not answer a ping either; if it does, it has the store's grace to renew.
- * - A peer that was found dead and keeps its lease is found alive again by whoever gets an answer to a ping. Who accused it does not do so a second time
- *   before it has reached it, so that two that disagree do not toss shards about.
+ * - A silent one keeps them until its lease has run out: it may be slow, and while its lease holds it may answer. Then
+ *   it loses them at once if it does not answer a ping either; if it does, it has the store's grace to renew.
+ * - A peer that was found dead and keeps its lease is found alive again by whoever gets an answer to a ping. Who
+ *   accused it does not do so a second time before it has reached it, so that two that disagree do not toss shards
+ *   about.
  *
  * A wrong verdict costs a move, never a stale write: epochs fence the accused.
  */
@@ -134,7 +135,10 @@ export const layer = (options: DetectorOptions = defaults, knock: Knock = knockB
         }
       }
 
-      /** A runner may come back at another address each time, so what is remembered of one ends with its row in the store. */
+      /**
+       * A runner may come back at another address each time, so what is remembered of one ends with its row in the
+       * store.
+       */
       const forget = (known: ReadonlySet<string>) => {
         for (const address of accused) if (!known.has(address)) accused.delete(address)
         for (const address of silent.keys()) if (!known.has(address)) silent.delete(address)

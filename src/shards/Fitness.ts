@@ -1,6 +1,6 @@
 /**
- * Whether a runner can serve, by what it has seen of itself in the last rounds. A runner that cannot is worse than none: it keeps its shards for as long as it
- * renews its lease. Pure.
+ * Whether a runner can serve, by what it has seen of itself in the last rounds. A runner that cannot is worse than
+ * none: it keeps its shards for as long as it renews its lease. Pure.
  */
 import type { Vitals } from "./Vitals.ts"
 

@@ -1,9 +1,11 @@
 /**
- * Removes what is stored of actors that have ended (`isEnded`) and that nobody has addressed for as long as history is kept: closed sessions, lanes with nothing in
- * them, deregistered instances. Their snapshot, view and wake-up go; their journal has gone before. An id that is addressed again is a new actor.
+ * Removes what is stored of actors that have ended (`isEnded`) and that nobody has addressed for as long as history is
+ * kept: closed sessions, lanes with nothing in them, deregistered instances. Their snapshot, view and wake-up go; their
+ * journal has gone before. An id that is addressed again is a new actor.
  *
- * Only the owner of the shard does it, under its epoch, and only while the actor is away: it is not in memory here, has not been for longer than any statement of
- * its last life can take, and does not load before the removal has ended. So no commit can come between, and none is lost.
+ * Only the owner of the shard does it, under its epoch, and only while the actor is away: it is not in memory here, has
+ * not been for longer than any statement of its last life can take, and does not load before the removal has ended. So
+ * no commit can come between, and none is lost.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Duration, Effect, Layer, Option, Random } from "effect"

@@ -1,17 +1,19 @@
 /**
- * Gathers what many fibers of one process want to write at the same moment into one statement. Each waits for its own commit; nothing is
- * acknowledged before it is durable.
+ * Gathers what many fibers of one process want to write at the same moment into one statement. Each waits for its own
+ * commit; nothing is acknowledged before it is durable.
  *
- * When a group cannot be written as a whole, since a row of it is refused, it is written in halves, and these in halves, until what is wrong is by itself: the
- * others are written, in at most twice as many statements as there are items.
+ * When a group cannot be written as a whole, since a row of it is refused, it is written in halves, and these in
+ * halves, until what is wrong is by itself: the others are written, in at most twice as many statements as there are
+ * items.
  *
- * Once the scope closes, whatever is not written and whatever comes later fails as `Unknown`: nobody waits for a write that nobody makes.
+ * Once the scope closes, whatever is not written and whatever comes later fails as `Unknown`: nobody waits for a write
+ * that nobody makes.
  */
 import { type Cause, Clock, Effect, type Exit, Latch, Schema } from "effect"
 
 /**
- * Why a group was not written. `Conflict`: a row with this key is there already. `Content`: the store cannot hold what a row says. `Victim`: chosen as a
- * deadlock's victim. All three: nothing was written. `Unknown`: it may have been.
+ * Why a group was not written. `Conflict`: a row with this key is there already. `Content`: the store cannot hold what
+ * a row says. `Victim`: chosen as a deadlock's victim. All three: nothing was written. `Unknown`: it may have been.
  */
 export class WriteFailed extends Schema.TaggedError<WriteFailed>()("WriteFailed", {
   reason: Schema.Literals(["Conflict", "Content", "Victim", "Unknown"]),
@@ -20,8 +22,8 @@ export class WriteFailed extends Schema.TaggedError<WriteFailed>()("WriteFailed"
 
 export interface GathererOptions<Item, A, E> {
   /**
-   * One statement: all of the group or nothing. What became of each, in their order; undefined when it was not written and has to be by itself,
-   * which in a group of one means that it cannot be.
+   * One statement: all of the group or nothing. What became of each, in their order; undefined when it was not written
+   * and has to be by itself, which in a group of one means that it cannot be.
    */
   readonly write: (items: ReadonlyArray<Item>) => Effect.Effect<ReadonlyArray<Exit.Exit<A, E> | undefined>, WriteFailed>
   readonly failed: (failure: WriteFailed) => E
@@ -42,7 +44,10 @@ interface Waiting<Item, A, E> {
 const flushesAtOnce = 2
 const itemsAFlush = 512
 const rowsAFlush = 4_096
-/** One statement's parameters are one message of the protocol, which takes at most 1 GB. A single item may weigh more than this. */
+/**
+ * One statement's parameters are one message of the protocol, which takes at most 1 GB. A single item may weigh more
+ * than this.
+ */
 const weightAFlush = 8 * 1024 * 1024
 const flushTimeout = "10 seconds"
 /** For an item to come to its flush. Behind a store that does not answer, each group before it takes its whole time. */

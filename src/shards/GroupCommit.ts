@@ -1,6 +1,7 @@
 /**
- * The journal's group commit: what many actors of one runner commit at the same moment goes in one statement (Gatherer.ts), under the epochs of all their
- * shards. Commits under a lost epoch are refused, and the others of their group are written one by one. One that the store refuses for its content fails alone.
+ * The journal's group commit: what many actors of one runner commit at the same moment goes in one statement
+ * (Gatherer.ts), under the epochs of all their shards. Commits under a lost epoch are refused, and the others of their
+ * group are written one by one. One that the store refuses for its content fails alone.
  */
 import { Effect, Exit } from "effect"
 import { type Commit, CommitFailed } from "../actor/Journal.ts"
@@ -16,7 +17,10 @@ export interface Claim {
 export const claimKey = ({ epoch, shardId }: Claim): string => `${shardId} ${epoch}`
 const claimOf = ({ address, epoch }: Commit) => claimKey({ shardId: address.shardId, epoch })
 
-/** One statement: all of the group or nothing. Answers the claims of the group (`claimKey`) that hold; when one is missing, nothing was written. */
+/**
+ * One statement: all of the group or nothing. Answers the claims of the group (`claimKey`) that hold; when one is
+ * missing, nothing was written.
+ */
 export type WriteGroup = (commits: ReadonlyArray<Commit>) => Effect.Effect<ReadonlySet<string>, Gatherer.WriteFailed>
 
 const fenced = Exit.fail(new CommitFailed({ reason: "Fenced", message: "another runner has the shard" }))

@@ -18,7 +18,10 @@ export class Held extends Context.Service<
   }
 >()("clawster/shards/Held") {}
 
-/** The lease counts only while the clock says so: a runner that was frozen past its lease answers nothing until it has renewed it. */
+/**
+ * The lease counts only while the clock says so: a runner that was frozen past its lease answers nothing until it has
+ * renewed it.
+ */
 export const layer = Layer.effectContext(
   Effect.gen(function* () {
     const clock = yield* Clock.Clock

@@ -1,7 +1,8 @@
 /**
- * Indexes that are built and replaced beside running work (`CREATE INDEX CONCURRENTLY`), since a migration that builds one on a large table would keep
- * every write of it waiting. They are wanted by name: what is missing is built, what a killed build left behind is built again, what no statement uses
- * any more is dropped. A reader that comes before its index is slow, not wrong.
+ * Indexes that are built and replaced beside running work (`CREATE INDEX CONCURRENTLY`), since a migration that builds
+ * one on a large table would keep every write of it waiting. They are wanted by name: what is missing is built, what a
+ * killed build left behind is built again, what no statement uses any more is dropped. A reader that comes before its
+ * index is slow, not wrong.
  *
  * A change of an index is another name. Names are stored in databases: they are not used again for something else.
  */
@@ -17,8 +18,9 @@ const tasks = "clawster_tasks"
 const journal = "clawster_journal"
 
 /**
- * For the lists of tasks (reads/TaskListStatement.ts). Each has a price on every task that enters it, so that they are partial and each holds what no other
- * does: those that wait, those that have ended, and the few that are otherwise, by phase.
+ * For the lists of tasks (reads/TaskListStatement.ts). Each has a price on every task that enters it, so that they are
+ * partial and each holds what no other does: those that wait, those that have ended, and the few that are otherwise, by
+ * phase.
  */
 const ofTasks: Readonly<Record<string, string>> = {
   clawster_tasks_pending: `(${place}) WHERE phase = 'pending'`,
@@ -66,8 +68,9 @@ interface Found {
 }
 
 /**
- * Success: every wanted index is there and valid. Answers the names of those that were built now. Several processes may ask at once: one builds, the others wait
- * by asking again, since one that waited inside a statement would hold a snapshot that the build waits for.
+ * Success: every wanted index is there and valid. Answers the names of those that were built now. Several processes may
+ * ask at once: one builds, the others wait by asking again, since one that waited inside a statement would hold a
+ * snapshot that the build waits for.
  */
 export const build = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient

@@ -1,6 +1,7 @@
 /**
- * One registration of an instance id at a time in the whole cluster. The actor of an instance belongs to a placement, so two of one id in two placements
- * are two actors that know nothing of each other: whoever registers looks first whether the id is taken, and nobody else may register it between.
+ * One registration of an instance id at a time in the whole cluster. The actor of an instance belongs to a placement,
+ * so two of one id in two placements are two actors that know nothing of each other: whoever registers looks first
+ * whether the id is taken, and nobody else may register it between.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Semaphore } from "effect"
@@ -15,7 +16,10 @@ const space = 7_373_002
 const atOnce = 2
 
 export interface InstanceIdLock {
-  /** Fails when the lock cannot be had within the session's lock timeout (10 s). Given back however `use` ends, and when this process dies. */
+  /**
+   * Fails when the lock cannot be had within the session's lock timeout (10 s). Given back however `use` ends, and when
+   * this process dies.
+   */
   readonly hold: <A, E, R>(
     instanceId: InstanceId,
     use: Effect.Effect<A, E, R>

@@ -1,8 +1,10 @@
 /**
- * Removes journal entries that are old and that a snapshot of their actor has passed, in the order they were committed, which is nearly that of their times.
+ * Removes journal entries that are old and that a snapshot of their actor has passed, in the order they were committed,
+ * which is nearly that of their times.
  *
- * Old entries that no snapshot has passed stay, and their actor is given a snapshot (Compaction.ts), so that a later pass can remove them. Lest every sweep
- * looks at what stays, a sweep goes on where the last one ended; once an hour, or as often as history is kept when that is less, it begins anew.
+ * Old entries that no snapshot has passed stay, and their actor is given a snapshot (Compaction.ts), so that a later
+ * pass can remove them. Lest every sweep looks at what stays, a sweep goes on where the last one ended; once an hour,
+ * or as often as history is kept when that is less, it begins anew.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Duration, Effect } from "effect"

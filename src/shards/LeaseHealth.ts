@@ -1,4 +1,7 @@
-/** Health is what the storage says: leases and the failure detector decide, and the cluster's own prober changes nothing. */
+/**
+ * Health is what the storage says: leases and the failure detector decide, and the cluster's own prober changes
+ * nothing.
+ */
 import { Effect, Layer } from "effect"
 import { RunnerHealth, RunnerStorage } from "effect/cluster"
 

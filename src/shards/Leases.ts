@@ -1,9 +1,11 @@
 /**
- * Membership and shard ownership by leases and epochs, over whatever keeps the rows. PostgreSQL does (RunnerStorage.ts), and the simulated cluster.
+ * Membership and shard ownership by leases and epochs, over whatever keeps the rows. PostgreSQL does
+ * (RunnerStorage.ts), and the simulated cluster.
  *
- * A runner holds one lease, renewed by every refresh. A shard belongs to the runner its row names for as long as that runner is registered, healthy and
- * within its lease; else any other may take it. Taking a shard raises its epoch in the same statement, and every later
- * write of the former owner is refused by that epoch. So a shard may be taken from a runner that only seems dead: nothing it does can land.
+ * A runner holds one lease, renewed by every refresh. A shard belongs to the runner its row names for as long as that
+ * runner is registered, healthy and within its lease; else any other may take it. Taking a shard raises its epoch in
+ * the same statement, and every later write of the former owner is refused by that epoch. So a shard may be taken from
+ * a runner that only seems dead: nothing it does can land.
  */
 import { Clock, Duration, Effect, Exit } from "effect"
 import { ClusterError, RunnerStorage, ShardingConfig } from "effect/cluster"
@@ -104,8 +106,8 @@ export const make = Effect.fnUntraced(function* (statements: LeaseStatements) {
   })
 
   /**
-   * Names the lease that was last heard of. A runner whose answers get lost renews once more without knowing, and never again, so that its shards become
-   * free; else it would hold them for as long as it can be heard.
+   * Names the lease that was last heard of. A runner whose answers get lost renews once more without knowing, and never
+   * again, so that its shards become free; else it would hold them for as long as it can be heard.
    */
   const renew = Effect.fnUntraced(function* (address: string) {
     lease = yield* statements.renew(address, leaseMillis, lease ?? null)
@@ -117,11 +119,13 @@ export const make = Effect.fnUntraced(function* (statements: LeaseStatements) {
   })
 
   /**
-   * Renews the lease first: from then on nobody takes what is still ours, so what is read after it is true for the whole lease.
+   * Renews the lease first: from then on nobody takes what is still ours, so what is read after it is true for the
+   * whole lease.
    *
-   * A shard that is ours under another epoch than we know was taken by a statement whose answer never came. It may have been another process of
-   * our address that asked, so its epoch is not adopted: the shard counts as lost, and is taken again. One that is still not known at the next refresh,
-   * as those of a former process of our address, is given up, since nobody else can take it while we live.
+   * A shard that is ours under another epoch than we know was taken by a statement whose answer never came. It may have
+   * been another process of our address that asked, so its epoch is not adopted: the shard counts as lost, and is taken
+   * again. One that is still not known at the next refresh, as those of a former process of our address, is given up,
+   * since nobody else can take it while we live.
    *
    * An answer that comes after the goodbye gives no lease back.
    */
@@ -155,7 +159,10 @@ export const make = Effect.fnUntraced(function* (statements: LeaseStatements) {
         held.leaseUntil(asked + leaseMillis)
         return machineId
       }).pipe(persistence),
-    /** From here on others may take the shards, so nothing more is answered under them; what is being committed may still end. */
+    /**
+     * From here on others may take the shards, so nothing more is answered under them; what is being committed may
+     * still end.
+     */
     unregister: (address) =>
       Effect.suspend(() => {
         held.leaseUntil(0)
@@ -168,7 +175,10 @@ export const make = Effect.fnUntraced(function* (statements: LeaseStatements) {
     setRunnerHealth: (address, healthy) => persistence(statements.setHealth(address, healthy)),
     acquire: (address, shardIds) => persistence(acquire(address, shardIds)),
     refresh: (address) => persistence(refresh(address)),
-    /** Of a runner that has left, every shard is free already: to say so of each would only hold up who takes it. `releaseAll` tidies up. */
+    /**
+     * Of a runner that has left, every shard is free already: to say so of each would only hold up who takes it.
+     * `releaseAll` tidies up.
+     */
     release: (address, shardId) =>
       Effect.suspend(() => (membership === "gone" ? Effect.void : release({ address, shardId }))).pipe(
         Effect.andThen(held.lost([shardId])),

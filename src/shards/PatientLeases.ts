@@ -1,9 +1,11 @@
 /**
- * The cluster lets go of every shard at once when a renewal is not answered within a quarter of the lease, and takes them all again: seconds of silence for a
- * runner that was only busy, as it is while shards move. So a slow answer is waited for in the background. Until it comes, what is held by our own clock
- * counts as held: nobody takes it before the lease has run out, and epochs fence whoever was found dead meanwhile. A renewal that fails is told at once.
+ * The cluster lets go of every shard at once when a renewal is not answered within a quarter of the lease, and takes
+ * them all again: seconds of silence for a runner that was only busy, as it is while shards move. So a slow answer is
+ * waited for in the background. Until it comes, what is held by our own clock counts as held: nobody takes it before
+ * the lease has run out, and epochs fence whoever was found dead meanwhile. A renewal that fails is told at once.
  *
- * Not with persisted messages: their answers are saved only once the store has confirmed the lease (messages/LeaseChecks.ts).
+ * Not with persisted messages: their answers are saved only once the store has confirmed the lease
+ * (messages/LeaseChecks.ts).
  */
 import { Effect, Fiber, Layer, Option } from "effect"
 import { type ClusterError, RunnerStorage, type ShardId } from "effect/cluster"
@@ -31,7 +33,10 @@ export const layer = Layer.effect(
       return yield* Fiber.join(renewal)
     })
 
-    /** Goes on for as long as the cluster waits, where the lease does not hold: a runner that has just started asks before it is registered. */
+    /**
+     * Goes on for as long as the cluster waits, where the lease does not hold: a runner that has just started asks
+     * before it is registered.
+     */
     const refresh: RunnerStorage.RunnerStorage["Service"]["refresh"] = Effect.fnUntraced(function* (address, shardIds) {
       const asked = [...shardIds]
       while (true) {

@@ -1,6 +1,7 @@
 /**
- * The heartbeats of all instances of this runner, in one statement. A heartbeat counts only while its instance's shard has the epoch under which it is kept, so
- * that a runner that has lost the shard and does not know it yet says nothing of the instance.
+ * The heartbeats of all instances of this runner, in one statement. A heartbeat counts only while its instance's shard
+ * has the epoch under which it is kept, so that a runner that has lost the shard and does not know it yet says nothing
+ * of the instance.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Latch, Layer, Schedule } from "effect"

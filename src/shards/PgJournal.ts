@@ -24,8 +24,9 @@ const keyOf = ({ entityId, entityType }: ActorAddress) => [entityType, entityId]
 const ofActor = "entity_type = $1::text AND entity_id = $2::text"
 
 /**
- * One read takes so many rows, and so many bytes of them as they are stored: compressed, when they are long. Compression makes a text at most 90 times as short, so a
- * read is at most some 20 MB even then; a single row may be larger (Bounds.ts says how large).
+ * One read takes so many rows, and so many bytes of them as they are stored: compressed, when they are long.
+ * Compression makes a text at most 90 times as short, so a read is at most some 20 MB even then; a single row may be
+ * larger (Bounds.ts says how large).
  */
 const rowsARead = 1_024
 const bytesARead = 262_144

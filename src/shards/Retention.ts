@@ -1,11 +1,13 @@
 /**
- * Keeps the tables from growing for ever. Journal entries go when a snapshot has passed them and they are older than the history kept; ended tasks and turns with their outputs,
- * answered messages, idempotency keys and revoked API keys when they are, and what runners that are long gone said of themselves. Dead letters stay until they are replayed. What is removed can no longer be read on the feed, and a request id or a message's primary key
- * that old is new again.
+ * Keeps the tables from growing for ever. Journal entries go when a snapshot has passed them and they are older than
+ * the history kept; ended tasks and turns with their outputs, answered messages, idempotency keys and revoked API keys
+ * when they are, and what runners that are long gone said of themselves. Dead letters stay until they are replayed.
+ * What is removed can no longer be read on the feed, and a request id or a message's primary key that old is new again.
  *
- * Every runner tries; an advisory lock lets one through at a time. Deletes are small, with a pause after each as long as it took, so that they leave commits
- * their share of the disk. Plain deletes are enough: vacuum hands the space on to what is written next. (Time partitions cannot be had: the journal's
- * primary key, which is what keeps two writers apart, has no time in it.)
+ * Every runner tries; an advisory lock lets one through at a time. Deletes are small, with a pause after each as long
+ * as it took, so that they leave commits their share of the disk. Plain deletes are enough: vacuum hands the space on
+ * to what is written next. (Time partitions cannot be had: the journal's primary key, which is what keeps two writers
+ * apart, has no time in it.)
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Config, Duration, Effect, Layer, Random } from "effect"
@@ -38,7 +40,10 @@ const youngestOrphanMillis = 3_600_000
 const deletesASweep = 1_000
 const lockKey = 7_373_001
 
-/** Of runners and instances that nobody has heard of for a day, of instances that were deregistered, and of such as their runner has removed since. A shard keeps its row, and with it its epoch, for ever. */
+/**
+ * Of runners and instances that nobody has heard of for a day, of instances that were deregistered, and of such as
+ * their runner has removed since. A shard keeps its row, and with it its epoch, for ever.
+ */
 const longGone = [
   `DELETE FROM clawster_runners WHERE lease_until < clock_timestamp() - interval '1 day'`,
   `DELETE FROM clawster_runner_reports WHERE at < clock_timestamp() - interval '1 day'`,
@@ -60,7 +65,10 @@ export interface Removed {
   readonly revokedKeys: number
 }
 
-/** One sweep. Undefined when another runner is at it. `pass`, `messagePass`: the passes over journal and messages to go on with; new ones when absent. */
+/**
+ * One sweep. Undefined when another runner is at it. `pass`, `messagePass`: the passes over journal and messages to go
+ * on with; new ones when absent.
+ */
 export const sweep = Effect.fn("Retention.sweep")(function* (
   options: RetentionOptions,
   pass?: JournalPruning.JournalPruning,

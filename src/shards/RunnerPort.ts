@@ -1,6 +1,7 @@
 /**
- * The port on which a runner hears the others. When it stops, every connection is cut at once: the actors have been handed over by then, and to wait until
- * each peer has hung up, some of which were cut off while this runner was frozen, is to wait for ever.
+ * The port on which a runner hears the others. When it stops, every connection is cut at once: the actors have been
+ * handed over by then, and to wait until each peer has hung up, some of which were cut off while this runner was
+ * frozen, is to wait for ever.
  */
 import { NodeSocket, NodeSocketServer } from "@effect/platform-node"
 import { Effect, Fiber, Layer, Option } from "effect"

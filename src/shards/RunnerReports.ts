@@ -1,6 +1,6 @@
 /**
- * What a runner says of itself with every heartbeat, and what it does when it finds that it cannot serve: it leaves, one runner at a time. A database that is away is
- * no runner's fault; nobody leaves for it.
+ * What a runner says of itself with every heartbeat, and what it does when it finds that it cannot serve: it leaves,
+ * one runner at a time. A database that is away is no runner's fault; nobody leaves for it.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Duration, Effect, Layer, Option } from "effect"
@@ -82,7 +82,10 @@ const make = Effect.fnUntraced(function* ({ hostName, version }: ReportOptions) 
     ).values()
   ])
 
-  /** Nobody else has left in the last half minute. Where the store does not say, the lease does: what nobody grants us any more is no loss to others. */
+  /**
+   * Nobody else has left in the last half minute. Where the store does not say, the lease does: what nobody grants us
+   * any more is no loss to others.
+   */
   const mayLeave = Effect.map(
     asked(
       sql.unsafe(

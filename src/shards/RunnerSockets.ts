@@ -1,9 +1,10 @@
 /**
- * The connections from here to runners. The one to a runner that was found dead is cut, so that calls on their way to it fail at once and go to its successor:
- * left alone, the connection to a frozen machine stays open, and each call on it waits for a timeout.
+ * The connections from here to runners. The one to a runner that was found dead is cut, so that calls on their way to
+ * it fail at once and go to its successor: left alone, the connection to a frozen machine stays open, and each call on
+ * it waits for a timeout.
  *
- * A connection that goes silent by itself is noticed by the cluster's ping, after 5 to 10 s: sooner would also cut off runners that are only busy, and have
- * every call on the way sent again.
+ * A connection that goes silent by itself is noticed by the cluster's ping, after 5 to 10 s: sooner would also cut off
+ * runners that are only busy, and have every call on the way sent again.
  */
 import { Effect, Layer } from "effect"
 import { type RunnerAddress, Runners, RunnerStorage, Snowflake } from "effect/cluster"
@@ -33,9 +34,10 @@ const protocol = Layer.effect(
 )
 
 /**
- * The cluster sends a message again by itself, every 50 ms, when its runner is gone or does not have the shard. Such a message is marked, since what it asks may
- * have been done. It is held back ever longer, and all of a process together to 1,000 a second: thousands of callers that wait out an outage
- * must not keep the runners busy with being asked. None is held back longer than `heldBackMillis`.
+ * The cluster sends a message again by itself, every 50 ms, when its runner is gone or does not have the shard. Such a
+ * message is marked, since what it asks may have been done. It is held back ever longer, and all of a process together
+ * to 1,000 a second: thousands of callers that wait out an outage must not keep the runners busy with being asked. None
+ * is held back longer than `heldBackMillis`.
  */
 const failuresAtOnce = 10
 const backoff = (failed: number) => (failed < failuresAtOnce ? 0 : Math.min(25 * 2 ** (failed - failuresAtOnce), 2_000))
@@ -55,7 +57,10 @@ class Pacing {
   }
 }
 
-/** A runner that left in order has handed over, and closes its connections itself; one that is still registered was found dead. */
+/**
+ * A runner that left in order has handed over, and closes its connections itself; one that is still registered was
+ * found dead.
+ */
 const isDead = (storage: RunnerStorage.RunnerStorage["Service"], address: RunnerAddress.RunnerAddress) =>
   storage.getRunners.pipe(
     Effect.map((runners) =>

@@ -1,9 +1,9 @@
 /**
  * The statements of Leases.ts on PostgreSQL. Its clock decides whether a lease has run out.
  *
- * A runner whose lease has run out keeps its shards for a grace, in which it may renew, unless its peers find it silent (`disown`); so it does in the
- * first moments after PostgreSQL itself was started, since nobody could renew before. Both only delay a move. A runner takes no calls once
- * its own clock says that its lease has run out.
+ * A runner whose lease has run out keeps its shards for a grace, in which it may renew, unless its peers find it silent
+ * (`disown`); so it does in the first moments after PostgreSQL itself was started, since nobody could renew before.
+ * Both only delay a move. A runner takes no calls once its own clock says that its lease has run out.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Context, Duration, Effect, Layer } from "effect"

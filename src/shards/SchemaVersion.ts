@@ -22,7 +22,9 @@ const four = (id: number) => String(id).padStart(4, "0")
 /** What this version's code expects of the tables. */
 export const newest = Effect.map(loader, (migrations) => Math.max(...migrations.map(([id]) => id)))
 
-/** Undefined: it is what is expected, or newer, which old processes can live with while a cluster is brought up to date. */
+/**
+ * Undefined: it is what is expected, or newer, which old processes can live with while a cluster is brought up to date.
+ */
 export const fault = (found: number, newestMigration: number): DatabaseFault | undefined =>
   found >= newestMigration
     ? undefined

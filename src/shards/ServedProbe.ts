@@ -1,6 +1,6 @@
 /**
- * Calls that only a runner can answer which serves: they go the way of every call, through its port, its event loop and an actor's mailbox, and are answered from
- * the store. There is one entity for it on each shard, made when it is asked.
+ * Calls that only a runner can answer which serves: they go the way of every call, through its port, its event loop and
+ * an actor's mailbox, and are answered from the store. There is one entity for it on each shard, made when it is asked.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Effect, Schema } from "effect"

@@ -1,14 +1,17 @@
 /**
  * Why PostgreSQL did not write a group of rows, for everything that gathers rows (Gatherer.ts).
  *
- * What it refuses for its content it refuses each time: such a write must fail for good, and alone. All else that is not known to have left the rows unwritten
- * is `Unknown`.
+ * What it refuses for its content it refuses each time: such a write must fail for good, and alone. All else that is
+ * not known to have left the rows unwritten is `Unknown`.
  */
 import { PgProtocol } from "@effect/sql-pg"
 import type { SqlError } from "effect/sql"
 import { WriteFailed } from "./Gatherer.ts"
 
-/** SQLSTATE classes: data exceptions, violated constraints, and limits of the server such as the size of an index row or of a value. */
+/**
+ * SQLSTATE classes: data exceptions, violated constraints, and limits of the server such as the size of an index row or
+ * of a value.
+ */
 const contentClasses: ReadonlySet<string> = new Set(["22", "23", "54"])
 /** A value above 1 GB has no SQLSTATE of its own. */
 const tooLarge = "invalid memory alloc request size"

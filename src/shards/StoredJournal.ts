@@ -20,7 +20,10 @@ import { faultOf } from "./postgres/DatabaseFault.ts"
 export interface JournalStatements {
   readonly write: GroupCommit.WriteGroup
   readonly removeOutbox: (messages: ReadonlyArray<Acknowledgements.Delivered>) => Effect.Effect<void, unknown>
-  /** All of an actor at one moment, or its first part: when a shard moves, its next owner loads many at once. The snapshot only when it is of that version. */
+  /**
+   * All of an actor at one moment, or its first part: when a shard moves, its next owner loads many at once. The
+   * snapshot only when it is of that version.
+   */
   readonly load: (address: ActorAddress, version: number) => Effect.Effect<Omit<Loaded, "complete">, unknown>
   readonly entriesAfter: (address: ActorAddress, seq: number) => Effect.Effect<Piece<Entry>, unknown>
   readonly outboxAfter: (

@@ -1,14 +1,17 @@
 /**
- * Timelines keep the order of the journal across servers. A row's `tx` is the id of the transaction that wrote it, and those of one server say nothing about
- * those of another: after a dump and restore, or after a standby was promoted, the new server may be behind or ahead. So each server's rows are of a
- * timeline of their own, whose number is above the transaction id (`timeline << 48 | id`): rows of a former server sort before all later ones, and
- * below every transaction that is open now.
+ * Timelines keep the order of the journal across servers. A row's `tx` is the id of the transaction that wrote it, and
+ * those of one server say nothing about those of another: after a dump and restore, or after a standby was promoted,
+ * the new server may be behind or ahead. So each server's rows are of a timeline of their own, whose number is above
+ * the transaction id (`timeline << 48 | id`): rows of a former server sort before all later ones, and below every
+ * transaction that is open now.
  *
- * Commits do nothing for it: the timeline is in the column's default, which is changed when a process that starts finds another server under the database
- * than the timeline is of. A server is known by its system identifier and its own timeline (which a promotion and a recovery to a point in time change); beside
- * that, rows of transactions that this server has not begun are the sign of another one.
+ * Commits do nothing for it: the timeline is in the column's default, which is changed when a process that starts finds
+ * another server under the database than the timeline is of. A server is known by its system identifier and its own
+ * timeline (which a promotion and a recovery to a point in time change); beside that, rows of transactions that this
+ * server has not begun are the sign of another one.
  *
- * `mark` is drawn for each timeline and is part of every cursor, so that cursors of other clusters, and of other copies of this one, are told.
+ * `mark` is drawn for each timeline and is part of every cursor, so that cursors of other clusters, and of other copies
+ * of this one, are told.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Schema } from "effect"
@@ -109,8 +112,8 @@ const told = (error: SqlError.SqlError): TimelineFailed | SqlError.SqlError => {
 }
 
 /**
- * Begins a new timeline when the database is on another server than the last one is of; several processes at once begin one. Success: rows that are
- * written from now on sort after all that there are. Failure: nothing was changed.
+ * Begins a new timeline when the database is on another server than the last one is of; several processes at once begin
+ * one. Success: rows that are written from now on sort after all that there are. Failure: nothing was changed.
  */
 export const ensure = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient

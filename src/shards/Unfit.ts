@@ -1,4 +1,7 @@
-/** How a runner that cannot serve ends: its process closes in order, which hands its shards over, and exits with an error, so that its supervisor starts it again. */
+/**
+ * How a runner that cannot serve ends: its process closes in order, which hands its shards over, and exits with an
+ * error, so that its supervisor starts it again.
+ */
 import { Context, Effect, Schema } from "effect"
 
 export class RunnerUnfit extends Schema.TaggedError<RunnerUnfit>()("RunnerUnfit", {

@@ -1,6 +1,7 @@
 /**
- * Runs actors on a whole cluster in one process: the real sharding, shell, leases and transport, over virtual time, a virtual network and a virtual
- * store, under faults drawn from a seed, and checked all along from the journal. The same scenario and seed give the same run, step for step.
+ * Runs actors on a whole cluster in one process: the real sharding, shell, leases and transport, over virtual time, a
+ * virtual network and a virtual store, under faults drawn from a seed, and checked all along from the journal. The same
+ * scenario and seed give the same run, step for step.
  */
 import { Context, Duration, Effect, Layer, type Scope } from "effect"
 import type { Sharding } from "effect/cluster"
@@ -167,7 +168,10 @@ const simulate = async <Outside>(options: Options<Outside>, faults: ReadonlyArra
     })
   }
   const settledAfterMillis = world.now - healedAt
-  /** Whatever was due by now is overdue after this. Nothing else is asked of the cluster meanwhile, so it must wake itself. */
+  /**
+   * Whatever was due by now is overdue after this. Nothing else is asked of the cluster meanwhile, so it must wake
+   * itself.
+   */
   await run.until(() => false, lookEveryMillis, deadlineBoundMillis + lookEveryMillis)
   if (options.probe !== undefined && run.violations.length === 0) await run.probe(options.probe)
   for (const { atEnd } of records) atEnd?.()
@@ -202,7 +206,10 @@ export interface Shrunk {
   readonly report: Report
 }
 
-/** The shortest list of faults found under which a failing seed still breaks an invariant that it broke, and the run under it. */
+/**
+ * The shortest list of faults found under which a failing seed still breaks an invariant that it broke, and the run
+ * under it.
+ */
 export const shrinkFaults = <Outside = never>(
   options: Options<Outside>,
   failed: Report,

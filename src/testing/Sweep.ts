@@ -1,4 +1,7 @@
-/** One scenario under many seeds: how much was run and felt, and of each seed that broke something the shortest faults that still break it. */
+/**
+ * One scenario under many seeds: how much was run and felt, and of each seed that broke something the shortest faults
+ * that still break it.
+ */
 import { Effect } from "effect"
 import { describe, type FaultKind } from "./faults/Fault.ts"
 import { type Options, type Report, run, type Shrunk, shrinkFaults } from "./Simulation.ts"

@@ -1,4 +1,7 @@
-/** What a workload of a simulated run has at hand. It runs in a client process of its own, on virtual time and seeded randomness. */
+/**
+ * What a workload of a simulated run has at hand. It runs in a client process of its own, on virtual time and seeded
+ * randomness.
+ */
 import { Cause, Context, type Duration, Effect, Exit } from "effect"
 import type { Call } from "./checks/Observation.ts"
 import type { World } from "./world/World.ts"

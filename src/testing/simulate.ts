@@ -1,4 +1,7 @@
-/** `npm run simulate -- --seeds 1000 --minutes 10`: the whole of Clawster on a simulated cluster, under one seed after another. */
+/**
+ * `npm run simulate -- --seeds 1000 --minutes 10`: the whole of Clawster on a simulated cluster, under one seed after
+ * another.
+ */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"

@@ -1,4 +1,7 @@
-/** The demo of the README, as a user runs it: a process that ends with 0 only when nothing was lost, doubled or out of order. */
+/**
+ * The demo of the README, as a user runs it: a process that ends with 0 only when nothing was lost, doubled or out of
+ * order.
+ */
 import { NodeServices } from "@effect/platform-node"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"

@@ -1,6 +1,7 @@
 /**
- * Many followers of one gateway process while a fleet works: most of them read, some never do. The gateway is a process of its own, so that what is measured of
- * it is not the test's. Rates are told and not asserted: they are the machine's.
+ * Many followers of one gateway process while a fleet works: most of them read, some never do. The gateway is a process
+ * of its own, so that what is measured of it is not the test's. Rates are told and not asserted: they are the
+ * machine's.
  */
 import { assert, it } from "@effect/vitest"
 import { Array, Clock, Effect, Layer, References, Schedule } from "effect"

@@ -1,4 +1,6 @@
-/** 50 simulated instances take 10,000 tasks of mixed priority, capability, region and tenant, over a real PostgreSQL. */
+/**
+ * 50 simulated instances take 10,000 tasks of mixed priority, capability, region and tenant, over a real PostgreSQL.
+ */
 import { assert, it } from "@effect/vitest"
 import { Array, Effect, Layer, References, Schedule, Stream } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
@@ -146,7 +148,10 @@ const converse = Effect.gen(function* () {
   )
 })
 
-/** I5, as far as there are dedicated instances: only their tenant's work runs there. And a demanded region is where it ran. */
+/**
+ * I5, as far as there are dedicated instances: only their tenant's work runs there. And a demanded region is where it
+ * ran.
+ */
 const placedRight = (history: History): ReadonlyArray<Violation> => {
   const specs = new Map(Array.makeBy(instanceCount, (n) => [`sim-${n}`, specOf(n)] as const))
   return [...eventsOf(history)].flatMap(({ event }) => {

@@ -1,4 +1,7 @@
-/** The soak of minutes: what ends and stays behind shows in minutes, since little is kept for long in it. The one of hours is `npm run soak`. */
+/**
+ * The soak of minutes: what ends and stays behind shows in minutes, since little is kept for long in it. The one of
+ * hours is `npm run soak`.
+ */
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { chmodSync, mkdtempSync } from "node:fs"

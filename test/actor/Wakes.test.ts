@@ -7,7 +7,10 @@ import * as Wakes from "../../src/actor/Wakes.ts"
 
 const address = (entityId: string): ActorAddress => ({ entityType: "Case", entityId, shardId: "default:1" })
 
-/** Wake-ups over a store that says the same at each sweep; 0: it has something under way. Answers how often `one` was woken so far. */
+/**
+ * Wake-ups over a store that says the same at each sweep; 0: it has something under way. Answers how often `one` was
+ * woken so far.
+ */
 const bench = Effect.fnUntraced(function* (dueAt: number, wake: () => boolean = () => true) {
   const acquired = yield* Queue.unbounded<OwnershipChange>()
   const store = Layer.mergeAll(

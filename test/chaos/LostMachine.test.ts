@@ -1,4 +1,7 @@
-/** A machine that is gone for good, as every reader sees it and as its work feels it: runner processes on two hosts, PostgreSQL, a gateway. */
+/**
+ * A machine that is gone for good, as every reader sees it and as its work feels it: runner processes on two hosts,
+ * PostgreSQL, a gateway.
+ */
 import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"

@@ -1,4 +1,7 @@
-/** The main promise on real parts: three runner processes, real OpenClaw gateways, PostgreSQL, and a model that counts what reached it. */
+/**
+ * The main promise on real parts: three runner processes, real OpenClaw gateways, PostgreSQL, and a model that counts
+ * what reached it.
+ */
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"

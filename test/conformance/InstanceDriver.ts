@@ -11,12 +11,15 @@ export interface InstanceDriverEnvironment<R> {
   /** A spec of an instance that was never started. */
   readonly spec: Effect.Effect<InstanceSpec, never, R | Scope.Scope>
   /**
-   * Kills the gateway of this incarnation, where the driver owns it. Absent for a remote one: `death` is skipped, and RemoteDriver.test.ts has what
-   * a remote driver tells of a gateway that restarted or went away.
+   * Kills the gateway of this incarnation, where the driver owns it. Absent for a remote one: `death` is skipped, and
+   * RemoteDriver.test.ts has what a remote driver tells of a gateway that restarted or went away.
    */
   readonly kill?: (ref: InstanceRef) => Effect.Effect<void, never, R>
   readonly runsCommands: boolean
-  /** Cases that another environment of the same driver runs instead. Beside each list is why, and which. Shown as skipped. */
+  /**
+   * Cases that another environment of the same driver runs instead. Beside each list is why, and which. Shown as
+   * skipped.
+   */
   readonly skips?: ReadonlyArray<InstanceDriverCase>
   /** Gives the case its services; its own scope ends before theirs. */
   readonly provide: <A, E>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E>

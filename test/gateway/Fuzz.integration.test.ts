@@ -1,4 +1,7 @@
-/** Whatever callers send to an edge over PostgreSQL: no answer is a fault of the server, and all that is stored can be read and served afterwards. */
+/**
+ * Whatever callers send to an edge over PostgreSQL: no answer is a fault of the server, and all that is stored can be
+ * read and served afterwards.
+ */
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"

@@ -1,6 +1,6 @@
 /**
- * The whole edge over real actors on the in-memory cluster with simulated gateways, and no port: a request goes to the routes and its response comes
- * back. `ServedGateway.ts` is the same on a port.
+ * The whole edge over real actors on the in-memory cluster with simulated gateways, and no port: a request goes to the
+ * routes and its response comes back. `ServedGateway.ts` is the same on a port.
  */
 import { Context, Effect, Layer, Semaphore } from "effect"
 import { HttpRouter } from "effect/http"

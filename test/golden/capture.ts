@@ -1,6 +1,6 @@
 /**
- * Writes what this version stores, for later versions to read: `node test/golden/capture.ts 2` makes `history.v2.json`. A file that was released is never
- * written again.
+ * Writes what this version stores, for later versions to read: `node test/golden/capture.ts 2` makes `history.v2.json`.
+ * A file that was released is never written again.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"

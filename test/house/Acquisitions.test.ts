@@ -1,6 +1,7 @@
 /**
- * Whoever opens something says who closes it. A resource that calls back is opened by `callbackWith` only, since the finalizer of a plain `Effect.callback` runs
- * on interruption alone; everything else that is opened by hand is in a list, with its owner.
+ * Whoever opens something says who closes it. A resource that calls back is opened by `callbackWith` only, since the
+ * finalizer of a plain `Effect.callback` runs on interruption alone; everything else that is opened by hand is in a
+ * list, with its owner.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
@@ -28,7 +29,10 @@ const callsOf = (name: string, text: string): ReadonlyArray<string> => {
 const leaks = (text: string): ReadonlyArray<string> =>
   callsOf("Effect.callback", text).filter((body) => opens.test(body))
 
-/** Callbacks that are the acquisition of an `acquireRelease`, which cannot be interrupted: what they open lives on, until the scope closes. */
+/**
+ * Callbacks that are the acquisition of an `acquireRelease`, which cannot be interrupted: what they open lives on,
+ * until the scope closes.
+ */
 const ofScopes: Readonly<Record<string, number>> = { "processes/Beacon.ts": 1 }
 
 const raw =

@@ -1,6 +1,7 @@
 /**
- * Whatever a caller may send is bounded and can be stored: every text has a length and no character that the store refuses, every list a most, every number a
- * range. The test walks the public schemas, so that a new field cannot be forgotten.
+ * Whatever a caller may send is bounded and can be stored: every text has a length and no character that the store
+ * refuses, every list a most, every number a range. The test walks the public schemas, so that a new field cannot be
+ * forgotten.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Schema, SchemaAST } from "effect"

@@ -1,6 +1,6 @@
 /**
- * Names that are stored for ever: in shard ids, journal rows, primary keys and outboxes. A change here orphans what is stored under the
- * old name, so it needs a migration and a line in CHANGELOG.md.
+ * Names that are stored for ever: in shard ids, journal rows, primary keys and outboxes. A change here orphans what is
+ * stored under the old name, so it needs a migration and a line in CHANGELOG.md.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"

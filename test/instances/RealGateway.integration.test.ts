@@ -62,7 +62,8 @@ describe("the real gateway", { timeout: 180_000 }, () => {
     spec: Effect.map(freshName, processSpec),
     kill: (ref) => Effect.sync(() => process.kill(ref.pid!, "SIGKILL")),
     runsCommands: true,
-    // A real gateway takes seconds to start. These are about its process only: ProcessDriver.integration.test.ts, on a fake one.
+    // A real gateway takes seconds to start. These are about its process only: ProcessDriver.integration.test.ts, on a
+    // fake one.
     skips: ["adopt", "fence", "command"],
     provide: Effect.provide(TestLayer)
   })

@@ -1,6 +1,7 @@
 /**
- * The README's "Run it on several machines", taken literally: its commands, each in the network namespace of its machine, over a real PostgreSQL. What is
- * changed: the network's addresses, the secrets, each machine's own home, and that the gateways are simulated, since real ones take minutes to boot.
+ * The README's "Run it on several machines", taken literally: its commands, each in the network namespace of its
+ * machine, over a real PostgreSQL. What is changed: the network's addresses, the secrets, each machine's own home, and
+ * that the gateways are simulated, since real ones take minutes to boot.
  */
 import { assert, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"

@@ -1,4 +1,6 @@
-/** `up` as a neighbour of everything else on its machine: however it ends, nothing of it stays, and the next one starts. */
+/**
+ * `up` as a neighbour of everything else on its machine: however it ends, nothing of it stays, and the next one starts.
+ */
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn, spawnSync } from "node:child_process"

@@ -1,6 +1,7 @@
 /**
- * Backup and restore by PostgreSQL's own programs, where the machine has them (Debian: `apt-get install postgresql`): a dump restored on a new server, and a standby that
- * is promoted. Where it has not, `Timelines.integration.test.ts` does the same by copying rows.
+ * Backup and restore by PostgreSQL's own programs, where the machine has them (Debian: `apt-get install postgresql`): a
+ * dump restored on a new server, and a standby that is promoted. Where it has not, `Timelines.integration.test.ts` does
+ * the same by copying rows.
  */
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"

@@ -46,7 +46,9 @@ const listening = Effect.acquireRelease(
 /** Where nobody listens, and which no outgoing connection is given. */
 const closedPort = 1
 
-/** A port of a process that has stopped accepting, with its queue full: the kernel leaves whoever knocks without a word. */
+/**
+ * A port of a process that has stopped accepting, with its queue full: the kernel leaves whoever knocks without a word.
+ */
 const silentPort = Effect.gen(function* () {
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>

@@ -84,7 +84,8 @@ it.live("keeps order, visibility and cursors when all rows are restored on a new
       yield* submit(31, 33)
       const all = yield* everything(beginning)
       assert.deepStrictEqual(namesOf(all.events), names(1, 33))
-      // Who had read everything sees what came after, and nothing else; so does who was in the middle, and who has a cursor of the first version.
+      // Who had read everything sees what came after, and nothing else; so does who was in the middle, and who has a
+      // cursor of the first version.
       assert.deepStrictEqual(namesOf(yield* followed(sofar.cursor, 3)), names(31, 33))
       assert.deepStrictEqual(namesOf(yield* followed(sofar.events[9]!.cursor, 23)), names(11, 33))
       const { number, tx } = parseCursor(sofar.events[9]!.cursor)

@@ -1,4 +1,7 @@
-/** Counters under load: adds with repeated request ids, reads, timers, work in the background and messages from one to another. */
+/**
+ * Counters under load: adds with repeated request ids, reads, timers, work in the background and messages from one to
+ * another.
+ */
 import { Effect, Random } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
 import type { Scenario } from "../../src/testing/Simulation.ts"

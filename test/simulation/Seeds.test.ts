@@ -1,6 +1,7 @@
 /**
- * Fixed seeds, the same every time, and fresh ones for a fixed time. A seed that fails is printed with the shortest faults that still break it.
- * A fresh seed fails only for a guarantee of the product: that a fault which was drawn had no effect (I15) is asked of the fixed seeds.
+ * Fixed seeds, the same every time, and fresh ones for a fixed time. A seed that fails is printed with the shortest
+ * faults that still break it. A fresh seed fails only for a guarantee of the product: that a fault which was drawn had
+ * no effect (I15) is asked of the fixed seeds.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -19,7 +20,10 @@ const isOfTheProduct = ({ report }: Failure) => report.violations.some(({ invari
 
 const passesFresh = (summary: Summary) => passes({ ...summary, failures: summary.failures.filter(isOfTheProduct) })
 
-/** Seeds that once drew a fault without effect: a partition of a runner that started while it was cut off from the store. */
+/**
+ * Seeds that once drew a fault without effect: a partition of a runner that started while it was cut off from the
+ * store.
+ */
 const regressions = [795_756_835]
 
 const counters = (seed: number) => ({

@@ -1,4 +1,7 @@
-/** Found by the simulator: a timer armed between the look at the queue and the wait for a change was not noticed. Fibers give way there, if rarely. */
+/**
+ * Found by the simulator: a timer armed between the look at the queue and the wait for a change was not noticed. Fibers
+ * give way there, if rarely.
+ */
 import { assert, it } from "@effect/vitest"
 import { Effect, type Fiber, Layer, Stream } from "effect"
 import { type ActorAddress, Journal } from "../../src/actor/Journal.ts"

@@ -8,8 +8,9 @@ import { type InstanceSelf, tell } from "./RunAttempt.ts"
 const tries = 5
 
 /**
- * Tries a few times; what is left then, and why, is told, and the host's own sweep finds it later. So it does with a registration that an older version
- * made: its folder has no name of its own, and may be in use by another placement of this host.
+ * Tries a few times; what is left then, and why, is told, and the host's own sweep finds it later. So it does with a
+ * registration that an older version made: its folder has no name of its own, and may be in use by another placement of
+ * this host.
  */
 export const erase = Effect.fnUntraced(function* (start: number, self: InstanceSelf) {
   const { record } = yield* self.state

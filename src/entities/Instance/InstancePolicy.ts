@@ -16,13 +16,13 @@ export const abortLimit = 15_000
 /** How long the abort activity waits for a link. */
 export const abortLinkWait = 8_000
 /**
- * How long runs wait for a gateway that is away: those that never began are then given back to their lane, the others end as failed. With the lane's first
- * backoff the work is elsewhere within 30 s.
+ * How long runs wait for a gateway that is away: those that never began are then given back to their lane, the others
+ * end as failed. With the lane's first backoff the work is elsewhere within 30 s.
  */
 export const awayLimit = 25_000
 /**
- * The same for a run that was sent to a process of ours, which is started again at once: OpenClaw needs 10 to 60 s for it on a busy machine, and then
- * goes on with the turn by itself. Giving it up before would have its tools act twice.
+ * The same for a run that was sent to a process of ours, which is started again at once: OpenClaw needs 10 to 60 s for
+ * it on a busy machine, and then goes on with the turn by itself. Giving it up before would have its tools act twice.
  */
 export const restartLimit = 90_000
 
@@ -40,7 +40,10 @@ export const steeringsPerRun = 16
 
 /** Between two health checks. */
 export const checkEveryOf = (supervision: Supervision = {}): number => supervision.probeEveryMillis ?? 2_000
-/** The load is stored when it changed, and at least so often: a fleet of hundreds that does nothing writes next to nothing. */
+/**
+ * The load is stored when it changed, and at least so often: a fleet of hundreds that does nothing writes next to
+ * nothing.
+ */
 export const loadEvery = 30_000
 /** Between two looks at cpu, memory and the gateway's queues. */
 export const measureEvery = 15_000
@@ -68,8 +71,8 @@ export type RestartPlan =
 /**
  * When to start again, where its supervision does not say otherwise. Own gateways: 1 s doubling to 60 s, at most five
  * times in ten minutes or without being ready in between, and not at all when trying again cannot help. Remote ones are
- * somebody else's to mend, so they are tried for ever: up to every 60 s, or every 5 minutes when they refused us (token,
- * protocol).
+ * somebody else's to mend, so they are tried for ever: up to every 60 s, or every 5 minutes when they refused us
+ * (token, protocol).
  */
 export const planRestart = (
   { driver, supervision = {} }: Pick<InstanceSpec, "driver" | "supervision">,

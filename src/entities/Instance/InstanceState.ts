@@ -31,7 +31,10 @@ export type Run = typeof Run.Type
 export const InstanceRecord = Schema.Struct({
   spec: InstanceSpec,
   registeredAt: Schema.Finite,
-  /** Names this registration of the id: what a driver keeps belongs to one of them. Absent in those that older versions made. */
+  /**
+   * Names this registration of the id: what a driver keeps belongs to one of them. Absent in those that older versions
+   * made.
+   */
   registration: Schema.optionalKey(Schema.String),
   /** In `destroyed`: nothing that the driver kept is left, as far as can be told. */
   erased: Schema.optionalKey(Schema.Boolean),

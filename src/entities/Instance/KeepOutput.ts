@@ -1,4 +1,7 @@
-/** Stores what a run said, when it is long, before its end is told: the end then carries the beginning, and how large the whole is. */
+/**
+ * Stores what a run said, when it is long, before its end is told: the end then carries the beginning, and how large
+ * the whole is.
+ */
 import { Effect, Schedule } from "effect"
 import type { Attempt } from "../../schema/Attempt.ts"
 import { cut, gatewayBounds, isCut } from "../../schema/Bounds.ts"
@@ -6,7 +9,10 @@ import { parseSessionEntityId } from "../../schema/Ids.ts"
 import { beginningOf, inlineMost, ofTask, ofTurn, type OutputAddress, Outputs, previewMost } from "../Outputs.ts"
 import type { RunOutcome } from "./RunTransitions.ts"
 
-/** A store that is away is tried again for as long as the run is wanted: without it the end could not be committed either. */
+/**
+ * A store that is away is tried again for as long as the run is wanted: without it the end could not be committed
+ * either.
+ */
 export const patience = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(
   Schedule.jittered
 )

@@ -25,8 +25,9 @@ export const sendKeys = (runs: Iterable<Run>): ReadonlySet<string> => {
 }
 
 /**
- * What to abort at the gateway. A run that the gateway did not end in its time may never have begun, because something else holds its session there: a message that was
- * to steer and became a turn of its own has no limit of ours. So the whole session is aborted, unless another run of ours is in it.
+ * What to abort at the gateway. A run that the gateway did not end in its time may never have begun, because something
+ * else holds its session there: a message that was to steer and became a turn of its own has no limit of ours. So the
+ * whole session is aborted, unless another run of ours is in it.
  */
 const abortedKey = ({ abort, attempt, runId }: Run, runs: Iterable<Run>): string | undefined => {
   const isShared = [...runs].some((other) => other.runId !== runId && other.attempt.sessionKey === attempt.sessionKey)

@@ -97,7 +97,10 @@ const mayPass = ({ reason }: GatewayError): boolean =>
   reason !== "ProtocolMismatch" &&
   reason !== "MissingScope"
 
-/** Whoever still wants it after it was told is another who wants the same: the actor may leave a state and come back to it in one commit. */
+/**
+ * Whoever still wants it after it was told is another who wants the same: the actor may leave a state and come back to
+ * it in one commit.
+ */
 const stopPause = "5 seconds"
 
 /** Stops the gateway and says so; tried again while it may help, for as long as the actor waits. */

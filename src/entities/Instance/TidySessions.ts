@@ -1,7 +1,8 @@
 /**
- * Deletes the gateway's sessions of tasks that have ended and of sessions that were closed, with their transcripts: else each task would leave some 26 KB
- * on the gateway's disk for ever. Those of the runs that end here are looked at soon after; now and then all that the gateway has are gone through, since what is noted
- * here is in memory, and a gateway may have been away. One deletion at a time: each is as much work for the gateway as a turn.
+ * Deletes the gateway's sessions of tasks that have ended and of sessions that were closed, with their transcripts:
+ * else each task would leave some 26 KB on the gateway's disk for ever. Those of the runs that end here are looked at
+ * soon after; now and then all that the gateway has are gone through, since what is noted here is in memory, and a
+ * gateway may have been away. One deletion at a time: each is as much work for the gateway as a turn.
  */
 import { Clock, Effect } from "effect"
 import * as GatewayMetrics from "../../observability/GatewayMetrics.ts"
@@ -38,13 +39,19 @@ export const tidySessions = Effect.fnUntraced(function* (tidied: Tidied): Effect
   }
 })
 
-/** A gateway that is back goes on with runs that nobody waits for any more; a try that fails is not repeated, since each has a time limit of its own. */
+/**
+ * A gateway that is back goes on with runs that nobody waits for any more; a try that fails is not repeated, since each
+ * has a time limit of its own.
+ */
 const abortGivenUp = ({ link, post }: Tidied) =>
   Effect.forEach(post.takeGivenUp(), ([runId, sessionKey]) => Effect.ignore(link.abort(sessionKey, runId)), {
     discard: true
   })
 
-/** All that the gateway has of ours, oldest last in its lists: what is idle for long is deleted, also what nobody knows any more where the gateway is ours alone. */
+/**
+ * All that the gateway has of ours, oldest last in its lists: what is idle for long is deleted, also what nobody knows
+ * any more where the gateway is ours alone.
+ */
 const sweep = Effect.fnUntraced(function* (tidied: Tidied, now: number) {
   const own = tidied.spec.driver !== "remote"
   for (let page = 0; page < tidy.sweepPages; page++) {

@@ -1,6 +1,7 @@
 /**
- * Changes an instance's spec in place. Work that runs, sessions and history stay: caps and labels hold at once, another address or token by connecting
- * anew, and what only a start reads from the next start on. Who it belongs to, how and where it runs cannot be changed, since work and files hang on them.
+ * Changes an instance's spec in place. Work that runs, sessions and history stay: caps and labels hold at once, another
+ * address or token by connecting anew, and what only a start reads from the next start on. Who it belongs to, how and
+ * where it runs cannot be changed, since work and files hang on them.
  */
 import { Equal } from "effect"
 import { answer, type DecideContext, type Decision, refuse } from "../../actor/Actor.ts"

@@ -1,6 +1,7 @@
 /**
- * Removes what this host keeps of registrations that ended while it was away: an instance that was deregistered without its host, or whose removal failed.
- * At the start of a runner, and now and then after. What belongs to another cluster, or to no known one, is left.
+ * Removes what this host keeps of registrations that ended while it was away: an instance that was deregistered without
+ * its host, or whose removal failed. At the start of a runner, and now and then after. What belongs to another cluster,
+ * or to no known one, is left.
  */
 import { Clock, Effect, Layer, Schedule } from "effect"
 import { type InstanceDriver, InstanceDrivers, type Kept } from "../../instances/InstanceDriver.ts"
@@ -8,7 +9,10 @@ import { ViewReads } from "../Reads.ts"
 
 const every = "1 hour"
 
-/** Younger than this it may be one that is being registered: its view is written before its files, but a clock may be off. */
+/**
+ * Younger than this it may be one that is being registered: its view is written before its files, but a clock may be
+ * off.
+ */
 const youngMillis = 600_000
 
 export const layer = Layer.effectDiscard(

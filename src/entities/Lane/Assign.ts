@@ -1,4 +1,7 @@
-/** Starts what the router has placed. The signal proposes, from a state that may be older; what no longer holds is passed over. */
+/**
+ * Starts what the router has placed. The signal proposes, from a state that may be older; what no longer holds is
+ * passed over.
+ */
 import { HashMap } from "effect"
 import type { DecideContext, Decision } from "../../actor/Actor.ts"
 import { send } from "../../actor/Send.ts"
@@ -32,7 +35,10 @@ export interface Assign {
   readonly parked: { readonly waits: ReadonlyArray<Wait>; readonly skip: boolean } | undefined
 }
 
-/** Each start is decided on what the starts before it leave: by one of them the window may have let go of a task that waits further back. */
+/**
+ * Each start is decided on what the starts before it leave: by one of them the window may have let go of a task that
+ * waits further back.
+ */
 export const assign = (state: LaneState, signal: Assign, { now }: DecideContext): Decision<LaneEvent, void, never> => {
   const { lane, tenantId } = state
   const change = draft(state)

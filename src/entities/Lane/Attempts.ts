@@ -1,9 +1,10 @@
 /**
- * How attempts end. What is heard counts only for the attempt that runs now (same run key, same instance): a late word of an earlier one changes nothing, so a
- * completion is applied once (I3).
+ * How attempts end. What is heard counts only for the attempt that runs now (same run key, same instance): a late word
+ * of an earlier one changes nothing, so a completion is applied once (I3).
  *
- * An attempt that nothing is heard of within its timeout and a grace is lost: the lane asks the instance to abort it and counts it as failed. The
- * abort is a request; the next attempt carries another run key, and what the lost one may still say is ignored.
+ * An attempt that nothing is heard of within its timeout and a grace is lost: the lane asks the instance to abort it
+ * and counts it as failed. The abort is a request; the next attempt carries another run key, and what the lost one may
+ * still say is ignored.
  */
 import { HashMap } from "effect"
 import { accept, type DecideContext, type Decision, note, type Outgoing } from "../../actor/Actor.ts"

@@ -1,11 +1,14 @@
 /**
- * Plans one round of dispatch: goes through the head of the backlog in order, asks the router for each task, and counts what it has given out so that
- * a batch does not overfill an instance. Pure; the lane decides on the plan (Assign.ts), the instance on each attempt.
+ * Plans one round of dispatch: goes through the head of the backlog in order, asks the router for each task, and counts
+ * what it has given out so that a batch does not overfill an instance. Pure; the lane decides on the plan (Assign.ts),
+ * the instance on each attempt.
  *
- * What runs on an instance is what this lane has there, which it knows for certain, and what others have there (Sightings.ts), which is a guess. When the
- * guess was too low the instance refuses, the attempt comes back unspent, and the instance is left alone for as long as it said.
+ * What runs on an instance is what this lane has there, which it knows for certain, and what others have there
+ * (Sightings.ts), which is a guess. When the guess was too low the instance refuses, the attempt comes back unspent,
+ * and the instance is left alone for as long as it said.
  *
- * Tasks that ask for the same things are filtered alike, so one that finds no instance answers for the others of its round.
+ * Tasks that ask for the same things are filtered alike, so one that finds no instance answers for the others of its
+ * round.
  */
 import { HashMap } from "effect"
 import type { InstanceStatus } from "../../schema/Instance.ts"
@@ -116,14 +119,19 @@ export const plan = (
   }
 }
 
-/** Whether a task that asks for nothing could start. When not, none further back can either, and looking for it would only cost. */
+/**
+ * Whether a task that asks for nothing could start. When not, none further back can either, and looking for it would
+ * only cost.
+ */
 const takesAny = ({ tenantId }: LaneState, candidates: ReadonlyArray<Candidate.Candidate>, now: number): boolean =>
   candidates.some((candidate) => rejectedBy({ tenantId, key: "", hints: {} }, candidate, now) < 0)
 
 const sameWaits = (known: LaneState["parked"], waits: ReadonlyArray<{ readonly reason: string }>): boolean =>
   known !== null && known.length === waits.length && known.every(({ reason }, index) => reason === waits[index]!.reason)
 
-/** When a busy instance may be tried again, or the rate allows the next start; `Infinity` when neither is waited for. */
+/**
+ * When a busy instance may be tried again, or the rate allows the next start; `Infinity` when neither is waited for.
+ */
 const againAt = (state: LaneState, now: number, allowed: number): number => {
   const rate = state.config.ratePerSecond
   if (rate !== undefined && allowed < 1) {

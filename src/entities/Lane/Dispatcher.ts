@@ -1,10 +1,12 @@
 /**
- * The activity that keeps a lane's tasks moving. It lives for as long as tasks and slots are there, plans round after round from the committed
- * state, and rests only when nothing that waits can be placed. A change of the fleet ends the rest at once, and so does a busy instance that may be
- * tried again, or the rate that allows a start. A completion, an arrival, a promotion or a new configuration changes the lane itself: it then wants
- * another round, and this one is interrupted. So the pause that ends every rest is only a floor, and grows.
+ * The activity that keeps a lane's tasks moving. It lives for as long as tasks and slots are there, plans round after
+ * round from the committed state, and rests only when nothing that waits can be placed. A change of the fleet ends the
+ * rest at once, and so does a busy instance that may be tried again, or the rate that allows a start. A completion, an
+ * arrival, a promotion or a new configuration changes the lane itself: it then wants another round, and this one is
+ * interrupted. So the pause that ends every rest is only a floor, and grows.
  *
- * It rests only on a plan of a state that says already why nothing can be placed, since what comes into such a state asks for another round.
+ * It rests only on a plan of a state that says already why nothing can be placed, since what comes into such a state
+ * asks for another round.
  */
 import { Clock, Effect, Option } from "effect"
 import type { Self } from "../../actor/ActorShell.ts"
@@ -19,7 +21,10 @@ import type { Sightings } from "./Sightings.ts"
 
 /** Doubles from the first to the most while nothing changes. */
 const pauseMillis = { first: 1_000, most: 30_000 }
-/** For how long a lane looks for work further back before it takes up again what it skipped: the most when the fleet has not changed since. */
+/**
+ * For how long a lane looks for work further back before it takes up again what it skipped: the most when the fleet has
+ * not changed since.
+ */
 const lookaheadMillis = { least: 5_000, most: 30_000 }
 
 type LaneSelf = Self<LaneState, LaneSignal>
@@ -33,7 +38,10 @@ const recordWaits = (state: LaneState, picks: ReadonlyArray<{ readonly taskId: s
   return Effect.all(waits, { discard: true })
 }
 
-/** What can start with the commit that is about to be made, an arrival at once and the next after an end; or why nothing can. */
+/**
+ * What can start with the commit that is about to be made, an arrival at once and the next after an end; or why nothing
+ * can.
+ */
 export const propose = (state: LaneState, now: number, sightings: Sightings) =>
   Effect.gen(function* () {
     if (!wantsDispatch(state)) return undefined

@@ -143,7 +143,9 @@ const deadLettered = (state: LaneState, event: LaneEventOf<"task.dead_lettered">
   return { ...leaveRunning(state, event), dead }
 }
 
-/** Its row is read back before it starts, since the lane no longer has its payload. Its deadline is looked up at once. */
+/**
+ * Its row is read back before it starts, since the lane no longer has its payload. Its deadline is looked up at once.
+ */
 const replayed = (state: LaneState, event: LaneEventOf<"task.replayed">): LaneState => {
   const { at, endedAt, rank, taskId } = event
   const isHeld = state.dead.entries.some((entry) => entry.taskId === taskId)

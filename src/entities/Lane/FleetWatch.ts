@@ -1,4 +1,7 @@
-/** Tells the lanes of a runner that the fleet has changed. One watch serves them all, so a lane at rest costs no subscription. */
+/**
+ * Tells the lanes of a runner that the fleet has changed. One watch serves them all, so a lane at rest costs no
+ * subscription.
+ */
 import { Clock, Effect, Latch, type Scope, Stream } from "effect"
 import { Fleet } from "../Fleet.ts"
 

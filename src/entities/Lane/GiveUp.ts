@@ -1,10 +1,10 @@
 /**
- * Attempts on an instance that is lost (routing/LostInstances.ts) are given up: the task goes back to its place in the backlog and is tried elsewhere, under the
- * next attempt number, so that what the lost attempt may still say is not taken for the new one's. Its tools may have acted; it is told to stop should its
- * machine come back.
+ * Attempts on an instance that is lost (routing/LostInstances.ts) are given up: the task goes back to its place in the
+ * backlog and is tried elsewhere, under the next attempt number, so that what the lost attempt may still say is not
+ * taken for the new one's. Its tools may have acted; it is told to stop should its machine come back.
  *
- * It is given up only when another instance may take it, or when its time is over: until then the lost one may come back and finish it. It does not
- * count against the retry budget, at most `reroutesMost` times a task.
+ * It is given up only when another instance may take it, or when its time is over: until then the lost one may come
+ * back and finish it. It does not count against the retry budget, at most `reroutesMost` times a task.
  */
 import { HashMap } from "effect"
 import type { DecideContext, Decision } from "../../actor/Actor.ts"

@@ -1,8 +1,10 @@
 /**
- * The Lane actor: the order, concurrency, rate, retries and dead letters of one tenant's tasks of one kind. Pure; LaneLayer.ts runs it.
+ * The Lane actor: the order, concurrency, rate, retries and dead letters of one tenant's tasks of one kind. Pure;
+ * LaneLayer.ts runs it.
  *
- * An acknowledged task ends completed, failed, cancelled or dead-lettered, exactly one of them (I2); at most `concurrency` run (I6); of those that
- * an instance can take, the first by rank starts first, by what the round of dispatch saw (I7).
+ * An acknowledged task ends completed, failed, cancelled or dead-lettered, exactly one of them (I2); at most
+ * `concurrency` run (I6); of those that an instance can take, the first by rank starts first, by what the round of
+ * dispatch saw (I7).
  */
 import { HashMap } from "effect"
 import { accept, answer, type Decision, define, note } from "../../actor/Actor.ts"

@@ -1,6 +1,7 @@
 /**
- * What a lane keeps in memory: the head of its backlog, the soonest of what is scheduled, the oldest dead letters, what runs, and counters. All else is in
- * the task rows. Bounds: 512 entries or 4 MiB of text a window (256 scheduled, 1,000 dead letters), `concurrency` running attempts, 1,024 lookups.
+ * What a lane keeps in memory: the head of its backlog, the soonest of what is scheduled, the oldest dead letters, what
+ * runs, and counters. All else is in the task rows. Bounds: 512 entries or 4 MiB of text a window (256 scheduled, 1,000
+ * dead letters), `concurrency` running attempts, 1,024 lookups.
  */
 import { HashMap, Option, Schema } from "effect"
 import { InstanceId, LaneName, parseLaneEntityId, Placement, type TaskId, TenantId } from "../../schema/Ids.ts"

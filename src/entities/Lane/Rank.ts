@@ -1,10 +1,11 @@
 /**
  * The order of a lane: lower rank first, ties by task id.
  *
- * Linear ageing (one step of priority for each `ageingMillis` waited) raises every waiting task at the same speed, so it never changes which of two
- * waiting tasks is first: it is a head start of `weight * ageingMillis`, fixed when the task arrives. So a rank is written once and a
- * row never has to be ranked again. A task is overtaken only by tasks that arrive less than `3 * ageingMillis` after it, which is why
- * nothing starves (I7). With `ageingMillis` 0 the order is that of arrival.
+ * Linear ageing (one step of priority for each `ageingMillis` waited) raises every waiting task at the same speed, so
+ * it never changes which of two waiting tasks is first: it is a head start of `weight * ageingMillis`, fixed when the
+ * task arrives. So a rank is written once and a row never has to be ranked again. A task is overtaken only by tasks
+ * that arrive less than `3 * ageingMillis` after it, which is why nothing starves (I7). With `ageingMillis` 0 the order
+ * is that of arrival.
  */
 import type { Priority } from "../../schema/Task.ts"
 

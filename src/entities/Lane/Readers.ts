@@ -1,6 +1,6 @@
 /**
- * The activities that read task rows for the lane. Each reads what the state asks for, reports it, and ends when it is no longer asked for. A store that
- * is away is tried again, at most every 5 s.
+ * The activities that read task rows for the lane. Each reads what the state asks for, reports it, and ends when it is
+ * no longer asked for. A store that is away is tried again, at most every 5 s.
  */
 import { Clock, Effect, Schedule } from "effect"
 import type { Self } from "../../actor/ActorShell.ts"

@@ -1,8 +1,10 @@
 /**
- * Puts dead-lettered tasks back, with a fresh budget and the rank of a task that arrives now. Attempts go on counting, so that no run key comes twice.
+ * Puts dead-lettered tasks back, with a fresh budget and the rank of a task that arrives now. Attempts go on counting,
+ * so that no run key comes twice.
  *
- * Those among the oldest 1,000 dead letters are replayed at once. Others that are named are read from their rows first, and are named in the answer
- * all the same; one that turns out not to be dead-lettered stays as it is. With none named, the oldest 1,000: call again until none comes back.
+ * Those among the oldest 1,000 dead letters are replayed at once. Others that are named are read from their rows first,
+ * and are named in the answer all the same; one that turns out not to be dead-lettered stays as it is. With none named,
+ * the oldest 1,000: call again until none comes back.
  */
 import { accept, type DecideContext, type Decision, refuse } from "../../actor/Actor.ts"
 import { NotFound } from "../../schema/Errors.ts"

@@ -10,8 +10,8 @@ import { held, type LaneState, type Unheld } from "./LaneState.ts"
 import { replayed } from "./Replay.ts"
 
 /**
- * `taken` of each window as it was before the rows were read. A row that was not held then, and whose windows' `taken` is the same now, waits where it
- * was read; any other may have moved, even run.
+ * `taken` of each window as it was before the rows were read. A row that was not held then, and whose windows' `taken`
+ * is the same now, waits where it was read; any other may have moved, even run.
  */
 export interface AsOf {
   readonly pending: number
@@ -101,8 +101,8 @@ const placeOf = ({ notBefore = 0, phase, rank }: FoundRow) => {
 }
 
 /**
- * Answers the lookups it can; those whose row may have moved stay, and are read again. So does another lookup of a task that one has moved, and each is decided on what
- * those before it leave in the windows.
+ * Answers the lookups it can; those whose row may have moved stay, and are read again. So does another lookup of a task
+ * that one has moved, and each is decided on what those before it leave in the windows.
  */
 export const found = (
   state: LaneState,

@@ -1,12 +1,13 @@
 /**
  * Accepts tasks into the lane, all in one commit.
  *
- * An id that the lane holds is answered `duplicate`. An id that was used before and is no longer held (it waits behind the window, runs in another lane, has
- * ended) cannot be told here: its row stays as it is (insert does nothing on conflict), the lane counts one row too many until it has read the
- * page that should hold it, and the task does not run again. Only ids that the edge has made (`idIsNew`) skip that reading.
+ * An id that the lane holds is answered `duplicate`. An id that was used before and is no longer held (it waits behind
+ * the window, runs in another lane, has ended) cannot be told here: its row stays as it is (insert does nothing on
+ * conflict), the lane counts one row too many until it has read the page that should hold it, and the task does not run
+ * again. Only ids that the edge has made (`idIsNew`) skip that reading.
  *
- * A task redirected from another lane was acknowledged there, so it is never refused: a full lane ends it as failed with `LaneFull`. It carries the
- * name of the lane it comes from, which is how one hop stays one hop.
+ * A task redirected from another lane was acknowledged there, so it is never refused: a full lane ends it as failed
+ * with `LaneFull`. It carries the name of the lane it comes from, which is how one hop stays one hop.
  */
 import { accept, type DecideContext, type Decision, type Outgoing, refuse } from "../../actor/Actor.ts"
 import { send } from "../../actor/Send.ts"

@@ -40,8 +40,8 @@ const endOf = (event: LaneEvent, before: LaneState): TaskSpan.TaskEnd | undefine
 }
 
 /**
- * `events`: encoded, as committed. A task that the lane did not hold is told of without its trace and with no time of its
- * own.
+ * `events`: encoded, as committed. A task that the lane did not hold is told of without its trace and with no time of
+ * its own.
  */
 export const reportEnds = (events: ReadonlyArray<{ readonly _tag: string }>, before: LaneState): Effect.Effect<void> =>
   TaskSpan.tasksEnded(() => events.flatMap((event) => endOf(event as LaneEvent, before) ?? []))

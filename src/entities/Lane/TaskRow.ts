@@ -1,6 +1,7 @@
 /**
- * The rows of the task table, as the lane's commits write them. An `insert` whose (tenant_id, task_id) exists does nothing; an `update` carries the key
- * and what changes, null to clear a column. Writes of one commit to one row are applied in order. The names are stored for ever.
+ * The rows of the task table, as the lane's commits write them. An `insert` whose (tenant_id, task_id) exists does
+ * nothing; an `update` carries the key and what changes, null to clear a column. Writes of one commit to one row are
+ * applied in order. The names are stored for ever.
  */
 import type { RowWrite, Table } from "../../actor/Actor.ts"
 import { bounds, cut } from "../../schema/Bounds.ts"
@@ -120,7 +121,10 @@ const update = ({ at, tenantId }: About, taskId: string, columns: Omit<TaskRowUp
 
 const failure = (error: TaskError) => ({ error, error_code: cut(error.code, bounds.errorCode) })
 
-/** Of an event that was decided under other bounds, perhaps long ago: a row that could not be written would keep its lane from ever writing again. */
+/**
+ * Of an event that was decided under other bounds, perhaps long ago: a row that could not be written would keep its
+ * lane from ever writing again.
+ */
 const because = (reason: string | undefined): string | null =>
   reason === undefined ? null : cut(reason, bounds.reason)
 

@@ -1,6 +1,7 @@
 /**
- * Everything a lane waits for ends by one of three timers: `attempts` (a running attempt that is not heard of), `deadline` (a task that has not
- * started), `promote` (a scheduled task whose time has come). Each is at or before the first that it is for.
+ * Everything a lane waits for ends by one of three timers: `attempts` (a running attempt that is not heard of),
+ * `deadline` (a task that has not started), `promote` (a scheduled task whose time has come). Each is at or before the
+ * first that it is for.
  */
 import type { DecideContext, Decision, Timer } from "../../actor/Actor.ts"
 import { note } from "../../actor/Actor.ts"

@@ -1,4 +1,7 @@
-/** Looks after what runs, for as long as something does: has attempts given up whose instance is lost. At rest it waits for a change of what is lost. */
+/**
+ * Looks after what runs, for as long as something does: has attempts given up whose instance is lost. At rest it waits
+ * for a change of what is lost.
+ */
 import { Clock, Effect } from "effect"
 import type { Self } from "../../actor/ActorShell.ts"
 import { Fleet } from "../Fleet.ts"

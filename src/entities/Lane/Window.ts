@@ -1,14 +1,16 @@
 /**
- * The head of an ordered set of rows that may be far longer than memory. `entries` holds every row up to `horizon`; `tail` counts
- * the rows behind it. When few entries are left and rows wait, `refill` is set: an activity reads the next page and reports it by `refilled`.
+ * The head of an ordered set of rows that may be far longer than memory. `entries` holds every row up to `horizon`;
+ * `tail` counts the rows behind it. When few entries are left and rows wait, `refill` is set: an activity reads the
+ * next page and reports it by `refilled`.
  *
- * Rows come to the tail while a page is read. `refill.floor` is the least place of those that came since the read was asked for, and the page
- * counts only up to it, so no row is passed over. A read that was made void by rows leaving the tail carries an old `seq` and is ignored.
- * `tail` is never less than the rows there are. It may be more (a task id submitted twice has one row); the last page puts it right.
+ * Rows come to the tail while a page is read. `refill.floor` is the least place of those that came since the read was
+ * asked for, and the page counts only up to it, so no row is passed over. A read that was made void by rows leaving the
+ * tail carries an old `seq` and is ignored. `tail` is never less than the rows there are. It may be more (a task id
+ * submitted twice has one row); the last page puts it right.
  *
- * Rows up to `gap.from` are also known to be stuck: the entries behind them were let go, to look for others further back, and `gap.skipped` counts
- * them. `rewind` takes up at the gap again, and so does everything that moves the horizon back to it: what is then read contains what was skipped.
- * At most `lookahead` are skipped.
+ * Rows up to `gap.from` are also known to be stuck: the entries behind them were let go, to look for others further
+ * back, and `gap.skipped` counts them. `rewind` takes up at the gap again, and so does everything that moves the
+ * horizon back to it: what is then read contains what was skipped. At most `lookahead` are skipped.
  */
 import { Schema } from "effect"
 import { comparePlaces, firstPlace, type Place } from "./Rank.ts"
@@ -107,7 +109,9 @@ export const make = <Entry>(bounds: Bounds<Entry>): Ops<Entry> => {
   const isThin = (front: ReadonlyArray<Entry>): boolean =>
     front.length < entriesMax / 16 && weigh(front) < weightMax / 16
 
-  /** How many entries a skip keeps: those in front of the gap; to make one, half of them, or as many as are not thin. */
+  /**
+   * How many entries a skip keeps: those in front of the gap; to make one, half of them, or as many as are not thin.
+   */
   const kept = ({ entries, gap }: Window<Entry>): number => {
     if (gap !== null) return indexAfter(entries, gap.from)
     let keep = entries.length >>> 1

@@ -11,8 +11,8 @@ import { over, unknownSession } from "./TurnCommands.ts"
 import { about, draft } from "./TurnTransitions.ts"
 
 /**
- * The next turn that starts goes to `instanceId`, or to any other instance than the session has now. A turn under way ends where it is. What was said so far
- * stays at the old gateway.
+ * The next turn that starts goes to `instanceId`, or to any other instance than the session has now. A turn under way
+ * ends where it is. What was said so far stays at the old gateway.
  */
 export const move = (
   state: SessionState,

@@ -1,7 +1,8 @@
 /**
- * Which instance takes the next attempt of a session. It stays with the one that has its history, and waits for it while that may come back. It moves when that
- * one is deregistered, failed or lost, when it has been stopped or draining for a while, and when it was asked to; what was said before stays at the old
- * gateway. A session that was created for one instance alone waits for that.
+ * Which instance takes the next attempt of a session. It stays with the one that has its history, and waits for it
+ * while that may come back. It moves when that one is deregistered, failed or lost, when it has been stopped or
+ * draining for a while, and when it was asked to; what was said before stays at the old gateway. A session that was
+ * created for one instance alone waits for that.
  */
 import type { InstanceId } from "../../schema/Ids.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"

@@ -19,8 +19,8 @@ export const attempts = 3
 /** Instances that one turn may lose before that counts as its own fault. */
 export const reroutesMost = 5
 /**
- * How long a turn waits for the instance that has the session's history while that is stopped or drains. It is longer than a restart by hand takes that is
- * quick, and short enough for whoever drains a host.
+ * How long a turn waits for the instance that has the session's history while that is stopped or drains. It is longer
+ * than a restart by hand takes that is quick, and short enough for whoever drains a host.
  */
 export const historyWait = 15_000
 /** Limit of a steered message that becomes a turn of its own. */

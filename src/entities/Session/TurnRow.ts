@@ -1,4 +1,7 @@
-/** The rows of the turn table, as the session's commits write them. The names are stored for ever. Times are Unix milliseconds. */
+/**
+ * The rows of the turn table, as the session's commits write them. The names are stored for ever. Times are Unix
+ * milliseconds.
+ */
 import type { RowWrite, Table } from "../../actor/Actor.ts"
 import type { SessionEvent } from "../../schema/events/SessionEvents.ts"
 import type { SessionState } from "./SessionState.ts"

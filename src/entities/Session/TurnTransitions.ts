@@ -211,8 +211,8 @@ export const onRefused = (
 }
 
 /**
- * The instance of the turn under way is lost: the turn is tried elsewhere under its next attempt number, so that what the lost attempt may still say is not
- * taken. Messages on their way into it become turns of their own.
+ * The instance of the turn under way is lost: the turn is tried elsewhere under its next attempt number, so that what
+ * the lost attempt may still say is not taken. Messages on their way into it become turns of their own.
  */
 export const onLost = (draft: SessionDraft, head: Head, reason: string, now: number): void => {
   askAbort(draft, head)

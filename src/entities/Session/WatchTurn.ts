@@ -1,4 +1,7 @@
-/** Looks after the turn under way: says so when its instance is lost and another may take it. At rest it waits for a change of what is lost. */
+/**
+ * Looks after the turn under way: says so when its instance is lost and another may take it. At rest it waits for a
+ * change of what is lost.
+ */
 import { Clock, Effect } from "effect"
 import type { Self } from "../../actor/ActorShell.ts"
 import { Fleet } from "../Fleet.ts"

@@ -1,4 +1,6 @@
-/** What an instance must be to get a task at all, in a fixed order: the first filter that rejects it gives the reason. */
+/**
+ * What an instance must be to get a task at all, in a fixed order: the first filter that rejects it gives the reason.
+ */
 import type { InstanceId, TenantId } from "../../schema/Ids.ts"
 import type { RoutingHints } from "../../schema/Task.ts"
 import { type Candidate, queueDepth } from "./Candidate.ts"

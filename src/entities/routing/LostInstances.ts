@@ -1,9 +1,9 @@
 /**
- * Which instances have been unknown, or gone from the fleet, for so long that what runs there is given up and tried elsewhere. One watch serves all actors of
- * a runner.
+ * Which instances have been unknown, or gone from the fleet, for so long that what runs there is given up and tried
+ * elsewhere. One watch serves all actors of a runner.
  *
- * Time counts only while the fleet can be read without a pause: after an outage of the store, or of this runner, every heartbeat looks old for a moment, and
- * nothing must be given up for that.
+ * Time counts only while the fleet can be read without a pause: after an outage of the store, or of this runner, every
+ * heartbeat looks old for a moment, and nothing must be given up for that.
  */
 import { Clock, Effect, Latch, Schedule, type Scope } from "effect"
 import type { InstanceId } from "../../schema/Ids.ts"
@@ -11,8 +11,9 @@ import type { InstanceStatus } from "../../schema/Instance.ts"
 import { Fleet } from "../Fleet.ts"
 
 /**
- * A machine that was killed is unknown after some two seconds, one that went silent after 7.5 to 10. With this on top, its work runs elsewhere within 30 s of
- * its death; a runner that is only restarted has that long to come back and follow its runs to their ends.
+ * A machine that was killed is unknown after some two seconds, one that went silent after 7.5 to 10. With this on top,
+ * its work runs elsewhere within 30 s of its death; a runner that is only restarted has that long to come back and
+ * follow its runs to their ends.
  */
 export const giveUpAfterMillis = 12_000
 const lookEvery = "500 millis"

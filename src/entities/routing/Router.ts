@@ -1,9 +1,9 @@
 /**
  * Chooses an instance for one task: filter, then score. Pure, and fast enough to run for every task of a full lane.
  *
- * The choice is the least by (policy class, load or affinity, tie-break), an order of each candidate by itself: taking away an instance that was not
- * chosen never changes the choice. The tie-break is a hash of the task and the instance, so that lanes that look at the same
- * snapshot do not all run to the same instance.
+ * The choice is the least by (policy class, load or affinity, tie-break), an order of each candidate by itself: taking
+ * away an instance that was not chosen never changes the choice. The tie-break is a hash of the task and the instance,
+ * so that lanes that look at the same snapshot do not all run to the same instance.
  */
 import type { InstanceId, Placement } from "../../schema/Ids.ts"
 import type { RoutingHints, RoutingPolicy } from "../../schema/Task.ts"

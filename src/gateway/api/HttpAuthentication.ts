@@ -1,6 +1,6 @@
 /**
- * Two middlewares. The first only authenticates; the second asks the policy whether the principal may do what the endpoint is annotated with.
- * One middleware for both would answer 401 to a valid key of the wrong role.
+ * Two middlewares. The first only authenticates; the second asks the policy whether the principal may do what the
+ * endpoint is annotated with. One middleware for both would answer 401 to a valid key of the wrong role.
  */
 import { Context } from "effect"
 import { HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api"

@@ -1,6 +1,7 @@
 /**
- * The one error envelope of REST: `application/problem+json`. `code` is stable and what a program branches on; `faults` name the fields; a
- * `retryAfterMillis` (also a `Retry-After` header) says that the same request, with the same idempotency key, may succeed then.
+ * The one error envelope of REST: `application/problem+json`. `code` is stable and what a program branches on; `faults`
+ * name the fields; a `retryAfterMillis` (also a `Retry-After` header) says that the same request, with the same
+ * idempotency key, may succeed then.
  */
 import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"

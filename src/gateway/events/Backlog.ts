@@ -1,6 +1,6 @@
 /**
- * How much clients have not taken yet. The socket's writer never waits, so the transport's own count is the only sign of a slow client. A transport
- * that does not tell counts as quick.
+ * How much clients have not taken yet. The socket's writer never waits, so the transport's own count is the only sign
+ * of a slow client. A transport that does not tell counts as quick.
  */
 import type { HttpServerRequest } from "effect/http"
 

@@ -1,6 +1,7 @@
 /**
- * What is committed from now on, handed to everyone of this process who follows: one reader of the feed for all. A subscriber that falls too far
- * behind, in entries or in bytes, is let go with `Lagged`; what it has not taken by then is contiguous, and it can read on from its position.
+ * What is committed from now on, handed to everyone of this process who follows: one reader of the feed for all. A
+ * subscriber that falls too far behind, in entries or in bytes, is let go with `Lagged`; what it has not taken by then
+ * is contiguous, and it can read on from its position.
  */
 import { Cause, Effect, Queue, type Scope } from "effect"
 import type { Cursor, FeedEvent } from "../../schema/Feed.ts"

@@ -1,6 +1,7 @@
 /**
- * The feed for many followers. A follower that starts in the past reads pages until it has reached the present, then takes what is broadcast: no gap,
- * no repeat, in the feed's order. The feed itself is read once for all, and only while somebody follows.
+ * The feed for many followers. A follower that starts in the past reads pages until it has reached the present, then
+ * takes what is broadcast: no gap, no repeat, in the feed's order. The feed itself is read once for all, and only while
+ * somebody follows.
  */
 import { Clock, Context, Effect, Layer, Option, type Queue, RcRef, Schedule, type Scope, Stream } from "effect"
 import { Feed, type FeedPage } from "../../entities/Reads.ts"
@@ -23,8 +24,8 @@ export interface FollowOptions {
   /** Absent: all tenants'. */
   readonly tenantId?: TenantId | undefined
   /**
-   * A follower that is too slow for the present either fails with `Lagged`, or reads on in pages at its own pace. Both remember nothing
-   * for it beyond a bound.
+   * A follower that is too slow for the present either fails with `Lagged`, or reads on in pages at its own pace. Both
+   * remember nothing for it beyond a bound.
    */
   readonly onLag: "fail" | "reread"
 }
@@ -42,8 +43,8 @@ export class EventHub extends Context.Service<
   EventHub,
   {
     /**
-     * Events, with what the feed says of itself (FeedNotice.ts): a `feed.gap` before what follows it, a `feed.position` after each stretch that had nothing for
-     * this follower, so that its position moves on.
+     * Events, with what the feed says of itself (FeedNotice.ts): a `feed.gap` before what follows it, a `feed.position`
+     * after each stretch that had nothing for this follower, so that its position moves on.
      */
     readonly follow: (options: FollowOptions) => Stream.Stream<FeedEvent, Lagged | ActorUnavailable>
     /** An element after each event that ends the wait named by `key` (`taskKey`, `turnKey`), from now on. */
@@ -155,7 +156,10 @@ const readOn = (
     return [events, Option.some({ ...next, subscription: yield* again })]
   })
 
-/** Those after the position, since what was read as the past may be broadcast too; and gaps, which begin where the feed was. */
+/**
+ * Those after the position, since what was read as the past may be broadcast too; and gaps, which begin where the feed
+ * was.
+ */
 const freshOf = (taken: ReadonlyArray<Published>, position: Cursor): ReadonlyArray<Published> => {
   const first = taken.findIndex(({ cursor }) => compare(cursor, position) > 0)
   if (first === 0) return taken

@@ -1,18 +1,21 @@
 /**
- * `/events` (alias `/ws`): the feed over a WebSocket, one JSON message an event. Query: `cursor` (go on after it; absent: from now on), `types`
- * (`task.*,instance.*`), `topics` (`events` and `counts`; `events` when absent), `tenantId`. Authenticates by an `Authorization` header, or, for
- * browsers, by a first message `{"type":"auth","token":"…"}` within 10 s.
+ * `/events` (alias `/ws`): the feed over a WebSocket, one JSON message an event. Query: `cursor` (go on after it;
+ * absent: from now on), `types` (`task.*,instance.*`), `topics` (`events` and `counts`; `events` when absent),
+ * `tenantId`. Authenticates by an `Authorization` header, or, for browsers, by a first message
+ * `{"type":"auth","token":"…"}` within 10 s.
  *
- * Beside events: `hello` (where the feed begins), `heartbeat` (every 15 s, and every second while the past is read: how far the feed was read for this client),
- * `counts` (at most once a second), and what the feed says of itself, whatever `types` says: `feed.gap` when events after the cursor are no longer there (`from`, `to`:
- * after that nothing is missing, `reason`: `expired` or `restored`), `feed.skipped` for an entry that cannot be shown. An event above 4 million characters has its texts cut
- * and says so by `shortenedFrom`.
+ * Beside events: `hello` (where the feed begins), `heartbeat` (every 15 s, and every second while the past is read: how
+ * far the feed was read for this client), `counts` (at most once a second), and what the feed says of itself, whatever
+ * `types` says: `feed.gap` when events after the cursor are no longer there (`from`, `to`: after that nothing is
+ * missing, `reason`: `expired` or `restored`), `feed.skipped` for an entry that cannot be shown. An event above 4
+ * million characters has its texts cut and says so by `shortenedFrom`.
  *
- * A cursor that is malformed is refused with 400 before the upgrade; one that this cluster never gave (ahead of its feed, or of another cluster) with 400
- * where the key came as a header, and with close code 4400 where it came as a message.
+ * A cursor that is malformed is refused with 400 before the upgrade; one that this cluster never gave (ahead of its
+ * feed, or of another cluster) with 400 where the key came as a header, and with close code 4400 where it came as a
+ * message.
  *
- * Closes with 1013 and the last cursor when the client is too slow, 1001 when the server stops, 4400 for a cursor as above, 4401 when its key is not or no
- * longer valid, 4404 for another tenant, 1009 when it sends more than 4 KiB.
+ * Closes with 1013 and the last cursor when the client is too slow, 1001 when the server stops, 4400 for a cursor as
+ * above, 4401 when its key is not or no longer valid, 4404 for another tenant, 1009 when it sends more than 4 KiB.
  */
 import { Clock, Effect, Result, Schema, Stream } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"

@@ -1,4 +1,7 @@
-/** Tells open sockets that the server is about to stop, so that they end by themselves and their clients go elsewhere at once. */
+/**
+ * Tells open sockets that the server is about to stop, so that they end by themselves and their clients go elsewhere at
+ * once.
+ */
 import { Context, Deferred, Effect, Layer } from "effect"
 
 export class Farewell extends Context.Service<

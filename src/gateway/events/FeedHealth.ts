@@ -1,4 +1,7 @@
-/** How far the event feed of this process is behind what is committed: for health, which also says what holds it, and as a gauge. */
+/**
+ * How far the event feed of this process is behind what is committed: for health, which also says what holds it, and as
+ * a gauge.
+ */
 import { Context, Duration, Effect, Layer, Schedule } from "effect"
 import { Feed } from "../../entities/Reads.ts"
 import * as EdgeMetrics from "../../observability/EdgeMetrics.ts"
@@ -12,7 +15,9 @@ const recordedEvery = Duration.seconds(5)
 export class FeedHealth extends Context.Service<
   FeedHealth,
   {
-    /** Since the oldest entry was written that is committed and not yet read; of what can be read, while nobody follows. */
+    /**
+     * Since the oldest entry was written that is committed and not yet read; of what can be read, while nobody follows.
+     */
     readonly feedAgeMillis: Effect.Effect<number, ActorUnavailable>
     readonly check: Effect.Effect<{ readonly ok: boolean; readonly detail: string }, ActorUnavailable>
   }

@@ -1,6 +1,7 @@
 /**
- * Positions of the feed, as a follower needs them. A journal entry may hold several events, all at the position after it. So that a follower who was cut
- * off between two of them neither misses nor repeats one, each but the last is given the position before the entry and how many it has had: `P.n`.
+ * Positions of the feed, as a follower needs them. A journal entry may hold several events, all at the position after
+ * it. So that a follower who was cut off between two of them neither misses nor repeats one, each but the last is given
+ * the position before the entry and how many it has had: `P.n`.
  */
 import { Cursor, type FeedEvent } from "../../schema/Feed.ts"
 import { compareCursors as compare } from "../../schema/FeedPosition.ts"
@@ -33,7 +34,10 @@ export const entriesOf = (events: ReadonlyArray<FeedEvent>): Array<Entry> => {
   return entries
 }
 
-/** The same events, each with the position to go on from after it. `before` is any position that this entry is the next after. */
+/**
+ * The same events, each with the position to go on from after it. `before` is any position that this entry is the next
+ * after.
+ */
 export const numbered = (before: Cursor, entry: Entry, skip = 0): ReadonlyArray<FeedEvent> =>
   entry.length === 1 && skip === 0
     ? entry

@@ -1,4 +1,7 @@
-/** Which events are about one thing: so that who follows one task is not sent everything of everybody. What the feed says of itself is for all. */
+/**
+ * Which events are about one thing: so that who follows one task is not sent everything of everybody. What the feed
+ * says of itself is for all.
+ */
 import type { FeedEvent } from "../../schema/Feed.ts"
 
 export interface Subjects {

@@ -1,4 +1,7 @@
-/** Which events a follower wants: exact types, or all that begin so (`task.*`). None named: all. What the feed says of itself everybody gets. */
+/**
+ * Which events a follower wants: exact types, or all that begin so (`task.*`). None named: all. What the feed says of
+ * itself everybody gets.
+ */
 export const typeFilter = (patterns: ReadonlyArray<string> | undefined): ((type: string) => boolean) => {
   if (patterns === undefined || patterns.length === 0 || patterns.includes("*")) return () => true
   const exact = new Set(patterns.filter((pattern) => !pattern.endsWith("*")))

@@ -1,6 +1,7 @@
 /**
- * What holds for every response: a limit on bodies before they are read, one form for all failures, and headers that keep answers out of caches. What no
- * handler has turned into an answer is turned into one here: unknown paths, wrong methods, bodies that are no JSON, faults of our own.
+ * What holds for every response: a limit on bodies before they are read, one form for all failures, and headers that
+ * keep answers out of caches. What no handler has turned into an answer is turned into one here: unknown paths, wrong
+ * methods, bodies that are no JSON, faults of our own.
  */
 import { ByteSize, Cause, Effect } from "effect"
 import { HttpIncomingMessage, HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -118,8 +119,8 @@ const measured = (request: HttpServerRequest.HttpServerRequest, answer: Effect.E
 const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
 /**
- * The request runs in a trace: the caller's, that of this process's tracer, or else one that nobody samples, so that its
- * log lines, its task and the run at the gateway share one correlation id. The response names it.
+ * The request runs in a trace: the caller's, that of this process's tracer, or else one that nobody samples, so that
+ * its log lines, its task and the run at the gateway share one correlation id. The response names it.
  */
 const correlated = (request: HttpServerRequest.HttpServerRequest, answer: Effect.Effect<Response>) =>
   Effect.gen(function* () {

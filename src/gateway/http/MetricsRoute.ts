@@ -1,6 +1,7 @@
 /**
- * `GET /metrics` at the root. Without a key it shows what is nobody's secret (PublicMetrics.ts); with the key of an operator or administrator
- * (`Authorization: Bearer`) everything. A key that is wrong, or of a tenant, is refused rather than shown less.
+ * `GET /metrics` at the root. Without a key it shows what is nobody's secret (PublicMetrics.ts); with the key of an
+ * operator or administrator (`Authorization: Bearer`) everything. A key that is wrong, or of a tenant, is refused
+ * rather than shown less.
  */
 import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"

@@ -1,4 +1,7 @@
-/** The caller of a REST request, and the request that its idempotency key stands for: method, path, query and body, whichever prefix it came by. */
+/**
+ * The caller of a REST request, and the request that its idempotency key stands for: method, path, query and body,
+ * whichever prefix it came by.
+ */
 import { Context, Effect, Layer } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { IdempotencyStore } from "../../auth/IdempotencyStore.ts"

@@ -4,7 +4,10 @@ import { HttpServerResponse } from "effect/http"
 import { wholeOf } from "../../schema/Output.ts"
 import type { Result } from "../service/Results.ts"
 
-/** The first part is read before the response begins, so that what is not there is told as such. One that breaks off later is shorter than its `Content-Length`. */
+/**
+ * The first part is read before the response begins, so that what is not there is told as such. One that breaks off
+ * later is shorter than its `Content-Length`.
+ */
 export const resultResponse = Effect.fnUntraced(function* ({ bytes, read }: Result) {
   const first = yield* read(0)
   const text = wholeOf((from) => (from === 0 ? Effect.succeed(first) : read(from)))

@@ -36,8 +36,8 @@ export const canonicalJson = (value: unknown): string =>
   ) ?? ""
 
 /**
- * Claims the key for this request before anything is done under it; a key that stood for another request is refused. A key that the typed client drew is
- * not claimed: it is random, and the actor compares its payload all the same.
+ * Claims the key for this request before anything is done under it; a key that stood for another request is refused. A
+ * key that the typed client drew is not claimed: it is random, and the actor compares its payload all the same.
  */
 export const keyed = Effect.fnUntraced(function* (
   principal: Principal,

@@ -1,6 +1,7 @@
 /**
- * Instances that a deployment declares: registered when they are not there, changed in place when they are otherwise, and left alone when they are as
- * declared. What is registered and no longer declared is told, and removed only where the declaration says `prune`, and then not while it works.
+ * Instances that a deployment declares: registered when they are not there, changed in place when they are otherwise,
+ * and left alone when they are as declared. What is registered and no longer declared is told, and removed only where
+ * the declaration says `prune`, and then not while it works.
  */
 import { Effect, Schedule, Schema } from "effect"
 import { ViewReads } from "../../entities/Reads.ts"

@@ -1,4 +1,7 @@
-/** All instances that a tenant sees, or all there are: page by page, so that none is left out where there are more than a page. */
+/**
+ * All instances that a tenant sees, or all there are: page by page, so that none is left out where there are more than
+ * a page.
+ */
 import { Effect } from "effect"
 import type { ViewReads } from "../../entities/Reads.ts"
 import type { ActorUnavailable } from "../../schema/Errors.ts"

@@ -1,6 +1,6 @@
 /**
- * One command to each lane of a tenant that has something for it, page by page of lanes and for a bounded time. What that leaves is counted from the
- * views of the lanes it did not come to, so that the answer never hides any.
+ * One command to each lane of a tenant that has something for it, page by page of lanes and for a bounded time. What
+ * that leaves is counted from the views of the lanes it did not come to, so that the answer never hides any.
  */
 import { Clock, Effect } from "effect"
 import type { ViewReads } from "../../entities/Reads.ts"

@@ -1,6 +1,7 @@
 /**
- * The use cases of instances. A tenant sees the instances dedicated to it; only operators change any. A command is sent to where the instance lives, which
- * its view says; an instance that has gone has no view, so a repeated command asks all placements for the answer it was given.
+ * The use cases of instances. A tenant sees the instances dedicated to it; only operators change any. A command is sent
+ * to where the instance lives, which its view says; an instance that has gone has no view, so a repeated command asks
+ * all placements for the answer it was given.
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Sharding } from "effect/cluster"
@@ -41,7 +42,10 @@ export const defaultDrainMillis = 600_000
 /** A read that its runner does not answer in this time shows what is known instead. */
 const readMillis = 2_000
 
-/** After so long the runner of an instance that is deregistered by force is taken to be gone, if its heartbeats say so, too. */
+/**
+ * After so long the runner of an instance that is deregistered by force is taken to be gone, if its heartbeats say so,
+ * too.
+ */
 const forceMillis = 5_000
 const retired =
   "its runner is gone, so it was removed without it; should its machine come back, its gateway is stopped there"
@@ -157,7 +161,9 @@ const make = Effect.gen(function* () {
     yield* tombstones.remove(entityId)
   })
 
-  /** Where its runner is gone, without it: a tombstone tells readers at once, and the actor when a runner has it again. */
+  /**
+   * Where its runner is gone, without it: a tombstone tells readers at once, and the actor when a runner has it again.
+   */
   const deregister = Effect.fnUntraced(function* (call: Call, instanceId: InstanceId, force: boolean) {
     const known = force ? yield* views.instance(instanceId) : undefined
     if (known === undefined) {

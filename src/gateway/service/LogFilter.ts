@@ -1,4 +1,7 @@
-/** Which lines of a gateway's log are asked for. Lines are JSON or text; one that names no time or level of its own belongs to the line before it. */
+/**
+ * Which lines of a gateway's log are asked for. Lines are JSON or text; one that names no time or level of its own
+ * belongs to the line before it.
+ */
 import { DateTime, Option } from "effect"
 import type { LogLevelName } from "../../rpc/Requests.ts"
 

@@ -1,9 +1,10 @@
 /**
- * Task ids of the caller's own. An id names one submission: the same again is `duplicate`, and another under the same id, or in another lane, is refused, so
- * that nobody takes another task's result for its own.
+ * Task ids of the caller's own. An id names one submission: the same again is `duplicate`, and another under the same
+ * id, or in another lane, is refused, so that nobody takes another task's result for its own.
  *
- * A lane knows only the tasks that it holds, so the rows are asked: before a submit, which refuses all of it with nothing stored, and after it, since another may
- * have been first meanwhile; the row's primary key decides. Ids that the edge has made are not looked up.
+ * A lane knows only the tasks that it holds, so the rows are asked: before a submit, which refuses all of it with
+ * nothing stored, and after it, since another may have been first meanwhile; the row's primary key decides. Ids that
+ * the edge has made are not looked up.
  */
 import { Effect } from "effect"
 import { sha256Hex } from "../../auth/DigestNode.ts"
@@ -36,7 +37,10 @@ export const repeatedFault = (specs: ReadonlyArray<TaskSpec>): InvalidInput | un
     : new InvalidInput({ message: "an id names one task", faults: faults.slice(0, 20) })
 }
 
-/** A row of before fingerprints were kept is compared by its spec. One whose spec cannot be read is not known to be the same. */
+/**
+ * A row of before fingerprints were kept is compared by its spec. One whose spec cannot be read is not known to be the
+ * same.
+ */
 const isSame = (spec: TaskSpec, { fingerprint, spec: stored }: StoredSubmission): boolean => {
   const { lane } = (stored ?? {}) as { readonly lane?: string }
   const before = fingerprint ?? (lane === undefined ? undefined : fingerprintOf(stored as TaskSpec))

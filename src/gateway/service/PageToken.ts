@@ -1,4 +1,7 @@
-/** Where a page of a list goes on. A token names its list, so that one of another list is told apart from one that was made up. */
+/**
+ * Where a page of a list goes on. A token names its list, so that one of another list is told apart from one that was
+ * made up.
+ */
 import { Effect } from "effect"
 import type { Page } from "../../entities/Reads.ts"
 import { InvalidInput } from "../../schema/Errors.ts"

@@ -267,7 +267,10 @@ export class Sessions extends Context.Service<
       address: SessionAddress,
       request: AbortSession
     ) => Effect.Effect<SessionStatus, Refused>
-    /** Success: its next turn starts there; one that runs ends where it is. What was said so far stays at the old gateway. */
+    /**
+     * Success: its next turn starts there; one that runs ends where it is. What was said so far stays at the old
+     * gateway.
+     */
     readonly move: (
       call: Call,
       address: SessionAddress,

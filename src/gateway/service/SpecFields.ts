@@ -1,6 +1,6 @@
 /**
- * Fields of an instance's spec that its driver cannot act on. They are refused rather than kept: what is accepted is done. Specs that were stored with such a
- * field before are still read.
+ * Fields of an instance's spec that its driver cannot act on. They are refused rather than kept: what is accepted is
+ * done. Specs that were stored with such a field before are still read.
  */
 import type { UpdateInstance } from "../../rpc/Requests.ts"
 import type { FieldFault } from "../../schema/Errors.ts"

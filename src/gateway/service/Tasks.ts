@@ -256,8 +256,9 @@ export class Tasks extends Context.Service<
   Tasks,
   {
     /**
-     * Success: all are durable. `Conflict`: an id of the caller's own names another task; none of the request was stored, unless another request was first with that
-     * id in the same moment, which the message says. Any other failure than `ActorUnavailable`: none is.
+     * Success: all are durable. `Conflict`: an id of the caller's own names another task; none of the request was
+     * stored, unless another request was first with that id in the same moment, which the message says. Any other
+     * failure than `ActorUnavailable`: none is.
      */
     readonly submit: (
       call: Call,

@@ -1,4 +1,7 @@
-/** Why each waiting task of a page waits: one question to each lane, all at once and within a bound. What is not answered by then is left out. */
+/**
+ * Why each waiting task of a page waits: one question to each lane, all at once and within a bound. What is not
+ * answered by then is left out.
+ */
 import { Array, Effect } from "effect"
 import type { ActorUnavailable, IdempotencyConflict, InvalidInput } from "../../schema/Errors.ts"
 import { laneEntityId, type TaskId } from "../../schema/Ids.ts"

@@ -1,4 +1,7 @@
-/** Waits for an end without asking all the time: woken by the feed, and looking by itself seldom, since a wake-up is only a hint. */
+/**
+ * Waits for an end without asking all the time: woken by the feed, and looking by itself seldom, since a wake-up is
+ * only a hint.
+ */
 import { Effect, Option, Queue, Random } from "effect"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
 import { waitMost } from "../../rpc/Requests.ts"
@@ -8,8 +11,8 @@ import { EventHub } from "../events/EventHub.ts"
 const lookEvery = Random.nextBetween(10_000, 20_000)
 
 /**
- * The first status that is over, or the last one seen when the time is. At most `waitMost`. The status is asked for once, and again after each wake-up:
- * who waits listens before it asks, so that an end between the two is not missed.
+ * The first status that is over, or the last one seen when the time is. At most `waitMost`. The status is asked for
+ * once, and again after each wake-up: who waits listens before it asks, so that an end between the two is not missed.
  */
 export const untilOver = Effect.fnUntraced(function* <A, E, R>(
   key: string,

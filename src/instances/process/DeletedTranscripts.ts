@@ -1,6 +1,7 @@
 /**
- * Removes the archives of transcripts that OpenClaw keeps of sessions it was asked to delete. It applies its own retention of them (`resetArchiveRetention`)
- * with its cron jobs only, as seen with 2026.9.6, so that each task would leave a file for ever.
+ * Removes the archives of transcripts that OpenClaw keeps of sessions it was asked to delete. It applies its own
+ * retention of them (`resetArchiveRetention`) with its cron jobs only, as seen with 2026.9.6, so that each task would
+ * leave a file for ever.
  */
 import type { Dirent } from "node:fs"
 import { opendir, stat, unlink } from "node:fs/promises"

@@ -3,7 +3,9 @@ import { gatewayEnvironment } from "../../openclaw/GatewayConfig.ts"
 import type { ResourceLimits } from "../../schema/Instance.ts"
 import type { InstanceFiles } from "./PidFile.ts"
 
-/** What of the runner's own is passed on: a gateway's tools run shell commands, which must not see the runner's secrets. */
+/**
+ * What of the runner's own is passed on: a gateway's tools run shell commands, which must not see the runner's secrets.
+ */
 const passedOn = [
   "PATH",
   "LANG",

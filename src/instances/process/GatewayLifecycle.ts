@@ -1,6 +1,7 @@
 /**
  * Start and stop of gateway processes, as owners with an epoch. Locks are held for moments only, never while a gateway
- * starts or drains: a later owner comes in between, and the earlier one is refused at its next step and leaves things be.
+ * starts or drains: a later owner comes in between, and the earlier one is refused at its next step and leaves things
+ * be.
  */
 import { randomBytes, randomUUID } from "node:crypto"
 import { join } from "node:path"

@@ -94,8 +94,8 @@ export const awaitStarted = Effect.fn("Guardianship.awaitStarted")(function* (
 })
 
 /**
- * SIGTERM, which drains what runs, then SIGKILL to all of its processes after `graceMillis`. Each signal is sent `asOwner`.
- * `false`: it would not end.
+ * SIGTERM, which drains what runs, then SIGKILL to all of its processes after `graceMillis`. Each signal is sent
+ * `asOwner`. `false`: it would not end.
  */
 export const end = Effect.fn("Guardianship.end")(function* (
   files: InstanceFiles,
@@ -131,7 +131,9 @@ export const isGuarded = (files: InstanceFiles, incarnation: string): boolean =>
   return found?.incarnation === incarnation && isAlive(found.guardian) && files.exit(incarnation) === undefined
 }
 
-/** What the end of an incarnation means; the exit code is the guardian's word, also for one that another runner started. */
+/**
+ * What the end of an incarnation means; the exit code is the guardian's word, also for one that another runner started.
+ */
 export const meaningOfExit = (
   files: InstanceFiles,
   incarnation: string,

@@ -1,6 +1,7 @@
 /**
- * The folders of a host's instances, one a registration: `ID@REGISTRATION`, or `ID` alone for those that versions before made. An id that is registered
- * again, perhaps by another tenant, gets a folder of its own; nothing of the former one is in it.
+ * The folders of a host's instances, one a registration: `ID@REGISTRATION`, or `ID` alone for those that versions
+ * before made. An id that is registered again, perhaps by another tenant, gets a folder of its own; nothing of the
+ * former one is in it.
  */
 import { randomUUID } from "node:crypto"
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
@@ -75,7 +76,10 @@ const isHomeOf = (directory: string, cluster: string): boolean => {
   }
 }
 
-/** At once and whole, so that half a folder is never taken for one. What a crash leaves in `removed` goes with the next removal. */
+/**
+ * At once and whole, so that half a folder is never taken for one. What a crash leaves in `removed` goes with the next
+ * removal.
+ */
 const moveAway = (kept: Kept, directory: string, removed: string): Effect.Effect<void, DriverError> =>
   Effect.try({
     try: () => {

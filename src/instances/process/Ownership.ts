@@ -1,6 +1,6 @@
 /**
- * Which gateways this runner owns. The epoch fence lies in the instance's files, so it holds across the runner processes
- * of a host; the lease is renewed while this runner lives and no later epoch was seen.
+ * Which gateways this runner owns. The epoch fence lies in the instance's files, so it holds across the runner
+ * processes of a host; the lease is renewed while this runner lives and no later epoch was seen.
  */
 import { Clock, Duration, Effect, type Scope } from "effect"
 import type { InstanceId } from "../../schema/Ids.ts"

@@ -3,8 +3,8 @@
  * temporary name and renamed, so a reader sees the old or the new one, never a half.
  *
  * `launch.json` says which launch is wanted; a guardian of another one ends its gateway. `process.json` says what runs.
- * `exits/` has how each launch ended. `epoch` holds the highest epoch that ever started or stopped the instance. `lease`
- * is touched by the runner that owns the gateway. `stopping` marks a gateway that was told to stop.
+ * `exits/` has how each launch ended. `epoch` holds the highest epoch that ever started or stopped the instance.
+ * `lease` is touched by the runner that owns the gateway. `stopping` marks a gateway that was told to stop.
  */
 import {
   chmodSync,

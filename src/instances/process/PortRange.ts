@@ -48,7 +48,9 @@ const Reservation = Schema.Struct({
 const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Reservation))
 
 export interface Ports {
-  /** A base port that nobody else has, held by this process until `handOver` or `release`; undefined when all are taken. */
+  /**
+   * A base port that nobody else has, held by this process until `handOver` or `release`; undefined when all are taken.
+   */
   readonly reserve: (instanceId: InstanceId, preferred: number | undefined) => Effect.Effect<number | undefined>
   readonly handOver: (instanceId: InstanceId, port: number, holder: ProcessIdentity) => Effect.Effect<void>
   readonly release: (instanceId: InstanceId, port: number) => Effect.Effect<void>

@@ -17,7 +17,9 @@ export interface ProcessDriverOptions {
   readonly variantWindowMillis?: number
   /** How long a gateway lives on without a runner; 60 s when not given. */
   readonly orphanAfterMillis?: number
-  /** What becomes of the gateways when the runner stops in order: left for the next runner (when not given), or stopped. */
+  /**
+   * What becomes of the gateways when the runner stops in order: left for the next runner (when not given), or stopped.
+   */
   readonly onShutdown?: "leave" | "stop"
   readonly shutdownGraceMillis?: number
   /** The model of gateways whose configuration names none. */

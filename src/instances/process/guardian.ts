@@ -1,7 +1,7 @@
 /**
  * The parent of one gateway process, itself a small process that outlives the runner. It says what it runs
- * (`process.json`), keeps the exit code for a runner that comes later (`exits/`), and ends the gateway when no runner has
- * touched the lease for `orphanAfterMillis`, or when another launch is wanted.
+ * (`process.json`), keeps the exit code for a runner that comes later (`exits/`), and ends the gateway when no runner
+ * has touched the lease for `orphanAfterMillis`, or when another launch is wanted.
  *
  * Run as `node guardian.ts RUN_DIRECTORY INCARNATION`. It needs nothing but Node, so that it stays small.
  */

@@ -1,6 +1,6 @@
 /**
- * How often each turn reached the simulated model, for exactly-once checks. A turn that the gateway resumes after a crash
- * is counted as resumed, not as a second execution, since the gateway itself continues it.
+ * How often each turn reached the simulated model, for exactly-once checks. A turn that the gateway resumes after a
+ * crash is counted as resumed, not as a second execution, since the gateway itself continues it.
  */
 
 export interface ExecutionCount {

@@ -1,4 +1,6 @@
-/** Faults that a test orders from a simulated gateway. Each that took effect is counted, so that a test can see it did. */
+/**
+ * Faults that a test orders from a simulated gateway. Each that took effect is counted, so that a test can see it did.
+ */
 import type { DriverError } from "../InstanceDriver.ts"
 
 /** A fault with a count (`turns`, `starts`; 1 when not given) is used up; the others last until `heal`. */

@@ -1,6 +1,6 @@
 /**
- * One simulated gateway: what outlives its process (sessions, the highest epoch, log, exits), the process while it runs, and
- * the links to it. Everything is synchronous; the driver and the link wrap it in effects.
+ * One simulated gateway: what outlives its process (sessions, the highest epoch, log, exits), the process while it
+ * runs, and the links to it. Everything is synchronous; the driver and the link wrap it in effects.
  */
 import { Semaphore } from "effect"
 import type { Turn, TurnEnd } from "../../openclaw/GatewayLink.ts"

@@ -1,6 +1,6 @@
 /**
- * One life of a simulated gateway: everything here is lost when it ends. Run keys are remembered only here, as in the real
- * one, so a key that was used before a crash is accepted again and then fails on the transcript.
+ * One life of a simulated gateway: everything here is lost when it ends. Run keys are remembered only here, as in the
+ * real one, so a key that was used before a crash is accepted again and then fails on the transcript.
  */
 import { failureOf } from "../../openclaw/Failures.ts"
 import type { GatewayLane, Suspension, Turn, TurnEnd } from "../../openclaw/GatewayLink.ts"
@@ -58,7 +58,10 @@ export class GatewayProcess {
     return this.#resumed.get(runKey) ?? this.#runs.get(runKey)
   }
 
-  /** The `agent` call. The same key answers with the same run, whatever its text. `read` is called before the run begins. */
+  /**
+   * The `agent` call. The same key answers with the same run, whatever its text. `read` is called before the run
+   * begins.
+   */
   agent(turn: Turn, session: Session, read: (run: Run) => void): void {
     const known = this.#runs.get(turn.runKey)
     if (known !== undefined) return read(known)

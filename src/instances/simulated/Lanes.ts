@@ -1,4 +1,7 @@
-/** Which runs of one process may run: one a session, in order, and at most `maxConcurrent` in all, first come first served. */
+/**
+ * Which runs of one process may run: one a session, in order, and at most `maxConcurrent` in all, first come first
+ * served.
+ */
 import type { Run } from "./Run.ts"
 
 export class Lanes {

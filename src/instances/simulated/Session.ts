@@ -1,6 +1,6 @@
 /**
- * One session of a simulated gateway. Transcript and turn records are what a real gateway keeps on disk: they outlive the
- * process. `current` and `queue` are its memory and are lost with it.
+ * One session of a simulated gateway. Transcript and turn records are what a real gateway keeps on disk: they outlive
+ * the process. `current` and `queue` are its memory and are lost with it.
  */
 import type { GatewaySession, HistoryMessage, Reconciled, TurnEnd } from "../../openclaw/GatewayLink.ts"
 import type { Run } from "./Run.ts"
@@ -81,8 +81,8 @@ export class Session {
   }
 
   /**
-   * The reconcile rule: in the transcript with an answer, done; in it without one, running in this process or being resumed
-   * by it; not in it, safe to send, unless this process holds it in a queue or an earlier one did.
+   * The reconcile rule: in the transcript with an answer, done; in it without one, running in this process or being
+   * resumed by it; not in it, safe to send, unless this process holds it in a queue or an earlier one did.
    */
   reconcile(runKey: string, run: Run | undefined): Reconciled {
     const record = this.#records.get(runKey)

@@ -56,7 +56,10 @@ export class SimulatedFleet extends Context.Service<
   static readonly layer = (options: FleetOptions = {}): Layer.Layer<SimulatedFleet> =>
     Layer.effect(SimulatedFleet, SimulatedFleet.make(options))
 
-  /** Answers `ws://simulated/<instanceId>` with the fleet's gateways, so that the remote driver can be tried without a socket. */
+  /**
+   * Answers `ws://simulated/<instanceId>` with the fleet's gateways, so that the remote driver can be tried without a
+   * socket.
+   */
   static readonly connector: Layer.Layer<GatewayConnector, never, SimulatedFleet> = Layer.effect(
     GatewayConnector,
     Effect.map(SimulatedFleet, (fleet) => ({

@@ -25,8 +25,9 @@ const directive = /\[\[\s*([a-z]+)(?:\s+([^\]]*?))?\s*\]\]/gi
 const maxDelayMillis = 600_000
 
 /**
- * The directives of the demo model: `[[delay MILLIS]]`, `[[error STATUS]]`, `[[hang]]`, `[[tool NAME]]`, `[[say TEXT]]`;
- * others name the message and do nothing. The answer is the text without them, after the demo model's opening words.
+ * The directives of the demo model: `[[delay MILLIS]]`, `[[error STATUS]]`, `[[hang]]`, `[[tool NAME]]`, `[[say
+ * TEXT]]`; others name the message and do nothing. The answer is the text without them, after the demo model's opening
+ * words.
  */
 export const fromMessage = ({ message }: Pick<TurnRequest, "message">): TurnScript => {
   if (!message.includes("[[")) return { text: answerTo(message), delayMillis: 0, tools: [], outcome: "answer" }

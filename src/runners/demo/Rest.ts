@@ -1,4 +1,7 @@
-/** The demo's REST calls, as any HTTP client would make them. A refusal that says "later" is tried again under the same idempotency key. */
+/**
+ * The demo's REST calls, as any HTTP client would make them. A refusal that says "later" is tried again under the same
+ * idempotency key.
+ */
 import { Effect, Schedule, Schema } from "effect"
 
 export class RestFailed extends Schema.TaggedError<RestFailed>()("RestFailed", {

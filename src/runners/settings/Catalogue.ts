@@ -1,7 +1,8 @@
 /**
- * Every setting there is, in the order of the README's table. What runners read of these they read by `config`; the database, retention, logs and traces
- * read theirs where they are used, and stand here by the same name, so that `config show`, the check at start and the README know them. A test compares
- * this list with the sources and with the README.
+ * Every setting there is, in the order of the README's table. What runners read of these they read by `config`; the
+ * database, retention, logs and traces read theirs where they are used, and stand here by the same name, so that
+ * `config show`, the check at start and the README know them. A test compares this list with the sources and with the
+ * README.
  */
 import { Config, Schema } from "effect"
 import { resolve } from "node:path"

@@ -1,4 +1,7 @@
-/** The environment of a process, looked through before it starts: every value that it reads is one that is expected, and no name of ours is unknown. */
+/**
+ * The environment of a process, looked through before it starts: every value that it reads is one that is expected, and
+ * no name of ours is unknown.
+ */
 import { Effect, Layer } from "effect"
 import { nearest } from "../../schema/Nearest.ts"
 import { StartFailed } from "../StartFailed.ts"
@@ -38,8 +41,8 @@ export const faults = (kind: ProcessKind, env: Environment) =>
   )
 
 /**
- * Fails with the first value that cannot be used. Empty variables are removed from the environment, so that whoever reads it later takes them for absent,
- * too. Needs nothing, so that it comes before whatever reads a setting.
+ * Fails with the first value that cannot be used. Empty variables are removed from the environment, so that whoever
+ * reads it later takes them for absent, too. Needs nothing, so that it comes before whatever reads a setting.
  */
 export const refuse = (kind: ProcessKind): Effect.Effect<void, StartFailed> =>
   Effect.gen(function* () {

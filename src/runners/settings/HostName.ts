@@ -1,7 +1,8 @@
 /**
- * The name of a machine's placement belongs to its home, since the gateways' files lie there: it is chosen at the first start, kept in the home, and stays
- * when the machine's own name changes, as that of a container does at each start. So the instances of a home stay one each. A name that is given by
- * `CLAWSTER_HOST_NAME` goes before it, and is told where it differs.
+ * The name of a machine's placement belongs to its home, since the gateways' files lie there: it is chosen at the first
+ * start, kept in the home, and stays when the machine's own name changes, as that of a container does at each start. So
+ * the instances of a home stay one each. A name that is given by `CLAWSTER_HOST_NAME` goes before it, and is told where
+ * it differs.
  */
 import { Effect, Option } from "effect"
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
@@ -47,7 +48,9 @@ const keep = (home: string, name: string) =>
       })
   })
 
-/** `carried`: the name under which instances of this home are registered, where a home of an earlier version kept none. */
+/**
+ * `carried`: the name under which instances of this home are registered, where a home of an earlier version kept none.
+ */
 export const ofHome = Effect.fnUntraced(function* (home: string, given: Option.Option<string>, carried?: string) {
   const known = kept(home) ?? carried
   const current = Option.getOrElse(given, () => known ?? ofMachine())

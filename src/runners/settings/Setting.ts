@@ -1,4 +1,7 @@
-/** One setting of a process: its name in the environment, what it may be, and what it does. Everything that shows or checks settings is made of these. */
+/**
+ * One setting of a process: its name in the environment, what it may be, and what it does. Everything that shows or
+ * checks settings is made of these.
+ */
 import { Config, ConfigProvider, Effect, Exit, type Schema, Schema as S } from "effect"
 
 /** Which processes read it. */

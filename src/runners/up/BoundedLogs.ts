@@ -1,6 +1,6 @@
 /**
- * Keeps files that processes append to from growing for ever: one that is larger than the bound is copied to a file beside it, and emptied. The processes
- * go on writing to it, and need not be told.
+ * Keeps files that processes append to from growing for ever: one that is larger than the bound is copied to a file
+ * beside it, and emptied. The processes go on writing to it, and need not be told.
  */
 import { Effect, Schedule } from "effect"
 import { copyFileSync, statSync, truncateSync } from "node:fs"

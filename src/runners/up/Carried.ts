@@ -1,4 +1,7 @@
-/** Where the instances of a home are registered, told by the folders that it has of them: for homes that were used before they kept a name. */
+/**
+ * Where the instances of a home are registered, told by the folders that it has of them: for homes that were used
+ * before they kept a name.
+ */
 import { Effect, Schema } from "effect"
 import { readdirSync } from "node:fs"
 import { join } from "node:path"

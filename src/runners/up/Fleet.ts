@@ -1,4 +1,7 @@
-/** The gateways of `up`: registered and started as any operator would, through the instances' actors, and stopped before the runners are. */
+/**
+ * The gateways of `up`: registered and started as any operator would, through the instances' actors, and stopped before
+ * the runners are.
+ */
 import { Effect, Option, Schedule, Schema } from "effect"
 import * as ActorClient from "../../actor/ActorClient.ts"
 import { Instance } from "../../entities/Instance.ts"

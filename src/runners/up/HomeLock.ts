@@ -34,7 +34,9 @@ const lock = (home: string) =>
     return isTaken ? file : yield* alreadyUp(home, file)
   })
 
-/** Held until the scope closes. The file tells those who see the same processes, the beacon those of other containers. */
+/**
+ * Held until the scope closes. The file tells those who see the same processes, the beacon those of other containers.
+ */
 export const take = (home: string) =>
   Effect.acquireRelease(lock(home), (file) => Effect.sync(() => unlock(file))).pipe(
     Effect.tap(Beacon.light(home, beacon))

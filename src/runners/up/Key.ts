@@ -1,4 +1,7 @@
-/** The administrator's key of a home: made at its first start, kept where the command line finds it, and used again as long as it is good. */
+/**
+ * The administrator's key of a home: made at its first start, kept where the command line finds it, and used again as
+ * long as it is good.
+ */
 import { Effect, Option, Schema } from "effect"
 import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,6 +1,7 @@
 /**
- * The processes of a home that `up` must not leave behind: runners, each written down by its identity, and gateways, which runners and guardians write
- * down. They are ended when `up` stops, whatever call of it started them, and runners of a call that was killed before the next one starts its own.
+ * The processes of a home that `up` must not leave behind: runners, each written down by its identity, and gateways,
+ * which runners and guardians write down. They are ended when `up` stops, whatever call of it started them, and runners
+ * of a call that was killed before the next one starts its own.
  */
 import { Effect, Option, Schedule, Schema } from "effect"
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"

@@ -22,7 +22,10 @@ export interface UpOptions {
   readonly instancesFile?: string
 }
 
-/** What is given on the line, else in the environment, else by itself. `within`: the folder of the home that is used when no home is given on the line. */
+/**
+ * What is given on the line, else in the environment, else by itself. `within`: the folder of the home that is used
+ * when no home is given on the line.
+ */
 export const complete = Effect.fnUntraced(function* (given: Partial<UpOptions>, within = "") {
   const { host, port } = yield* Settings.gateway
   const base = yield* Settings.home

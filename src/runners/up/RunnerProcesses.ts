@@ -1,6 +1,7 @@
 /**
- * The runner processes of `up`: started in groups of their own, so that a Ctrl-C reaches only `up`, which then stops them in order. Each holds our end of
- * a pipe as its life-line: it stops by itself when `up` is gone. One that dies is started again, at most five times a minute.
+ * The runner processes of `up`: started in groups of their own, so that a Ctrl-C reaches only `up`, which then stops
+ * them in order. Each holds our end of a pipe as its life-line: it stops by itself when `up` is gone. One that dies is
+ * started again, at most five times a minute.
  */
 import { Clock, Effect, Schedule, Schema, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"

@@ -1,4 +1,7 @@
-/** Everything on one machine: database, schema, OpenClaw, model, runners, gateway and two OpenClaw gateways. Closing the scope stops all, in reverse order. */
+/**
+ * Everything on one machine: database, schema, OpenClaw, model, runners, gateway and two OpenClaw gateways. Closing the
+ * scope stops all, in reverse order.
+ */
 import { NodeServices } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Option, Redacted } from "effect"
@@ -90,7 +93,10 @@ const surroundings = (options: {
   ...(options.config === undefined ? {} : { CLAWSTER_GATEWAY_CONFIG: JSON.stringify(options.config) })
 })
 
-/** Gateways of an `up` that was killed end by themselves after so long. Longer than another runner takes to find those of one that died. */
+/**
+ * Gateways of an `up` that was killed end by themselves after so long. Longer than another runner takes to find those
+ * of one that died.
+ */
 const orphanAfterMillis = "20000"
 
 /** What this home is called in the cluster, told where the names differ. */

@@ -1,6 +1,7 @@
 /**
- * The public events: what actors store, without what is internal and without secrets, and what the feed says of itself. The feed's envelope (`FeedEvent`) says the same with an
- * open payload, so that a client of an older version reads a newer feed.
+ * The public events: what actors store, without what is internal and without secrets, and what the feed says of itself.
+ * The feed's envelope (`FeedEvent`) says the same with an open payload, so that a client of an older version reads a
+ * newer feed.
  */
 import { Schema } from "effect"
 import { FeedEvent, isPublicTag } from "../Feed.ts"

@@ -1,6 +1,6 @@
 /**
- * What happens in a lane. `task.*` and `lane.configured` are public; `lane.internal_*` keep the actor's state the fold of its events and nobody else
- * needs them. Times are Unix milliseconds.
+ * What happens in a lane. `task.*` and `lane.configured` are public; `lane.internal_*` keep the actor's state the fold
+ * of its events and nobody else needs them. Times are Unix milliseconds.
  */
 import { Schema } from "effect"
 import { InstanceId, LaneName, Placement, TaskId, TenantId } from "../Ids.ts"
@@ -59,8 +59,9 @@ export const TaskRetrying = Schema.TaggedStruct("task.retrying", {
   error: TaskError
 })
 /**
- * The attempt does not count: the instance did not take it, or, with `rerouted`, the instance is lost and it is tried elsewhere. Since a lost attempt may have
- * begun, its number is not used again, and the budget is raised by one instead.
+ * The attempt does not count: the instance did not take it, or, with `rerouted`, the instance is lost and it is tried
+ * elsewhere. Since a lost attempt may have begun, its number is not used again, and the budget is raised by one
+ * instead.
  */
 export const TaskRequeued = Schema.TaggedStruct("task.requeued", {
   ...attempt,

@@ -1,6 +1,7 @@
 /**
- * The caller's side: what is asked of one runner in one turn goes in one message. A runner that has not answered anything for `doubtAfterMillis` is
- * asked nothing more in this way until it does; the cluster decides what to make of it.
+ * The caller's side: what is asked of one runner in one turn goes in one message. A runner that has not answered
+ * anything for `doubtAfterMillis` is asked nothing more in this way until it does; the cluster decides what to make of
+ * it.
  */
 import { Clock, Context, Effect, Exit, Layer, Queue, RcMap, type Scope } from "effect"
 import type { RunnerAddress } from "effect/cluster"

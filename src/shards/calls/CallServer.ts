@@ -1,4 +1,7 @@
-/** The runner's side: hands each call of a message to its actor, if that is in memory here, and answers as the actors do. */
+/**
+ * The runner's side: hands each call of a message to its actor, if that is in memory here, and answers as the actors
+ * do.
+ */
 import { type Cause, type Context, Effect, Exit, Layer, Queue } from "effect"
 import { RunnerServer } from "effect/cluster"
 import { RpcServer } from "effect/rpc"

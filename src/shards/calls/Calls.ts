@@ -1,6 +1,7 @@
 /**
- * Commands to actors, many in one message. The cluster's own delivery sends each by itself, and sets up and takes down a call for it twice on the
- * runner; a command that goes to an actor in memory needs none of that. JSON in one text, since that is what costs least to write and to read.
+ * Commands to actors, many in one message. The cluster's own delivery sends each by itself, and sets up and takes down
+ * a call for it twice on the runner; a command that goes to an actor in memory needs none of that. JSON in one text,
+ * since that is what costs least to write and to read.
  */
 import { Exit, Schema } from "effect"
 import { Runners } from "effect/cluster"
@@ -9,10 +10,15 @@ import type { CommandCodec } from "../../actor/Codec.ts"
 import type { EncodedAnswer } from "../../actor/Journal.ts"
 import { fitting } from "../../actor/Weight.ts"
 
-/** `calls`: JSON of `ReadonlyArray<WireCall>`, at most `aMessage`. Answered bit by bit by JSON of `ReadonlyArray<WireAnswer>`, each call once. */
+/**
+ * `calls`: JSON of `ReadonlyArray<WireCall>`, at most `aMessage`. Answered bit by bit by JSON of
+ * `ReadonlyArray<WireAnswer>`, each call once.
+ */
 export const Calls = Rpc.make("Calls", { payload: { calls: Schema.String }, success: Schema.String, stream: true })
 
-/** One of them alone, in two messages instead of four. `call`: JSON of a `WireCall`; answered by JSON of a `WireAnswer`. */
+/**
+ * One of them alone, in two messages instead of four. `call`: JSON of a `WireCall`; answered by JSON of a `WireAnswer`.
+ */
 export const Call = Rpc.make("Call", { payload: { call: Schema.String }, success: Schema.String })
 
 /** What a runner hears from other processes. */

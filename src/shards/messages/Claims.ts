@@ -1,12 +1,14 @@
 /**
- * How a runner takes the messages that it is to run. A message that was read is claimed, so that the next read does not find it. A claim is only a hint:
- * when it is lost the message is read again, and the cluster passes over one that is under way. So claims do not wait for the disk.
+ * How a runner takes the messages that it is to run. A message that was read is claimed, so that the next read does not
+ * find it. A claim is only a hint: when it is lost the message is read again, and the cluster passes over one that is
+ * under way. So claims do not wait for the disk.
  *
- * A claimed message may be left unrun: its read was cut off after the database had done it, or its shard was just moving. In the cluster's own
- * storage such a message waits for ten minutes. Here its claim is given up after `claimMillis`, looked for every `lookEveryMillis`, the oldest claims first
- * and so many at once.
+ * A claimed message may be left unrun: its read was cut off after the database had done it, or its shard was just
+ * moving. In the cluster's own storage such a message waits for ten minutes. Here its claim is given up after
+ * `claimMillis`, looked for every `lookEveryMillis`, the oldest claims first and so many at once.
  *
- * A runner that takes shards over gives up all claims on them, in parts: the cluster waits for that for a moment only, and cuts off what takes longer.
+ * A runner that takes shards over gives up all claims on them, in parts: the cluster waits for that for a moment only,
+ * and cuts off what takes longer.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Effect, Fiber, Schedule } from "effect"

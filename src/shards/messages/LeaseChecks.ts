@@ -1,7 +1,8 @@
 /**
- * Before the cluster saves the answer to a persisted request, it has its runner's lock on the shard confirmed. A lease covers every shard at once, so one
- * renewal confirms them all: shortly after it, the runner's own knowledge of its shards is the answer, and those who ask while it is under way wait for it.
- * Without this each answer would renew the lease, and renewals at the same moment refuse each other.
+ * Before the cluster saves the answer to a persisted request, it has its runner's lock on the shard confirmed. A lease
+ * covers every shard at once, so one renewal confirms them all: shortly after it, the runner's own knowledge of its
+ * shards is the answer, and those who ask while it is under way wait for it. Without this each answer would renew the
+ * lease, and renewals at the same moment refuse each other.
  */
 import { Clock, Duration, Effect, Layer, Semaphore } from "effect"
 import { RunnerStorage, ShardingConfig } from "effect/cluster"

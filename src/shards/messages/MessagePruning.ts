@@ -1,9 +1,10 @@
 /**
- * Removes requests that were answered before a time, with their interrupts, acknowledgements and replies, in the order of their ids, which carry the time
- * they were made at. A message that waited long goes by the age of its answer.
+ * Removes requests that were answered before a time, with their interrupts, acknowledgements and replies, in the order
+ * of their ids, which carry the time they were made at. A message that waited long goes by the age of its answer.
  *
- * What belongs to a durable workflow stays: its steps are looked up for as long as it lives, which may be longer than anything is kept. Lest every
- * sweep looks at what stays, a sweep goes on where the last one ended; once an hour it begins anew.
+ * What belongs to a durable workflow stays: its steps are looked up for as long as it lives, which may be longer than
+ * anything is kept. Lest every sweep looks at what stays, a sweep goes on where the last one ended; once an hour it
+ * begins anew.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Duration, Effect } from "effect"

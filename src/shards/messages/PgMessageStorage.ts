@@ -1,6 +1,7 @@
 /**
- * The messages of persisted entities on PostgreSQL: the cluster's own SQL storage, with the saves of envelopes and replies gathered (Gatherer.ts). What is
- * saved, and what a caller is told, is the same as there. A save within the caller's own transaction goes the stock way, as a part of it.
+ * The messages of persisted entities on PostgreSQL: the cluster's own SQL storage, with the saves of envelopes and
+ * replies gathered (Gatherer.ts). What is saved, and what a caller is told, is the same as there. A save within the
+ * caller's own transaction goes the stock way, as a part of it.
  */
 import { NodeCrypto } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"

@@ -1,6 +1,6 @@
 /**
- * How messages and replies lie in their tables. Columns and encodings are those of the cluster's own SQL storage, whose statements run on the same
- * tables; so they change only with it.
+ * How messages and replies lie in their tables. Columns and encodings are those of the cluster's own SQL storage, whose
+ * statements run on the same tables; so they change only with it.
  */
 import { Option } from "effect"
 import { type Envelope, MessageStorage, type Reply, ShardId, Snowflake } from "effect/cluster"

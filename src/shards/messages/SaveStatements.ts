@@ -12,7 +12,10 @@ import {
   selectReply
 } from "./Rows.ts"
 
-/** Rows are always locked in this order, so that a save waits for a claim or a reset of the same rows, and neither is a deadlock's victim. */
+/**
+ * Rows are always locked in this order, so that a save waits for a claim or a reset of the same rows, and neither is a
+ * deadlock's victim.
+ */
 const inOrder = "ORDER BY m.rowid FOR UPDATE OF m"
 
 /** Acknowledging a chunk also does away with the acknowledgements before it. */
@@ -80,7 +83,10 @@ const progressOf = (replies: ReadonlyArray<Reply.Encoded>): ReadonlyArray<Progre
   return [...requests.values()]
 }
 
-/** A chunk is its request's last reply; an exit is that of the interrupts and acknowledgements of its request too, and ends them all. */
+/**
+ * A chunk is its request's last reply; an exit is that of the interrupts and acknowledgements of its request too, and
+ * ends them all.
+ */
 export const saveReplies = (replies: ReadonlyArray<Reply.Encoded>): Statement => {
   const parameters = new ArrayParameters()
   const inserted = parameters.table(replyColumns, replies)

@@ -1,4 +1,7 @@
-/** Tasks: rows owned by their lane. The partial indexes are the backlog's order and the schedule's; ties sort by code unit, as the lane sorts them. */
+/**
+ * Tasks: rows owned by their lane. The partial indexes are the backlog's order and the schedule's; ties sort by code
+ * unit, as the lane sorts them.
+ */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 

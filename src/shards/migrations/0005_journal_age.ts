@@ -1,4 +1,7 @@
-/** Drops the index of the journal by time. Pruning and the reads of a stretch of time go by the feed's order, which is nearly that of time. */
+/**
+ * Drops the index of the journal by time. Pruning and the reads of a stretch of time go by the feed's order, which is
+ * nearly that of time.
+ */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 

@@ -1,4 +1,7 @@
-/** Turns of sessions: rows owned by their session, kept as long as tasks are. A new table: nothing that is there is locked. */
+/**
+ * Turns of sessions: rows owned by their session, kept as long as tasks are. A new table: nothing that is there is
+ * locked.
+ */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 

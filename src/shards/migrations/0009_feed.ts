@@ -1,6 +1,7 @@
 /**
- * What the feed needs to survive a move to another server, and to say what it no longer has: the timeline that its positions are of now, the marks by
- * which cursors of other clusters are told, and how far history has been removed. Timelines.ts says how they are used.
+ * What the feed needs to survive a move to another server, and to say what it no longer has: the timeline that its
+ * positions are of now, the marks by which cursors of other clusters are told, and how far history has been removed.
+ * Timelines.ts says how they are used.
  *
  * Locks the journal against writes for the moment in which the trigger is made. Reads one row of it.
  */

@@ -1,6 +1,7 @@
 /**
- * Whose events a journal entry has, so that a tenant's feed is read by an index (EntryTenant.ts, Indexes.ts): the tenant; `*` when they are of several; empty when no
- * event of it is shown to a tenant. Entries of older versions have none.
+ * Whose events a journal entry has, so that a tenant's feed is read by an index (EntryTenant.ts, Indexes.ts): the
+ * tenant; `*` when they are of several; empty when no event of it is shown to a tenant. Entries of older versions have
+ * none.
  *
  * Reads nothing, and locks the journal for a moment.
  */

@@ -1,7 +1,8 @@
 /**
- * Which actors have ended, so that they can be removed when their history is (Forgetting.ts), and what removed lanes had counted. Adds a column without a
- * default, which changes the catalogue only, and a partial index that begins empty: building it reads `clawster_snapshots` once and keeps its writes
- * waiting meanwhile, about a second for a million actors.
+ * Which actors have ended, so that they can be removed when their history is (Forgetting.ts), and what removed lanes
+ * had counted. Adds a column without a default, which changes the catalogue only, and a partial index that begins
+ * empty: building it reads `clawster_snapshots` once and keeps its writes waiting meanwhile, about a second for a
+ * million actors.
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"

@@ -1,6 +1,7 @@
 /**
- * PostgreSQL refuses to run as root. As root it runs as the system user `postgres`, made when it is missing, and everything it needs must be
- * reachable by that user: where the checkout is not (a home of mode 700, say), programs and data go below `/var/lib/clawster`.
+ * PostgreSQL refuses to run as root. As root it runs as the system user `postgres`, made when it is missing, and
+ * everything it needs must be reachable by that user: where the checkout is not (a home of mode 700, say), programs and
+ * data go below `/var/lib/clawster`.
  */
 import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"

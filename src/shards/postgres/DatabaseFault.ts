@@ -1,6 +1,6 @@
 /**
- * What is wrong between this process and PostgreSQL, in the server's own words where it said any, and what to do about it. Drivers wrap errors in errors;
- * the innermost one that carries a code decides.
+ * What is wrong between this process and PostgreSQL, in the server's own words where it said any, and what to do about
+ * it. Drivers wrap errors in errors; the innermost one that carries a code decides.
  */
 import { Schema } from "effect"
 import { causeChain } from "../../schema/CauseChain.ts"

@@ -1,10 +1,11 @@
 /**
- * `DATABASE_URL`, understood whole: each part is used, or refused with a sentence that names it. Nothing that was asked for is left undone in silence,
- * least of all encryption.
+ * `DATABASE_URL`, understood whole: each part is used, or refused with a sentence that names it. Nothing that was asked
+ * for is left undone in silence, least of all encryption.
  *
- * TLS: `require`, `verify-ca` and `verify-full` encrypt and check that a trusted authority signed the server's certificate; all but `verify-ca` check that
- * it is for this host. That is stricter than libpq, whose `require` checks nothing; who wants that says `no-verify`. `allow` and `prefer` encrypt where the
- * server offers it. Without `sslmode` nothing is encrypted.
+ * TLS: `require`, `verify-ca` and `verify-full` encrypt and check that a trusted authority signed the server's
+ * certificate; all but `verify-ca` check that it is for this host. That is stricter than libpq, whose `require` checks
+ * nothing; who wants that says `no-verify`. `allow` and `prefer` encrypt where the server offers it. Without `sslmode`
+ * nothing is encrypted.
  */
 import { Result, Schema } from "effect"
 import { isIP } from "node:net"

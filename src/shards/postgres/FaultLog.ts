@@ -1,6 +1,6 @@
 /**
- * Says why the store failed, once in a while. Callers are told to try again, whatever the cause; who runs the cluster must learn the cause, and not
- * once for each of a thousand calls that met it.
+ * Says why the store failed, once in a while. Callers are told to try again, whatever the cause; who runs the cluster
+ * must learn the cause, and not once for each of a thousand calls that met it.
  */
 import { Cause, Clock, Effect } from "effect"
 import { type DatabaseFault, faultOf } from "./DatabaseFault.ts"

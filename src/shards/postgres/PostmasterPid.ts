@@ -15,7 +15,9 @@ export const read = (data: string): PostmasterPid | undefined => {
   return { pid: Number(lines[0]), port: Number(lines[3]), ready: lines[7]?.trim() === "ready" }
 }
 
-/** Whether that process is a PostgreSQL server of this data folder, and not one that was given the same number since. */
+/**
+ * Whether that process is a PostgreSQL server of this data folder, and not one that was given the same number since.
+ */
 export const isAlive = ({ pid }: PostmasterPid, data: string): boolean => {
   try {
     const command = readFileSync(`/proc/${pid}/cmdline`, "utf8")
@@ -26,7 +28,7 @@ export const isAlive = ({ pid }: PostmasterPid, data: string): boolean => {
 }
 
 /**
- * Forgets a server that is gone. PostgreSQL itself only asks whether any process has the number, and refuses to start when one has, which in a
- * container that was killed and started again is as good as always.
+ * Forgets a server that is gone. PostgreSQL itself only asks whether any process has the number, and refuses to start
+ * when one has, which in a container that was killed and started again is as good as always.
  */
 export const forget = (data: string): void => rmSync(join(data, "postmaster.pid"), { force: true })

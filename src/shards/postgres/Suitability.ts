@@ -1,4 +1,7 @@
-/** Whether a database can be Clawster's, asked of it once for each process that starts. What cannot be mended later is refused before anything is written. */
+/**
+ * Whether a database can be Clawster's, asked of it once for each process that starts. What cannot be mended later is
+ * refused before anything is written.
+ */
 import type { PgClient } from "@effect/sql-pg"
 import { Effect, Schedule } from "effect"
 import { DatabaseFault, faultOf } from "./DatabaseFault.ts"

@@ -1,6 +1,7 @@
 /**
- * How far the feed is behind the newest commit, and what holds it. A transaction that has written and stays open, of whatever program on the same server, hides
- * everything that is committed after it began: it may yet write rows that sort before.
+ * How far the feed is behind the newest commit, and what holds it. A transaction that has written and stays open, of
+ * whatever program on the same server, hides everything that is committed after it began: it may yet write rows that
+ * sort before.
  */
 import type { PgClient } from "@effect/sql-pg"
 import { Clock, Effect } from "effect"

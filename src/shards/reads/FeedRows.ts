@@ -18,8 +18,8 @@ const isEntry = (value: unknown): value is ReadonlyArray<StoredEvent> =>
   Array.isArray(value) && value.every(isStoredEvent)
 
 /**
- * Without internal events and secrets, and without those of other tenants when one is named. A row that cannot be shown becomes a note that it was passed
- * over. `cursor` is of the row.
+ * Without internal events and secrets, and without those of other tenants when one is named. A row that cannot be shown
+ * becomes a note that it was passed over. `cursor` is of the row.
  */
 export const toEvents = (row: JournalRow, cursor: Cursor, tenantId: TenantId | undefined): Array<FeedEvent> => {
   const { at, entityId, entityType, events, fault, isLarge = false, seq } = row

@@ -1,4 +1,7 @@
-/** The timelines of the feed (Timelines.ts), as its readers need them: the mark of each position, and where the former ones ended. */
+/**
+ * The timelines of the feed (Timelines.ts), as its readers need them: the mark of each position, and where the former
+ * ones ended.
+ */
 import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import type { SqlError } from "effect/sql"

@@ -1,16 +1,20 @@
 /**
  * Pages of the journal, bounded in rows and in bytes.
  *
- * A few large entries must neither fill the memory of their reader nor pass what one message of the database may hold. So a page is read without its large
- * events, whose sizes as they are stored cost nothing to learn; these are read by themselves, until there are enough, and the page ends there. An entry that is too
- * large for a message comes without its events for good.
+ * A few large entries must neither fill the memory of their reader nor pass what one message of the database may hold.
+ * So a page is read without its large events, whose sizes as they are stored cost nothing to learn; these are read by
+ * themselves, until there are enough, and the page ends there. An entry that is too large for a message comes without
+ * its events for good.
  */
 import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import type { SqlError } from "effect/sql"
 import { feedNow, lastSettled, type Position } from "./Position.ts"
 
-/** Events that are stored in so many bytes, without compression, are read with their page. Rows of 2 KiB and more are where compression begins. */
+/**
+ * Events that are stored in so many bytes, without compression, are read with their page. Rows of 2 KiB and more are
+ * where compression begins.
+ */
 const smallBytes = 2_048
 /** Of the large events of one page, as text. One entry may pass it by itself. */
 const pageBytes = 8_388_608
@@ -98,8 +102,8 @@ export interface Source {
 export const makeSource = (query: string): Source => ({ whole: statement(query), keys: statement(query, noEvents) })
 
 /**
- * `$1`, `$2`: where the rows are, in order, as words. Those that are enough together are left out: first as they are stored, so that only few are unpacked, then
- * as text. The first is never left out.
+ * `$1`, `$2`: where the rows are, in order, as words. Those that are enough together are left out: first as they are
+ * stored, so that only few are unpacked, then as text. The first is never left out.
  */
 const large = `
   SELECT z.tx::text AS tx, z.position::text AS position, CASE WHEN z.bytes <= ${entryBytes} THEN z.events END AS events
@@ -152,10 +156,11 @@ const withBodies = (found: ReadonlyArray<Answered>, bodies: ReadonlyMap<string, 
 type Ask<A> = (rows: number) => Effect.Effect<A, SqlError.SqlError>
 
 /**
- * Rows of the source after `place`, oldest first, at most `most`; at least one when there is any. Those of no interest come without events.
+ * Rows of the source after `place`, oldest first, at most `most`; at least one when there is any. Those of no interest
+ * come without events.
  *
- * Whatever is in a row, reading gets past it: when a page cannot be read, its first row is read alone, and when that cannot be, only its key is. While
- * the database does not answer at all, that fails too.
+ * Whatever is in a row, reading gets past it: when a page cannot be read, its first row is read alone, and when that
+ * cannot be, only its key is. While the database does not answer at all, that fails too.
  */
 export const read = (
   sql: PgClient.PgClient,

@@ -22,7 +22,10 @@ interface Found {
 const fault = (code: string, message: string, advice: string) =>
   Effect.fail(new DatabaseFault({ code, message, advice }))
 
-/** Whether calls can be served: the database answers, can be written, has our tables, and lets this role read and write them. */
+/**
+ * Whether calls can be served: the database answers, can be written, has our tables, and lets this role read and write
+ * them.
+ */
 export const ping = Effect.flatMap(PgClient.PgClient, (sql) =>
   sql.unsafe<Found>(
     `SELECT current_setting('transaction_read_only') = 'on' AS "isReadOnly",

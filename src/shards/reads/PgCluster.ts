@@ -1,4 +1,6 @@
-/** Runners and shards, by the rows of leases and owners and by what the runners say of themselves; and calls to them. */
+/**
+ * Runners and shards, by the rows of leases and owners and by what the runners say of themselves; and calls to them.
+ */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Effect, Layer, Schema } from "effect"
 import { ClusterReads } from "../../entities/ClusterReads.ts"

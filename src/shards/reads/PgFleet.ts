@@ -1,6 +1,6 @@
 /**
- * The instances as they are seen, read once for all lanes and sessions of a runner whenever a view has changed, or an instance has fallen silent or is heard
- * again.
+ * The instances as they are seen, read once for all lanes and sessions of a runner whenever a view has changed, or an
+ * instance has fallen silent or is heard again.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Effect, Layer, PubSub, Schedule, Stream } from "effect"

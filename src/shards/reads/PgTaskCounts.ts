@@ -1,10 +1,11 @@
 /**
- * Counts of tasks as their lanes keep them: each lane's view, written with its commits, says how many wait, run and have ended. So the work grows with
- * the number of lanes, never with that of tasks.
+ * Counts of tasks as their lanes keep them: each lane's view, written with its commits, says how many wait, run and
+ * have ended. So the work grows with the number of lanes, never with that of tasks.
  *
  * Lanes that were removed after nobody had used them have left their counts of ended tasks behind.
  *
- * A lane counts what is scheduled and what is to be retried together; how many of them are to be retried is counted by an index, up to a bound.
+ * A lane counts what is scheduled and what is to be retried together; how many of them are to be retried is counted by
+ * an index, up to a bound.
  */
 import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"

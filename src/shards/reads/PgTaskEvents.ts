@@ -1,8 +1,10 @@
 /**
- * The events of one task, read from the actors that speak of it: its lane, and the instances that the lane started it on. An actor's own rows are found by the
- * journal's key, and those of the time in which the task lived by halving, since an actor's sequence is in the order of time. Nothing is stored for it.
+ * The events of one task, read from the actors that speak of it: its lane, and the instances that the lane started it
+ * on. An actor's own rows are found by the journal's key, and those of the time in which the task lived by halving,
+ * since an actor's sequence is in the order of time. Nothing is stored for it.
  *
- * A page looks at a bounded number of rows and says how far it got, so that a task that lived for long on a busy lane is read in few pages that all progress.
+ * A page looks at a bounded number of rows and says how far it got, so that a task that lived for long on a busy lane
+ * is read in few pages that all progress.
  */
 import type { PgClient } from "@effect/sql-pg"
 import { Clock, Effect } from "effect"
@@ -34,7 +36,10 @@ export interface ActorRows {
 const actors = `json_to_recordset($1::text::json) AS a(type text, id text, low bigint, high bigint)`
 const ofActor = "j.entity_type = a.type AND j.entity_id = a.id"
 
-/** The first row of each actor, from `low` on and before `high`, for which `isBefore` is false; `high` when it is true for all. */
+/**
+ * The first row of each actor, from `low` on and before `high`, for which `isBefore` is false; `high` when it is true
+ * for all.
+ */
 const seeking = (isBefore: string) => `
   WITH RECURSIVE seek(type, id, low, high) AS (
     SELECT a.type, a.id, a.low, a.high FROM ${actors}

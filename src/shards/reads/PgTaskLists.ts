@@ -139,7 +139,10 @@ const byText = (left: string, right: string): number => (left < right ? -1 : lef
 const edgeOf = (edges: Row["edges"], order: TaskQuery["order"]): TaskPlace | undefined =>
   edges?.reduce((nearest, edge) => (compare(edge, nearest, order) < 0 ? edge : nearest))
 
-/** A row that no schema takes is shown without what it said; one that cannot be shown so either is left out, and never takes a page with it. */
+/**
+ * A row that no schema takes is shown without what it said; one that cannot be shown so either is left out, and never
+ * takes a page with it.
+ */
 const statusOf = (row: Row, decode: (columns: Columns) => TaskStatus): TaskStatus | undefined => {
   const { error, result, ...columns } = columnsOf(row)
   try {
@@ -163,7 +166,8 @@ export const read = Effect.fnUntraced(function* (
   decode: (columns: Columns) => TaskStatus
 ) {
   const { params, text } = build(query)
-  // Each filter is a text of its own: to prepare them all would push the statements of commits out of the connection's few.
+  // Each filter is a text of its own: to prepare them all would push the statements of commits out of the connection's
+  // few.
   const rows = yield* sql.unsafe<Row>(text, params).unprepared
   const { edges, position } = rows[0]!
   const edge = edgeOf(edges, query.order)

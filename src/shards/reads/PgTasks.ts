@@ -113,8 +113,8 @@ const wholeColumns = `${statusColumns},
   coalesce(workspace_id, CASE WHEN ${Readable.isPlain("spec")} THEN spec ->> 'workspaceId' END) AS "workspaceId", result, error`
 
 /**
- * A page of those that can be read. A page with fewer than `limit` is the last one for whoever reads it, so more is read in place of what was passed over,
- * up to a bound.
+ * A page of those that can be read. A page with fewer than `limit` is the last one for whoever reads it, so more is
+ * read in place of what was passed over, up to a bound.
  */
 const readsAPage = 20
 

@@ -1,6 +1,7 @@
 /**
- * Stored documents, each read by itself: one that cannot be read (written by a newer version, or by a hand) is passed over with a note, and never takes the
- * page, the snapshot or the backlog that it is in with it. Each is noted once, by its key.
+ * Stored documents, each read by itself: one that cannot be read (written by a newer version, or by a hand) is passed
+ * over with a note, and never takes the page, the snapshot or the backlog that it is in with it. Each is noted once, by
+ * its key.
  */
 import { Effect, Schema } from "effect"
 
@@ -19,8 +20,9 @@ export interface Readable<A> {
 }
 
 /**
- * `what` names the documents in the log. `stored`: what only Clawster itself reads; it was accepted under the bounds of its time and is not judged by
- * those of today. What is shown to clients is, since it could not be encoded for them else.
+ * `what` names the documents in the log. `stored`: what only Clawster itself reads; it was accepted under the bounds of
+ * its time and is not judged by those of today. What is shown to clients is, since it could not be encoded for them
+ * else.
  */
 export const make = <A>(what: string, schema: Schema.Codec<A, any>, use: "stored" | "shown" = "shown"): Readable<A> => {
   const read = Schema.decodeUnknownResult(
@@ -54,8 +56,9 @@ export const make = <A>(what: string, schema: Schema.Codec<A, any>, use: "stored
 }
 
 /**
- * SQL: whether PostgreSQL can take a JSON document apart. It cannot when a text in it has an escaped U+0000 or half of a surrogate pair: then the whole statement
- * fails. Documents that merely look so are left to the reader's own JSON, too.
+ * SQL: whether PostgreSQL can take a JSON document apart. It cannot when a text in it has an escaped U+0000 or half of
+ * a surrogate pair: then the whole statement fails. Documents that merely look so are left to the reader's own JSON,
+ * too.
  */
 export const isPlain = (column: string): string =>
   `(strpos(${column}::text, '\\u0000') = 0 AND strpos(${column}::text, '\\ud') = 0 AND strpos(${column}::text, '\\uD') = 0)`

@@ -1,7 +1,8 @@
 /**
- * The statement of one page of tasks, bounded whatever the filter: each part of the list is read in the list's order by an index that has the most telling
- * of what is asked for, and what the index does not say is checked row by row, over at most `rowsAWindow` rows. When a part ends there the answer has its
- * `edges`, so that a page may be short, or even empty, and still say where to go on.
+ * The statement of one page of tasks, bounded whatever the filter: each part of the list is read in the list's order by
+ * an index that has the most telling of what is asked for, and what the index does not say is checked row by row, over
+ * at most `rowsAWindow` rows. When a part ends there the answer has its `edges`, so that a page may be short, or even
+ * empty, and still say where to go on.
  *
  * An arm is one such part: rows of one index in its order. Arms of one statement share no row.
  */
@@ -148,7 +149,10 @@ export const statusColumns = `
   instance_id AS "instanceId", submitted_at::float8 AS "submittedAt", started_at::float8 AS "startedAt", ended_at::float8 AS "endedAt",
   not_before::float8 AS "notBefore", deadline_at::float8 AS "deadlineAt", because AS "routedBecause"`
 
-/** The beginning and the end of a JSON document as text; it is not parsed here, since one that PostgreSQL cannot unescape would take the page with it. */
+/**
+ * The beginning and the end of a JSON document as text; it is not parsed here, since one that PostgreSQL cannot
+ * unescape would take the page with it.
+ */
 const shown = (column: "result" | "error"): string => `
   CASE WHEN length(${column}::text) <= ${jsonShown.whole} THEN ${column}::text ELSE left(${column}::text, ${jsonShown.head}) END AS "${column}Head",
   CASE WHEN length(${column}::text) > ${jsonShown.whole} THEN right(${column}::text, ${jsonShown.tail}) END AS "${column}Tail"`

@@ -23,7 +23,10 @@ export const tenantUnindexed = makeSource(`
   SELECT ${columns}, ${tenantOf} = $4::text OR (${tenantOf} IN ('*', '?') AND ${named}) AS wanted
   FROM clawster_journal j WHERE ${after} ${inOrder}`)
 
-/** Whether the index by tenant is there. Until `migrate` has built it, which may be later than a process starts, a tenant's pages are read without it. */
+/**
+ * Whether the index by tenant is there. Until `migrate` has built it, which may be later than a process starts, a
+ * tenant's pages are read without it.
+ */
 export const isIndexed = (sql: PgClient.PgClient) =>
   Effect.map(
     sql.unsafe<{ ready: boolean }>(

@@ -1,6 +1,6 @@
 /**
- * I10: nothing waits past its deadline by more than the bound, counted from when the cluster was last whole; and no timer takes effect early. By the
- * clock of whoever owns the actor: clocks may differ by the skew.
+ * I10: nothing waits past its deadline by more than the bound, counted from when the cluster was last whole; and no
+ * timer takes effect early. By the clock of whoever owns the actor: clocks may differ by the skew.
  */
 import type { Timer } from "../../actor/Actor.ts"
 import type { Fold, Folded } from "./Folded.ts"
@@ -15,7 +15,9 @@ const soonest = (fold: Fold): Timer | undefined => {
   return first
 }
 
-/** A timer's entry carries the timer's key in place of a command; no command and no signal of an actor may be named so. */
+/**
+ * A timer's entry carries the timer's key in place of a command; no command and no signal of an actor may be named so.
+ */
 const early = (row: StoredRow, before: ReadonlyArray<Timer>): ReadonlyArray<Violation> => {
   if (row.requestId !== null) return []
   const timer = before.find(({ key }) => key === row.command)

@@ -1,6 +1,6 @@
 /**
- * The states of all actors, folded from the journal alone, by the definitions and not by the actors. Others ask it what an actor's state is, or was
- * after a given entry.
+ * The states of all actors, folded from the journal alone, by the definitions and not by the actors. Others ask it what
+ * an actor's state is, or was after a given entry.
  */
 import type { ActorDefinition, Timer, View } from "../../actor/Actor.ts"
 import * as Codec from "../../actor/Codec.ts"

@@ -1,6 +1,6 @@
 /**
- * What really happened, as the store has it: journal rows in the order they were committed. Checkers read this and nothing an actor says of itself, and
- * answer what they found wrong; an empty list is a pass.
+ * What really happened, as the store has it: journal rows in the order they were committed. Checkers read this and
+ * nothing an actor says of itself, and answer what they found wrong; an empty list is a pass.
  */
 export interface HistoryRow {
   readonly shardId: string

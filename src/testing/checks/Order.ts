@@ -1,6 +1,7 @@
 /**
- * I4: turns of a session run one at a time, in the order accepted; messages of one actor to another are applied in the order sent. I7: no task starts while one that ranks before it, and that could run on the
- * same instance, waits in the same lane.
+ * I4: turns of a session run one at a time, in the order accepted; messages of one actor to another are applied in the
+ * order sent. I7: no task starts while one that ranks before it, and that could run on the same instance, waits in the
+ * same lane.
  */
 import { actorOf, checkOf, type Violation, type Watch } from "./History.ts"
 
@@ -42,7 +43,10 @@ export const watchTurnOrder = (): Watch => {
 
 export const turnOrder = checkOf(watchTurnOrder)
 
-/** A relayed message is its receiver's request `<type>/<id>/<seq>/<ordinal>`: what its sender sent first has the lower numbers. */
+/**
+ * A relayed message is its receiver's request `<type>/<id>/<seq>/<ordinal>`: what its sender sent first has the lower
+ * numbers.
+ */
 const relayed = /^(.+)\/(\d+)\/(\d+)$/
 
 export const watchMessageOrder = (): Watch => {

@@ -1,4 +1,7 @@
-/** I1: one owner. No row is committed under an epoch that another had replaced, and an actor's sequence has no gap and no double. */
+/**
+ * I1: one owner. No row is committed under an epoch that another had replaced, and an actor's sequence has no gap and
+ * no double.
+ */
 import { actorOf, checkOf, type Violation, type Watch } from "./History.ts"
 
 export const watchOwnership = (): Watch => {

@@ -1,7 +1,8 @@
 /**
- * I13: what is stored of an actor equals the fold of its committed events: its snapshot, its view and when it is to be woken. And what clients were
- * told is what a single copy would have told them: an answer is the one that was committed, who was answered is not overtaken by whoever asked
- * later, and a read shows a state that was current while it was under way.
+ * I13: what is stored of an actor equals the fold of its committed events: its snapshot, its view and when it is to be
+ * woken. And what clients were told is what a single copy would have told them: an answer is the one that was
+ * committed, who was answered is not overtaken by whoever asked later, and a read shows a state that was current while
+ * it was under way.
  */
 import { Equal } from "effect"
 import type { StoredRow } from "../store/Database.ts"

@@ -1,4 +1,6 @@
-/** What a simulated process runs: the cluster's own runner and client, over the virtual network and the virtual store. */
+/**
+ * What a simulated process runs: the cluster's own runner and client, over the virtual network and the virtual store.
+ */
 import { Layer } from "effect"
 import { MessageStorage, RunnerHealth, Sharding } from "effect/cluster"
 import { RpcSerialization, RpcServer } from "effect/rpc"

@@ -30,7 +30,10 @@ export type RunnerServices =
 export interface ClusterOptions<Outside> {
   readonly runners: number
   readonly actors: Layer.Layer<never, never, RunnerServices | Outside>
-  /** What lives outside of all runners and outlives them, for example gateways. Its fibers run in a process of their own. */
+  /**
+   * What lives outside of all runners and outlives them, for example gateways. Its fibers run in a process of their
+   * own.
+   */
   readonly outside: Layer.Layer<Outside>
   readonly placements: ReadonlyArray<Placement>
   readonly leaseMillis: number
@@ -230,7 +233,9 @@ export class SimulatedCluster<Outside> {
   }
 }
 
-/** The cluster's own generator draws its first machine id from Math.random; a runner gets its id when it has registered. */
+/**
+ * The cluster's own generator draws its first machine id from Math.random; a runner gets its id when it has registered.
+ */
 const snowflakes = Layer.effect(
   Snowflake.Generator,
   Effect.tap(Snowflake.makeGenerator, (generator) => generator.setMachineId(MachineId.make(1_023)))

@@ -17,7 +17,10 @@ export type Fault =
   | (Lasting & { readonly kind: "freeze"; readonly runner: string })
   /** SIGTERM, and a restart after `forMillis`. */
   | (Lasting & { readonly kind: "stop"; readonly runner: string })
-  /** Packets from `from` to `to` wait until it heals; without `oneWay` also the other way. Names as `runner-1`, `client`, `store`. */
+  /**
+   * Packets from `from` to `to` wait until it heals; without `oneWay` also the other way. Names as `runner-1`,
+   * `client`, `store`.
+   */
   | (Lasting & { readonly kind: "partition"; readonly from: string; readonly to: string; readonly oneWay?: boolean })
   | (Lasting & {
       readonly kind: "network"

@@ -14,7 +14,8 @@ export interface FaultRecord {
 }
 
 /**
- * Begins a fault of the scenario's own world; answers how it heals, which is asked again when the run is over. `undefined`: it could not happen.
+ * Begins a fault of the scenario's own world; answers how it heals, which is asked again when the run is over.
+ * `undefined`: it could not happen.
  */
 export type Disturb = (
   fault: Extract<Fault, { readonly kind: "outside" }>,

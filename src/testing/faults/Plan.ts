@@ -1,4 +1,7 @@
-/** Draws a list of faults from a seed. The last of them is over before the run is, so that what heals can be seen to heal. */
+/**
+ * Draws a list of faults from a seed. The last of them is over before the run is, so that what heals can be seen to
+ * heal.
+ */
 import { databaseNode } from "../store/Database.ts"
 import type { Prng } from "../world/Prng.ts"
 import { endOf, type Fault, type FaultKind } from "./Fault.ts"
@@ -114,7 +117,9 @@ export const plan = (random: Prng, setting: Setting, options: PlanOptions): Read
   const held = (key: string) => heldUntil.get(key) ?? 0
   let at = quietMillis
   const isDown = (node: string) => busy(node) > at
-  /** When a process takes part in the cluster: a runner that starts cut off from the store does so once that has healed. */
+  /**
+   * When a process takes part in the cluster: a runner that starts cut off from the store does so once that has healed.
+   */
   const isThereFrom = (node: string) =>
     isDown(node) ? Math.max(busy(node), held(linkKey([node, databaseNode])), held(databaseNode)) : at
   /** Whether a runner is to start and to have an earlier fault take effect on it. */

@@ -1,6 +1,6 @@
 /**
- * Delta debugging: the shortest list found that still fails, by leaving out ever smaller parts. `fails` is asked at most `tries` times, so the answer is
- * short and not always the shortest.
+ * Delta debugging: the shortest list found that still fails, by leaving out ever smaller parts. `fails` is asked at
+ * most `tries` times, so the answer is short and not always the shortest.
  */
 export const shrink = async <A>(
   faults: ReadonlyArray<A>,

@@ -1,4 +1,7 @@
-/** The simulated driver, with its slow parts done in the gateways' own process: a runner that dies in the middle of a start leaves no lock behind. */
+/**
+ * The simulated driver, with its slow parts done in the gateways' own process: a runner that dies in the middle of a
+ * start leaves no lock behind.
+ */
 import { Effect, type Layer } from "effect"
 import type { InstanceDriver } from "../../instances/InstanceDriver.ts"
 import * as DriverSet from "../../instances/InstanceDriverSet.ts"

@@ -19,7 +19,9 @@ const orders: Record<string, (amount: number) => GatewayFault> = {
 }
 /** The others strike the next turns, wherever and whenever those come. */
 const standing = new Set(["unreachable", "unresponsive"])
-/** An idle gateway is asked something every 16 s (WatchHealth.ts): shorter than that, what stands there may not be felt. */
+/**
+ * An idle gateway is asked something every 16 s (WatchHealth.ts): shorter than that, what stands there may not be felt.
+ */
 const standingMillis = [20_000, 30_000] as const
 const names = [...Object.keys(orders), "kill"]
 

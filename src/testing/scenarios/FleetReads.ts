@@ -1,4 +1,7 @@
-/** What lanes and sessions read of the store, from the virtual one: the fleet by polling its views, task rows when asked. */
+/**
+ * What lanes and sessions read of the store, from the virtual one: the fleet by polling its views, task rows when
+ * asked.
+ */
 import { Effect, Layer, PubSub, Schedule, Schema, Stream } from "effect"
 import { MemoryStore } from "../../actor/MemoryJournal.ts"
 import { Fleet } from "../../entities/Fleet.ts"

@@ -1,4 +1,6 @@
-/** The whole of Clawster on a simulated cluster: lanes, sessions and instances over simulated gateways that fail too. */
+/**
+ * The whole of Clawster on a simulated cluster: lanes, sessions and instances over simulated gateways that fail too.
+ */
 import { Context, Effect, Layer } from "effect"
 import { InstanceActor } from "../../entities/Instance/InstanceActor.ts"
 import * as InstanceLayer from "../../entities/Instance/InstanceLayer.ts"
@@ -43,7 +45,10 @@ const runOnce = (fleet: () => SimulatedFleet["Service"] | undefined) => (): Watc
     executions > 1 ? [{ invariant: "I3", message: `run ${runKey} reached the model ${executions} times` }] : []
   )
 
-/** A message that was to steer has the longest limit as a turn of its own, 10 minutes: when it hangs at the gateway, it ends only then. */
+/**
+ * A message that was to steer has the longest limit as a turn of its own, 10 minutes: when it hangs at the gateway, it
+ * ends only then.
+ */
 const hungTurnMillis = 660_000
 
 const unfinished = ({ history }: Run<SimulatedFleet>): ReadonlyArray<string> =>

@@ -1,4 +1,7 @@
-/** Tasks with priorities, retries, delays and cancellations in two lanes, and conversations whose turns are steered and aborted. */
+/**
+ * Tasks with priorities, retries, delays and cancellations in two lanes, and conversations whose turns are steered and
+ * aborted.
+ */
 import { Effect, Random } from "effect"
 import * as ActorClient from "../../actor/ActorClient.ts"
 import { Instance } from "../../entities/Instance.ts"

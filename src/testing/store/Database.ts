@@ -1,7 +1,7 @@
 /**
- * The virtual PostgreSQL: one machine that all runners share. A statement travels there over the network, takes effect at one moment, and is answered
- * over the network; whoever asked may be gone by then, or may never hear, and the statement has taken effect all the same. The rows are JSON, as
- * stored.
+ * The virtual PostgreSQL: one machine that all runners share. A statement travels there over the network, takes effect
+ * at one moment, and is answered over the network; whoever asked may be gone by then, or may never hear, and the
+ * statement has taken effect all the same. The rows are JSON, as stored.
  */
 import { Effect, Schema } from "effect"
 import type { Commit, EncodedAnswer } from "../../actor/Journal.ts"

@@ -1,7 +1,9 @@
 /**
- * One simulated process. All of its fibers run on its own scheduler and clock, so that it can be stopped at any point between two steps of a fiber:
+ * One simulated process. All of its fibers run on its own scheduler and clock, so that it can be stopped at any point
+ * between two steps of a fiber:
  *
- * - frozen (SIGSTOP): nothing of it runs, whoever tries to resume its fibers; its clock goes on, and so do its timers, which fire when it thaws.
+ * - frozen (SIGSTOP): nothing of it runs, whoever tries to resume its fibers; its clock goes on, and so do its timers,
+ *   which fire when it thaws.
  * - dead (SIGKILL): nothing of it ever runs again; no finalizer does either.
  *
  * What reaches it from outside (a timer, a packet, a store's reply) comes through `deliver`.
@@ -14,8 +16,9 @@ type Task = () => void
 type Via = "clock" | "io"
 
 /**
- * How often a fiber that runs is made to give way, and after how many steps at most. It is drawn anew each time a fiber runs: how many steps there
- * are in all differs between the first run in a process and the next, since caches are warm by then.
+ * How often a fiber that runs is made to give way, and after how many steps at most. It is drawn anew each time a fiber
+ * runs: how many steps there are in all differs between the first run in a process and the next, since caches are warm
+ * by then.
  */
 const giveWayChance = 0.04
 const giveWaySteps = 40

@@ -1,6 +1,6 @@
 /**
- * The virtual network: a link for each ordered pair of machines, with latency, and with what a test does to it. Packets on a cut link wait and arrive
- * late when it heals, as TCP would retransmit them; a lossy link loses them for good.
+ * The virtual network: a link for each ordered pair of machines, with latency, and with what a test does to it. Packets
+ * on a cut link wait and arrive late when it heals, as TCP would retransmit them; a lossy link loses them for good.
  */
 import type { Prng } from "./Prng.ts"
 import { Strikes } from "./Strikes.ts"

@@ -1,4 +1,6 @@
-/** A host's sockets as the services that the cluster's own transport is built on, so that this transport runs as it is. */
+/**
+ * A host's sockets as the services that the cluster's own transport is built on, so that this transport runs as it is.
+ */
 import { Context, Effect, Exit, Fiber, Latch, Layer, Scope } from "effect"
 import { ShardingConfig } from "effect/cluster"
 import { Socket, SocketServer } from "effect/socket"

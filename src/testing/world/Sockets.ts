@@ -1,6 +1,7 @@
 /**
- * Connections between hosts over the virtual network, with TCP's manners: the kernel accepts for a frozen process, a dead one's port refuses, a machine
- * that is gone answers nothing, and who writes to a connection that its peer has forgotten is reset.
+ * Connections between hosts over the virtual network, with TCP's manners: the kernel accepts for a frozen process, a
+ * dead one's port refuses, a machine that is gone answers nothing, and who writes to a connection that its peer has
+ * forgotten is reset.
  */
 import type { Host } from "./Host.ts"
 import type { Network, Packet } from "./Network.ts"
@@ -171,8 +172,8 @@ export class Sockets {
   }
 
   /**
-   * A request that arrives twice, as from a client whose first connection broke after it was read: the second copy comes on a connection that
-   * nobody reads.
+   * A request that arrives twice, as from a client whose first connection broke after it was read: the second copy
+   * comes on a connection that nobody reads.
    */
   repeat(to: End, frame: string | Uint8Array): (() => void) | undefined {
     if (typeof frame !== "string" || !frame.includes(`"_tag":"Request"`)) return undefined

@@ -1,4 +1,7 @@
-/** Whether a condition that holds by chance strikes. The first that it meets is struck for sure: in a quiet moment there may be few others. */
+/**
+ * Whether a condition that holds by chance strikes. The first that it meets is struck for sure: in a quiet moment there
+ * may be few others.
+ */
 import type { Prng } from "./Prng.ts"
 
 export class Strikes {

@@ -1,6 +1,6 @@
 /**
- * What happened in a run, in order. Every line goes into the hash; the lines themselves are kept only as far as asked for. Two runs of one seed
- * have the same hash, or the simulator is broken.
+ * What happened in a run, in order. Every line goes into the hash; the lines themselves are kept only as far as asked
+ * for. Two runs of one seed have the same hash, or the simulator is broken.
  */
 export interface TraceLine {
   /** Virtual milliseconds since the start. */

@@ -1,6 +1,7 @@
 /**
- * Virtual time and everything that runs in it: a queue of events by time, and the hosts whose fibers they wake. One step is one event and all that it
- * sets off; no time passes within it. Which host goes next is drawn from the seed. There is no real timer anywhere.
+ * Virtual time and everything that runs in it: a queue of events by time, and the hosts whose fibers they wake. One
+ * step is one event and all that it sets off; no time passes within it. Which host goes next is drawn from the seed.
+ * There is no real timer anywhere.
  */
 import type { Host } from "./Host.ts"
 import { Prng } from "./Prng.ts"

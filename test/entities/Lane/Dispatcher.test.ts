@@ -26,7 +26,10 @@ const submitted = (task: TaskSpec, rank = 0): LaneEvent => ({
   task
 })
 
-/** A lane that folds what its dispatcher tells it, and a fleet that the test changes. Runs the dispatcher until the scope closes. */
+/**
+ * A lane that folds what its dispatcher tells it, and a fleet that the test changes. Runs the dispatcher until the
+ * scope closes.
+ */
 const bench = Effect.fnUntraced(function* (
   tasks: ReadonlyArray<TaskSpec>,
   prepare: (state: LaneState) => LaneState = (state) => state

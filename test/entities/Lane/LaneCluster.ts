@@ -1,7 +1,7 @@
 /**
- * Lanes on the in-memory cluster with instances that do as the message says: `done` ends at once, `slow <ms>` after a time, `flaky` fails its first
- * attempt, `bad` fails for good, `hang` never ends. They take `slots` attempts and refuse the rest, and the fleet's view of them never changes, so it is
- * always behind.
+ * Lanes on the in-memory cluster with instances that do as the message says: `done` ends at once, `slow <ms>` after a
+ * time, `flaky` fails its first attempt, `bad` fails for good, `hang` never ends. They take `slots` attempts and refuse
+ * the rest, and the fleet's view of them never changes, so it is always behind.
  */
 import { Context, Effect, Layer, Schema, Stream } from "effect"
 import * as Actor from "../../../src/actor/Actor.ts"

@@ -1,6 +1,6 @@
 /**
- * A lane without a cluster: its pure core, a task table, instances that answer when told to, and readers whose reports arrive late. It decides as the shell
- * does and checks after each step what must hold at all times.
+ * A lane without a cluster: its pure core, a task table, instances that answer when told to, and readers whose reports
+ * arrive late. It decides as the shell does and checks after each step what must hold at all times.
  */
 import { assert } from "@effect/vitest"
 import { HashMap, Schema } from "effect"
