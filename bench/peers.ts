@@ -8,12 +8,12 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { cpuOfPostgres, cpuOfTree } from "./cpu.ts"
-import { median } from "./measure.ts"
+import { cpuOfPostgres, cpuOfTree } from "./harness/cpu.ts"
+import { median } from "./harness/measure.ts"
 import * as Redis from "./peers/redis.ts"
-import * as Options from "./options.ts"
-import { begin, runProgram } from "./program.ts"
-import * as Report from "./report.ts"
+import * as Options from "./harness/options.ts"
+import { begin, runProgram } from "./harness/program.ts"
+import * as Report from "./harness/report.ts"
 import * as Ports from "../src/resources/Ports.ts"
 
 interface Peer {

@@ -1,7 +1,7 @@
 /** `npm run bench:plots`: one picture a question, from what the last runs wrote to results/, into docs/plots/. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { bars, lines, type Point } from "./svg.ts"
+import { bars, lines, type Point } from "./harness/svg.ts"
 
 interface Row {
   readonly id: string

@@ -2,7 +2,7 @@
 import { Effect, Logger } from "effect"
 import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"
-import { type Case, type Measured, withoutTracing } from "./case.ts"
+import { type Case, type Measured, withoutTracing } from "./harness/case.ts"
 import { accept } from "./cases/accept.ts"
 import { alone } from "./cases/alone.ts"
 import { bulkSubmit } from "./cases/bulk-submit.ts"
@@ -16,9 +16,9 @@ import { routing } from "./cases/routing.ts"
 import { runners } from "./cases/runners.ts"
 import { submitDrain } from "./cases/submit-drain.ts"
 import { volatileCall } from "./cases/volatile-call.ts"
-import * as Options from "./options.ts"
-import { begin, runProgram, say } from "./program.ts"
-import * as Report from "./report.ts"
+import * as Options from "./harness/options.ts"
+import { begin, runProgram, say } from "./harness/program.ts"
+import * as Report from "./harness/report.ts"
 
 const cases: ReadonlyArray<Case> = [
   keyedCall,

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import type { Load } from "./Load.ts"
 import { steadyRates } from "./Load.ts"
 import type { Struck } from "./Measure.ts"
-import type { Direction } from "../test/fixtures/FaultProxy.ts"
+import type { Direction } from "../test/fixtures/servers/FaultProxy.ts"
 import { eventually, keysOf, type Runner, shardsOf, type World } from "./World.ts"
 
 export interface Field {

@@ -5,7 +5,7 @@
 import { Effect, Scope } from "effect"
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import * as FaultProxy from "../test/fixtures/FaultProxy.ts"
+import * as FaultProxy from "../test/fixtures/servers/FaultProxy.ts"
 
 type Order =
   | { readonly _tag: "start"; readonly port: number; readonly target: number }

@@ -6,7 +6,7 @@
 import { Config, Effect, Layer } from "effect"
 import * as Actors from "../src/runners/Actors.ts"
 import * as Drivers from "../src/runners/Drivers.ts"
-import { launch } from "../src/runners/Launch.ts"
+import { launch } from "../src/runners/launch/Launch.ts"
 import * as Settings from "../src/runners/Settings.ts"
 import * as Cluster from "../src/shards/Cluster.ts"
 import * as Database from "../src/shards/Database.ts"

@@ -3,10 +3,10 @@
  * it was durable.
  */
 import { Effect, Layer } from "effect"
-import { type Case, interleave, measured } from "../case.ts"
-import * as Fleet from "../fleet.ts"
-import { atRate, latencyNote } from "../measure.ts"
-import * as Stock from "../stock.ts"
+import { type Case, interleave, measured } from "../harness/case.ts"
+import * as Fleet from "../harness/fleet.ts"
+import { atRate, latencyNote } from "../harness/measure.ts"
+import * as Stock from "../harness/stock.ts"
 
 const rate = 1_000
 

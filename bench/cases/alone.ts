@@ -1,11 +1,11 @@
 /** One durable call at a time, nothing else going on: the latency of a commit. */
 import { Effect, Layer } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
-import { type Case, interleave, measured } from "../case.ts"
-import * as Clawster from "../clawster.ts"
-import { Counter } from "../Counter.ts"
-import { forSeconds, latencyNote } from "../measure.ts"
-import * as Stock from "../stock.ts"
+import { type Case, interleave, measured } from "../harness/case.ts"
+import * as Clawster from "../harness/clawster.ts"
+import { Counter } from "../harness/Counter.ts"
+import { forSeconds, latencyNote } from "../harness/measure.ts"
+import * as Stock from "../harness/stock.ts"
 
 export const alone: Case = {
   ids: ["alone-p50"],

@@ -3,10 +3,10 @@
  * its baseline is discard, one by one.
  */
 import { Effect, Layer } from "effect"
-import { type Case, interleave, measured } from "../case.ts"
-import * as Fleet from "../fleet.ts"
-import { forSeconds } from "../measure.ts"
-import * as Stock from "../stock.ts"
+import { type Case, interleave, measured } from "../harness/case.ts"
+import * as Fleet from "../harness/fleet.ts"
+import { forSeconds } from "../harness/measure.ts"
+import * as Stock from "../harness/stock.ts"
 
 const tasksACall = 1_000
 

@@ -4,9 +4,9 @@
  * that it has taken it.
  */
 import { Effect } from "effect"
-import { type Case, measured } from "../case.ts"
-import * as Fleet from "../fleet.ts"
-import { atRate, quantiles } from "../measure.ts"
+import { type Case, measured } from "../harness/case.ts"
+import * as Fleet from "../harness/fleet.ts"
+import { atRate, quantiles } from "../harness/measure.ts"
 
 const rate = 200
 

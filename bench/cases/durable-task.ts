@@ -3,10 +3,10 @@
  * once, completed durably, told by the commit. The baseline is a persisted entity call with a primary key.
  */
 import { Effect, Layer } from "effect"
-import { type Case, interleave, measured } from "../case.ts"
-import * as Fleet from "../fleet.ts"
-import { forSeconds, latencyNote, perSecond } from "../measure.ts"
-import * as Stock from "../stock.ts"
+import { type Case, interleave, measured } from "../harness/case.ts"
+import * as Fleet from "../harness/fleet.ts"
+import { forSeconds, latencyNote, perSecond } from "../harness/measure.ts"
+import * as Stock from "../harness/stock.ts"
 
 const inFlight = 64
 

@@ -3,10 +3,10 @@
  * message storage and over the stock one.
  */
 import { Effect, Layer } from "effect"
-import { type Case, interleave, measured } from "../case.ts"
-import * as Clawster from "../clawster.ts"
-import { forSeconds, latencyNote, perSecond } from "../measure.ts"
-import * as Stock from "../stock.ts"
+import { type Case, interleave, measured } from "../harness/case.ts"
+import * as Clawster from "../harness/clawster.ts"
+import { forSeconds, latencyNote, perSecond } from "../harness/measure.ts"
+import * as Stock from "../harness/stock.ts"
 
 const inFlight = 64
 const keys = 1_000

@@ -1,11 +1,11 @@
 /** Durable calls to 1,000 keyed actors, awaited, 64 in flight, actor and caller in one process. */
 import { Effect, Layer } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
-import { type Case, interleave, measured } from "../case.ts"
-import * as Clawster from "../clawster.ts"
-import { Counter } from "../Counter.ts"
-import { forSeconds, latencyNote, perSecond } from "../measure.ts"
-import * as Stock from "../stock.ts"
+import { type Case, interleave, measured } from "../harness/case.ts"
+import * as Clawster from "../harness/clawster.ts"
+import { Counter } from "../harness/Counter.ts"
+import { forSeconds, latencyNote, perSecond } from "../harness/measure.ts"
+import * as Stock from "../harness/stock.ts"
 
 const inFlight = 64
 const keys = 1_000

@@ -8,7 +8,7 @@ import type { RouteRequest } from "../../src/entities/routing/Filter.ts"
 import { route } from "../../src/entities/routing/Router.ts"
 import { defaultPlacement, InstanceId, TenantId } from "../../src/schema/Ids.ts"
 import type { InstanceStatus } from "../../src/schema/Instance.ts"
-import { type Case, interleave, measured } from "../case.ts"
+import { type Case, interleave, measured } from "../harness/case.ts"
 
 const instances = 50
 const regions = ["eu", "us", "ap"]

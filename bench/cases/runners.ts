@@ -4,10 +4,10 @@
  */
 import { Effect, Layer } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
-import { type Case, measured } from "../case.ts"
-import * as Clawster from "../clawster.ts"
-import { Counter } from "../Counter.ts"
-import { forSeconds, latencyNote, perSecond } from "../measure.ts"
+import { type Case, measured } from "../harness/case.ts"
+import * as Clawster from "../harness/clawster.ts"
+import { Counter } from "../harness/Counter.ts"
+import { forSeconds, latencyNote, perSecond } from "../harness/measure.ts"
 
 const inFlight = 64
 const keys = 1_000

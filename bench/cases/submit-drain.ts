@@ -3,10 +3,10 @@
  * discards replies.
  */
 import { Deferred, Effect, Fiber, Layer } from "effect"
-import { type Case, interleave, measured } from "../case.ts"
-import * as Fleet from "../fleet.ts"
-import { forCalls } from "../measure.ts"
-import * as Stock from "../stock.ts"
+import { type Case, interleave, measured } from "../harness/case.ts"
+import * as Fleet from "../harness/fleet.ts"
+import { forCalls } from "../harness/measure.ts"
+import * as Stock from "../harness/stock.ts"
 
 const inFlight = 64
 

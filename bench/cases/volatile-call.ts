@@ -1,11 +1,11 @@
 /** A read that commits nothing, 64 in flight, against the stock volatile call; client and runner apart in both. */
 import { Effect, Layer, Schedule } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
-import { type Case, interleave, measured } from "../case.ts"
-import * as Clawster from "../clawster.ts"
-import { Counter } from "../Counter.ts"
-import { forSeconds, latencyNote, perSecond } from "../measure.ts"
-import * as Stock from "../stock.ts"
+import { type Case, interleave, measured } from "../harness/case.ts"
+import * as Clawster from "../harness/clawster.ts"
+import { Counter } from "../harness/Counter.ts"
+import { forSeconds, latencyNote, perSecond } from "../harness/measure.ts"
+import * as Stock from "../harness/stock.ts"
 
 const inFlight = 64
 const keys = 1_000

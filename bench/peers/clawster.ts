@@ -5,10 +5,10 @@
 import { Effect, Layer, Logger, Redacted, Scope } from "effect"
 import { createRequire } from "node:module"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
-import { withoutTracing } from "../case.ts"
-import * as Clawster from "../clawster.ts"
-import { Counter } from "../Counter.ts"
-import * as Fleet from "../fleet.ts"
+import { withoutTracing } from "../harness/case.ts"
+import * as Clawster from "../harness/clawster.ts"
+import { Counter } from "../harness/Counter.ts"
+import * as Fleet from "../harness/fleet.ts"
 import { serve } from "./serve.mjs"
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string }

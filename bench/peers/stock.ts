@@ -1,8 +1,8 @@
 /** The stock cluster as a peer among the others: persisted entity calls, in this process. */
 import { Deferred, Effect, Layer, Logger, Redacted, Scope } from "effect"
 import { createRequire } from "node:module"
-import { withoutTracing } from "../case.ts"
-import * as Stock from "../stock.ts"
+import { withoutTracing } from "../harness/case.ts"
+import * as Stock from "../harness/stock.ts"
 import { serve } from "./serve.mjs"
 
 const { version } = createRequire(import.meta.url)("effect/package.json") as { version: string }

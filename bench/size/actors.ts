@@ -5,7 +5,7 @@ import { Effect, Layer, Option, Redacted, Schema } from "effect"
 import { Entity, RunnerAddress } from "effect/cluster"
 import { Rpc } from "effect/rpc"
 import { fileURLToPath } from "node:url"
-import * as ActorShell from "../../src/actor/ActorShell.ts"
+import * as ActorLayer from "../../src/actor/ActorLayer.ts"
 import * as InstanceLayer from "../../src/entities/Instance/InstanceLayer.ts"
 import { LaneLayer } from "../../src/entities/Lane/LaneLayer.ts"
 import { SessionActor } from "../../src/entities/Session/SessionActor.ts"
@@ -17,12 +17,12 @@ import { defaultPlacement } from "../../src/schema/Ids.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
 import * as Database from "../../src/shards/Database.ts"
 import { migrate } from "../../src/shards/Migrations.ts"
-import * as PgOutputs from "../../src/shards/PgOutputs.ts"
+import * as PgOutputs from "../../src/shards/journal/PgOutputs.ts"
 import * as PgPayloads from "../../src/shards/reads/PgPayloads.ts"
 import * as PgFleet from "../../src/shards/reads/PgFleet.ts"
-import * as PgTasks from "../../src/shards/reads/PgTasks.ts"
-import * as Processes from "../../test/fixtures/Processes.ts"
-import * as Counter from "../Counter.ts"
+import * as PgTasks from "../../src/shards/reads/tasks/PgTasks.ts"
+import * as Processes from "../../test/fixtures/processes/Processes.ts"
+import * as Counter from "../harness/Counter.ts"
 
 /** More than the 100,000 of the bar, so that what stands beside them is no reason to refuse one. */
 const maxResident = 110_000
@@ -33,7 +33,7 @@ const stays = "1 day"
 const leaseMillis = 60_000
 
 /** Turns are not run in the runs of this folder, so sessions need no instance. */
-const sessions = ActorShell.layer(SessionActor, { maxIdleTime: stays })
+const sessions = ActorLayer.layer(SessionActor, { maxIdleTime: stays })
 
 export const layerClawster = (url: Redacted.Redacted, port: number) =>
   Layer.mergeAll(LaneLayer, InstanceLayer.layer, sessions, Counter.layer).pipe(

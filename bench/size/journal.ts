@@ -1,9 +1,9 @@
 /** Keyed calls on a journal that is already long: rows of other actors, copied from real ones (tables.ts). */
 import { Effect, Layer } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
-import * as Clawster from "../clawster.ts"
-import { Counter } from "../Counter.ts"
-import { forSeconds } from "../measure.ts"
+import * as Clawster from "../harness/clawster.ts"
+import { Counter } from "../harness/Counter.ts"
+import { forSeconds } from "../harness/measure.ts"
 import { startRunner } from "./actors.ts"
 import { type Found, type Curve, type SizeCase } from "./case.ts"
 import { copyJournal, withSql } from "./tables.ts"

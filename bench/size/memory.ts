@@ -5,7 +5,7 @@ import { Effect, Layer } from "effect"
 import { Sharding } from "effect/cluster"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import type { Running } from "../../test/fixtures/Processes.ts"
+import type { Running } from "../../test/fixtures/processes/Processes.ts"
 
 /** Bytes. */
 export interface Memory {

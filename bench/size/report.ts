@@ -1,6 +1,6 @@
 /** The tables of a size run for people, and its file for machines. */
 import { readFileSync } from "node:fs"
-import { align, type Circumstances, ended, figure as text, save } from "../report.ts"
+import { align, type Circumstances, ended, figure as text, save } from "../harness/report.ts"
 import type { Curve, Figure, Found } from "./case.ts"
 
 const meets = ({ least = -Infinity, most = Infinity, value }: Figure): boolean => value >= least && value <= most

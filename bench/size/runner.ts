@@ -4,8 +4,8 @@
  */
 import { Effect, Layer, Redacted } from "effect"
 import type { Sharding } from "effect/cluster"
-import { launch } from "../../src/runners/Launch.ts"
-import { withoutTracing } from "../case.ts"
+import { launch } from "../../src/runners/launch/Launch.ts"
+import { withoutTracing } from "../harness/case.ts"
 import * as Actors from "./actors.ts"
 import { layerAnswering } from "./memory.ts"
 

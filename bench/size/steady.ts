@@ -1,9 +1,9 @@
 /** Tasks that come and end all the time, with a retention of seconds: what the tables weigh must come to rest. */
 import { Duration, Effect, Fiber, Layer } from "effect"
 import * as Database from "../../src/shards/Database.ts"
-import * as Retention from "../../src/shards/Retention.ts"
-import * as Fleet from "../fleet.ts"
-import { forSeconds } from "../measure.ts"
+import * as Retention from "../../src/shards/retention/Retention.ts"
+import * as Fleet from "../harness/fleet.ts"
+import { forSeconds } from "../harness/measure.ts"
 import { type Found, type Figure, mebi, type SizeCase } from "./case.ts"
 import { sizes, totalOf, withSql } from "./tables.ts"
 

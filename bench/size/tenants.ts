@@ -3,8 +3,8 @@
  * so that its lane is in memory.
  */
 import { Effect, Layer } from "effect"
-import * as Clawster from "../clawster.ts"
-import { forCalls, forSeconds } from "../measure.ts"
+import * as Clawster from "../harness/clawster.ts"
+import { forCalls, forSeconds } from "../harness/measure.ts"
 import { startRunner } from "./actors.ts"
 import { type Found, type Curve, mebi, type SizeCase } from "./case.ts"
 import * as Memory from "./memory.ts"

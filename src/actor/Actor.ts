@@ -10,7 +10,7 @@
  * - `view(state)`: the document that lists and overviews read, written in the commit that changed it.
  * - `rows(event)`: rows of tables of its own (tasks), written in the same commit.
  *
- * The shell (ActorShell.ts) loads, drains the mailbox in batches, commits, replies, and drops the actor when a commit
+ * The shell (ActorLayer.ts) loads, drains the mailbox in batches, commits, replies, and drops the actor when a commit
  * fails.
  */
 import type { Schema } from "effect"
@@ -134,7 +134,7 @@ export interface ActorDefinition<
   readonly isEnded?: (state: State) => boolean
   /**
    * A snapshot is taken after this many journal entries, or eight times as many events, or when they have become large
-   * (Life.ts).
+   * (LoadedActor.ts).
    */
   readonly snapshotEvery?: number
 }

@@ -6,12 +6,12 @@
 import { Cause, Clock, Context, Effect, Option, Random, References, Schedule, Tracer } from "effect"
 import { type Entity, Sharding } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
-import { keyedHeader, requestIdHeader, retryHeader } from "../rpc/ActorProtocol.ts"
+import { keyedHeader, requestIdHeader, retryHeader } from "./Protocol.ts"
 import { ActorUnavailable } from "../schema/Errors.ts"
-import { Deadlines } from "./Deadlines.ts"
-import { elsewhere, FastPath, isElsewhere, targetsOf } from "./FastPath.ts"
-import type { Asked } from "./Residents.ts"
-import { weightOf } from "./Weight.ts"
+import { CallTimeouts } from "./client/CallTimeouts.ts"
+import { notHere, FastPath, isNotHere, targetsOf } from "./client/FastPath.ts"
+import type { IncomingCall } from "./runtime/ActivationDirectory.ts"
+import { weightOf } from "./state/Weight.ts"
 
 export interface CallOptions {
   /** Unique for one command to one actor. A fresh one is drawn when absent. */
@@ -94,7 +94,7 @@ const timedOut = Effect.fail(
 
 /** How one command reaches one actor: quickly, where that may be tried, and by the cluster. */
 interface Ways {
-  readonly fast: ((asked: Asked) => boolean) | undefined
+  readonly fast: ((asked: IncomingCall) => boolean) | undefined
   readonly send: Send
 }
 
@@ -120,7 +120,7 @@ const heavy = Effect.fail(
 
 /** What all calls of a client share. */
 class Desk {
-  readonly deadlines = new Deadlines()
+  readonly deadlines = new CallTimeouts()
   #waiting = 0
   #weight = 0
 
@@ -168,8 +168,8 @@ class Call {
       if (fast === undefined || isTraced(context)) return slowly()
       return Effect.catchIf(
         this.#quickly(fast, context),
-        (error) => isElsewhere(error) || isTransient(error),
-        (error) => (isElsewhere(error) ? slowly() : this.#waiting(this.#retry(error, at)))
+        (error) => isNotHere(error) || isTransient(error),
+        (error) => (isNotHere(error) ? slowly() : this.#waiting(this.#retry(error, at)))
       )
     })
   }
@@ -182,7 +182,7 @@ class Call {
     return Math.min(attemptTimeoutMillis, this.#options.timeoutMillis ?? attemptTimeoutMillis)
   }
 
-  #quickly(fast: (asked: Asked) => boolean, context: Context.Context<never>): Effect.Effect<unknown, unknown> {
+  #quickly(fast: (asked: IncomingCall) => boolean, context: Context.Context<never>): Effect.Effect<unknown, unknown> {
     return Effect.callback((resume) => {
       let disarm: (() => void) | undefined
       let answered = false
@@ -198,7 +198,7 @@ class Call {
           resume(answer)
         }
       })
-      if (!isTaken) return resume(elsewhere)
+      if (!isTaken) return resume(notHere)
       if (answered) return
       disarm = this.#desk.deadlines.arm(this.#attemptMillis, context, () => resume(timedOut))
       return Effect.sync(disarm)

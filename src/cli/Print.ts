@@ -1,8 +1,8 @@
 /** Results on standard output: JSON when asked for, else for people. */
 import { Clock, Console, Effect } from "effect"
-import { instantText } from "../schema/Bounds.ts"
-import type { Colour, Screen as ScreenFacts } from "./Screen.ts"
-import { Screen } from "./Screen.ts"
+import { instantText } from "../schema/text/Bounds.ts"
+import type { Colour, Screen as ScreenFacts } from "./Terminal.ts"
+import { Screen } from "./Terminal.ts"
 import { Json } from "./Settings.ts"
 import { type Column, type Field, fields, table } from "./Table.ts"
 

@@ -1,10 +1,10 @@
 /** One invocation of the command line, to its exit code. */
 import { Cause, Console, Effect, Exit, type Layer } from "effect"
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
-import type { Api } from "./Api.ts"
+import type { Api } from "./api/Api.ts"
 import * as root from "./commands/root.ts"
 import * as Failure from "./Failure.ts"
-import * as Usage from "./Usage.ts"
+import * as Help from "./Help.ts"
 
 const cliConfig = CliConfig.make({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })
 
@@ -35,6 +35,6 @@ export const run =
       Effect.flatMap((exit) =>
         Exit.isSuccess(exit) ? Effect.succeed(Failure.exitCodes.ok) : exitCodeOf(exit.cause, line.includes("--json"))
       ),
-      Effect.provideService(CliOutput.Presenter, Usage.presenter),
+      Effect.provideService(CliOutput.Presenter, Help.presenter),
       Effect.provideService(CliConfig.CliConfig, cliConfig)
     )

@@ -2,7 +2,7 @@
  * Tables for people: columns as wide as what is in them, numbers to the right, and a line never wider than the screen.
  */
 import { CliOutput } from "effect/cli"
-import { type Colour, paint, type Screen } from "./Screen.ts"
+import { type Colour, paint, type Screen } from "./Terminal.ts"
 
 export interface Column<A> {
   readonly title: string

@@ -2,10 +2,10 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Effect, Exit } from "effect"
 import { createRequire } from "node:module"
-import { Handover } from "./Handover.ts"
-import * as RpcApi from "./RpcApi.ts"
+import { Handover } from "./ProcessLauncher.ts"
+import * as RpcApi from "./api/RpcApi.ts"
 import { run } from "./Run.ts"
-import { Screen } from "./Screen.ts"
+import { Screen } from "./Terminal.ts"
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { readonly version: string }
 const { isTTY = false } = process.stdout

@@ -3,7 +3,7 @@
  * security policy can forbid all but its own style.
  */
 import { sha256Base64 } from "../auth/DigestNode.ts"
-import { openApiDocument } from "./Document.ts"
+import { openApiDocument } from "./OpenApiDocument.ts"
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a JSON document, walked by name
 type Json = Record<string, any>

@@ -5,14 +5,14 @@
  */
 import { Cause, Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
 import { HttpServerResponse } from "effect/http"
-import { ClusterReads } from "../entities/ClusterReads.ts"
-import { ViewReads } from "../entities/Reads.ts"
-import { record } from "../observability/Metrics.ts"
+import { ClusterReads } from "../ports/ClusterReads.ts"
+import { ViewReads } from "../ports/Reads.ts"
+import { record } from "../observability/metrics/Metrics.ts"
 import type { Check, Health as Report } from "./api/SystemApi.ts"
 import { FeedHealth } from "./events/FeedHealth.ts"
 import * as Checks from "./HealthChecks.ts"
 import { ProbeFailed, Probes } from "./Probes.ts"
-import { everyInstance } from "./service/EveryInstance.ts"
+import { everyInstance } from "./service/instances/EveryInstance.ts"
 
 const patience = "2 seconds"
 const sharedFor = "1 second"

@@ -3,7 +3,7 @@
  * Health is public, so they name no host, no tenant and no instance that is dedicated to one; `clawster runners`,
  * `shards` and `instance list` name what they count.
  */
-import type { ServedProbe } from "../entities/ClusterReads.ts"
+import type { ServedProbe } from "../ports/ClusterReads.ts"
 import type { RunnerStatus, ShardGroup } from "../schema/Cluster.ts"
 import type { InstanceStatus } from "../schema/Instance.ts"
 

@@ -12,11 +12,11 @@ import { KeyService } from "../auth/KeyService.ts"
 import { ClientRpcs } from "../rpc/ClientRpcs.ts"
 import { aliasPrefix, Api, apiPrefix } from "./api/Api.ts"
 import { contentSecurityPolicy, docsPage } from "./DocsPage.ts"
-import { openApiDocument } from "./Document.ts"
-import { Counts } from "./events/Counts.ts"
+import { openApiDocument } from "./OpenApiDocument.ts"
+import { Counts } from "./events/OverviewCounts.ts"
 import { EventHub } from "./events/EventHub.ts"
 import * as EventsSocket from "./events/EventsSocket.ts"
-import { Farewell } from "./events/Farewell.ts"
+import { Farewell } from "./events/ShutdownSignal.ts"
 import { FeedHealth } from "./events/FeedHealth.ts"
 import { InstanceHandlers } from "./handlers/InstanceHandlers.ts"
 import { KeyHandlers } from "./handlers/KeyHandlers.ts"
@@ -27,15 +27,15 @@ import { SystemHandlers } from "./handlers/SystemHandlers.ts"
 import { TaskHandlers } from "./handlers/TaskHandlers.ts"
 import { Health, healthResponse } from "./Health.ts"
 import * as Authentication from "./http/Authentication.ts"
-import * as Envelope from "./http/Envelope.ts"
+import * as HttpEnvelope from "./http/HttpEnvelope.ts"
 import * as MetricsRoute from "./http/MetricsRoute.ts"
 import { RestCall } from "./http/RestCall.ts"
 import * as Sockets from "./http/Sockets.ts"
-import { Instances } from "./service/Instances.ts"
+import { Instances } from "./service/instances/Instances.ts"
 import { Keys } from "./service/Keys.ts"
-import { Lanes } from "./service/Lanes.ts"
+import { Lanes } from "./service/tasks/Lanes.ts"
 import { Sessions } from "./service/Sessions.ts"
-import { Tasks } from "./service/Tasks.ts"
+import { Tasks } from "./service/tasks/Tasks.ts"
 
 /** An id in a path may be as long as the schema that refuses it needs to see. */
 export const routerConfig = { maxParamLength: 16_384 }
@@ -130,7 +130,7 @@ export const routes = Layer.mergeAll(
   rootHealth,
   documents,
   MetricsRoute.layer,
-  Envelope.layer
+  HttpEnvelope.layer
 ).pipe(Layer.provide(useCases), Layer.provide(HttpServer.layerServices))
 
 /** Released first of all. */

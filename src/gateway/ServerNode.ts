@@ -3,7 +3,7 @@ import { NodeHttpServer } from "@effect/platform-node"
 import { Layer } from "effect"
 import { createServer } from "node:http"
 import * as Server from "./Server.ts"
-import { requestBytes } from "../schema/Bounds.ts"
+import { requestBytes } from "../schema/text/Bounds.ts"
 
 /** Open sockets are told, requests under way may end in this time. */
 const shutdownWithin = "10 seconds"

@@ -4,7 +4,7 @@
  * and nothing breaks a parser.
  */
 import { Cause, Config, Context, Layer, Logger, type LogLevel, Option, References, Schema, Tracer } from "effect"
-import { type LogField, logFields } from "./Names.ts"
+import { type LogField, logFields } from "./metrics/Names.ts"
 import * as Traceparent from "./Traceparent.ts"
 
 type Fields = Partial<Record<LogField, string | number>>

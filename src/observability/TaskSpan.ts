@@ -3,7 +3,7 @@
  * whatever process that was, and its own `traceparent` is what the gateway gets.
  */
 import { Clock, Context, Effect, Exit, type Fiber, Logger, LogLevel, Option, References, Tracer } from "effect"
-import { spanAttributes, spanEvents, spans } from "./Names.ts"
+import { spanAttributes, spanEvents, spans } from "./metrics/Names.ts"
 import * as Traceparent from "./Traceparent.ts"
 
 export interface RunFacts {

@@ -5,7 +5,7 @@
 import { Schema } from "effect"
 import { AttemptOutcome } from "../schema/Attempt.ts"
 import { InstanceId } from "../schema/Ids.ts"
-import { command } from "./ActorProtocol.ts"
+import { command } from "../actor/Protocol.ts"
 
 export { Attempt, AttemptOrigin, AttemptOutcome } from "../schema/Attempt.ts"
 

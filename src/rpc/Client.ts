@@ -26,8 +26,8 @@ import {
   type NotFound,
   type Unauthenticated
 } from "../schema/Errors.ts"
-import { invalidInput } from "../schema/Faults.ts"
-import type { Cursor, FeedEvent } from "../schema/Feed.ts"
+import { invalidInput } from "../schema/text/Faults.ts"
+import type { Cursor, FeedEvent } from "../schema/feed/Feed.ts"
 import type { InstanceId, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
 import type { TurnStatus } from "../schema/Session.ts"
 import { type TaskStatus, terminalPhases } from "../schema/Task.ts"

@@ -15,9 +15,9 @@ import {
   Overloaded,
   Unauthenticated
 } from "../schema/Errors.ts"
-import { bounds, list as listOf, text, within } from "../schema/Bounds.ts"
+import { bounds, list as listOf, text, within } from "../schema/text/Bounds.ts"
 import { RunnerList, ShardList } from "../schema/Cluster.ts"
-import { Cursor, FeedEvent } from "../schema/Feed.ts"
+import { Cursor, FeedEvent } from "../schema/feed/Feed.ts"
 import { InstanceId, LaneName, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
 import { InstanceStatus } from "../schema/Instance.ts"
 import { LaneStatus } from "../schema/Lane.ts"
@@ -163,7 +163,7 @@ export class ClientRpcs extends RpcGroup.make(
   read("FeedPosition", "event:read", {}, Schema.Struct({ position: Cursor })),
   /**
    * Events from `cursor` on (absent: from now on), without gap or repeat, for ever, with what the feed says of itself
-   * (`schema/FeedNotice.ts`). `types`: such as `task.*`. Fails with `InvalidInput` for a cursor that this cluster never
+   * (`schema/feed/FeedNotice.ts`). `types`: such as `task.*`. Fails with `InvalidInput` for a cursor that this cluster never
    * gave.
    */
   Rpc.make("FollowEvents", {

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { Conflict, NotFound } from "../schema/Errors.ts"
 import { InstanceSpec, InstanceStatus } from "../schema/Instance.ts"
 import { QueueMode } from "../schema/Session.ts"
-import { command, protocol } from "./ActorProtocol.ts"
+import { command, protocol } from "../actor/Protocol.ts"
 import { Attempt, AttemptOrigin } from "./AttemptRpcs.ts"
 import { UpdatedInstance, UpdateInstance } from "./Requests.ts"
 

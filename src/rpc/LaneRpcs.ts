@@ -4,7 +4,7 @@ import { Conflict, NotFound, Overloaded } from "../schema/Errors.ts"
 import { InstanceId, LaneName, TaskId } from "../schema/Ids.ts"
 import { LaneChange, LaneConfig, LaneStatus } from "../schema/Lane.ts"
 import { TaskPhase, TaskSpec } from "../schema/Task.ts"
-import { command, protocol } from "./ActorProtocol.ts"
+import { command, protocol } from "../actor/Protocol.ts"
 import { AttemptEnded, AttemptRefused } from "./AttemptRpcs.ts"
 
 /** What became of one submitted task. `dropped` and `redirected` are the lane's backpressure policy at work. */

@@ -1,7 +1,7 @@
 /** What clients may ask for, the same over REST and RPC. The edge fills in what is left out. */
 import { Schema } from "effect"
 import { SubmitOutcome } from "./LaneRpcs.ts"
-import { bounds, document, instant, list, nonEmptyText, text, within } from "../schema/Bounds.ts"
+import { bounds, document, instant, list, nonEmptyText, text, within } from "../schema/text/Bounds.ts"
 import { InstanceId, LaneName, Placement, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
 import {
   BreakerState,

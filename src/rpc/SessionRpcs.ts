@@ -4,7 +4,7 @@ import { Conflict, NotFound, Overloaded } from "../schema/Errors.ts"
 import { InstanceId } from "../schema/Ids.ts"
 import { QueueMode, SessionStatus, TurnStatus } from "../schema/Session.ts"
 import { RoutingHints } from "../schema/Task.ts"
-import { command, protocol } from "./ActorProtocol.ts"
+import { command, protocol } from "../actor/Protocol.ts"
 import { AttemptEnded, AttemptRefused } from "./AttemptRpcs.ts"
 
 /** Creating the same session again returns it unchanged; with other hints or another label it is a conflict. */

@@ -5,13 +5,13 @@ import * as HomeSweep from "../entities/InstanceHost/HomeSweep.ts"
 import * as InstanceHostLayer from "../entities/InstanceHost/InstanceHostLayer.ts"
 import { LaneLayer } from "../entities/Lane/LaneLayer.ts"
 import * as SessionLayer from "../entities/Session/SessionLayer.ts"
-import * as PgHeartbeats from "../shards/PgHeartbeats.ts"
-import * as PgOutputs from "../shards/PgOutputs.ts"
+import * as PgHeartbeats from "../shards/health/PgHeartbeats.ts"
+import * as PgOutputs from "../shards/journal/PgOutputs.ts"
 import * as PgPayloads from "../shards/reads/PgPayloads.ts"
 import * as PgFleet from "../shards/reads/PgFleet.ts"
 import * as PgViewReads from "../shards/reads/PgViewReads.ts"
 import * as PgSessionUse from "../shards/reads/PgSessionUse.ts"
-import * as PgTasks from "../shards/reads/PgTasks.ts"
+import * as PgTasks from "../shards/reads/tasks/PgTasks.ts"
 
 export const layer = Layer.mergeAll(
   LaneLayer,

@@ -3,10 +3,10 @@ import { Effect, Layer } from "effect"
 import * as ActorClient from "../actor/ActorClient.ts"
 import { Instance } from "../entities/Instance.ts"
 import { InstanceHost } from "../entities/InstanceHost.ts"
-import { InstanceOps } from "../entities/InstanceOps.ts"
+import { InstanceOps } from "../ports/InstanceOps.ts"
 import { ActorUnavailable, Conflict } from "../schema/Errors.ts"
 import { instanceEntityId } from "../schema/Ids.ts"
-import * as InstanceIdLock from "../shards/InstanceIdLock.ts"
+import * as InstanceIdLock from "../shards/journal/InstanceIdLock.ts"
 
 const patience = "15 seconds"
 

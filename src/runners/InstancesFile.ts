@@ -2,24 +2,24 @@
  * The file that declares a deployment's instances, JSON or YAML: a list of registrations, or `{instances, prune}`. What
  * is wrong in it is named with its line.
  */
-import { ClusterReads } from "../entities/ClusterReads.ts"
+import { ClusterReads } from "../ports/ClusterReads.ts"
 import type { RunnerStatus } from "../schema/Cluster.ts"
 import { Effect, Layer, Option, Schema } from "effect"
 import { readFileSync } from "node:fs"
 import { type Document, LineCounter, parseDocument } from "yaml"
-import * as DeclaredInstances from "../gateway/service/DeclaredInstances.ts"
-import { Instances } from "../gateway/service/Instances.ts"
-import { defaults } from "../gateway/service/Registration.ts"
-import { fieldFaults } from "../gateway/service/SpecFields.ts"
+import * as DeclaredInstances from "../gateway/service/instances/DeclaredInstances.ts"
+import { Instances } from "../gateway/service/instances/Instances.ts"
+import { defaults } from "../gateway/service/instances/Registration.ts"
+import { fieldFaults } from "../gateway/service/instances/SpecFields.ts"
 import type { FieldFault } from "../schema/Errors.ts"
-import { faultsOf } from "../schema/Faults.ts"
+import { faultsOf } from "../schema/text/Faults.ts"
 import type { Placement } from "../schema/Ids.ts"
-import * as PgTombstones from "../shards/PgTombstones.ts"
+import * as PgTombstones from "../shards/journal/PgTombstones.ts"
 import * as PgCluster from "../shards/reads/PgCluster.ts"
 import * as PgViewReads from "../shards/reads/PgViewReads.ts"
 import * as InstanceOps from "./InstanceOps.ts"
 import * as Catalogue from "./settings/Catalogue.ts"
-import { StartFailed } from "./StartFailed.ts"
+import { StartFailed } from "./launch/StartFailed.ts"
 
 const faultsTold = 5
 const advice = "mend the file; each instance has the fields of POST /instances, see /docs"

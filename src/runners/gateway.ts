@@ -2,14 +2,14 @@
  * A gateway process: REST, RPC and events over a cluster whose runners are elsewhere. Put any number behind a balancer.
  */
 import { Effect, Layer, Option } from "effect"
-import * as MetricsServerNode from "../observability/MetricsServerNode.ts"
+import * as MetricsServerNode from "../observability/metrics/MetricsServerNode.ts"
 import * as Observability from "../observability/Observability.ts"
 import * as Cluster from "../shards/Cluster.ts"
 import * as Database from "../shards/Database.ts"
 import * as SchemaVersion from "../shards/SchemaVersion.ts"
 import * as Gateway from "./GatewayLayer.ts"
 import * as InstancesFile from "./InstancesFile.ts"
-import { launch } from "./Launch.ts"
+import { launch } from "./launch/Launch.ts"
 import * as Settings from "./Settings.ts"
 import * as Check from "./settings/Check.ts"
 

@@ -8,7 +8,7 @@ import * as Observability from "../observability/Observability.ts"
 import * as Database from "../shards/Database.ts"
 import { migrate } from "../shards/Migrations.ts"
 import * as PgAccess from "../shards/reads/PgAccess.ts"
-import { main } from "./Launch.ts"
+import { main } from "./launch/Launch.ts"
 import * as Check from "./settings/Check.ts"
 
 const say = (text: string) => Effect.sync(() => process.stdout.write(`${text}\n`))

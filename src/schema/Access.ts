@@ -1,6 +1,6 @@
 /** API keys as their administrators see them. */
 import { Schema } from "effect"
-import { bounds, nonEmptyText } from "./Bounds.ts"
+import { bounds, nonEmptyText } from "./text/Bounds.ts"
 import { TenantId } from "./Ids.ts"
 import { Role } from "./Principal.ts"
 

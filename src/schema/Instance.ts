@@ -2,7 +2,7 @@
  * One OpenClaw gateway as Clawster sees it: what was asked for (spec), what it is (status), how loaded it is (load).
  */
 import { Schema } from "effect"
-import { bounds, nonEmptyText, text, within } from "./Bounds.ts"
+import { bounds, nonEmptyText, text, within } from "./text/Bounds.ts"
 import { InstanceId, Placement, TenantId } from "./Ids.ts"
 import { Supervision } from "./Supervision.ts"
 

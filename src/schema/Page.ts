@@ -1,7 +1,7 @@
 /** How every list answers. */
 import { Schema } from "effect"
-import { bounds, text, within } from "./Bounds.ts"
-import { Cursor } from "./Feed.ts"
+import { bounds, text, within } from "./text/Bounds.ts"
+import { Cursor } from "./feed/Feed.ts"
 
 /**
  * `next` is the `after` of the following page; absent on the last. `position` is where to join the event feed so that

@@ -3,7 +3,7 @@
  * instance. All times are milliseconds.
  */
 import { Schema } from "effect"
-import { within } from "./Bounds.ts"
+import { within } from "./text/Bounds.ts"
 
 /** A wait that doubles from the first to the longest. */
 const backoff = (firstMost: number, longestMost: number) =>

@@ -1,6 +1,6 @@
 /** A task: one unit of work for some OpenClaw gateway. Tasks are rows owned by their lane, never resident actors. */
 import { Schema } from "effect"
-import { bounds, instant, list, longestDelay, nonEmptyText, text, within } from "./Bounds.ts"
+import { bounds, instant, list, longestDelay, nonEmptyText, text, within } from "./text/Bounds.ts"
 import { InstanceId, LaneName, SessionId, TaskId, TenantId, WorkspaceId } from "./Ids.ts"
 import { StoredOutput } from "./Output.ts"
 

@@ -1,6 +1,6 @@
 /** Which tasks a list shows, and in what order. */
 import { Schema } from "effect"
-import { bounds, instant, nonEmptyText } from "./Bounds.ts"
+import { bounds, instant, nonEmptyText } from "./text/Bounds.ts"
 import { InstanceId, LaneName, SessionId, WorkspaceId } from "./Ids.ts"
 import type { TaskPhase } from "./Task.ts"
 export const ListOrder = Schema.Literals(["newest", "oldest"])

@@ -5,35 +5,35 @@
 import { Layer } from "effect"
 import { MessageStorage, RunnerHealth, Runners, RunnerStorage, Sharding, ShardingConfig } from "effect/cluster"
 import { RpcSerialization, RpcServer } from "effect/rpc"
-import { ActorDirectory } from "../actor/ActorDirectory.ts"
-import { FastPath } from "../actor/FastPath.ts"
-import * as LeanContext from "../actor/LeanContext.ts"
-import { Residents } from "../actor/Residents.ts"
-import * as Wakes from "../actor/Wakes.ts"
+import { ActorDirectory } from "../actor/runtime/ActorDirectory.ts"
+import { FastPath } from "../actor/client/FastPath.ts"
+import * as ContextTrim from "../actor/runtime/ContextTrim.ts"
+import { ActivationDirectory } from "../actor/runtime/ActivationDirectory.ts"
+import * as WakeScheduler from "../actor/runtime/WakeScheduler.ts"
 import type { Placement } from "../schema/Ids.ts"
-import * as BoundedClose from "./BoundedClose.ts"
-import * as CallServer from "./calls/CallServer.ts"
+import * as BoundedClose from "./effect-patches/BoundedClose.ts"
+import * as CallServer from "./transport/calls/CallServer.ts"
 import * as ClusterConfig from "./ClusterConfig.ts"
-import * as FailureDetector from "./FailureDetector.ts"
-import * as Held from "./Held.ts"
-import * as LeaseHealth from "./LeaseHealth.ts"
-import * as LeaseChecks from "./messages/LeaseChecks.ts"
-import * as PatientLeases from "./PatientLeases.ts"
+import * as FailureDetector from "./leases/FailureDetector.ts"
+import * as OwnedShards from "./leases/OwnedShards.ts"
+import * as LeaseHealth from "./effect-patches/LeaseHealth.ts"
+import * as LeaseChecks from "./effect-patches/LeaseChecks.ts"
+import * as RenewalGrace from "./effect-patches/RenewalGrace.ts"
 import * as PgMessageStorage from "./messages/PgMessageStorage.ts"
-import * as PgJournal from "./PgJournal.ts"
-import * as PgTombstones from "./PgTombstones.ts"
-import * as PromptSharding from "./PromptSharding.ts"
-import * as RunnerPort from "./RunnerPort.ts"
-import * as RunnerSockets from "./RunnerSockets.ts"
-import * as PgRunnerStorage from "./RunnerStorage.ts"
+import * as PgJournal from "./journal/PgJournal.ts"
+import * as PgTombstones from "./journal/PgTombstones.ts"
+import * as FastAcquisition from "./effect-patches/FastAcquisition.ts"
+import * as RunnerPort from "./transport/RunnerPort.ts"
+import * as RunnersTransport from "./transport/RunnersTransport.ts"
+import * as PgLeases from "./leases/PgLeases.ts"
 
 const kit = ActorDirectory.layer.pipe(
   Layer.provide(PgTombstones.departed),
-  Layer.provideMerge(Wakes.layer()),
+  Layer.provideMerge(WakeScheduler.layer()),
   Layer.provideMerge(PgJournal.layer)
 )
 
-const leases = PgRunnerStorage.layer.pipe(Layer.provideMerge(Held.layer))
+const leases = PgLeases.layer.pipe(Layer.provideMerge(OwnedShards.layer))
 
 /**
  * Who owns which shard, and the messages of persisted entities where they are wanted: Clawster's own actors need none.
@@ -41,10 +41,10 @@ const leases = PgRunnerStorage.layer.pipe(Layer.provideMerge(Held.layer))
 const storage = ({ messages = false }: Pick<ClusterConfig.ClusterOptions, "messages">) =>
   messages
     ? Layer.merge(LeaseChecks.layer.pipe(Layer.provideMerge(leases)), PgMessageStorage.layer)
-    : Layer.merge(PatientLeases.layer.pipe(Layer.provideMerge(leases)), MessageStorage.layerNoop)
+    : Layer.merge(RenewalGrace.layer.pipe(Layer.provideMerge(leases)), MessageStorage.layerNoop)
 
 const lean = (sharding: typeof Sharding.layer) =>
-  LeanContext.layer(sharding, [
+  ContextTrim.layer(sharding, [
     MessageStorage.MessageStorage,
     RunnerHealth.RunnerHealth,
     Runners.Runners,
@@ -59,13 +59,13 @@ export const layerRunner = (options: ClusterConfig.ClusterOptions) =>
     Layer.provideMerge(
       CallServer.layer.pipe(
         BoundedClose.within("2 seconds"),
-        Layer.provideMerge(lean(PromptSharding.layer)),
-        Layer.provideMerge(RunnerSockets.layer),
+        Layer.provideMerge(lean(FastAcquisition.layer)),
+        Layer.provideMerge(RunnersTransport.layer),
         Layer.provide(RpcServer.layerProtocolSocketServer),
         Layer.provide([RunnerPort.layer, LeaseHealth.layer])
       )
     ),
-    Layer.provideMerge([storage(options), Residents.layer]),
+    Layer.provideMerge([storage(options), ActivationDirectory.layer]),
     Layer.provide(RpcSerialization.layerSchemaBinary()),
     Layer.provideMerge(ClusterConfig.runner(options))
   )
@@ -73,7 +73,7 @@ export const layerRunner = (options: ClusterConfig.ClusterOptions) =>
 /** Calls actors from a process that serves none. `messages`: persisted entities too. */
 export const layerClient = (placements: ReadonlyArray<Placement>, options: { readonly messages?: boolean } = {}) =>
   Sharding.layer.pipe(
-    Layer.provideMerge(RunnerSockets.layer),
+    Layer.provideMerge(RunnersTransport.layer),
     Layer.provide(RunnerHealth.layerNoop),
     Layer.provide(storage(options)),
     Layer.provide(RpcSerialization.layerSchemaBinary()),
@@ -85,6 +85,6 @@ export const layerSingle = (options: Omit<ClusterConfig.ClusterOptions, "host" |
   kit.pipe(
     Layer.provideMerge(lean(Sharding.layer).pipe(Layer.provide([Runners.layerNoop, LeaseHealth.layer]))),
     Layer.provideMerge(FastPath.layerLocal),
-    Layer.provideMerge([storage(options), Residents.layer]),
+    Layer.provideMerge([storage(options), ActivationDirectory.layer]),
     Layer.provideMerge(ClusterConfig.runner({ ...options, host: "embedded", port: 1 }))
   )

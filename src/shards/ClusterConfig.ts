@@ -9,7 +9,7 @@
  *   failover. One small query each time from each process.
  * - termination, 0.4 s: how long a shard that moves waits for calls under way on it, silent for everybody else. A call
  *   that takes longer is cut off, and its client sends it again under the same id.
- * - sending again, 50 ms, for a call whose shard is moving; ever later when it goes on (RunnerSockets.ts).
+ * - sending again, 50 ms, for a call whose shard is moving; ever later when it goes on (RunnersTransport.ts).
  * - the poll, 1 s, only with `messages`: how late a message with a delivery time may be, and one whose notification was
  *   lost. A small query each time from each runner.
  * - the failure detector's round, 400 ms (FailureDetector.ts).

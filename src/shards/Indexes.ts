@@ -8,7 +8,7 @@
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Schedule } from "effect"
-import { tenantOf } from "./EntryTenant.ts"
+import { tenantOf } from "./journal/EntryTenant.ts"
 
 const rare = "('running', 'scheduled', 'retrying', 'failed', 'dead_lettered', 'cancelled')"
 const rareOfTenant = "('retrying', 'failed', 'dead_lettered', 'cancelled')"

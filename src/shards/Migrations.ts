@@ -14,7 +14,7 @@ import { liveness } from "./migrations/0012_liveness.ts"
 import { departures } from "./migrations/0013_departures.ts"
 import { taskFilters } from "./migrations/0014_task_filters.ts"
 import * as Indexes from "./Indexes.ts"
-import * as Timelines from "./Timelines.ts"
+import * as Timelines from "./journal/Timelines.ts"
 import { endedActors } from "./migrations/0017_ended_actors.ts"
 
 export const loader = Migrator.fromRecord({

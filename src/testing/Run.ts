@@ -4,10 +4,10 @@ import type { Sharding } from "effect/cluster"
 import type { Folded } from "./checks/Folded.ts"
 import type { Violation } from "./checks/History.ts"
 import type { Call, Observation, Watcher } from "./checks/Observation.ts"
-import { unsettled } from "./checks/Settled.ts"
+import { unsettled } from "./checks/Liveness.ts"
 import type { SimulatedCluster } from "./cluster/SimulatedCluster.ts"
 import { endOf } from "./faults/Fault.ts"
-import type { FaultRecord } from "./faults/Inflict.ts"
+import type { FaultRecord } from "./faults/FaultInjector.ts"
 
 const violationsKept = 20
 const probes = 5

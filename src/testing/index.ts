@@ -4,7 +4,7 @@ export { type Observation, rowByRow, type Watcher } from "./checks/Observation.t
 export { OutsideProcess } from "./cluster/OutsideProcess.ts"
 export type { Plant, RunnerServices } from "./cluster/SimulatedCluster.ts"
 export { describe as describeFault, type Fault, type FaultKind } from "./faults/Fault.ts"
-export type { Disturb, FaultRecord } from "./faults/Inflict.ts"
+export type { Disturb, FaultRecord } from "./faults/FaultInjector.ts"
 export type { FaultSource, PlanOptions } from "./faults/Plan.ts"
 export * as Simulation from "./Simulation.ts"
 export { StoreAccess } from "./store/StoreAccess.ts"

@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import * as OpenClawInstall from "../../src/openclaw/OpenClawInstall.ts"
+import * as OpenClawInstall from "../../src/openclaw/install/OpenClawInstall.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 

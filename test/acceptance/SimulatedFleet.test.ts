@@ -6,7 +6,7 @@ import { Array, Effect, Layer, References, Schedule, Stream } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
 import { Instance } from "../../src/entities/Instance.ts"
 import { Lane } from "../../src/entities/Lane.ts"
-import { Feed, TaskReads, ViewReads } from "../../src/entities/Reads.ts"
+import { Feed, TaskReads, ViewReads } from "../../src/ports/Reads.ts"
 import { Session } from "../../src/entities/Session.ts"
 import * as DriverSet from "../../src/instances/InstanceDriverSet.ts"
 import * as SimulatedDriver from "../../src/instances/SimulatedDriver.ts"
@@ -24,13 +24,13 @@ import {
   TaskId,
   TenantId
 } from "../../src/schema/Ids.ts"
-import type { FeedEvent } from "../../src/schema/Feed.ts"
+import type { FeedEvent } from "../../src/schema/feed/Feed.ts"
 import type { InstanceSpec } from "../../src/schema/Instance.ts"
 import { defaultLaneConfig } from "../../src/schema/Lane.ts"
 import { defaultRetryPolicy, type TaskSpec } from "../../src/schema/Task.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
-import * as PgFeed from "../../src/shards/reads/PgFeed.ts"
-import * as PgTasks from "../../src/shards/reads/PgTasks.ts"
+import * as PgFeed from "../../src/shards/reads/feed/PgFeed.ts"
+import * as PgTasks from "../../src/shards/reads/tasks/PgTasks.ts"
 import * as PgViewReads from "../../src/shards/reads/PgViewReads.ts"
 import { caps } from "../../src/testing/checks/Caps.ts"
 import { feedOrder } from "../../src/testing/checks/FeedOrder.ts"
@@ -38,8 +38,8 @@ import { eventsOf, type History, type Violation } from "../../src/testing/checks
 import { priority, turnOrder } from "../../src/testing/checks/Order.ts"
 import { allEnded, outcomes } from "../../src/testing/checks/Outcomes.ts"
 import { ownership } from "../../src/testing/checks/Ownership.ts"
-import * as PgHistory from "../fixtures/PgHistory.ts"
-import * as Postgres from "../fixtures/Postgres.ts"
+import * as PgHistory from "../fixtures/store/PgHistory.ts"
+import * as Postgres from "../fixtures/servers/Postgres.ts"
 
 const regions = ["eu", "us"] as const
 const capabilities = ["coding", "analysis", "writing"] as const

@@ -2,15 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
-import { elsewhere, FastPath } from "../../src/actor/FastPath.ts"
-import { MemoryStore } from "../../src/actor/MemoryJournal.ts"
+import { notHere, FastPath } from "../../src/actor/client/FastPath.ts"
+import { MemoryStore } from "../../src/actor/memory/MemoryJournal.ts"
 import { Counter, layer as counterLayer } from "../fixtures/Counter.ts"
-import * as MemoryCluster from "../fixtures/MemoryCluster.ts"
+import * as MemoryCluster from "../fixtures/memory/MemoryCluster.ts"
 
 /** No actor is ever at hand, so that all calls go by the cluster. */
 const cluster = Layer.merge(
   MemoryCluster.withActors(counterLayer()),
-  Layer.succeed(FastPath, { ask: (_, { resume }) => (resume(elsewhere), true) })
+  Layer.succeed(FastPath, { ask: (_, { resume }) => (resume(notHere), true) })
 )
 
 const keys = 16

@@ -4,9 +4,9 @@ import { Entity } from "effect/cluster"
 import { TestClock } from "effect/testing"
 import * as Actor from "../../src/actor/Actor.ts"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
-import * as ActorShell from "../../src/actor/ActorShell.ts"
-import { command, protocol } from "../../src/rpc/ActorProtocol.ts"
-import * as MemoryCluster from "../fixtures/MemoryCluster.ts"
+import * as ActorLayer from "../../src/actor/ActorLayer.ts"
+import { command, protocol } from "../../src/actor/Protocol.ts"
+import * as MemoryCluster from "../fixtures/memory/MemoryCluster.ts"
 
 const Worker = Entity.fromRpcGroup("TestWorker", protocol(command("Begin", {})))
 const Event = Schema.TaggedStruct("worker.began", {})
@@ -26,7 +26,7 @@ const definition = Actor.define<boolean, typeof Event.Type, Signal, { readonly k
 
 /** An activity that reports its own end, and what it is told then. */
 const worker = (log: Array<string>) =>
-  ActorShell.layer(definition, {
+  ActorLayer.layer(definition, {
     perform: (_, self) =>
       Effect.sync(() => log.push("began")).pipe(
         Effect.andThen(Effect.never),

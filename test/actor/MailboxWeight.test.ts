@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { TestClock } from "effect/testing"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
-import { type Mail, Mailbox, mailWeight } from "../../src/actor/Mailbox.ts"
-import { Residents } from "../../src/actor/Residents.ts"
+import { type Mail, Mailbox, mailWeight } from "../../src/actor/runtime/Mailbox.ts"
+import { ActivationDirectory } from "../../src/actor/runtime/ActivationDirectory.ts"
 import { Counter, layer as counterLayer } from "../fixtures/Counter.ts"
-import * as MemoryCluster from "../fixtures/MemoryCluster.ts"
+import * as MemoryCluster from "../fixtures/memory/MemoryCluster.ts"
 
 const withCounter = Effect.provide(MemoryCluster.withActors(counterLayer()))
 
@@ -17,7 +17,7 @@ const resident = Effect.gen(function* () {
   yield* TestClock.adjust(1)
   const counter = (yield* ActorClient.make(Counter))("a")
   yield* counter.Add({ by: 1 })
-  const residence = (yield* Residents).find("TestCounter", "a")!
+  const residence = (yield* ActivationDirectory).find("TestCounter", "a")!
   const answers: Array<Exit.Exit<unknown, unknown>> = []
   const ask = (tag: string, payload: unknown, requestId: string): void => {
     const resume = (answer: Exit.Exit<unknown, unknown>) => answers.push(answer)

@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
-import { MemoryStore } from "../../src/actor/MemoryJournal.ts"
-import { MemoryOwnershipControl } from "../../src/actor/MemoryOwnership.ts"
+import { MemoryStore } from "../../src/actor/memory/MemoryJournal.ts"
+import { MemoryOwnershipControl } from "../../src/actor/memory/MemoryOwnership.ts"
 import { Counter, layer as counterLayer } from "../fixtures/Counter.ts"
-import * as MemoryCluster from "../fixtures/MemoryCluster.ts"
+import * as MemoryCluster from "../fixtures/memory/MemoryCluster.ts"
 
 const withCounter = Effect.provide(MemoryCluster.withActors(counterLayer()))
 

@@ -4,10 +4,10 @@ import { Entity } from "effect/cluster"
 import { TestClock } from "effect/testing"
 import * as Actor from "../../src/actor/Actor.ts"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
-import * as ActorShell from "../../src/actor/ActorShell.ts"
-import { MemoryStore } from "../../src/actor/MemoryJournal.ts"
-import { command, protocol } from "../../src/rpc/ActorProtocol.ts"
-import * as MemoryCluster from "../fixtures/MemoryCluster.ts"
+import * as ActorLayer from "../../src/actor/ActorLayer.ts"
+import { MemoryStore } from "../../src/actor/memory/MemoryJournal.ts"
+import { command, protocol } from "../../src/actor/Protocol.ts"
+import * as MemoryCluster from "../fixtures/memory/MemoryCluster.ts"
 
 const snapshotEvery = 10
 
@@ -15,7 +15,7 @@ const Tally = Entity.fromRpcGroup("TestTally", protocol(command("Put", { payload
 const State = Schema.Struct({ total: Schema.Int })
 const Event = Schema.TaggedStruct("tally.put", {})
 
-const tally = ActorShell.layer(
+const tally = ActorLayer.layer(
   Actor.define<typeof State.Type, typeof Event.Type>()({
     entity: Tally,
     state: State,

@@ -7,16 +7,16 @@ import * as ActorClient from "../../src/actor/ActorClient.ts"
 import * as Ports from "../../src/resources/Ports.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
 import { ownership } from "../../src/testing/checks/Ownership.ts"
-import * as Audit from "../fixtures/Audit.ts"
+import * as Audit from "../fixtures/store/Audit.ts"
 import { Counter } from "../fixtures/Counter.ts"
 import * as CounterLoad from "../fixtures/CounterLoad.ts"
-import * as PgHistory from "../fixtures/PgHistory.ts"
-import * as Postgres from "../fixtures/Postgres.ts"
-import * as Processes from "../fixtures/Processes.ts"
-import * as FaultProxy from "../fixtures/FaultProxy.ts"
+import * as PgHistory from "../fixtures/store/PgHistory.ts"
+import * as Postgres from "../fixtures/servers/Postgres.ts"
+import * as Processes from "../fixtures/processes/Processes.ts"
+import * as FaultProxy from "../fixtures/servers/FaultProxy.ts"
 import { until } from "../fixtures/Until.ts"
 
-const script = fileURLToPath(new URL("../fixtures/counterRunner.ts", import.meta.url))
+const script = fileURLToPath(new URL("../fixtures/processes/counterRunner.ts", import.meta.url))
 const keys = Array.from({ length: 100 }, (_, n) => `key-${n}`)
 const leaseMillis = 6_000
 const layer = Cluster.layerClient([]).pipe(Layer.provideMerge(Postgres.layer))

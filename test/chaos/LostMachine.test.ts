@@ -5,8 +5,8 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Machines from "../fixtures/Machines.ts"
-import * as Postgres from "../fixtures/Postgres.ts"
+import * as Machines from "../fixtures/processes/Machines.ts"
+import * as Postgres from "../fixtures/servers/Postgres.ts"
 import { until } from "../fixtures/Until.ts"
 
 /** Two machines with an instance each, and the gateway. */

@@ -4,11 +4,11 @@ import { Effect, Layer, Redacted, Schedule } from "effect"
 import * as Ports from "../../src/resources/Ports.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
 import * as CounterLoad from "../fixtures/CounterLoad.ts"
-import * as Postgres from "../fixtures/Postgres.ts"
-import * as Processes from "../fixtures/Processes.ts"
+import * as Postgres from "../fixtures/servers/Postgres.ts"
+import * as Processes from "../fixtures/processes/Processes.ts"
 import { fileURLToPath } from "node:url"
 
-const script = fileURLToPath(new URL("../fixtures/counterRunner.ts", import.meta.url))
+const script = fileURLToPath(new URL("../fixtures/processes/counterRunner.ts", import.meta.url))
 const keys = Array.from({ length: 100 }, (_, n) => `key-${n}`)
 const leaseMillis = 6_000
 

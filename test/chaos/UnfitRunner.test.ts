@@ -2,8 +2,8 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { connect, type Socket } from "node:net"
-import * as Machines from "../fixtures/Machines.ts"
-import * as Postgres from "../fixtures/Postgres.ts"
+import * as Machines from "../fixtures/processes/Machines.ts"
+import * as Postgres from "../fixtures/servers/Postgres.ts"
 
 const limit = 180
 

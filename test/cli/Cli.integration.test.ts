@@ -4,7 +4,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Schedule, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { fileURLToPath } from "node:url"
-import { Tokens } from "../gateway/GatewayBench.ts"
+import { Tokens } from "../gateway/GatewayRig.ts"
 import * as ServedGateway from "../gateway/ServedGateway.ts"
 
 const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))

@@ -3,7 +3,7 @@ import { Effect, Stream } from "effect"
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { ApiUnreachable } from "../../src/cli/Api.ts"
+import { ApiUnreachable } from "../../src/cli/api/Api.ts"
 import {
   ActorUnavailable,
   Conflict,
@@ -12,7 +12,7 @@ import {
   Overloaded,
   Unauthenticated
 } from "../../src/schema/Errors.ts"
-import { gapNotice } from "../../src/schema/FeedNotice.ts"
+import { gapNotice } from "../../src/schema/feed/FeedNotice.ts"
 import { cli } from "./Cli.ts"
 import * as FakeApi from "./FakeApi.ts"
 

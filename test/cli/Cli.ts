@@ -1,9 +1,9 @@
 /** Runs the command line in this process, over a fake API, and keeps what it prints. */
 import { NodeServices } from "@effect/platform-node"
 import { Console, Effect } from "effect"
-import { Handover } from "../../src/cli/Handover.ts"
+import { Handover } from "../../src/cli/ProcessLauncher.ts"
 import { run } from "../../src/cli/Run.ts"
-import { plain, Screen } from "../../src/cli/Screen.ts"
+import { plain, Screen } from "../../src/cli/Terminal.ts"
 import * as FakeApi from "./FakeApi.ts"
 
 export interface Outcome {

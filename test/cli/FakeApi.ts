@@ -1,8 +1,8 @@
 /** An API that answers from a few things in memory and keeps what it was asked. Everything else is not found. */
 import { Effect, Layer, Stream } from "effect"
-import { Api, type ApiError } from "../../src/cli/Api.ts"
+import { Api, type ApiError } from "../../src/cli/api/Api.ts"
 import { NotFound } from "../../src/schema/Errors.ts"
-import { Cursor, type FeedEvent } from "../../src/schema/Feed.ts"
+import { Cursor, type FeedEvent } from "../../src/schema/feed/Feed.ts"
 import { defaultPlacement, InstanceId, LaneName, SessionId, TaskId, TenantId } from "../../src/schema/Ids.ts"
 import type { InstanceStatus } from "../../src/schema/Instance.ts"
 import { defaultLaneConfig, type LaneStatus } from "../../src/schema/Lane.ts"

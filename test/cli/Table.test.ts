@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CliOutput } from "effect/cli"
-import { plain } from "../../src/cli/Screen.ts"
+import { plain } from "../../src/cli/Terminal.ts"
 import { type Column, fields, table } from "../../src/cli/Table.ts"
 
 interface Row {

@@ -1,7 +1,7 @@
 /** What every store of outputs must do. */
 import { assert, it } from "@effect/vitest"
 import { Effect, type Layer, Stream } from "effect"
-import { ofTask, type OutputAddress, Outputs } from "../../src/entities/Outputs.ts"
+import { ofTask, type OutputAddress, Outputs } from "../../src/ports/Outputs.ts"
 import { TaskId, TenantId } from "../../src/schema/Ids.ts"
 import { wholeOf } from "../../src/schema/Output.ts"
 

@@ -8,7 +8,7 @@ import { refusal } from "../../src/gateway/http/Authentication.ts"
 import { ClientRpcs } from "../../src/rpc/ClientRpcs.ts"
 import { type Action, RequiredAction } from "../../src/rpc/Authentication.ts"
 import type { Role } from "../../src/schema/Principal.ts"
-import { layer, Tokens, Web } from "./GatewayBench.ts"
+import { layer, Tokens, Web } from "./GatewayRig.ts"
 
 /** What anyone may ask without a key. */
 const publicEndpoints = ["system.health", "system.live", "system.ready"]

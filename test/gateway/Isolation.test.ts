@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { EdgeConfig } from "../../src/gateway/EdgeConfig.ts"
 import { TenantId } from "../../src/schema/Ids.ts"
-import { layer, Tokens, until, Web } from "./GatewayBench.ts"
+import { layer, Tokens, until, Web } from "./GatewayRig.ts"
 
 const deployment = Layer.succeed(EdgeConfig, {
   defaultTenant: TenantId.make("acme")

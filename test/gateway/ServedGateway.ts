@@ -1,8 +1,8 @@
-/** The edge of `GatewayBench.ts` on a free port of this machine. */
+/** The edge of `GatewayRig.ts` on a free port of this machine. */
 import { Context, Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import * as ServerNode from "../../src/gateway/ServerNode.ts"
-import { Tokens, world } from "./GatewayBench.ts"
+import { Tokens, world } from "./GatewayRig.ts"
 
 export class Url extends Context.Service<Url, string>()("test/Url") {}
 

@@ -1,11 +1,11 @@
 /** What an earlier version stored stays readable: its journal folds to the views it had. */
 import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
-import * as Codec from "../../src/actor/Codec.ts"
+import * as Codec from "../../src/actor/state/Codec.ts"
 import { InstanceActor } from "../../src/entities/Instance/InstanceActor.ts"
 import { LaneActor } from "../../src/entities/Lane/LaneActor.ts"
 import { SessionActor } from "../../src/entities/Session/SessionActor.ts"
-import type { Definition } from "../../src/actor/Batch.ts"
+import type { Definition } from "../../src/actor/runtime/PendingCommit.ts"
 import type { HistoryRow } from "../../src/testing/checks/History.ts"
 
 interface Golden {

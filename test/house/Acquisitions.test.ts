@@ -40,32 +40,32 @@ const raw =
 
 /** How many times each is opened by hand in a file, and what ends it. */
 const owned: Readonly<Record<string, readonly [count: number, owner: string]>> = {
-  "actor/Deadlines.ts": [2, "one sleeper for all, and each effect until its answer or its deadline"],
-  "actor/Resident.ts": [1, "the stint ends when the mailbox is empty, or with `close`"],
-  "actor/Undertakings.ts": [1, "kept in #fibers, interrupted by `end`"],
+  "actor/client/CallTimeouts.ts": [2, "one sleeper for all, and each effect until its answer or its deadline"],
+  "actor/runtime/Activation.ts": [1, "the stint ends when the mailbox is empty, or with `close`"],
+  "actor/runtime/BackgroundWork.ts": [1, "kept in #fibers, interrupted by `end`"],
   "instances/process/Exec.ts": [2, "callbackWith"],
   "instances/process/Guardianship.ts": [1, "the guardian outlives us on purpose; it ends by its lease"],
-  "instances/process/LogTail.ts": [1, "closed in finally"],
+  "instances/process/files/LogTail.ts": [1, "closed in finally"],
   "instances/process/guardian.ts": [4, "the process is the resource: it ends with its gateway"],
-  "openclaw/GatewaySocket.ts": [3, "the scope of `open`; the pause ends itself, and so does the farewell"],
-  "openclaw/OpenClawInstall.ts": [1, "the scope of the command"],
+  "openclaw/protocol/GatewaySocket.ts": [3, "the scope of `open`; the pause ends itself, and so does the farewell"],
+  "openclaw/install/OpenClawInstall.ts": [1, "the scope of the command"],
   "processes/Beacon.ts": [2, "callbackWith, and the scope of `light`; each closes the folder's descriptor"],
   "processes/FileLock.ts": [1, "closed at once"],
-  "runners/Launch.ts": [2, "unreferenced, end with the process"],
+  "runners/launch/Launch.ts": [2, "unreferenced, end with the process"],
   "runners/doctor/Machine.ts": [1, "callbackWith"],
   "runners/doctor/Store.ts": [1, "callbackWith"],
   "runners/up/Npm.ts": [1, "unreferenced, ends with the process"],
   "runners/up/RunnerProcesses.ts": [2, "acquireUseRelease; the file is closed once the child has it"],
-  "shards/BoundedClose.ts": [1, "a close that takes too long goes on by itself, once for each layer"],
-  "shards/Connections.ts": [1, "the scope of the socket"],
-  "shards/EmbeddedPostgres.ts": [
+  "shards/effect-patches/BoundedClose.ts": [1, "a close that takes too long goes on by itself, once for each layer"],
+  "shards/transport/RunnerConnections.ts": [1, "the scope of the socket"],
+  "shards/postgres/EmbeddedPostgres.ts": [
     3,
     "callbackWith, and acquireRelease of the server; the log is closed once the server has it"
   ],
-  "shards/FailureDetector.ts": [1, "callbackWith"],
-  "shards/RunnerPort.ts": [1, "ends with its connection, which the server's scope closes"],
-  "shards/calls/CallClient.ts": [1, "one turn of the event loop"],
-  "shards/calls/CallServer.ts": [1, "one turn of the event loop"],
+  "shards/leases/FailureDetector.ts": [1, "callbackWith"],
+  "shards/transport/RunnerPort.ts": [1, "ends with its connection, which the server's scope closes"],
+  "shards/transport/calls/CallClient.ts": [1, "one turn of the event loop"],
+  "shards/transport/calls/CallServer.ts": [1, "one turn of the event loop"],
   "shards/postgres/Lifeline.ts": [1, "ends with PostgreSQL, whose lifeline it is"]
 }
 

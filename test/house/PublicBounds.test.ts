@@ -10,7 +10,7 @@ import type { Rpc } from "effect/rpc"
 import { Api } from "../../src/gateway/api/Api.ts"
 import { EventsQuery } from "../../src/gateway/events/EventsSocket.ts"
 import { ClientRpcs } from "../../src/rpc/ClientRpcs.ts"
-import * as Bounds from "../../src/schema/Bounds.ts"
+import * as Bounds from "../../src/schema/text/Bounds.ts"
 
 interface Check {
   readonly run?: unknown

@@ -7,9 +7,9 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { sweepOne } from "../../src/entities/InstanceHost/HomeSweep.ts"
-import type { ViewReads } from "../../src/entities/Reads.ts"
+import type { ViewReads } from "../../src/ports/Reads.ts"
 import type { InstanceDriver, InstanceRef } from "../../src/instances/InstanceDriver.ts"
-import { InstanceFiles, type PidFile } from "../../src/instances/process/PidFile.ts"
+import { InstanceFiles, type PidFile } from "../../src/instances/process/files/InstanceFiles.ts"
 import { identify, isAlive } from "../../src/processes/ProcessIdentity.ts"
 import type { ProcessDriverOptions } from "../../src/instances/process/ProcessDriverOptions.ts"
 import * as ProcessDriver from "../../src/instances/ProcessDriver.ts"
@@ -18,7 +18,7 @@ import type { InstanceSpec, InstanceStatus } from "../../src/schema/Instance.ts"
 import { instanceDriverConformance } from "../conformance/InstanceDriver.ts"
 import { instanceSpec } from "../fixtures/InstanceSpecs.ts"
 
-const fakeGateway = fileURLToPath(new URL("../fixtures/fakeGateway.mjs", import.meta.url))
+const fakeGateway = fileURLToPath(new URL("../fixtures/servers/fakeGateway.mjs", import.meta.url))
 const noLinks = Layer.succeed(GatewayConnector, { connect: () => Effect.die("the fake gateway speaks no WebSocket") })
 
 const spec = (instanceId: string): InstanceSpec => instanceSpec(instanceId, { driver: "process" })
@@ -495,7 +495,7 @@ describe("ProcessDriver", () => {
 
 /** A runner in a process of its own, that has started the instance `one`. */
 const runnerProcess = Effect.fnUntraced(function* (directory: string, orphanAfterMillis: string, epoch = 1) {
-  const script = fileURLToPath(new URL("../fixtures/processRunner.ts", import.meta.url))
+  const script = fileURLToPath(new URL("../fixtures/processes/processRunner.ts", import.meta.url))
   const child = spawn(process.execPath, [script, directory, "23100", orphanAfterMillis, String(epoch)], {
     stdio: ["ignore", "pipe", "inherit"]
   })

@@ -1,12 +1,12 @@
 /** What a working cluster really exports, held against the list. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Metric, Schedule } from "effect"
-import * as MetricsServerNode from "../../src/observability/MetricsServerNode.ts"
-import { clusterMetrics, metrics } from "../../src/observability/Names.ts"
+import * as MetricsServerNode from "../../src/observability/metrics/MetricsServerNode.ts"
+import { clusterMetrics, metrics } from "../../src/observability/metrics/Names.ts"
 import { ClawsterClient } from "../../src/client.ts"
 import { freePort } from "../../src/resources/Ports.ts"
 import { InstanceId, TaskId } from "../../src/schema/Ids.ts"
-import { Tokens } from "../gateway/GatewayBench.ts"
+import { Tokens } from "../gateway/GatewayRig.ts"
 import * as ServedGateway from "../gateway/ServedGateway.ts"
 
 const work = Effect.gen(function* () {

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Logger, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as Logs from "../../src/observability/Logs.ts"
-import { logFields } from "../../src/observability/Names.ts"
+import { logFields } from "../../src/observability/metrics/Names.ts"
 
 const lines = <E>(logger: Logger.Logger<unknown, string>, effect: Effect.Effect<unknown, E>) => {
   const written: Array<string> = []

@@ -3,8 +3,8 @@ import { ConfigProvider, Effect, Metric, Option } from "effect"
 import * as TaskSpan from "../../src/observability/TaskSpan.ts"
 import * as Traceparent from "../../src/observability/Traceparent.ts"
 import * as Tracing from "../../src/observability/Tracing.ts"
-import * as OtlpGrpcReceiver from "../fixtures/OtlpGrpcReceiver.ts"
-import * as OtlpReceiver from "../fixtures/OtlpReceiver.ts"
+import * as OtlpGrpcReceiver from "../fixtures/servers/OtlpGrpcReceiver.ts"
+import * as OtlpReceiver from "../fixtures/servers/OtlpReceiver.ts"
 
 /** As one process would run it: what it buffered is sent when it ends. */
 const asProcess = <A, E, R>(service: string, environment: Record<string, string>, effect: Effect.Effect<A, E, R>) =>

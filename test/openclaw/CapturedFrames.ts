@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import { type InboundFrame, parseFrame } from "../../src/openclaw/GatewayFrames.ts"
+import { type InboundFrame, parseFrame } from "../../src/openclaw/protocol/GatewayFrames.ts"
 
 const lines = readFileSync(new URL("../fixtures/openclaw-frames.jsonl", import.meta.url), "utf8")
   .split("\n")

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Metric, Option, Redacted, Stream } from "effect"
 import { performance } from "node:perf_hooks"
-import * as GatewayClient from "../../src/openclaw/GatewayClient.ts"
+import * as GatewayClient from "../../src/openclaw/protocol/GatewayClient.ts"
 import { GatewayConnector, type GatewayLink, type Turn, type TurnEnd } from "../../src/openclaw/GatewayLink.ts"
-import type { LinkLimits } from "../../src/openclaw/GatewaySession.ts"
-import { bounds, gatewayBounds } from "../../src/schema/Bounds.ts"
+import type { LinkLimits } from "../../src/openclaw/protocol/GatewaySession.ts"
+import { bounds, gatewayBounds } from "../../src/schema/text/Bounds.ts"
 import * as FakeGateway from "./FakeGateway.ts"
 
 const connect = (url: string, limits: Partial<LinkLimits> = {}) =>

@@ -5,10 +5,10 @@ import { RpcClient, RpcSerialization } from "effect/rpc"
 import { ClawsterClient, type ClientOptions } from "../../src/client.ts"
 import { EdgeConfig } from "../../src/gateway/EdgeConfig.ts"
 import { InstanceId, SessionId, TaskId, TenantId } from "../../src/schema/Ids.ts"
-import * as TcpProxy from "../fixtures/TcpProxy.ts"
+import * as TcpProxy from "../fixtures/servers/TcpProxy.ts"
 import { until } from "../fixtures/Until.ts"
-import { CommitLog } from "../fixtures/MemoryReads.ts"
-import { Tokens } from "../gateway/GatewayBench.ts"
+import { CommitLog } from "../fixtures/memory/MemoryReads.ts"
+import { Tokens } from "../gateway/GatewayRig.ts"
 import { layer as served, Url } from "../gateway/ServedGateway.ts"
 
 const ways = [

@@ -3,10 +3,10 @@ import { Effect, Layer } from "effect"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as DeclaredInstances from "../../src/gateway/service/DeclaredInstances.ts"
-import { Instances } from "../../src/gateway/service/Instances.ts"
+import * as DeclaredInstances from "../../src/gateway/service/instances/DeclaredInstances.ts"
+import { Instances } from "../../src/gateway/service/instances/Instances.ts"
 import * as InstancesFile from "../../src/runners/InstancesFile.ts"
-import { layer as gateway, Tokens, until, Web } from "../gateway/GatewayBench.ts"
+import { layer as gateway, Tokens, until, Web } from "../gateway/GatewayRig.ts"
 
 const written = Effect.fnUntraced(function* (text: string) {
   const directory = yield* Effect.acquireRelease(

@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { TestPostgres } from "../fixtures/Postgres.ts"
+import { TestPostgres } from "../fixtures/servers/Postgres.ts"
 
 const script = fileURLToPath(new URL("../../src/runners/migrate.ts", import.meta.url))
 

@@ -7,13 +7,13 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { identify } from "../../src/processes/ProcessIdentity.ts"
 import * as HomeLock from "../../src/runners/up/HomeLock.ts"
-import * as EmbeddedPostgres from "../../src/shards/EmbeddedPostgres.ts"
+import * as EmbeddedPostgres from "../../src/shards/postgres/EmbeddedPostgres.ts"
 import * as PostmasterPid from "../../src/shards/postgres/PostmasterPid.ts"
-import * as Home from "../fixtures/Home.ts"
-import * as Processes from "../fixtures/Processes.ts"
+import * as Home from "../fixtures/processes/Home.ts"
+import * as Processes from "../fixtures/processes/Processes.ts"
 import { until } from "../fixtures/Until.ts"
 
-const holder = fileURLToPath(new URL("../fixtures/homeHolder.ts", import.meta.url))
+const holder = fileURLToPath(new URL("../fixtures/processes/homeHolder.ts", import.meta.url))
 
 const hasNamespaces = spawnSync("unshare", ["--pid", "--fork", "--mount-proc", "true"]).status === 0
 

@@ -11,9 +11,9 @@ import { appendFileSync, mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Database from "../../src/shards/Database.ts"
-import * as EmbeddedPostgres from "../../src/shards/EmbeddedPostgres.ts"
-import * as Home from "../fixtures/Home.ts"
-import * as Namespaces from "../fixtures/Namespaces.ts"
+import * as EmbeddedPostgres from "../../src/shards/postgres/EmbeddedPostgres.ts"
+import * as Home from "../fixtures/processes/Home.ts"
+import * as Namespaces from "../fixtures/processes/Namespaces.ts"
 import { until } from "../fixtures/Until.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))

@@ -8,13 +8,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Ports from "../../src/resources/Ports.ts"
-import { type Explained, explainCause, told } from "../../src/runners/Explain.ts"
+import { type Explained, explainCause, told } from "../../src/runners/launch/Explain.ts"
 import * as Database from "../../src/shards/Database.ts"
-import * as EmbeddedPostgres from "../../src/shards/EmbeddedPostgres.ts"
+import * as EmbeddedPostgres from "../../src/shards/postgres/EmbeddedPostgres.ts"
 import { migrate } from "../../src/shards/Migrations.ts"
 import * as Account from "../../src/shards/postgres/Account.ts"
 import { PgClient } from "@effect/sql-pg"
-import * as Home from "../fixtures/Home.ts"
+import * as Home from "../fixtures/processes/Home.ts"
 
 const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
 const hasOpenssl = spawnSync("openssl", ["version"]).status === 0

@@ -8,7 +8,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as BoundedLogs from "../../src/runners/up/BoundedLogs.ts"
-import * as Home from "../fixtures/Home.ts"
+import * as Home from "../fixtures/processes/Home.ts"
 import { until } from "../fixtures/Until.ts"
 
 const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))

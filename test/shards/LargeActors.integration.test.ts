@@ -27,13 +27,13 @@ import {
 import { defaultLaneConfig } from "../../src/schema/Lane.ts"
 import { defaultRetryPolicy, type TaskSpec } from "../../src/schema/Task.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
-import * as PgOutputs from "../../src/shards/PgOutputs.ts"
+import * as PgOutputs from "../../src/shards/journal/PgOutputs.ts"
 import * as PgPayloads from "../../src/shards/reads/PgPayloads.ts"
 import * as PgFleet from "../../src/shards/reads/PgFleet.ts"
-import * as PgTasks from "../../src/shards/reads/PgTasks.ts"
-import { bounds } from "../../src/schema/Bounds.ts"
+import * as PgTasks from "../../src/shards/reads/tasks/PgTasks.ts"
+import { bounds } from "../../src/schema/text/Bounds.ts"
 import { instanceSpec } from "../fixtures/InstanceSpecs.ts"
-import * as Postgres from "../fixtures/Postgres.ts"
+import * as Postgres from "../fixtures/servers/Postgres.ts"
 import { until } from "../fixtures/Until.ts"
 
 const tenantId = TenantId.make("large")

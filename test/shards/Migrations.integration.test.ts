@@ -1,7 +1,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Postgres from "../fixtures/Postgres.ts"
+import * as Postgres from "../fixtures/servers/Postgres.ts"
 
 it.layer(Postgres.layer, { timeout: 60_000, excludeTestServices: true })("the migrated database", (it) => {
   it.effect(

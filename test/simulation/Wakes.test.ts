@@ -6,7 +6,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect, type Fiber, Layer, Stream } from "effect"
 import { type ActorAddress, Journal } from "../../src/actor/Journal.ts"
 import { Ownership } from "../../src/actor/Ownership.ts"
-import * as Wakes from "../../src/actor/Wakes.ts"
+import * as WakeScheduler from "../../src/actor/runtime/WakeScheduler.ts"
 import { Host } from "../../src/testing/world/Host.ts"
 import { Prng } from "../../src/testing/world/Prng.ts"
 import { World } from "../../src/testing/world/World.ts"
@@ -31,7 +31,7 @@ const rounds = 40
 
 const program = (woken: Array<string>) =>
   Effect.gen(function* () {
-    const wakes = yield* Wakes.Wakes
+    const wakes = yield* WakeScheduler.WakeScheduler
     const { currentTimeMillis } = yield* Effect.clockWith(Effect.succeed)
     yield* wakes.register("Case", (entityId) => Effect.sync(() => woken.push(entityId) > 0))
     for (let round = 0; round < rounds; round++) {
@@ -43,7 +43,7 @@ const program = (woken: Array<string>) =>
       yield* Effect.sleep("300 millis")
       wakes.arm(address("late"), undefined)
     }
-  }).pipe(Effect.provide(Wakes.layer().pipe(Layer.provide(empty))))
+  }).pipe(Effect.provide(WakeScheduler.layer().pipe(Layer.provide(empty))))
 
 it("a timer that becomes the first to be due is noticed, wherever fibers give way", async () => {
   for (let seed = 1; seed <= 30; seed++) {

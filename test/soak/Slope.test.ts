@@ -5,7 +5,7 @@ import { readdirSync } from "node:fs"
 import { type AddressInfo, createConnection, createServer, type Socket } from "node:net"
 import { boundOf, long, short } from "../../soak/Forms.ts"
 import { judge, type Sample } from "../../soak/Slope.ts"
-import { knockByTcp } from "../../src/shards/FailureDetector.ts"
+import { knockByTcp } from "../../src/shards/leases/FailureDetector.ts"
 
 const form = short(240)
 const window = { from: 120, until: 240, warmUp: 20 }

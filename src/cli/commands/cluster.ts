@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { Command } from "effect/cli"
 import type { RunnerStatus } from "../../schema/Cluster.ts"
-import { Api } from "../Api.ts"
+import { Api } from "../api/Api.ts"
 import { age, bytes, colourOf, show, span } from "../Print.ts"
 import { table } from "../Table.ts"
 

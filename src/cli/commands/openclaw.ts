@@ -23,7 +23,7 @@ const install = Command.make(
     )
   },
   Effect.fnUntraced(function* ({ version }) {
-    const { defaultVersion, ensure } = yield* Effect.promise(() => import("../../openclaw/OpenClawInstall.ts"))
+    const { defaultVersion, ensure } = yield* Effect.promise(() => import("../../openclaw/install/OpenClawInstall.ts"))
     const { home, own } = yield* directories
     const path = yield* Path.Path
     const directory = Option.match(own, {

@@ -1,7 +1,7 @@
 /** The commands that become a process, or run one to its end. */
 import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
-import { Handover } from "../Handover.ts"
+import { Handover } from "../ProcessLauncher.ts"
 import * as Input from "../Input.ts"
 
 const count = (name: string, description: string) =>
@@ -67,7 +67,7 @@ export const up = Command.make(
     const options = yield* checked(flags)
     yield* to(async () => {
       const { run } = await import("../../runners/up.ts")
-      const { main } = await import("../../runners/Launch.ts")
+      const { main } = await import("../../runners/launch/Launch.ts")
       main(run(options), { stopWithinMillis: 90_000 })
     })
   })
@@ -80,7 +80,7 @@ export const demo = Command.make(
     const options = yield* checked(flags)
     yield* to(async () => {
       const { run } = await import("../../runners/demo.ts")
-      const { main } = await import("../../runners/Launch.ts")
+      const { main } = await import("../../runners/launch/Launch.ts")
       main(run(options), { stopWithinMillis: 90_000 })
     })
   })
@@ -92,7 +92,7 @@ export const runner = Command.make("runner", {}, () =>
   to(async () => {
     withReadableLogs()
     const { layer } = await import("../../runners/runner.ts")
-    const { launch } = await import("../../runners/Launch.ts")
+    const { launch } = await import("../../runners/launch/Launch.ts")
     launch(layer as never)
   })
 ).pipe(Command.withDescription("Run a runner: it serves actors. Settings are in the environment"))
@@ -101,7 +101,7 @@ export const gateway = Command.make("gateway", {}, () =>
   to(async () => {
     withReadableLogs()
     const { layer } = await import("../../runners/gateway.ts")
-    const { launch } = await import("../../runners/Launch.ts")
+    const { launch } = await import("../../runners/launch/Launch.ts")
     launch(layer as never)
   })
 ).pipe(Command.withDescription("Run a gateway: it serves the API. Settings are in the environment"))
@@ -109,7 +109,7 @@ export const gateway = Command.make("gateway", {}, () =>
 export const migrate = Command.make("migrate", {}, () =>
   to(async () => {
     const { run } = await import("../../runners/migrate.ts")
-    const { main } = await import("../../runners/Launch.ts")
+    const { main } = await import("../../runners/launch/Launch.ts")
     main(run)
   })
 ).pipe(Command.withDescription("Bring the database of DATABASE_URL up to date"))

@@ -1,7 +1,7 @@
 /** All commands. Those on the API get it from the layer given, when they run. */
 import { Console, type Layer } from "effect"
 import { Argument, Command, Completions } from "effect/cli"
-import type { Api } from "../Api.ts"
+import type { Api } from "../api/Api.ts"
 import * as Settings from "../Settings.ts"
 import { runners, shards } from "./cluster.ts"
 import { config } from "./config.ts"

@@ -1,7 +1,7 @@
 import { Array, Console, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { bulkMost, waitMost } from "../../rpc/Requests.ts"
-import type { Cursor } from "../../schema/Feed.ts"
+import type { Cursor } from "../../schema/feed/Feed.ts"
 import { InstanceId, LaneName, SessionId, TaskId, type TenantId, WorkspaceId } from "../../schema/Ids.ts"
 import {
   PriorityInput,
@@ -11,9 +11,9 @@ import {
   TaskSubmission,
   terminalPhases
 } from "../../schema/Task.ts"
-import { Api } from "../Api.ts"
-import { EndedBadly } from "../EndedBadly.ts"
-import { follow, followTask, printEvent } from "../Follow.ts"
+import { Api } from "../api/Api.ts"
+import { EndedBadly } from "../CommandFailed.ts"
+import { follow, followTask, printEvent } from "../api/Follow.ts"
 import * as Input from "../Input.ts"
 import { age, colourOf, show, showFields, showPage, span, time, type View } from "../Print.ts"
 import { Json, Tenant } from "../Settings.ts"

@@ -10,9 +10,9 @@ import * as Life from "./InstanceCommands.ts"
 import { evolve } from "./InstanceEvolve.ts"
 import { decideSignal, type InstanceSignal, isSupervised } from "./InstanceSignals.ts"
 import { initial, type InstanceRecord, InstanceState, isEnded } from "./InstanceState.ts"
-import { viewOf } from "./InstanceStatusView.ts"
+import { viewOf } from "./InstanceView.ts"
 import { onTimer, timers } from "./InstanceTimers.ts"
-import * as Runs from "./RunCommands.ts"
+import * as Runs from "./runs/RunCommands.ts"
 import { update } from "./UpdateCommand.ts"
 
 export type InstanceActivity =

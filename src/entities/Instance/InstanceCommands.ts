@@ -7,9 +7,9 @@ import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
 import { parseInstanceEntityId } from "../../schema/Ids.ts"
 import type { InstanceSpec, InstanceStatus } from "../../schema/Instance.ts"
 import { type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
-import { statusOf } from "./InstanceStatusView.ts"
-import { beginDrain, beginStart, beginStopping } from "./LifeTransitions.ts"
-import { draft, type InstanceDraft } from "./RunTransitions.ts"
+import { statusOf } from "./InstanceView.ts"
+import { beginDrain, beginStart, beginStopping } from "./LifecycleTransitions.ts"
+import { draft, type InstanceDraft } from "./runs/RunTransitions.ts"
 
 type StatusDecision<E = never> = Decision<InstanceEvent, InstanceStatus, E>
 

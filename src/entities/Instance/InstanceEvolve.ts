@@ -1,7 +1,7 @@
 /** Folds one event into the state of an Instance actor. */
 import { HashMap, Option } from "effect"
 import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
-import { bounds, cut } from "../../schema/Bounds.ts"
+import { bounds, cut } from "../../schema/text/Bounds.ts"
 import * as Breaker from "./Breaker.ts"
 import { latencyWeight } from "./InstancePolicy.ts"
 import type { Attempt } from "../../schema/Attempt.ts"

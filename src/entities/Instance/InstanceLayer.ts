@@ -1,20 +1,20 @@
 /** The Instance actor on a runner: needs the drivers this runner has. */
 import { Effect, Layer, type Scope } from "effect"
-import * as ActorShell from "../../actor/ActorShell.ts"
+import * as ActorLayer from "../../actor/ActorLayer.ts"
 import type { InstanceDrivers } from "../../instances/InstanceDriver.ts"
-import * as DomainMetrics from "../../observability/DomainMetrics.ts"
-import type { Outputs } from "../Outputs.ts"
-import type { Payloads } from "../Payloads.ts"
+import * as DomainMetrics from "../../observability/metrics/DomainMetrics.ts"
+import type { Outputs } from "../../ports/Outputs.ts"
+import type { Payloads } from "../../ports/Payloads.ts"
 import { type InstanceActivity, InstanceActor } from "./InstanceActor.ts"
-import { LinkBoard } from "./LinkBoard.ts"
-import { type InstanceSelf, runAttempt } from "./RunAttempt.ts"
-import { abortAtGateway, steerAtGateway } from "./RunInterventions.ts"
-import { erase } from "./Erase.ts"
-import { keepClean, stopGateway, supervise } from "./Supervise.ts"
+import { LinkRegistry } from "./activities/LinkRegistry.ts"
+import { type InstanceSelf, runAttempt } from "./activities/RunAttempt.ts"
+import { abortAtGateway, steerAtGateway } from "./activities/RunInterventions.ts"
+import { erase } from "./activities/Erase.ts"
+import { keepClean, stopGateway, supervise } from "./activities/Supervise.ts"
 
 /** `board`: of this runner. */
 export const performWith =
-  (board: LinkBoard) =>
+  (board: LinkRegistry) =>
   (
     activity: InstanceActivity,
     self: InstanceSelf
@@ -41,8 +41,8 @@ export const performWith =
 
 export const layer = Layer.unwrap(
   Effect.sync(() =>
-    ActorShell.layer(InstanceActor, {
-      perform: performWith(new LinkBoard()),
+    ActorLayer.layer(InstanceActor, {
+      perform: performWith(new LinkRegistry()),
       onCommitted: DomainMetrics.committed
     })
   )

@@ -6,11 +6,11 @@ import { HashMap, Option } from "effect"
 import type { DecideContext, Decision } from "../../actor/Actor.ts"
 import { note } from "../../actor/Actor.ts"
 import type { InstanceEvent, ProgressKind, Verdict } from "../../schema/events/InstanceEvents.ts"
-import { bounds, cut, gatewayBounds } from "../../schema/Bounds.ts"
+import { bounds, cut, gatewayBounds } from "../../schema/text/Bounds.ts"
 import type { InstanceRef } from "../../instances/InstanceDriver.ts"
 import { linkHung, linkUnhealthy, probesHungOf, probesUnhealthyOf, warmLimitOf } from "./InstancePolicy.ts"
 import { currentLoad, type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
-import { beginDrain, finishStop, loseGateway, stopWhenDrained } from "./LifeTransitions.ts"
+import { beginDrain, finishStop, loseGateway, stopWhenDrained } from "./LifecycleTransitions.ts"
 import {
   about,
   draft,
@@ -21,7 +21,7 @@ import {
   runFields,
   type RunOutcome,
   tell
-} from "./RunTransitions.ts"
+} from "./runs/RunTransitions.ts"
 
 export type LifeSignal =
   | { readonly _tag: "Started"; readonly start: number; readonly ref: InstanceRef }

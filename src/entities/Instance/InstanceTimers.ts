@@ -13,8 +13,8 @@ import {
   instanceFailed,
   loseGateway,
   stopWhenDrained
-} from "./LifeTransitions.ts"
-import { about, abortRun, draft, endAllRuns, endRun, type InstanceDraft } from "./RunTransitions.ts"
+} from "./LifecycleTransitions.ts"
+import { about, abortRun, draft, endAllRuns, endRun, type InstanceDraft } from "./runs/RunTransitions.ts"
 
 const phaseAt = ({ deadlineAt, restartAt }: InstanceRecord): number | undefined => restartAt ?? deadlineAt
 

@@ -1,9 +1,9 @@
 /** Texts of tasks and turns over the in-memory journal, for tests and simulation. */
 import { Effect, Layer } from "effect"
-import { MemoryStore } from "../../actor/MemoryJournal.ts"
+import { MemoryStore } from "../../actor/memory/MemoryJournal.ts"
 import { parseSessionEntityId } from "../../schema/Ids.ts"
 import type { HeldPayload } from "../../schema/Task.ts"
-import { Payloads } from "../Payloads.ts"
+import { Payloads } from "../../ports/Payloads.ts"
 
 export const layer: Layer.Layer<Payloads, never, MemoryStore> = Layer.effect(
   Payloads,

@@ -11,10 +11,10 @@ import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
 import type { InstanceSpec } from "../../schema/Instance.ts"
 import { isSupervised } from "./InstanceSignals.ts"
 import { type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
-import { statusOf } from "./InstanceStatusView.ts"
+import { statusOf } from "./InstanceView.ts"
 import { unknown } from "./InstanceCommands.ts"
-import { beginStart } from "./LifeTransitions.ts"
-import { about, draft } from "./RunTransitions.ts"
+import { beginStart } from "./LifecycleTransitions.ts"
+import { about, draft } from "./runs/RunTransitions.ts"
 
 const fixed = ["driver", "placement", "tenancy"] as const
 

@@ -5,7 +5,7 @@
  */
 import { Clock, Effect, Layer, Schedule } from "effect"
 import { type InstanceDriver, InstanceDrivers, type Kept } from "../../instances/InstanceDriver.ts"
-import { ViewReads } from "../Reads.ts"
+import { ViewReads } from "../../ports/Reads.ts"
 
 const every = "1 hour"
 

@@ -6,7 +6,7 @@ import { Conflict, NotFound } from "../../schema/Errors.ts"
 import { type InstanceId, parseInstanceEntityId } from "../../schema/Ids.ts"
 import type { InstanceStatus, RegisteredSpec } from "../../schema/Instance.ts"
 import { InstanceHost } from "../InstanceHost.ts"
-import { ViewReads } from "../Reads.ts"
+import { ViewReads } from "../../ports/Reads.ts"
 
 /** Enough of a spec to name the instance to its driver; what only a start needs is left out. */
 const specOf = (status: InstanceStatus): RegisteredSpec => ({

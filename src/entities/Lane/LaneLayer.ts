@@ -1,28 +1,28 @@
 /** Lanes on this runner. */
 import { Effect, Layer, type Scope } from "effect"
-import * as ActorShell from "../../actor/ActorShell.ts"
-import * as DomainMetrics from "../../observability/DomainMetrics.ts"
-import type { Fleet } from "../Fleet.ts"
-import type { TaskRows } from "../TaskRows.ts"
-import { dispatch, propose } from "./Dispatcher.ts"
-import { FleetWatch } from "./FleetWatch.ts"
+import * as ActorLayer from "../../actor/ActorLayer.ts"
+import * as DomainMetrics from "../../observability/metrics/DomainMetrics.ts"
+import type { Fleet } from "../../ports/Fleet.ts"
+import type { TaskRows } from "../../ports/TaskRows.ts"
+import { dispatch, propose } from "./dispatch/DispatchActivity.ts"
+import { FleetWatch } from "./dispatch/FleetWatch.ts"
 import { type LaneActivity, LaneActor } from "./LaneActor.ts"
 import type { LaneSignal } from "./LaneSignal.ts"
 import type { LaneState } from "./LaneState.ts"
-import { lookUp, refillDead, refillPending, refillScheduled, sweepDeadlines } from "./Readers.ts"
+import { lookUp, refillDead, refillPending, refillScheduled, sweepDeadlines } from "./backlog/BacklogReaders.ts"
 import { LostInstances } from "../routing/LostInstances.ts"
 import { reportEnds } from "./TaskEnds.ts"
-import { Sightings } from "./Sightings.ts"
-import { watchAttempts } from "./WatchAttempts.ts"
+import { OtherUsage } from "./dispatch/OtherUsage.ts"
+import { watchAttempts } from "./dispatch/WatchAttempts.ts"
 
 type Perform = (
-  self: ActorShell.Self<LaneState, LaneSignal>
+  self: ActorLayer.Self<LaneState, LaneSignal>
 ) => Effect.Effect<void, never, Fleet | TaskRows | Scope.Scope>
 
 const performers = (
   watch: FleetWatch,
   lost: LostInstances,
-  sightings: Sightings
+  sightings: OtherUsage
 ): Readonly<Record<LaneActivity["kind"], Perform>> => ({
   attempts: (self) => watchAttempts(self, lost),
   dispatch: (self) => dispatch(self, watch, sightings),
@@ -35,9 +35,9 @@ const performers = (
 
 export const LaneLayer = Layer.unwrap(
   Effect.map(Effect.all([FleetWatch.make, LostInstances.make]), ([watch, lost]) => {
-    const sightings = new Sightings()
+    const sightings = new OtherUsage()
     const perform = performers(watch, lost, sightings)
-    return ActorShell.layer(LaneActor, {
+    return ActorLayer.layer(LaneActor, {
       perform: ({ kind }, self) => perform[kind](self),
       propose: (state, now) => propose(state, now, sightings),
       onCommitted: (events, before) => Effect.andThen(DomainMetrics.committed(events), reportEnds(events, before))

@@ -1,6 +1,6 @@
-import type { Assign } from "./Assign.ts"
-import type { GiveUp } from "./GiveUp.ts"
-import type { Report } from "./Reports.ts"
+import type { Assign } from "./dispatch/StartTasks.ts"
+import type { GiveUp } from "./dispatch/GiveUp.ts"
+import type { Report } from "./backlog/PageDecisions.ts"
 
 /** What the lane's activities report. */
 export type LaneSignal = Assign | GiveUp | Report | { readonly _tag: "Rewind" }

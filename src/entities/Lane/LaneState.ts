@@ -8,7 +8,7 @@ import { InstanceId, LaneName, parseLaneEntityId, Placement, type TaskId, Tenant
 import { defaultLaneConfig, LaneConfig, type LaneStatus } from "../../schema/Lane.ts"
 import { type TaskPhase, textLength } from "../../schema/Task.ts"
 import { DeadTask, Lookup, Wait, WaitingTask } from "../../schema/events/LaneEvents.ts"
-import * as Window from "./Window.ts"
+import * as BacklogWindow from "./backlog/BacklogWindow.ts"
 
 export const RunningTask = Schema.Struct({
   ...WaitingTask.fields,
@@ -35,9 +35,9 @@ export const LaneState = Schema.Struct({
   tenantId: TenantId,
   lane: LaneName,
   config: LaneConfig,
-  pending: Window.windowSchema(WaitingTask),
-  scheduled: Window.windowSchema(WaitingTask),
-  dead: Window.windowSchema(DeadTask),
+  pending: BacklogWindow.windowSchema(WaitingTask),
+  scheduled: BacklogWindow.windowSchema(WaitingTask),
+  dead: BacklogWindow.windowSchema(DeadTask),
   running: Schema.HashMap(Schema.String, RunningTask),
   shares: Schema.HashMap(Schema.String, Share),
   lookups: Schema.Array(Lookup),
@@ -66,21 +66,21 @@ const specWeight = ({ task }: WaitingTask): number => textLength(task.payload) +
 
 const textMax = 4 * 1024 * 1024
 
-export const pendingBounds: Window.Bounds<WaitingTask> = {
+export const pendingBounds: BacklogWindow.Bounds<WaitingTask> = {
   placeOf: ({ rank, task }) => ({ order: rank, taskId: task.taskId }),
   weightOf: specWeight,
   entriesMax: 512,
   weightMax: textMax,
   lookahead: 4_096
 }
-export const scheduledBounds: Window.Bounds<WaitingTask> = {
+export const scheduledBounds: BacklogWindow.Bounds<WaitingTask> = {
   placeOf: ({ notBefore, task }) => ({ order: notBefore ?? 0, taskId: task.taskId }),
   weightOf: specWeight,
   entriesMax: 256,
   weightMax: textMax,
   lookahead: 0
 }
-export const deadBounds: Window.Bounds<DeadTask> = {
+export const deadBounds: BacklogWindow.Bounds<DeadTask> = {
   placeOf: ({ endedAt, taskId }) => ({ order: endedAt, taskId }),
   weightOf: () => 1,
   entriesMax: 1_000,
@@ -88,16 +88,16 @@ export const deadBounds: Window.Bounds<DeadTask> = {
   lookahead: 0
 }
 
-export const pendingOps = Window.make(pendingBounds)
-export const scheduledOps = Window.make(scheduledBounds)
-export const deadOps = Window.make(deadBounds)
+export const pendingOps = BacklogWindow.make(pendingBounds)
+export const scheduledOps = BacklogWindow.make(scheduledBounds)
+export const deadOps = BacklogWindow.make(deadBounds)
 
 export const initial = (entityId: string): LaneState => ({
   ...parseLaneEntityId(entityId),
   config: defaultLaneConfig,
-  pending: Window.empty,
-  scheduled: Window.empty,
-  dead: Window.empty,
+  pending: BacklogWindow.empty,
+  scheduled: BacklogWindow.empty,
+  dead: BacklogWindow.empty,
   running: HashMap.empty(),
   shares: HashMap.empty(),
   lookups: [],
@@ -115,7 +115,8 @@ export const initial = (entityId: string): LaneState => ({
 })
 
 /** Tasks that have not started: what `capacity` bounds. */
-export const waitingCount = (state: LaneState): number => Window.size(state.pending) + Window.size(state.scheduled)
+export const waitingCount = (state: LaneState): number =>
+  BacklogWindow.size(state.pending) + BacklogWindow.size(state.scheduled)
 
 export const runningOf = (state: LaneState, taskId: string): RunningTask | undefined =>
   Option.getOrUndefined(HashMap.get(state.running, taskId))
@@ -134,9 +135,9 @@ export type Held =
 export const held = (state: LaneState, taskId: string): Held | undefined => {
   const task = runningOf(state, taskId)
   if (task !== undefined) return { where: "running", task }
-  const pending = Window.find(state.pending, pendingBounds, taskId)
+  const pending = BacklogWindow.find(state.pending, pendingBounds, taskId)
   if (pending !== undefined) return { where: "pending", task: pending }
-  const scheduled = Window.find(state.scheduled, scheduledBounds, taskId)
+  const scheduled = BacklogWindow.find(state.scheduled, scheduledBounds, taskId)
   return scheduled === undefined ? undefined : { where: "scheduled", task: scheduled }
 }
 
@@ -170,7 +171,7 @@ const isDefault = Schema.toEquivalence(LaneConfig)
 export const isEnded = (state: LaneState): boolean =>
   waitingCount(state) === 0 &&
   HashMap.isEmpty(state.running) &&
-  Window.size(state.dead) === 0 &&
+  BacklogWindow.size(state.dead) === 0 &&
   state.lookups.length === 0 &&
   isDefault(state.config, defaultLaneConfig)
 
@@ -179,11 +180,11 @@ export const statusOf = (state: LaneState): LaneStatus => ({
   lane: state.lane,
   config: state.config,
   state: state.config.paused ? "closed" : waitingCount(state) >= state.config.capacity ? "saturated" : "open",
-  pending: Window.size(state.pending),
-  scheduled: Window.size(state.scheduled),
+  pending: BacklogWindow.size(state.pending),
+  scheduled: BacklogWindow.size(state.scheduled),
   running: HashMap.size(state.running),
   completed: state.completed,
   failed: state.failed,
   cancelled: state.cancelled,
-  deadLettered: Window.size(state.dead)
+  deadLettered: BacklogWindow.size(state.dead)
 })

@@ -6,7 +6,7 @@ import type { SessionEvent } from "../../schema/events/SessionEvents.ts"
 import type { InstanceId } from "../../schema/Ids.ts"
 import type { SessionStatus } from "../../schema/Session.ts"
 import type { SessionState } from "./SessionState.ts"
-import { statusOf } from "./SessionStatusView.ts"
+import { statusOf } from "./SessionView.ts"
 import { over, unknownSession } from "./TurnCommands.ts"
 import { about, draft } from "./TurnTransitions.ts"
 

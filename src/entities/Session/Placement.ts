@@ -7,7 +7,7 @@
 import type { InstanceId } from "../../schema/Ids.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
 import * as Candidate from "../routing/Candidate.ts"
-import { isElsewhere } from "../routing/Elsewhere.ts"
+import { hasAlternative } from "../routing/Alternatives.ts"
 import type { RouteRequest } from "../routing/Filter.ts"
 import { route } from "../routing/Router.ts"
 import { historyWait } from "./SessionPolicy.ts"
@@ -92,4 +92,4 @@ const stay = (status: InstanceStatus): Found => {
 
 /** Whether another instance than the lost one it has may take the session, by now or later. */
 export const mayMove = (state: SessionState, fleet: ReadonlyArray<InstanceStatus>, now: number): boolean =>
-  isElsewhere(requestOf(state), fleet, now)
+  hasAlternative(requestOf(state), fleet, now)

@@ -1,7 +1,7 @@
 /** Folds one event into the state of a Session actor. */
 import type { QueuePosition, SessionEvent } from "../../schema/events/SessionEvents.ts"
 import type { TurnStatus } from "../../schema/Session.ts"
-import { beginningOf } from "../Outputs.ts"
+import { beginningOf } from "../../ports/Outputs.ts"
 import { lostAfter, messageKept, steerLimit, steerTimeout, textKept, turnsKept } from "./SessionPolicy.ts"
 import type { Assignment, Head, SessionState, WaitingTurn } from "./SessionState.ts"
 

@@ -1,8 +1,8 @@
 /** The Session actor on a runner: needs the fleet, to find its turns a place. */
 import { Clock, Effect, Layer, Stream } from "effect"
-import * as ActorShell from "../../actor/ActorShell.ts"
-import * as DomainMetrics from "../../observability/DomainMetrics.ts"
-import { Fleet } from "../Fleet.ts"
+import * as ActorLayer from "../../actor/ActorLayer.ts"
+import * as DomainMetrics from "../../observability/metrics/DomainMetrics.ts"
+import { Fleet } from "../../ports/Fleet.ts"
 import type { InstanceId } from "../../schema/Ids.ts"
 import { LostInstances } from "../routing/LostInstances.ts"
 import { findPlace } from "./Placement.ts"
@@ -10,7 +10,7 @@ import { type SessionActivity, SessionActor, type SessionSignal } from "./Sessio
 import type { SessionState } from "./SessionState.ts"
 import { watchTurn } from "./WatchTurn.ts"
 
-type SessionSelf = ActorShell.Self<SessionState, SessionSignal>
+type SessionSelf = ActorLayer.Self<SessionState, SessionSignal>
 
 /** A change of the fleet that was missed is seen after this. */
 const lookEvery = "2 seconds"
@@ -32,7 +32,7 @@ const findAPlace = Effect.fnUntraced(function* (placement: string, self: Session
 
 export const layer = Layer.unwrap(
   Effect.map(LostInstances.make, (lost) =>
-    ActorShell.layer(SessionActor, {
+    ActorLayer.layer(SessionActor, {
       perform: ({ key, kind }: SessionActivity, self) =>
         kind === "place" ? findAPlace(key, self, lost) : watchTurn(self, lost),
       onCommitted: DomainMetrics.committed

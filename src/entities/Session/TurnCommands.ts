@@ -8,7 +8,7 @@ import type { QueueMode, SessionStatus, TurnStatus } from "../../schema/Session.
 import type { RoutingHints } from "../../schema/Task.ts"
 import { messageKept, queuedChars, queuedTurns, steersUnderWay, steerTimeout } from "./SessionPolicy.ts"
 import type { SessionState, WaitingTurn } from "./SessionState.ts"
-import { findTurn, statusOf } from "./SessionStatusView.ts"
+import { findTurn, statusOf } from "./SessionView.ts"
 import {
   abortHead,
   abortTurn,

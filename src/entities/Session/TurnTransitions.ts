@@ -9,18 +9,18 @@ import {
   sessionEntityId,
   type InstanceId
 } from "../../schema/Ids.ts"
-import { cut } from "../../schema/Bounds.ts"
+import { cut } from "../../schema/text/Bounds.ts"
 import type { QueueMode } from "../../schema/Session.ts"
 import { heldMost, type TaskError } from "../../schema/Task.ts"
-import { Draft } from "../../actor/Draft.ts"
+import { DecisionBuilder } from "../../actor/DecisionBuilder.ts"
 import { Instance } from "../Instance.ts"
-import { inlineMost } from "../Outputs.ts"
+import { inlineMost } from "../../ports/Outputs.ts"
 import { evolve } from "./SessionEvolve.ts"
 import { abortLimit, attempts, refusedWait, reroutesMost, retryWait } from "./SessionPolicy.ts"
 import { type Head, runKeyOf, type SessionState, steerKeyOf, type WaitingTurn } from "./SessionState.ts"
 
-export type SessionDraft = Draft<SessionState, SessionEvent>
-export const draft = (state: SessionState): SessionDraft => new Draft(evolve, state)
+export type SessionDraft = DecisionBuilder<SessionState, SessionEvent>
+export const draft = (state: SessionState): SessionDraft => new DecisionBuilder(evolve, state)
 
 export const about = ({ sessionId, tenantId }: SessionState) => ({ tenantId, sessionId })
 const ofTurn = (state: SessionState, turnId: string) => ({ ...about(state), turnId })

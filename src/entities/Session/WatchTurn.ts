@@ -3,8 +3,8 @@
  * change of what is lost.
  */
 import { Clock, Effect } from "effect"
-import type { Self } from "../../actor/ActorShell.ts"
-import { Fleet } from "../Fleet.ts"
+import type { Self } from "../../actor/ActorLayer.ts"
+import { Fleet } from "../../ports/Fleet.ts"
 import type { LostInstances } from "../routing/LostInstances.ts"
 import { mayMove } from "./Placement.ts"
 import type { SessionSignal } from "./SessionActor.ts"

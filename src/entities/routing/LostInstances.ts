@@ -8,7 +8,7 @@
 import { Clock, Effect, Latch, Schedule, type Scope } from "effect"
 import type { InstanceId } from "../../schema/Ids.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
-import { Fleet } from "../Fleet.ts"
+import { Fleet } from "../../ports/Fleet.ts"
 
 /**
  * A machine that was killed is unknown after some two seconds, one that went silent after 7.5 to 10. With this on top,

@@ -13,7 +13,7 @@ import {
   UpdatedInstance,
   UpdateInstance
 } from "../../rpc/Requests.ts"
-import { within } from "../../schema/Bounds.ts"
+import { within } from "../../schema/text/Bounds.ts"
 import { InstanceId } from "../../schema/Ids.ts"
 import { InstanceStatus } from "../../schema/Instance.ts"
 import { pageOf } from "../../schema/Page.ts"

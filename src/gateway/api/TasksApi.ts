@@ -13,8 +13,8 @@ import {
   SubmitTasks,
   WaitMillis
 } from "../../rpc/Requests.ts"
-import { list as listOf } from "../../schema/Bounds.ts"
-import { Cursor, FeedEvent } from "../../schema/Feed.ts"
+import { list as listOf } from "../../schema/text/Bounds.ts"
+import { Cursor, FeedEvent } from "../../schema/feed/Feed.ts"
 import { TaskId } from "../../schema/Ids.ts"
 import { pageOf, pageQuery } from "../../schema/Page.ts"
 import { TaskPhase, TaskStatus, TaskSubmission } from "../../schema/Task.ts"

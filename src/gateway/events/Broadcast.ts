@@ -4,9 +4,9 @@
  * is contiguous, and it can read on from its position.
  */
 import { Cause, Effect, Queue, type Scope } from "effect"
-import type { Cursor, FeedEvent } from "../../schema/Feed.ts"
-import { isNotice } from "../../schema/FeedNotice.ts"
-import { weigh } from "../../schema/Shorten.ts"
+import type { Cursor, FeedEvent } from "../../schema/feed/Feed.ts"
+import { isNotice } from "../../schema/feed/FeedNotice.ts"
+import { weigh } from "../../schema/text/Shorten.ts"
 import { entriesOf, type Entry, numbered } from "./Position.ts"
 
 export interface Lagged {

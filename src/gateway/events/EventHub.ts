@@ -4,10 +4,10 @@
  * somebody follows.
  */
 import { Clock, Context, Effect, Layer, Option, type Queue, RcRef, Schedule, type Scope, Stream } from "effect"
-import { Feed, type FeedPage } from "../../entities/Reads.ts"
+import { Feed, type FeedPage } from "../../ports/Reads.ts"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
-import type { Cursor, FeedEvent } from "../../schema/Feed.ts"
-import { gapNotice, positionNotice } from "../../schema/FeedNotice.ts"
+import type { Cursor, FeedEvent } from "../../schema/feed/Feed.ts"
+import { gapNotice, positionNotice } from "../../schema/feed/FeedNotice.ts"
 import type { TenantId } from "../../schema/Ids.ts"
 import { Broadcast, type Lagged, type Published, type Subscription } from "./Broadcast.ts"
 import { compare, entriesOf, type Entry, numbered, parse } from "./Position.ts"

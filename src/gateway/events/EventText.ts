@@ -1,6 +1,6 @@
 /** Events as the messages of a socket, each written once for all who are sent it. */
-import type { FeedEvent } from "../../schema/Feed.ts"
-import { type SkipReason, skippedNotice } from "../../schema/FeedNotice.ts"
+import type { FeedEvent } from "../../schema/feed/Feed.ts"
+import { type SkipReason, skippedNotice } from "../../schema/feed/FeedNotice.ts"
 
 const known = new WeakMap<FeedEvent, string>()
 

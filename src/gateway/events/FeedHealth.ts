@@ -3,8 +3,8 @@
  * a gauge.
  */
 import { Context, Duration, Effect, Layer, Schedule } from "effect"
-import { Feed } from "../../entities/Reads.ts"
-import * as EdgeMetrics from "../../observability/EdgeMetrics.ts"
+import { Feed } from "../../ports/Reads.ts"
+import * as EdgeMetrics from "../../observability/metrics/EdgeMetrics.ts"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
 import { EventHub } from "./EventHub.ts"
 

@@ -3,8 +3,8 @@
  * it. So that a follower who was cut off between two of them neither misses nor repeats one, each but the last is given
  * the position before the entry and how many it has had: `P.n`.
  */
-import { Cursor, type FeedEvent } from "../../schema/Feed.ts"
-import { compareCursors as compare } from "../../schema/FeedPosition.ts"
+import { Cursor, type FeedEvent } from "../../schema/feed/Feed.ts"
+import { compareCursors as compare } from "../../schema/feed/FeedPosition.ts"
 
 export { compare }
 

@@ -2,7 +2,7 @@
  * Which events are about one thing: so that who follows one task is not sent everything of everybody. What the feed
  * says of itself is for all.
  */
-import type { FeedEvent } from "../../schema/Feed.ts"
+import type { FeedEvent } from "../../schema/feed/Feed.ts"
 
 export interface Subjects {
   readonly taskId?: string | undefined

@@ -3,7 +3,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../api/Api.ts"
 import { answer } from "../http/Respond.ts"
 import { RestCall } from "../http/RestCall.ts"
-import { Instances } from "../service/Instances.ts"
+import { Instances } from "../service/instances/Instances.ts"
 
 const linesShown = 200
 

@@ -3,7 +3,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../api/Api.ts"
 import { answer } from "../http/Respond.ts"
 import { RestCall } from "../http/RestCall.ts"
-import { Lanes } from "../service/Lanes.ts"
+import { Lanes } from "../service/tasks/Lanes.ts"
 
 export const LaneHandlers = HttpApiBuilder.group(
   Api,

@@ -5,7 +5,7 @@ import { Api } from "../api/Api.ts"
 import { answer } from "../http/Respond.ts"
 import { resultResponse } from "../http/ResultResponse.ts"
 import { RestCall } from "../http/RestCall.ts"
-import { Tasks } from "../service/Tasks.ts"
+import { Tasks } from "../service/tasks/Tasks.ts"
 
 export const TaskHandlers = HttpApiBuilder.group(
   Api,

@@ -8,7 +8,7 @@ import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { Authenticator } from "../../auth/Authenticator.ts"
 import { leastRole, permits } from "../../auth/Policy.ts"
-import * as PublicMetrics from "../../observability/PublicMetrics.ts"
+import * as PublicMetrics from "../../observability/metrics/PublicMetrics.ts"
 import { Forbidden } from "../../schema/Errors.ts"
 import { errorResponse } from "./Respond.ts"
 

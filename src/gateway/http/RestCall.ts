@@ -7,7 +7,7 @@ import type { HttpServerRequest } from "effect/http"
 import { IdempotencyStore } from "../../auth/IdempotencyStore.ts"
 import { CurrentPrincipal, idempotencyKeyHeader } from "../../rpc/Authentication.ts"
 import type { ActorUnavailable, IdempotencyConflict } from "../../schema/Errors.ts"
-import { type Call, canonicalJson, keyed } from "../service/Call.ts"
+import { type Call, canonicalJson, keyed } from "../service/RequestContext.ts"
 
 interface Keyed {
   readonly request: HttpServerRequest.HttpServerRequest

@@ -1,11 +1,11 @@
 /** The use cases of API keys. */
 import { Context, Effect, Layer } from "effect"
 import { KeyService } from "../../auth/KeyService.ts"
-import { Feed, type Page } from "../../entities/Reads.ts"
+import { Feed, type Page } from "../../ports/Reads.ts"
 import type { ApiKeyInfo, CreatedKey, CreateKey } from "../../schema/Access.ts"
 import type { ActorUnavailable, Conflict, InvalidInput, NotFound } from "../../schema/Errors.ts"
 import { pageSize } from "../../schema/Page.ts"
-import type { Call } from "./Call.ts"
+import type { Call } from "./RequestContext.ts"
 import { badToken, placeOf, withToken } from "./PageToken.ts"
 
 export class Keys extends Context.Service<

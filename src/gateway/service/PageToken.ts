@@ -3,7 +3,7 @@
  * made up.
  */
 import { Effect } from "effect"
-import type { Page } from "../../entities/Reads.ts"
+import type { Page } from "../../ports/Reads.ts"
 import { InvalidInput } from "../../schema/Errors.ts"
 
 export const badToken = new InvalidInput({

@@ -1,6 +1,6 @@
 /** What a task or turn answered, whole, in parts of bounded size. */
 import { Effect } from "effect"
-import type { OutputAddress, Outputs } from "../../entities/Outputs.ts"
+import type { OutputAddress, Outputs } from "../../ports/Outputs.ts"
 import { type ActorUnavailable, NotFound } from "../../schema/Errors.ts"
 import type { OutputPart, StoredOutput } from "../../schema/Output.ts"
 

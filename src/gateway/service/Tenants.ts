@@ -1,11 +1,11 @@
 /** The policy's answers as effects. */
 import { Effect } from "effect"
 import { actingTenant, readableTenant } from "../../auth/Policy.ts"
-import { spanAttributes } from "../../observability/Names.ts"
+import { spanAttributes } from "../../observability/metrics/Names.ts"
 import type { InvalidInput, NotFound } from "../../schema/Errors.ts"
 import type { TenantId } from "../../schema/Ids.ts"
 import { EdgeConfig } from "../EdgeConfig.ts"
-import type { Call } from "./Call.ts"
+import type { Call } from "./RequestContext.ts"
 
 /** The request's span says whose things it touched. */
 const onSpan = (tenantId: TenantId | undefined): Effect.Effect<void> =>

@@ -1,5 +1,5 @@
 /** What the end of a gateway process means, from its exit code and its last lines. Pure. */
-import { cut } from "../../schema/Bounds.ts"
+import { cut } from "../../schema/text/Bounds.ts"
 import type { DriverError } from "../InstanceDriver.ts"
 
 export interface ProcessExit {

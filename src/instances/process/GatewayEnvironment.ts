@@ -1,7 +1,7 @@
 /** The environment of gateway processes and of commands run beside them. Pure. */
 import { gatewayEnvironment } from "../../openclaw/GatewayConfig.ts"
 import type { ResourceLimits } from "../../schema/Instance.ts"
-import type { InstanceFiles } from "./PidFile.ts"
+import type { InstanceFiles } from "./files/InstanceFiles.ts"
 
 /**
  * What of the runner's own is passed on: a gateway's tools run shell commands, which must not see the runner's secrets.

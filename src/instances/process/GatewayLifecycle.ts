@@ -14,9 +14,9 @@ import type { ExitMeaning } from "./ExitCodes.ts"
 import { environmentOf } from "./GatewayEnvironment.ts"
 import * as Guardianship from "./Guardianship.ts"
 import { type Command, launchCommands } from "./Launcher.ts"
-import * as Ownership from "./Ownership.ts"
-import type { InstanceFiles, Launch, PidFile } from "./PidFile.ts"
-import { defaultPortRange, makePorts } from "./PortRange.ts"
+import * as DirectoryOwnership from "./files/DirectoryOwnership.ts"
+import type { InstanceFiles, Launch, PidFile } from "./files/InstanceFiles.ts"
+import { defaultPortRange, makePorts } from "./files/PortRange.ts"
 import { defaultProcessOptions, type ProcessDriverOptions } from "./ProcessDriverOptions.ts"
 import { isAlive } from "../../processes/ProcessIdentity.ts"
 
@@ -32,18 +32,18 @@ export const makeLifecycle = Effect.fnUntraced(function* (
   filesOf: (kept: Kept) => InstanceFiles
 ): Effect.fn.Return<GatewayLifecycle, never, Scope.Scope> {
   const options = { ...defaultProcessOptions, ...given }
-  const ownership = yield* Ownership.make(options.orphanAfterMillis)
+  const ownership = yield* DirectoryOwnership.make(options.orphanAfterMillis)
   const ports = makePorts(join(options.directory, "ports"), options.ports ?? defaultPortRange)
   const starting = yield* Semaphore.make(options.startConcurrency)
 
-  const claimOf = ({ instanceId, registration }: Kept, epoch: number): Ownership.Claim => ({
+  const claimOf = ({ instanceId, registration }: Kept, epoch: number): DirectoryOwnership.Claim => ({
     instanceId,
     ...(registration === undefined ? {} : { registration }),
     files: filesOf({ instanceId, ...(registration === undefined ? {} : { registration }) }),
     epoch
   })
 
-  const end = Effect.fnUntraced(function* (claim: Ownership.Claim, running: PidFile, graceMillis: number) {
+  const end = Effect.fnUntraced(function* (claim: DirectoryOwnership.Claim, running: PidFile, graceMillis: number) {
     const asOwner = <A>(use: Effect.Effect<A>) => ownership.as(claim, use)
     if (!(yield* Guardianship.end(claim.files, running, graceMillis, asOwner))) {
       return yield* driverError(claim.instanceId, {
@@ -56,13 +56,17 @@ export const makeLifecycle = Effect.fnUntraced(function* (
     yield* ports.release(claim.instanceId, running.port)
   })
 
-  const awaitStarted = Effect.fnUntraced(function* (claim: Ownership.Claim, running: PidFile, timeoutMillis: number) {
+  const awaitStarted = Effect.fnUntraced(function* (
+    claim: DirectoryOwnership.Claim,
+    running: PidFile,
+    timeoutMillis: number
+  ) {
     const started = yield* Guardianship.awaitStarted(claim.files, running, timeoutMillis)
     if (Result.isFailure(started)) return yield* driverError(claim.instanceId, started.failure)
     yield* ownership.as(claim, Effect.void)
   })
 
-  const reservePort = Effect.fnUntraced(function* ({ files, instanceId }: Ownership.Claim) {
+  const reservePort = Effect.fnUntraced(function* ({ files, instanceId }: DirectoryOwnership.Claim) {
     const port = yield* ports.reserve(instanceId, files.launch?.port)
     if (port !== undefined) return port
     return yield* driverError(instanceId, {
@@ -85,7 +89,7 @@ export const makeLifecycle = Effect.fnUntraced(function* (
 
   const launchOn = Effect.fnUntraced(function* (
     spec: InstanceSpec,
-    claim: Ownership.Claim,
+    claim: DirectoryOwnership.Claim,
     port: number,
     command: Command
   ) {
@@ -96,7 +100,7 @@ export const makeLifecycle = Effect.fnUntraced(function* (
     return launched.success
   })
 
-  const launch = Effect.fnUntraced(function* (spec: InstanceSpec, claim: Ownership.Claim, command: Command) {
+  const launch = Effect.fnUntraced(function* (spec: InstanceSpec, claim: DirectoryOwnership.Claim, command: Command) {
     const port = yield* reservePort(claim)
     const running = yield* ownership
       .as(claim, launchOn(spec, claim, port, command))
@@ -108,7 +112,7 @@ export const makeLifecycle = Effect.fnUntraced(function* (
   /** A start that fails or is interrupted leaves nothing running. */
   const launchAndAwait = (
     spec: InstanceSpec,
-    claim: Ownership.Claim,
+    claim: DirectoryOwnership.Claim,
     command: Command,
     timeoutMillis: number
   ): Effect.Effect<InstanceRef, DriverError> =>
@@ -125,7 +129,7 @@ export const makeLifecycle = Effect.fnUntraced(function* (
     supervision?.startupMillis ?? options.startupTimeoutMillis
 
   /** The first command that starts a gateway. One that refused its configuration, or a taken port, ends the search. */
-  const launchFirst = Effect.fnUntraced(function* (spec: InstanceSpec, claim: Ownership.Claim) {
+  const launchFirst = Effect.fnUntraced(function* (spec: InstanceSpec, claim: DirectoryOwnership.Claim) {
     const commands = launchCommands({ path: process.env.PATH ?? "", ...options.launcher })
     let failure = driverError(spec.instanceId, {
       reason: "LaunchFailed",
@@ -144,7 +148,7 @@ export const makeLifecycle = Effect.fnUntraced(function* (
   })
 
   /** Adopts what runs; what is stopping, or has lost its guardian, is ended first. */
-  const adopt = Effect.fnUntraced(function* (spec: InstanceSpec, claim: Ownership.Claim) {
+  const adopt = Effect.fnUntraced(function* (spec: InstanceSpec, claim: DirectoryOwnership.Claim) {
     const { files } = claim
     const found = files.pidFile
     if (found === undefined || !isAlive(found.gateway)) return undefined
@@ -202,7 +206,11 @@ export const driverError = (
   meaning: ExitMeaning & { readonly exitCode?: number }
 ): DriverError => new DriverError({ instanceId, ...meaning })
 
-const refOf = ({ instanceId, registration }: Ownership.Claim, running: PidFile, adopted: boolean): InstanceRef => ({
+const refOf = (
+  { instanceId, registration }: DirectoryOwnership.Claim,
+  running: PidFile,
+  adopted: boolean
+): InstanceRef => ({
   instanceId,
   ...(registration === undefined ? {} : { registration }),
   url: `ws://127.0.0.1:${running.port}/`,
@@ -211,7 +219,7 @@ const refOf = ({ instanceId, registration }: Ownership.Claim, running: PidFile, 
   pid: running.gateway.pid
 })
 
-const writing = <A>({ files, instanceId }: Ownership.Claim, write: () => A): Effect.Effect<A, DriverError> =>
+const writing = <A>({ files, instanceId }: DirectoryOwnership.Claim, write: () => A): Effect.Effect<A, DriverError> =>
   Effect.try({
     try: write,
     catch: (cause) =>

@@ -8,8 +8,8 @@ import { Clock, Effect, Result } from "effect"
 import type { DriverError } from "../InstanceDriver.ts"
 import { type ExitMeaning, exitMeaning, tell } from "./ExitCodes.ts"
 import { isLive, isStarted } from "./HttpProbe.ts"
-import { tailLines } from "./LogTail.ts"
-import type { InstanceFiles, Launch, PidFile } from "./PidFile.ts"
+import { tailLines } from "./files/LogTail.ts"
+import type { InstanceFiles, Launch, PidFile } from "./files/InstanceFiles.ts"
 import { isAlive, signal } from "../../processes/ProcessIdentity.ts"
 
 const pollMillis = 100

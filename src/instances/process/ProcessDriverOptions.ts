@@ -1,7 +1,7 @@
 /** What a host's process driver is told. */
 import type { ConfigObject, ModelProvider } from "../../openclaw/GatewayConfig.ts"
 import type { LauncherOptions } from "./Launcher.ts"
-import type { PortRange } from "./PortRange.ts"
+import type { PortRange } from "./files/PortRange.ts"
 
 export interface ProcessDriverOptions {
   /** Holds one folder an instance, and the port reservations. Shared by all runners of a host. */

@@ -9,7 +9,7 @@ import { spawn } from "node:child_process"
 import { openSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { constants } from "node:os"
 import { join } from "node:path"
-import type { ExitFile, Launch, PidFile } from "./PidFile.ts"
+import type { ExitFile, Launch, PidFile } from "./files/InstanceFiles.ts"
 import { identify, signal } from "../../processes/ProcessIdentity.ts"
 
 const checkMillis = 500

@@ -2,7 +2,7 @@
  * One life of a simulated gateway: everything here is lost when it ends. Run keys are remembered only here, as in the
  * real one, so a key that was used before a crash is accepted again and then fails on the transcript.
  */
-import { failureOf } from "../../openclaw/Failures.ts"
+import { failureOf } from "../../openclaw/protocol/Failures.ts"
 import type { GatewayLane, Suspension, Turn, TurnEnd } from "../../openclaw/GatewayLink.ts"
 import type { QueueMode } from "../../schema/Session.ts"
 import type { Gateway } from "./Gateway.ts"

@@ -9,7 +9,7 @@ import type {
   TurnProgress
 } from "../../openclaw/GatewayLink.ts"
 import { GatewayError } from "../../openclaw/GatewayLink.ts"
-import { Feed } from "./Feed.ts"
+import { Feed } from "./ProgressQueue.ts"
 import type { Gateway, GatewaySocket } from "./Gateway.ts"
 import type { GatewayProcess } from "./GatewayProcess.ts"
 import type { Run, RunFeed } from "./Run.ts"

@@ -1,6 +1,6 @@
 /** One run in the memory of a simulated gateway's process. */
 import type { GatewayError, TurnEnd, TurnProgress } from "../../openclaw/GatewayLink.ts"
-import { Feed } from "./Feed.ts"
+import { Feed } from "./ProgressQueue.ts"
 import type { Session, TurnRecord } from "./Session.ts"
 import type { Timer } from "./Timers.ts"
 

@@ -1,5 +1,5 @@
 /** What a simulated model does with a message: directives in the text, or a handler of the fleet. Pure. */
-import { failureOf } from "../../openclaw/Failures.ts"
+import { failureOf } from "../../openclaw/protocol/Failures.ts"
 import type { TurnEnd } from "../../openclaw/GatewayLink.ts"
 
 export interface TurnRequest {

@@ -1,6 +1,6 @@
 /** What one check of the doctor found. */
 import { Effect } from "effect"
-import { explainCause } from "../Explain.ts"
+import { explainCause } from "../launch/Explain.ts"
 
 export type Level = "ok" | "warn" | "fail"
 

@@ -3,8 +3,8 @@
  * no name of ours is unknown.
  */
 import { Effect, Layer } from "effect"
-import { nearest } from "../../schema/Nearest.ts"
-import { StartFailed } from "../StartFailed.ts"
+import { nearest } from "../../schema/text/Nearest.ts"
+import { StartFailed } from "../launch/StartFailed.ts"
 import * as Catalogue from "./Catalogue.ts"
 import { faultOf, type ProcessKind } from "./Setting.ts"
 

@@ -8,7 +8,7 @@ import { Effect, Option } from "effect"
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { hostname } from "node:os"
 import { join } from "node:path"
-import { StartFailed } from "../StartFailed.ts"
+import { StartFailed } from "../launch/StartFailed.ts"
 
 export interface HostName {
   readonly current: string

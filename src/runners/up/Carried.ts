@@ -5,7 +5,7 @@
 import { Effect, Schema } from "effect"
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
-import { ViewReads } from "../../entities/Reads.ts"
+import { ViewReads } from "../../ports/Reads.ts"
 import { hostPlacement, InstanceId } from "../../schema/Ids.ts"
 import * as PgViewReads from "../../shards/reads/PgViewReads.ts"
 

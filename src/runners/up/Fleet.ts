@@ -5,7 +5,7 @@
 import { Effect, Option, Schedule, Schema } from "effect"
 import * as ActorClient from "../../actor/ActorClient.ts"
 import { Instance } from "../../entities/Instance.ts"
-import { ViewReads } from "../../entities/Reads.ts"
+import { ViewReads } from "../../ports/Reads.ts"
 import { InstanceId, instanceEntityId, type Placement } from "../../schema/Ids.ts"
 import type { InstanceSpec, InstanceStatus } from "../../schema/Instance.ts"
 

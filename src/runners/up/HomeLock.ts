@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import * as Beacon from "../../processes/Beacon.ts"
 import { holderOf, tryLock, unlock } from "../../processes/FileLock.ts"
-import { StartFailed } from "../StartFailed.ts"
+import { StartFailed } from "../launch/StartFailed.ts"
 
 export class AlreadyUp extends Schema.TaggedError<AlreadyUp>()("AlreadyUp", { message: Schema.String }) {}
 

@@ -6,7 +6,7 @@
 import { Effect, Option, Schedule, Schema } from "effect"
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { InstanceFiles } from "../../instances/process/PidFile.ts"
+import { InstanceFiles } from "../../instances/process/files/InstanceFiles.ts"
 import { StoredIdentity } from "../../processes/FileLock.ts"
 import { identify, isAlive, type ProcessIdentity, signal } from "../../processes/ProcessIdentity.ts"
 

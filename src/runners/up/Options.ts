@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs"
 import { parse, type YAMLParseError } from "yaml"
 import { join, resolve } from "node:path"
 import * as Settings from "../Settings.ts"
-import { StartFailed } from "../StartFailed.ts"
+import { StartFailed } from "../launch/StartFailed.ts"
 
 export interface UpOptions {
   readonly runners: number

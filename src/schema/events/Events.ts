@@ -4,8 +4,8 @@
  * newer feed.
  */
 import { Schema } from "effect"
-import { FeedEvent, isPublicTag } from "../Feed.ts"
-import { FeedNotice } from "../FeedNotice.ts"
+import { FeedEvent, isPublicTag } from "../feed/Feed.ts"
+import { FeedNotice } from "../feed/FeedNotice.ts"
 import { InstanceEvent } from "./InstanceEvents.ts"
 import { LaneEvent } from "./LaneEvents.ts"
 import { SessionEvent } from "./SessionEvents.ts"

@@ -13,8 +13,8 @@
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Effect, Fiber, Schedule } from "effect"
 import type { EntityAddress } from "effect/cluster"
-import { ArrayParameters } from "../ArrayParameters.ts"
-import type { Statement } from "../CommitStatement.ts"
+import { ArrayParameters } from "../journal/ArrayParameters.ts"
+import type { Statement } from "../journal/CommitStatement.ts"
 import { exitKind, messageOf, type MessageRow, messagesTable, repliesTable, selectMessage } from "./Rows.ts"
 
 const statementTimeout = "10 seconds"

@@ -1,15 +1,15 @@
 /**
  * The messages of persisted entities on PostgreSQL: the cluster's own SQL storage, with the saves of envelopes and
- * replies gathered (Gatherer.ts). What is saved, and what a caller is told, is the same as there. A save within the
+ * replies gathered (WriteBatcher.ts). What is saved, and what a caller is told, is the same as there. A save within the
  * caller's own transaction goes the stock way, as a part of it.
  */
 import { NodeCrypto } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Exit, Layer, Option, Result } from "effect"
 import { ClusterError, MessageStorage, type Reply, Snowflake, SqlMessageStorage } from "effect/cluster"
-import type { Statement } from "../CommitStatement.ts"
-import * as Gatherer from "../Gatherer.ts"
-import * as SqlFailure from "../SqlFailure.ts"
+import type { Statement } from "../journal/CommitStatement.ts"
+import * as WriteBatcher from "../journal/WriteBatcher.ts"
+import * as SqlFailure from "../journal/SqlFailure.ts"
 import * as Claims from "./Claims.ts"
 import { type DuplicateRow, duplicateOf, idOf, prefix, type SavedEnvelope } from "./Rows.ts"
 import { findMessages, saveEnvelopes, saveReplies } from "./SaveStatements.ts"
@@ -58,7 +58,7 @@ export const make = Effect.gen(function* () {
           }
         })
 
-  const envelopes = yield* Gatherer.make<
+  const envelopes = yield* WriteBatcher.make<
     SavedEnvelope,
     MessageStorage.SaveResult.Encoded,
     ClusterError.PersistenceError
@@ -72,7 +72,7 @@ export const make = Effect.gen(function* () {
     })
   })
 
-  const replies = yield* Gatherer.make<Reply.Encoded, void, ClusterError.PersistenceError>({
+  const replies = yield* WriteBatcher.make<Reply.Encoded, void, ClusterError.PersistenceError>({
     failed,
     write: (group) =>
       Effect.as(

@@ -4,7 +4,7 @@
  */
 import { Option } from "effect"
 import { type Envelope, MessageStorage, type Reply, ShardId, Snowflake } from "effect/cluster"
-import type { Columns } from "../ArrayParameters.ts"
+import type { Columns } from "../journal/ArrayParameters.ts"
 
 export const prefix = "clawster_cluster"
 export const messagesTable = `${prefix}_messages`

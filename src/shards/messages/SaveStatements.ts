@@ -1,7 +1,7 @@
 /** The statements that save a group of envelopes or of replies: all of it or nothing. */
 import type { Reply } from "effect/cluster"
-import { ArrayParameters, names } from "../ArrayParameters.ts"
-import type { Statement } from "../CommitStatement.ts"
+import { ArrayParameters, names } from "../journal/ArrayParameters.ts"
+import type { Statement } from "../journal/CommitStatement.ts"
 import {
   envelopeColumns,
   messageKind,

@@ -3,7 +3,7 @@
  * it. Drivers wrap errors in errors; the innermost one that carries a code decides.
  */
 import { Schema } from "effect"
-import { causeChain } from "../../schema/CauseChain.ts"
+import { causeChain } from "../../schema/text/CauseChain.ts"
 
 export class DatabaseFault extends Schema.TaggedError<DatabaseFault>()("DatabaseFault", {
   /** For programs: the SQLSTATE, the system's code, or a word of ours. */

@@ -1,7 +1,7 @@
 /** The parts of a query that say how alive each instance is, and the status of a row as it is seen with them. */
 import { asSeen } from "../../schema/Liveness.ts"
 import { InstanceStatus } from "../../schema/Instance.ts"
-import { isGone } from "../RunnerStorage.ts"
+import { isGone } from "../leases/PgLeases.ts"
 import * as Readable from "./Readable.ts"
 
 /** A common table expression: the placements that a live runner serves. */

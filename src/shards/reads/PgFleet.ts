@@ -4,7 +4,7 @@
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Effect, Layer, PubSub, Schedule, Stream } from "effect"
-import { Fleet } from "../../entities/Fleet.ts"
+import { Fleet } from "../../ports/Fleet.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
 import { silentAfterMillis } from "../../schema/Liveness.ts"
 import * as Liveness from "./Liveness.ts"

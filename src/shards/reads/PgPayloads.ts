@@ -1,7 +1,7 @@
 /** The texts of tasks and turns, from their rows. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
-import { Payloads } from "../../entities/Payloads.ts"
+import { Payloads } from "../../ports/Payloads.ts"
 import { parseSessionEntityId } from "../../schema/Ids.ts"
 import type { HeldPayload, TaskSpec } from "../../schema/Task.ts"
 import { unavailable } from "./Unavailable.ts"

@@ -1,7 +1,7 @@
 /** Reads whether gateway sessions are still wanted: one statement for many, by primary keys. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
-import { SessionUse, type Use } from "../../entities/SessionUse.ts"
+import { SessionUse, type Use } from "../../ports/SessionUse.ts"
 import { unavailable } from "./Unavailable.ts"
 
 /** As long as history is kept when nothing else is said. */

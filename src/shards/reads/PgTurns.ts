@@ -1,10 +1,10 @@
 /** Reads of the turn table. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Schema } from "effect"
-import { type Page, TurnReads } from "../../entities/Reads.ts"
-import type { Cursor } from "../../schema/Feed.ts"
+import { type Page, TurnReads } from "../../ports/Reads.ts"
+import type { Cursor } from "../../schema/feed/Feed.ts"
 import { messageShown, toTurnToken, TurnStatus } from "../../schema/Session.ts"
-import { settled } from "./Position.ts"
+import { settled } from "./feed/Position.ts"
 import { unavailable } from "./Unavailable.ts"
 
 const decode = Schema.decodeUnknownSync(Schema.toCodecJson(TurnStatus) as unknown as Schema.Codec<TurnStatus, unknown>)

@@ -1,13 +1,13 @@
 /** The views that actors write with their commits; those of instances as they are seen (schema/Liveness.ts). */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
-import { type Page, type PageOptions, ViewReads } from "../../entities/Reads.ts"
-import type { Cursor } from "../../schema/Feed.ts"
+import { type Page, type PageOptions, ViewReads } from "../../ports/Reads.ts"
+import type { Cursor } from "../../schema/feed/Feed.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
 import { LaneStatus } from "../../schema/Lane.ts"
 import { SessionStatus } from "../../schema/Session.ts"
 import * as Liveness from "./Liveness.ts"
-import { settled } from "./Position.ts"
+import { settled } from "./feed/Position.ts"
 import * as Readable from "./Readable.ts"
 import { unavailable } from "./Unavailable.ts"
 

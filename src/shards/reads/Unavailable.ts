@@ -1,5 +1,5 @@
 import { type Cause, Effect } from "effect"
-import * as EdgeMetrics from "../../observability/EdgeMetrics.ts"
+import * as EdgeMetrics from "../../observability/metrics/EdgeMetrics.ts"
 import { ActorUnavailable } from "../../schema/Errors.ts"
 import { faultOfCause, tell } from "../postgres/FaultLog.ts"
 

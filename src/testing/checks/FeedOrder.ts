@@ -1,5 +1,5 @@
 /** I12: the feed has every public event of the journal, once, in each actor's own order. */
-import type { FeedEvent } from "../../schema/Feed.ts"
+import type { FeedEvent } from "../../schema/feed/Feed.ts"
 import { actorOf, type History, type Violation } from "./History.ts"
 
 const nameOf = (actor: string, seq: number, tag: string) => `${actor} ${seq} ${tag}`

@@ -3,7 +3,7 @@
  * an actor's state is, or was after a given entry.
  */
 import type { ActorDefinition, Timer, View } from "../../actor/Actor.ts"
-import * as Codec from "../../actor/Codec.ts"
+import * as Codec from "../../actor/state/Codec.ts"
 import type { StoredRow } from "../store/Database.ts"
 
 /** What the checks need of an actor's definition, whatever its types. */

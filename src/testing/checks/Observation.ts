@@ -2,8 +2,8 @@
  * What a watcher of a simulated run looks at: the journal, the store, what clients were told and what was done to the
  * cluster.
  */
-import type { MemoryStore } from "../../actor/MemoryJournal.ts"
-import type { FaultRecord } from "../faults/Inflict.ts"
+import type { MemoryStore } from "../../actor/memory/MemoryJournal.ts"
+import type { FaultRecord } from "../faults/FaultInjector.ts"
 import type { RunnerRow, ShardRow, StoredRow } from "../store/Database.ts"
 import type { Watch, Violation } from "./History.ts"
 

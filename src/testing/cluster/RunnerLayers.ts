@@ -4,19 +4,19 @@
 import { Layer } from "effect"
 import { MessageStorage, RunnerHealth, Sharding } from "effect/cluster"
 import { RpcSerialization, RpcServer } from "effect/rpc"
-import { ActorDirectory } from "../../actor/ActorDirectory.ts"
+import { ActorDirectory } from "../../actor/runtime/ActorDirectory.ts"
 import type { Journal } from "../../actor/Journal.ts"
-import { Residents } from "../../actor/Residents.ts"
-import * as Wakes from "../../actor/Wakes.ts"
+import { ActivationDirectory } from "../../actor/runtime/ActivationDirectory.ts"
+import * as WakeScheduler from "../../actor/runtime/WakeScheduler.ts"
 import { defaultPlacement, type Placement } from "../../schema/Ids.ts"
-import * as CallServer from "../../shards/calls/CallServer.ts"
+import * as CallServer from "../../shards/transport/calls/CallServer.ts"
 import * as ClusterConfig from "../../shards/ClusterConfig.ts"
-import * as FailureDetector from "../../shards/FailureDetector.ts"
-import * as Held from "../../shards/Held.ts"
-import * as LeaseHealth from "../../shards/LeaseHealth.ts"
-import * as PatientLeases from "../../shards/PatientLeases.ts"
-import * as PromptSharding from "../../shards/PromptSharding.ts"
-import * as RunnerSockets from "../../shards/RunnerSockets.ts"
+import * as FailureDetector from "../../shards/leases/FailureDetector.ts"
+import * as OwnedShards from "../../shards/leases/OwnedShards.ts"
+import * as LeaseHealth from "../../shards/effect-patches/LeaseHealth.ts"
+import * as RenewalGrace from "../../shards/effect-patches/RenewalGrace.ts"
+import * as FastAcquisition from "../../shards/effect-patches/FastAcquisition.ts"
+import * as RunnersTransport from "../../shards/transport/RunnersTransport.ts"
 import type { Database } from "../store/Database.ts"
 import * as JournalTable from "../store/JournalTable.ts"
 import * as LeaseTable from "../store/LeaseTable.ts"
@@ -37,28 +37,28 @@ export interface RunnerOptions {
 export const runnerPort = 1
 
 const storage = ({ database, granted, host }: Pick<RunnerOptions, "database" | "granted" | "host">) =>
-  PatientLeases.layer.pipe(
+  RenewalGrace.layer.pipe(
     Layer.provideMerge(LeaseTable.layer(database, host, granted)),
-    Layer.provideMerge(Held.layer)
+    Layer.provideMerge(OwnedShards.layer)
   )
 
 /** The counterpart of `Cluster.layerRunner`. */
 export const runner = (options: RunnerOptions) => {
   const { database, host, journal, leaseMillis, placements, sockets } = options
   return ActorDirectory.layer.pipe(
-    Layer.provideMerge(Wakes.layer()),
+    Layer.provideMerge(WakeScheduler.layer()),
     Layer.provideMerge(JournalTable.layer(database, host, journal)),
     Layer.provideMerge(FailureDetector.layer(FailureDetector.defaults, SocketLayers.knockOver(sockets, host))),
     Layer.provideMerge(
       CallServer.layer.pipe(
-        Layer.provideMerge(PromptSharding.layer),
-        Layer.provideMerge(RunnerSockets.layerOver(SocketLayers.connections(sockets, host))),
+        Layer.provideMerge(FastAcquisition.layer),
+        Layer.provideMerge(RunnersTransport.layerOver(SocketLayers.connections(sockets, host))),
         Layer.provide(RpcServer.layerProtocolSocketServer),
         Layer.provide([SocketLayers.socketServer(sockets, host), LeaseHealth.layer])
       )
     ),
     Layer.provideMerge(storage(options)),
-    Layer.provideMerge(Residents.layer),
+    Layer.provideMerge(ActivationDirectory.layer),
     Layer.provide(MessageStorage.layerNoop),
     Layer.provide(RpcSerialization.layerNdjson),
     Layer.provideMerge(
@@ -76,7 +76,7 @@ export const runner = (options: RunnerOptions) => {
 /** The counterpart of `Cluster.layerClient`. */
 export const client = (options: Omit<RunnerOptions, "leaseMillis" | "journal">) =>
   Sharding.layer.pipe(
-    Layer.provideMerge(RunnerSockets.layerOver(SocketLayers.connections(options.sockets, options.host))),
+    Layer.provideMerge(RunnersTransport.layerOver(SocketLayers.connections(options.sockets, options.host))),
     Layer.provide(RunnerHealth.layerNoop),
     Layer.provide(storage(options)),
     Layer.provide(MessageStorage.layerNoop),

@@ -1,10 +1,10 @@
 /** Runners, a client and the world outside, each a process of its own on one virtual network with one virtual store. */
 import { type Context, Effect, Exit, Layer, Scope } from "effect"
 import { MachineId, type Sharding, type ShardingConfig, Snowflake } from "effect/cluster"
-import type { ActorDirectory } from "../../actor/ActorDirectory.ts"
+import type { ActorDirectory } from "../../actor/runtime/ActorDirectory.ts"
 import type { Journal } from "../../actor/Journal.ts"
 import type { Ownership } from "../../actor/Ownership.ts"
-import type { Wakes } from "../../actor/Wakes.ts"
+import type { WakeScheduler } from "../../actor/runtime/WakeScheduler.ts"
 import type { Placement } from "../../schema/Ids.ts"
 import { Database, type StorePlant } from "../store/Database.ts"
 import type { Grant } from "../store/LeaseTable.ts"
@@ -22,7 +22,7 @@ export type RunnerServices =
   | ShardingConfig.ShardingConfig
   | Journal
   | Ownership
-  | Wakes
+  | WakeScheduler
   | ActorDirectory
   | StoreAccess
   | OutsideProcess

@@ -3,7 +3,7 @@ import { Context, Effect } from "effect"
 import { SimulatedFleet } from "../../instances/simulated/SimulatedFleet.ts"
 import type { Fault as GatewayFault } from "../../instances/simulated/Faults.ts"
 import type { Fault } from "../faults/Fault.ts"
-import type { Disturb } from "../faults/Inflict.ts"
+import type { Disturb } from "../faults/FaultInjector.ts"
 import type { Prng } from "../world/Prng.ts"
 import { instances } from "./FleetWorkload.ts"
 

@@ -5,12 +5,12 @@
  */
 import { Effect, Schema } from "effect"
 import type { Commit, EncodedAnswer } from "../../actor/Journal.ts"
-import * as MemoryJournal from "../../actor/MemoryJournal.ts"
+import * as MemoryJournal from "../../actor/memory/MemoryJournal.ts"
 import type { HistoryRow } from "../checks/History.ts"
 import type { Host } from "../world/Host.ts"
 import type { Network } from "../world/Network.ts"
 import type { Prng } from "../world/Prng.ts"
-import { Strikes } from "../world/Strikes.ts"
+import { FaultTrigger } from "../world/FaultTrigger.ts"
 import type { World } from "../world/World.ts"
 
 /** The name of the store's machine on the network. */
@@ -81,13 +81,13 @@ export class Database {
   readonly #world: World
   readonly #network: Network
   readonly #random: Prng
-  readonly #strikes: Strikes
+  readonly #strikes: FaultTrigger
 
   constructor(world: World, network: Network, plant: StorePlant) {
     this.#world = world
     this.#network = network
     this.#random = world.random.fork("store")
-    this.#strikes = new Strikes(this.#random)
+    this.#strikes = new FaultTrigger(this.#random)
     this.plant = plant
   }
 

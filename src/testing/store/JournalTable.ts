@@ -1,4 +1,4 @@
-/** The statements of StoredJournal.ts on the virtual store, by the same rules as on PostgreSQL. */
+/** The statements of StatementJournal.ts on the virtual store, by the same rules as on PostgreSQL. */
 import { Effect, Layer } from "effect"
 import { type Commit, Journal } from "../../actor/Journal.ts"
 import {
@@ -10,10 +10,10 @@ import {
   outboxAfter,
   stored,
   wakesOf
-} from "../../actor/MemoryJournal.ts"
-import { WriteFailed } from "../../shards/Gatherer.ts"
-import { claimKey } from "../../shards/GroupCommit.ts"
-import * as StoredJournal from "../../shards/StoredJournal.ts"
+} from "../../actor/memory/MemoryJournal.ts"
+import { WriteFailed } from "../../shards/journal/WriteBatcher.ts"
+import { claimKey } from "../../shards/journal/GroupCommit.ts"
+import * as StatementJournal from "../../shards/journal/StatementJournal.ts"
 import type { Host } from "../world/Host.ts"
 import { type Database, failed } from "./Database.ts"
 
@@ -48,7 +48,7 @@ const writeGroup = (database: Database, commits: ReadonlyArray<Commit>): Readonl
 const asStored = (commits: ReadonlyArray<Commit>): ReadonlyArray<Commit> =>
   JSON.parse(JSON.stringify(commits.map(({ texts: _, ...commit }) => commit)))
 
-const statements = (database: Database, host: Host): StoredJournal.JournalStatements => {
+const statements = (database: Database, host: Host): StatementJournal.JournalStatements => {
   const { store } = database
   return {
     write: (commits) => {
@@ -109,4 +109,4 @@ export const layer = (
   database: Database,
   host: Host,
   change: (journal: Journal["Service"]) => Journal["Service"] = (journal) => journal
-) => Layer.effect(Journal, Effect.map(StoredJournal.make(statements(database, host)), change))
+) => Layer.effect(Journal, Effect.map(StatementJournal.make(statements(database, host)), change))

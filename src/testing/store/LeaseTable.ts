@@ -1,8 +1,8 @@
 /** The statements of Leases.ts on the virtual store, by the same rules as on PostgreSQL. */
 import { Context, Duration, Effect, Layer } from "effect"
 import { RunnerStorage, ShardingConfig } from "effect/cluster"
-import * as Leases from "../../shards/Leases.ts"
-import { type Lease, LeaseWatch } from "../../shards/LeaseWatch.ts"
+import * as Leases from "../../shards/leases/Leases.ts"
+import { type Lease, LeaseMonitor } from "../../shards/leases/LeaseMonitor.ts"
 import type { Host } from "../world/Host.ts"
 import type { Database, RunnerRow } from "./Database.ts"
 
@@ -108,7 +108,7 @@ const statements = (database: Database, host: Host, granted: (grant: Grant) => v
     })
 })
 
-const watch = (database: Database, host: Host, leaseMillis: number): LeaseWatch["Service"] => ({
+const watch = (database: Database, host: Host, leaseMillis: number): LeaseMonitor["Service"] => ({
   leases: database.statement(host, "read", "read leases", () =>
     [...database.runners].map(([address, { healthy, leaseUntil }]): Lease => ({
       address,
@@ -129,7 +129,7 @@ export const layer = (database: Database, host: Host, granted: (grant: Grant) =>
       const config = yield* ShardingConfig.ShardingConfig
       const leaseMillis = Duration.toMillis(Duration.fromInputUnsafe(config.shardLockExpiration))
       return Context.make(RunnerStorage.RunnerStorage, yield* Leases.make(statements(database, host, granted))).pipe(
-        Context.add(LeaseWatch, watch(database, host, leaseMillis))
+        Context.add(LeaseMonitor, watch(database, host, leaseMillis))
       )
     })
   )

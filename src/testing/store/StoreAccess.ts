@@ -1,6 +1,6 @@
 /** The virtual store as read models of an actor's layer see it: each read is one statement over the network. */
 import { Context, type Effect } from "effect"
-import type { MemoryStore } from "../../actor/MemoryJournal.ts"
+import type { MemoryStore } from "../../actor/memory/MemoryJournal.ts"
 import type { Host } from "../world/Host.ts"
 import type { Database, DatabaseFailed } from "./Database.ts"
 

@@ -3,7 +3,7 @@
  * on a cut link wait and arrive late when it heals, as TCP would retransmit them; a lossy link loses them for good.
  */
 import type { Prng } from "./Prng.ts"
-import { Strikes } from "./Strikes.ts"
+import { FaultTrigger } from "./FaultTrigger.ts"
 import type { World } from "./World.ts"
 
 /** What is wrong with a link for a while. Probabilities are a packet's. */
@@ -46,12 +46,12 @@ export class Network {
   readonly #world: World
   readonly #random: Prng
   readonly #links = new Map<string, Link>()
-  readonly #strikes: Strikes
+  readonly #strikes: FaultTrigger
 
   constructor(world: World) {
     this.#world = world
     this.#random = world.random.fork("network")
-    this.#strikes = new Strikes(this.#random)
+    this.#strikes = new FaultTrigger(this.#random)
   }
 
   impose(from: string, to: string, condition: Condition): void {

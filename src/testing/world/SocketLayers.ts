@@ -4,8 +4,8 @@
 import { Context, Effect, Exit, Fiber, Latch, Layer, Scope } from "effect"
 import { ShardingConfig } from "effect/cluster"
 import { Socket, SocketServer } from "effect/socket"
-import type { Knock } from "../../shards/FailureDetector.ts"
-import { Connections } from "../../shards/Connections.ts"
+import type { Knock } from "../../shards/leases/FailureDetector.ts"
+import { RunnerConnections } from "../../shards/transport/RunnerConnections.ts"
 import type { Host } from "./Host.ts"
 import type { End, Loss, Sockets } from "./Sockets.ts"
 
@@ -96,7 +96,7 @@ const dial = (sockets: Sockets, host: Host, to: string): Effect.Effect<End, Sock
   )
 
 export const connections = (sockets: Sockets, host: Host) =>
-  Layer.sync(Connections, () => ({
+  Layer.sync(RunnerConnections, () => ({
     socket: (address) => Effect.sync(() => socketOver(dial(sockets, host, address.host))),
     cut: (address) => Effect.sync(() => sockets.cut(host, address.host))
   }))

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { ofEnd, ofError } from "../../../src/entities/Instance/Outcomes.ts"
+import { ofEnd, ofError } from "../../../src/entities/Instance/runs/Outcomes.ts"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
-import { failureOf } from "../../../src/openclaw/Failures.ts"
-import { fromErrorShape } from "../../../src/openclaw/GatewayErrors.ts"
-import { bounds } from "../../../src/schema/Bounds.ts"
-import { attempt, instanceEvents, started, told, until, untilTold, withInstances } from "./Bench.ts"
+import { failureOf } from "../../../src/openclaw/protocol/Failures.ts"
+import { fromErrorShape } from "../../../src/openclaw/protocol/GatewayErrors.ts"
+import { bounds } from "../../../src/schema/text/Bounds.ts"
+import { attempt, instanceEvents, started, told, until, untilTold, withInstances } from "./InstanceRig.ts"
 
 const ofFailure = (reason: string | undefined, message: string) => {
   const { outcome, verdict } = ofEnd({ status: "error", text: "", failure: failureOf(reason, message) }, 1)

@@ -6,7 +6,7 @@ import { activeSessions, type InstanceState } from "../../../src/entities/Instan
 import type { Attempt } from "../../../src/schema/Attempt.ts"
 import type { InstanceEvent } from "../../../src/schema/events/InstanceEvents.ts"
 import { instanceSpec } from "../../fixtures/InstanceSpecs.ts"
-import { attempt, entityIdOf } from "./Bench.ts"
+import { attempt, entityIdOf } from "./InstanceRig.ts"
 import { PureActor } from "./PureActor.ts"
 
 const bounded = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { MemoryStore } from "../../../src/actor/MemoryJournal.ts"
+import { MemoryStore } from "../../../src/actor/memory/MemoryJournal.ts"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
 import { TenantId } from "../../../src/schema/Ids.ts"
 import { instanceSpec } from "../../fixtures/InstanceSpecs.ts"
@@ -17,7 +17,7 @@ import {
   untilPhase,
   untilTold,
   withInstances
-} from "./Bench.ts"
+} from "./InstanceRig.ts"
 
 const tags = (instanceId: string) =>
   Effect.map(instanceEvents(instanceId), (all) =>

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { MemoryStore } from "../../../src/actor/MemoryJournal.ts"
+import { MemoryStore } from "../../../src/actor/memory/MemoryJournal.ts"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
 import { LaneName, laneEntityId, TenantId } from "../../../src/schema/Ids.ts"
 import {
@@ -15,7 +15,7 @@ import {
   untilPhase,
   untilTold,
   withInstances
-} from "./Bench.ts"
+} from "./InstanceRig.ts"
 
 const outcomes = Effect.map(told, (all) => all.map(({ outcome }) => outcome?._tag))
 

@@ -4,7 +4,7 @@ import { LaneActor } from "../../../src/entities/Lane/LaneActor.ts"
 import { Placement, InstanceId, TaskId } from "../../../src/schema/Ids.ts"
 import { instanceSpec } from "../../fixtures/InstanceSpecs.ts"
 import { entityId as laneId, taskSpec } from "../Lane/LaneWorld.ts"
-import { attempt, entityIdOf } from "./Bench.ts"
+import { attempt, entityIdOf } from "./InstanceRig.ts"
 import { PureActor } from "./PureActor.ts"
 
 const warm = (allowedModels: ReadonlyArray<string>) => {

@@ -4,22 +4,22 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Context, Effect, Layer, type Scope } from "effect"
-import * as ActorShell from "../../../src/actor/ActorShell.ts"
+import * as ActorLayer from "../../../src/actor/ActorLayer.ts"
 import * as MemoryPayloads from "../../../src/entities/Instance/MemoryPayloads.ts"
-import * as MemoryOutputs from "../../../src/entities/MemoryOutputs.ts"
+import * as MemoryOutputs from "../../../src/ports/MemoryOutputs.ts"
 import { layer as instanceLayer } from "../../../src/entities/Instance/InstanceLayer.ts"
 import { layer as sessionLayer } from "../../../src/entities/Session/SessionLayer.ts"
 import { layer as driversLayer } from "../../../src/instances/InstanceDriverSet.ts"
 import { runningGateway } from "../../../src/instances/process/Guardianship.ts"
-import { InstanceFiles } from "../../../src/instances/process/PidFile.ts"
+import { InstanceFiles } from "../../../src/instances/process/files/InstanceFiles.ts"
 import * as ProcessDriver from "../../../src/instances/ProcessDriver.ts"
-import * as DemoModel from "../../../src/openclaw/DemoModel.ts"
-import * as GatewayClient from "../../../src/openclaw/GatewayClient.ts"
-import * as OpenClawInstall from "../../../src/openclaw/OpenClawInstall.ts"
+import * as DemoModel from "../../../src/openclaw/demo/DemoModel.ts"
+import * as GatewayClient from "../../../src/openclaw/protocol/GatewayClient.ts"
+import * as OpenClawInstall from "../../../src/openclaw/install/OpenClawInstall.ts"
 import { instanceSpec } from "../../fixtures/InstanceSpecs.ts"
-import * as MemoryCluster from "../../fixtures/MemoryCluster.ts"
-import { fleetOfViews, session, sessionEvents, turn } from "../Session/SessionBench.ts"
-import { attempt, instance, instanceEvents, listeningLane, told } from "./Bench.ts"
+import * as MemoryCluster from "../../fixtures/memory/MemoryCluster.ts"
+import { fleetOfViews, session, sessionEvents, turn } from "../Session/SessionRig.ts"
+import { attempt, instance, instanceEvents, listeningLane, told } from "./InstanceRig.ts"
 
 class Host extends Context.Service<Host, { readonly directory: string; readonly model: DemoModel.DemoModel }>()(
   "test/Host"
@@ -51,7 +51,7 @@ const driver = Effect.gen(function* () {
 
 const TestLayer = Layer.mergeAll(
   instanceLayer,
-  ActorShell.layer(listeningLane),
+  ActorLayer.layer(listeningLane),
   sessionLayer.pipe(Layer.provide(fleetOfViews))
 ).pipe(
   Layer.provide(driversLayer([driver])),

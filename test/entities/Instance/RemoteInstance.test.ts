@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import * as SimulatedDriver from "../../../src/instances/SimulatedDriver.ts"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
 import { instanceSpec } from "../../fixtures/InstanceSpecs.ts"
-import { attempt, instance, instanceEvents, told, until, untilPhase, untilTold, withInstances } from "./Bench.ts"
+import { attempt, instance, instanceEvents, told, until, untilPhase, untilTold, withInstances } from "./InstanceRig.ts"
 
 /** A gateway that runs already, as somebody else's would. */
 const running = (instanceId: string) =>

@@ -5,19 +5,19 @@
  */
 import { Context, Effect, Layer, Schema, Stream } from "effect"
 import * as Actor from "../../../src/actor/Actor.ts"
-import * as ActorShell from "../../../src/actor/ActorShell.ts"
+import * as ActorLayer from "../../../src/actor/ActorLayer.ts"
 import { send } from "../../../src/actor/Send.ts"
-import { Fleet } from "../../../src/entities/Fleet.ts"
+import { Fleet } from "../../../src/ports/Fleet.ts"
 import { Instance } from "../../../src/entities/Instance.ts"
 import { Lane } from "../../../src/entities/Lane.ts"
 import { LaneLayer } from "../../../src/entities/Lane/LaneLayer.ts"
-import * as MemoryTaskRows from "../../../src/entities/Lane/MemoryTaskRows.ts"
-import { MemoryStore } from "../../../src/actor/MemoryJournal.ts"
-import { type TaskRow, taskTable } from "../../../src/entities/Lane/TaskRow.ts"
+import * as MemoryTaskRows from "../../../src/entities/Lane/backlog/MemoryTaskRows.ts"
+import { MemoryStore } from "../../../src/actor/memory/MemoryJournal.ts"
+import { type TaskRow, taskTable } from "../../../src/entities/Lane/backlog/TaskRow.ts"
 import { Attempt, type AttemptOutcome } from "../../../src/rpc/AttemptRpcs.ts"
 import { parseInstanceEntityId } from "../../../src/schema/Ids.ts"
 import { instanceStatus } from "../../fixtures/Fleet.ts"
-import * as MemoryCluster from "../../fixtures/MemoryCluster.ts"
+import * as MemoryCluster from "../../fixtures/memory/MemoryCluster.ts"
 
 export const slots = 4
 export const instances = ["i1", "i2", "i3"]
@@ -120,7 +120,7 @@ const definition = (seen: Seen["Service"]) =>
 const FakeInstances = Layer.unwrap(
   Effect.gen(function* () {
     const seen = yield* Seen
-    return ActorShell.layer(definition(seen), {
+    return ActorLayer.layer(definition(seen), {
       perform: ({ attempt: { message, runKey } }, self) =>
         Effect.gen(function* () {
           if (!seen.runs.has(runKey) || self.epoch === 1) seen.runs.set(runKey, (seen.runs.get(runKey) ?? 0) + 1)

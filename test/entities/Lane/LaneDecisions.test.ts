@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HashMap } from "effect"
-import { backoffMillis } from "../../../src/entities/Lane/Retry.ts"
+import { backoffMillis } from "../../../src/entities/Lane/dispatch/Retry.ts"
 import { initial } from "../../../src/entities/Lane/LaneState.ts"
-import { taskTable } from "../../../src/entities/Lane/TaskRow.ts"
-import * as Window from "../../../src/entities/Lane/Window.ts"
+import { taskTable } from "../../../src/entities/Lane/backlog/TaskRow.ts"
+import * as BacklogWindow from "../../../src/entities/Lane/backlog/BacklogWindow.ts"
 import type { AttemptOutcome } from "../../../src/rpc/AttemptRpcs.ts"
 import type { SubmitOutcome } from "../../../src/rpc/LaneRpcs.ts"
 import { gatewaySessionKey, LaneName, SessionId, TaskId, TenantId } from "../../../src/schema/Ids.ts"
@@ -68,7 +68,7 @@ describe("submitting to a lane", () => {
     ])
     lane.settle()
     assert.deepStrictEqual(outcomes(submit(lane, ["a"], { idIsNew: false })), ["duplicate"])
-    assert.strictEqual(Window.size(lane.state.pending), 2)
+    assert.strictEqual(BacklogWindow.size(lane.state.pending), 2)
   })
 
   it("refuses all of a call that does not fit, and names the layer", () => {
@@ -124,7 +124,7 @@ describe("submitting to a lane", () => {
     assert.deepStrictEqual(outcomes(submit(lane, ["a"], { idIsNew: false })), ["accepted"])
     lane.settle()
     assert.strictEqual(lane.attempts.size, 0)
-    assert.strictEqual(Window.size(lane.state.pending), 0)
+    assert.strictEqual(BacklogWindow.size(lane.state.pending), 0)
     assert.strictEqual(phase(lane, "a"), "completed")
   })
 
@@ -132,7 +132,7 @@ describe("submitting to a lane", () => {
     const lane = world([])
     for (let call = 0; call < 20; call++) submit(lane, range(1_000, `c${call}-`))
     assert.strictEqual(lane.state.pending.entries.length, 512)
-    assert.strictEqual(Window.size(lane.state.pending), 20_000)
+    assert.strictEqual(BacklogWindow.size(lane.state.pending), 20_000)
     const began = performance.now()
     for (let call = 0; call < 20; call++) submit(lane, range(1_000, `d${call}-`))
     assert.isBelow(performance.now() - began, 5_000)

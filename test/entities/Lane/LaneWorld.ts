@@ -5,17 +5,17 @@
 import { assert } from "@effect/vitest"
 import { HashMap, Schema } from "effect"
 import type { Decision, Outgoing, RowWrite } from "../../../src/actor/Actor.ts"
-import { plan } from "../../../src/entities/Lane/Dispatch.ts"
-import { evolve } from "../../../src/entities/Lane/Evolve.ts"
+import { plan } from "../../../src/entities/Lane/dispatch/DispatchPlan.ts"
+import { evolve } from "../../../src/entities/Lane/LaneEvolve.ts"
 import { activities, LaneActor, type LaneActivity } from "../../../src/entities/Lane/LaneActor.ts"
 import type { LaneSignal } from "../../../src/entities/Lane/LaneSignal.ts"
 import { initial, LaneState, runKeyOf, runningOf, statusOf } from "../../../src/entities/Lane/LaneState.ts"
-import { comparePlaces, type Place } from "../../../src/entities/Lane/Rank.ts"
-import { asOf, type FoundRow, isKnown } from "../../../src/entities/Lane/Reports.ts"
-import { Sightings } from "../../../src/entities/Lane/Sightings.ts"
-import type { TaskRow } from "../../../src/entities/Lane/TaskRow.ts"
-import { timers } from "../../../src/entities/Lane/Timers.ts"
-import * as Window from "../../../src/entities/Lane/Window.ts"
+import { comparePlaces, type Place } from "../../../src/entities/Lane/backlog/Rank.ts"
+import { asOf, type FoundRow, isKnown } from "../../../src/entities/Lane/backlog/PageDecisions.ts"
+import { OtherUsage } from "../../../src/entities/Lane/dispatch/OtherUsage.ts"
+import type { TaskRow } from "../../../src/entities/Lane/backlog/TaskRow.ts"
+import { timers } from "../../../src/entities/Lane/LaneTimers.ts"
+import * as BacklogWindow from "../../../src/entities/Lane/backlog/BacklogWindow.ts"
 import type { Attempt, AttemptOutcome } from "../../../src/rpc/AttemptRpcs.ts"
 import { LaneEvent } from "../../../src/schema/events/LaneEvents.ts"
 import { type InstanceId, LaneName, TaskId, TenantId } from "../../../src/schema/Ids.ts"
@@ -82,7 +82,7 @@ export class LaneWorld {
   isHeavy = false
   readonly pageMax: number
   #requests = 0
-  readonly #sightings = new Sightings()
+  readonly #sightings = new OtherUsage()
   readonly #refused = new Set<string>()
   readonly #sent = new Set<string>()
 
@@ -369,7 +369,7 @@ export class LaneWorld {
       assert.include(["scheduled", "retrying"], this.rows.get(task.taskId)?.phase)
       assert.strictEqual(this.rows.get(task.taskId)?.not_before, notBefore)
     }
-    if (Window.size(scheduled) > 0) {
+    if (BacklogWindow.size(scheduled) > 0) {
       const hasTimer = timers(this.state).some(({ key }) => key === "promote")
       assert.isTrue(hasTimer || scheduled.refill !== null, "scheduled tasks have no timer")
     }
@@ -411,7 +411,7 @@ export class LaneWorld {
     this.settle()
     this.check()
     assert.strictEqual(
-      Window.size(this.state.pending) + Window.size(this.state.scheduled),
+      BacklogWindow.size(this.state.pending) + BacklogWindow.size(this.state.scheduled),
       0,
       "the counts never came to nothing"
     )

@@ -4,7 +4,7 @@ import { historyWait } from "../../../src/entities/Session/SessionPolicy.ts"
 import { initial, type SessionState } from "../../../src/entities/Session/SessionState.ts"
 import { InstanceId, Placement } from "../../../src/schema/Ids.ts"
 import type { InstanceStatus } from "../../../src/schema/Instance.ts"
-import { sessionEntity } from "./SessionBench.ts"
+import { sessionEntity } from "./SessionRig.ts"
 
 const now = 1_000_000
 

@@ -2,11 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Equal, Schema } from "effect"
 import { SessionActor, type SessionSignal } from "../../../src/entities/Session/SessionActor.ts"
 import type { SessionState } from "../../../src/entities/Session/SessionState.ts"
-import { viewOf } from "../../../src/entities/Session/SessionStatusView.ts"
+import { viewOf } from "../../../src/entities/Session/SessionView.ts"
 import type { SessionEvent } from "../../../src/schema/events/SessionEvents.ts"
 import { InstanceId, Placement } from "../../../src/schema/Ids.ts"
 import { PureActor } from "../Instance/PureActor.ts"
-import { sessionEntity } from "./SessionBench.ts"
+import { sessionEntity } from "./SessionRig.ts"
 
 const bounded = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
 

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
-import { moveAway, started, until } from "../Instance/Bench.ts"
-import { created, session, sessionEvents, turn, untilTurn, withSessions } from "./SessionBench.ts"
+import { moveAway, started, until } from "../Instance/InstanceRig.ts"
+import { created, session, sessionEvents, turn, untilTurn, withSessions } from "./SessionRig.ts"
 
 const gatewayKey = (turnId: string, attempt = 1) => `Session:acme:s:${turnId}.${attempt}`
 

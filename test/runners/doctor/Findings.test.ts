@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { descriptorsOf, diskOf } from "../../../src/runners/doctor/Machine.ts"
 import { findings } from "../../../src/runners/doctor/Store.ts"
-import type { Diagnosis } from "../../../src/shards/Diagnosis.ts"
+import type { Diagnosis } from "../../../src/shards/health/Diagnosis.ts"
 
 const well: Diagnosis = {
   version: "18.1",

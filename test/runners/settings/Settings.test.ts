@@ -6,7 +6,7 @@ import { join } from "node:path"
 import * as Check from "../../../src/runners/settings/Check.ts"
 import * as HostName from "../../../src/runners/settings/HostName.ts"
 import * as Show from "../../../src/runners/settings/Show.ts"
-import * as Home from "../../fixtures/Home.ts"
+import * as Home from "../../fixtures/processes/Home.ts"
 
 const wrong: ReadonlyArray<readonly [name: string, value: string, expected: RegExp]> = [
   ["CLAWSTER_RUNNER_PORT", "65536", /=65536: expected a port/],

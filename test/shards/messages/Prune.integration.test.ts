@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Clock, Duration, Effect } from "effect"
 import type { Envelope, Reply } from "effect/cluster"
-import * as Retention from "../../../src/shards/Retention.ts"
+import * as Retention from "../../../src/shards/retention/Retention.ts"
 import { Storage } from "./conformance.ts"
 import { ack, chunk, exit, newId, request, shardOf } from "./Envelopes.ts"
 import * as Storages from "./Storages.ts"

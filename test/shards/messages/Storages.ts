@@ -3,7 +3,7 @@ import { NodeCrypto } from "@effect/platform-node"
 import { Layer } from "effect"
 import { SqlMessageStorage } from "effect/cluster"
 import * as PgMessageStorage from "../../../src/shards/messages/PgMessageStorage.ts"
-import * as Postgres from "../../fixtures/Postgres.ts"
+import * as Postgres from "../../fixtures/servers/Postgres.ts"
 import { Storage } from "./conformance.ts"
 
 export const stock = Layer.effect(Storage, SqlMessageStorage.makeEncoded({ prefix: "stock" })).pipe(

@@ -1,6 +1,6 @@
 /** A runner process that serves notes: `noteRunner.ts URL PORT [hang]`. */
 import { Effect, Layer, Redacted } from "effect"
-import { launch } from "../../../src/runners/Launch.ts"
+import { launch } from "../../../src/runners/launch/Launch.ts"
 import { defaultPlacement } from "../../../src/schema/Ids.ts"
 import * as Cluster from "../../../src/shards/Cluster.ts"
 import * as Database from "../../../src/shards/Database.ts"

@@ -1,13 +1,13 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { TaskRows } from "../../../src/entities/TaskRows.ts"
-import { bounds } from "../../../src/schema/Bounds.ts"
+import { TaskRows } from "../../../src/ports/TaskRows.ts"
+import { bounds } from "../../../src/schema/text/Bounds.ts"
 import { LaneName, TaskId, TenantId } from "../../../src/schema/Ids.ts"
 import { textLength } from "../../../src/schema/Task.ts"
-import * as PgTasks from "../../../src/shards/reads/PgTasks.ts"
+import * as PgTasks from "../../../src/shards/reads/tasks/PgTasks.ts"
 import { taskSpec } from "../../entities/Lane/LaneWorld.ts"
-import * as Postgres from "../../fixtures/Postgres.ts"
+import * as Postgres from "../../fixtures/servers/Postgres.ts"
 
 const tenantId = TenantId.make("acme")
 const lane = LaneName.make("main")

@@ -5,7 +5,7 @@ import { Effect, Exit, Logger, Redacted } from "effect"
 import * as Database from "../../../src/shards/Database.ts"
 import * as Membership from "../../../src/shards/reads/Membership.ts"
 import { unavailable } from "../../../src/shards/reads/Unavailable.ts"
-import { layer as postgres, urlOf } from "../../fixtures/Postgres.ts"
+import { layer as postgres, urlOf } from "../../fixtures/servers/Postgres.ts"
 
 const capture = () => {
   const lines: Array<string> = []

@@ -1,11 +1,11 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Clock, Effect } from "effect"
-import { SessionUse } from "../../../src/entities/SessionUse.ts"
-import { ViewReads } from "../../../src/entities/Reads.ts"
+import { SessionUse } from "../../../src/ports/SessionUse.ts"
+import { ViewReads } from "../../../src/ports/Reads.ts"
 import * as PgSessionUse from "../../../src/shards/reads/PgSessionUse.ts"
 import * as PgViewReads from "../../../src/shards/reads/PgViewReads.ts"
-import { layer as postgres } from "../../fixtures/Postgres.ts"
+import { layer as postgres } from "../../fixtures/servers/Postgres.ts"
 
 layer(postgres, { timeout: 120_000, excludeTestServices: true })("what a gateway keeps of a conversation", (it) => {
   it.effect("is wanted until its task has ended for good, or its session was closed long ago", () =>

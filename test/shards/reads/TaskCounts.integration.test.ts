@@ -1,11 +1,11 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { TaskReads } from "../../../src/entities/Reads.ts"
+import { TaskReads } from "../../../src/ports/Reads.ts"
 import { TenantId } from "../../../src/schema/Ids.ts"
 import { defaultLaneConfig } from "../../../src/schema/Lane.ts"
-import * as PgTasks from "../../../src/shards/reads/PgTasks.ts"
-import * as Postgres from "../../fixtures/Postgres.ts"
+import * as PgTasks from "../../../src/shards/reads/tasks/PgTasks.ts"
+import * as Postgres from "../../fixtures/servers/Postgres.ts"
 
 const viewOf = (tenantId: string, lane: string, counts: Record<string, number>) => ({
   tenantId,

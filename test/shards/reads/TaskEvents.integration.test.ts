@@ -1,14 +1,14 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { TaskReads } from "../../../src/entities/Reads.ts"
-import * as PgTaskEvents from "../../../src/shards/reads/PgTaskEvents.ts"
-import * as PgTasks from "../../../src/shards/reads/PgTasks.ts"
-import type { Cursor } from "../../../src/schema/Feed.ts"
+import { TaskReads } from "../../../src/ports/Reads.ts"
+import * as PgTaskEvents from "../../../src/shards/reads/tasks/PgTaskEvents.ts"
+import * as PgTasks from "../../../src/shards/reads/tasks/PgTasks.ts"
+import type { Cursor } from "../../../src/schema/feed/Feed.ts"
 import { InstanceId, LaneName, TaskId, TenantId } from "../../../src/schema/Ids.ts"
 import type { TaskStatus } from "../../../src/schema/Task.ts"
-import { rowsLookedAt, scansOf } from "../../fixtures/QueryPlan.ts"
-import * as Postgres from "../../fixtures/Postgres.ts"
+import { rowsLookedAt, scansOf } from "../../fixtures/store/QueryPlan.ts"
+import * as Postgres from "../../fixtures/servers/Postgres.ts"
 
 const transactions = 400
 const rowsEach = 500

@@ -1,15 +1,15 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { type TaskListOptions, TaskReads } from "../../../src/entities/Reads.ts"
+import { type TaskListOptions, TaskReads } from "../../../src/ports/Reads.ts"
 import { InstanceId, LaneName, SessionId, TaskId, TenantId, WorkspaceId } from "../../../src/schema/Ids.ts"
 import { fromPlaceToken } from "../../../src/schema/TaskFilter.ts"
 import type { TaskPhase, TaskStatus } from "../../../src/schema/Task.ts"
-import { byIdStatement } from "../../../src/shards/reads/PgTasks.ts"
-import * as PgTasks from "../../../src/shards/reads/PgTasks.ts"
-import { build, rowsAWindow } from "../../../src/shards/reads/TaskListStatement.ts"
-import { rowsLookedAt, scansOf } from "../../fixtures/QueryPlan.ts"
-import * as Postgres from "../../fixtures/Postgres.ts"
+import { byIdStatement } from "../../../src/shards/reads/tasks/PgTasks.ts"
+import * as PgTasks from "../../../src/shards/reads/tasks/PgTasks.ts"
+import { build, rowsAWindow } from "../../../src/shards/reads/tasks/TaskListStatement.ts"
+import { rowsLookedAt, scansOf } from "../../fixtures/store/QueryPlan.ts"
+import * as Postgres from "../../fixtures/servers/Postgres.ts"
 
 const rows = 200_000
 const acme = TenantId.make("acme")

@@ -5,7 +5,7 @@ import type { HistoryRow } from "../../../src/testing/checks/History.ts"
 import { priority, turnOrder } from "../../../src/testing/checks/Order.ts"
 import { allEnded, outcomes } from "../../../src/testing/checks/Outcomes.ts"
 import { ownership } from "../../../src/testing/checks/Ownership.ts"
-import { Cursor } from "../../../src/schema/Feed.ts"
+import { Cursor } from "../../../src/schema/feed/Feed.ts"
 
 let seq = 0
 const row = (events: HistoryRow["events"], more: Partial<HistoryRow> = {}): HistoryRow => ({

@@ -1,0 +1,220 @@
+/**
+ * Turns a definition into an actor of the cluster. A command travels as a volatile message with a request id; what
+ * makes it durable is the journal, and what makes it happen once is the id.
+ */
+import { Clock, Duration, Effect, Layer, Option, type Scope } from "effect"
+import { Entity, type EntityAddress, type ShardId, Sharding, ShardingConfig } from "effect/cluster"
+import type { Rpc } from "effect/rpc"
+import { keyedHeader, requestIdHeader, retryHeader } from "./Protocol.ts"
+import type { ActorUnavailable } from "../schema/Errors.ts"
+import type { ActorDefinition } from "./Actor.ts"
+import { ActorDirectory } from "./runtime/ActorDirectory.ts"
+import type { AnswersKept } from "./state/ReplyCache.ts"
+import type { Definition } from "./runtime/PendingCommit.ts"
+import * as Codec from "./state/Codec.ts"
+import { Journal } from "./Journal.ts"
+import * as ContextTrim from "./runtime/ContextTrim.ts"
+import { Ownership } from "./Ownership.ts"
+import * as Activation from "./runtime/Activation.ts"
+import { ActivationDirectory } from "./runtime/ActivationDirectory.ts"
+import { WakeScheduler } from "./runtime/WakeScheduler.ts"
+
+/** What an activity may do with its actor. */
+export interface Self<State, Signal> {
+  readonly entityId: string
+  readonly epoch: number
+  /**
+   * Success: the signal's events are committed. `ActorUnavailable`: the actor is being dropped, and this activity with
+   * it.
+   */
+  readonly tell: (signal: Signal) => Effect.Effect<void, ActorUnavailable>
+  /** As of the last commit. */
+  readonly state: Effect.Effect<State>
+}
+
+export interface ShellOptions<State, Signal, Activity, R> {
+  /**
+   * Runs one activity. Its scope closes when it ends or is no longer wanted. It must attach to what an earlier owner
+   * began.
+   */
+  readonly perform?: (activity: Activity, self: Self<State, Signal>) => Effect.Effect<void, never, R>
+  /**
+   * Asked once mail has been decided, before its commit: what the actor tells itself in the same commit. It spares a
+   * commit and the wait for an activity to say the same; what it fails to say, an activity must. `state` is not
+   * committed yet.
+   */
+  readonly propose?: (state: State, now: number) => Effect.Effect<Activation.Proposal<Signal> | undefined, never, R>
+  /**
+   * Told what was committed, encoded, once a commit, after it; `before` is the state before the commit. For counting
+   * and logging: it must not fail and should not wait.
+   */
+  readonly onCommitted?: (events: ReadonlyArray<{ readonly _tag: string }>, before: State) => Effect.Effect<void>
+  /**
+   * Idle time after which the actor leaves memory, never while something is under way; the runner's own
+   * (`ShardingConfig.entityMaxIdleTime`) when absent.
+   */
+  readonly maxIdleTime?: Duration.Input
+  /** Commands that may share one commit. */
+  readonly maxBatch?: number
+  /** Unanswered calls an actor takes; beyond, the caller gets `ActorUnavailable`. */
+  readonly mailboxCapacity?: number
+  /** Kept in memory for repeated requests; other answers are looked up. 1,024 ids and 8 KiB of answers when absent. */
+  readonly answersKept?: AnswersKept
+}
+
+export const layer = <
+  Type extends string,
+  Rpcs extends Rpc.Any,
+  State,
+  Event extends { readonly _tag: string },
+  Signal extends { readonly _tag: string } = never,
+  Activity extends { readonly key: string } = never,
+  R = never
+>(
+  definition: ActorDefinition<Type, Rpcs, State, Event, Signal, Activity>,
+  options: ShellOptions<State, Signal, Activity, R> = {}
+) => {
+  const codec = Codec.make(definition as unknown as Definition)
+  const entity = definition.entity as unknown as Entity.Entity<string, Rpc.Any>
+  const { mailboxCapacity = 8_192 } = options
+
+  const common = Effect.gen(function* () {
+    const directory = yield* ActorDirectory
+    const context = yield* Effect.context<R>()
+    const journal = yield* Journal
+    const { entityMaxIdleTime } = yield* ShardingConfig.ShardingConfig
+    const residents = Option.getOrUndefined(yield* Effect.serviceOption(ActivationDirectory))
+    return {
+      definition: definition as unknown as Definition,
+      codec,
+      journal:
+        residents === undefined
+          ? journal
+          : {
+              ...journal,
+              load: (address, stateVersion) =>
+                Effect.andThen(
+                  residents.arrival(address.entityType, address.entityId),
+                  journal.load(address, stateVersion)
+                )
+            },
+      ownership: yield* Ownership,
+      wakes: yield* WakeScheduler,
+      deliver: directory.deliver,
+      hold: (entityId) => directory.hold(entity.type, entityId),
+      perform: (activity, self) =>
+        Effect.scoped(
+          (options.perform?.(activity, self) ?? Effect.void) as Effect.Effect<void, never, R | Scope.Scope>
+        ).pipe(Effect.provideContext(context)) as Effect.Effect<void>,
+      propose: options.propose && ((state, now) => Effect.provideContext(options.propose!(state, now), context)),
+      onCommitted: options.onCommitted,
+      maxBatch: options.maxBatch ?? 256,
+      mailboxCapacity,
+      answersKept: options.answersKept ?? { number: 1_024, weight: 8_192 },
+      quiet: new Set<string>(),
+      freshMillis: Duration.toMillis(Duration.fromInputUnsafe(options.maxIdleTime ?? entityMaxIdleTime)) / 4,
+      clock: yield* Clock.Clock,
+      context
+    } satisfies Activation.ActivationOptions as Activation.ActivationOptions
+  })
+
+  const registered = Layer.effectDiscard(
+    Effect.gen(function* () {
+      const directory = yield* ActorDirectory
+      const wakes = yield* WakeScheduler
+      yield* directory.register(definition as unknown as Definition)
+      yield* wakes.register(entity.type, (entityId) => directory.wake(entity.type, entityId))
+    })
+  )
+
+  const actor = Layer.effectDiscard(
+    Effect.gen(function* () {
+      const sharding = yield* Sharding.Sharding
+      const residents = Option.getOrUndefined(yield* Effect.serviceOption(ActivationDirectory))
+      const activate = activation(entity, yield* common, residents)
+      yield* ContextTrim.run(
+        sharding.registerEntity(entity, activate as never, {
+          concurrency: "unbounded",
+          mailboxCapacity,
+          ...(options.maxIdleTime === undefined ? {} : { maxIdleTime: options.maxIdleTime })
+        }) as Effect.Effect<void>,
+        []
+      )
+    })
+  )
+  return registered.pipe(Layer.provideMerge(actor)) as unknown as Layer.Layer<
+    never,
+    never,
+    | Exclude<R, Scope.Scope>
+    | Journal
+    | Ownership
+    | WakeScheduler
+    | ActorDirectory
+    | Sharding.Sharding
+    | ShardingConfig.ShardingConfig
+  >
+}
+
+interface Request {
+  readonly requestId: unknown
+  readonly tag: string
+  readonly headers: Record<string, string>
+  readonly payload: any
+}
+
+/** One closure for all commands of an actor: there may be a hundred thousand actors. */
+const handlers = (entity: Entity.Entity<string, Rpc.Any>, resident: Activation.Activation) => {
+  const handle = (request: Request) => answer(resident, request)
+  const table: Record<string, typeof handle> = {}
+  for (const tag of entity.protocol.requests.keys()) table[tag] = handle
+  return table
+}
+
+/** Runs when the cluster delivers to an actor that is not in memory. */
+const activation = (
+  entity: Entity.Entity<string, Rpc.Any>,
+  common: Activation.ActivationOptions,
+  residents: ActivationDirectory["Service"] | undefined
+) => {
+  const shardNames = new Map<ShardId.ShardId, string>()
+  const nameOf = (shardId: ShardId.ShardId): string => {
+    const name = shardNames.get(shardId) ?? shardId.toString()
+    shardNames.set(shardId, name)
+    return name
+  }
+  const begin = ({ entityId, shardId }: EntityAddress.EntityAddress) => {
+    const resident = new Activation.Activation(common, { entityType: entity.type, entityId, shardId: nameOf(shardId) })
+    residents?.add(entity.type, entityId, resident)
+    return resident
+  }
+  const end = (resident: Activation.Activation) =>
+    Effect.suspend(() => {
+      residents?.remove(entity.type, resident.entityId, resident)
+      return resident.close
+    })
+  return Effect.map(Effect.acquireRelease(Effect.map(Entity.CurrentAddress, begin), end), (resident) =>
+    handlers(entity, resident)
+  )
+}
+
+const answer = (
+  resident: Activation.Activation,
+  { headers, payload, requestId, tag }: Request
+): Effect.Effect<unknown, unknown> => {
+  if (tag === "Wake") return Effect.andThen(resident.loaded, due(resident))
+  if (tag === "Hold") return resident.idle
+  return Effect.callback((resume) => {
+    resident.refresh()
+    resident.take({
+      tag,
+      payload,
+      requestId: headers[requestIdHeader] ?? `call-${String(requestId)}`,
+      fingerprint: headers[keyedHeader] ?? null,
+      again: headers[retryHeader] !== undefined,
+      resume
+    })
+  })
+}
+
+const due = (resident: Activation.Activation) =>
+  Effect.callback<unknown, unknown>((resume) => resident.offer({ _tag: "Due", resume }))

@@ -1,0 +1,244 @@
+/**
+ * One actor in memory. It loads itself from the journal, decides its mail in rounds, commits each round, and answers
+ * after the commit. Memory never runs ahead of the journal: when a commit fails or is in doubt this life ends, the next
+ * one loads again, and the callers are told to ask again.
+ */
+import { Cause, type Clock, type Context, Effect, Exit, Fiber, Latch } from "effect"
+import type { ActorUnavailable } from "../../schema/Errors.ts"
+import type { AnswersKept } from "../state/ReplyCache.ts"
+import type { Definition } from "./PendingCommit.ts"
+import type { ActorCodec } from "../state/Codec.ts"
+import type { ActorAddress, CommitFailed, Journal, StoreUnavailable } from "../Journal.ts"
+import { LoadedActor, type Post } from "./LoadedActor.ts"
+import { type Mail, Mailbox } from "./Mailbox.ts"
+import type { DeliverTo } from "../outbox/OutboxRelay.ts"
+import type { Ownership } from "../Ownership.ts"
+import type { IncomingCall, ActivationHandle } from "./ActivationDirectory.ts"
+import { exitOf, refuseAll, unavailable } from "./CommandBatch.ts"
+import type { WakeScheduler } from "./WakeScheduler.ts"
+import { weightOf } from "../state/Weight.ts"
+
+/** What an actor tells itself in the commit that is about to be made. */
+export interface Proposal<Signal> {
+  readonly signal: Signal
+  readonly onCommitted: Effect.Effect<void>
+}
+
+/** What all actors of one type have in common. */
+export interface ActivationOptions {
+  readonly definition: Definition
+  readonly codec: ActorCodec<any, any>
+  readonly journal: Journal["Service"]
+  readonly ownership: Ownership["Service"]
+  readonly wakes: WakeScheduler["Service"]
+  readonly deliver: DeliverTo
+  /** An actor's call to its own `Hold`. */
+  readonly hold: (entityId: string) => Effect.Effect<void>
+  readonly perform: (activity: any, self: ActivationSelf) => Effect.Effect<void>
+  readonly propose:
+    | ((state: any, now: number) => Effect.Effect<Proposal<{ readonly _tag: string }> | undefined>)
+    | undefined
+  /** The events of a commit, encoded, and the state before it. */
+  readonly onCommitted:
+    | ((events: ReadonlyArray<{ readonly _tag: string }>, before: any) => Effect.Effect<void>)
+    | undefined
+  readonly maxBatch: number
+  readonly mailboxCapacity: number
+  readonly answersKept: AnswersKept
+  /** Commands that changed nothing when they were last decided: worth a `peek`. Shared by all actors of the type. */
+  readonly quiet: Set<string>
+  /** How long after a delivery by the cluster an actor may be reached without it. */
+  readonly freshMillis: number
+  readonly clock: Clock.Clock
+  /** Of the fibers that decide. */
+  readonly context: Context.Context<never>
+}
+
+/** What an activity knows of its actor. */
+export interface ActivationSelf {
+  readonly entityId: string
+  readonly epoch: number
+  readonly tell: (signal: any) => Effect.Effect<void, ActorUnavailable>
+  readonly state: Effect.Effect<any>
+}
+
+/** Milliseconds before an actor that was dropped is loaded again. */
+const restFirst = 100
+const restMost = 30_000
+
+const moving = "the actor is moving or its store is away; send the same request again"
+const full = Exit.fail(unavailable("as much as may waits for the actor already; send the same request again"))
+
+/**
+ * Its fiber lives from the first mail until the box is empty, so that an actor at rest is little more than its state:
+ * there may be a hundred thousand. What it has under way goes on without that fiber.
+ */
+export class Activation implements ActivationHandle, Post {
+  readonly mailbox = new Mailbox()
+  /** Unix milliseconds. */
+  freshUntil = 0
+  readonly #options: ActivationOptions
+  readonly #address: ActorAddress
+  #life: LoadedActor | undefined
+  #fiber: Fiber.Fiber<void> | undefined
+  #isWorking = false
+  #isClosed = false
+  /** How often in a row it could not be loaded, or died of its own code. */
+  #deaths = 0
+  /** Made when somebody waits for it. */
+  #loaded: Latch.Latch | undefined
+
+  /** Begins to load. */
+  constructor(options: ActivationOptions, address: ActorAddress) {
+    this.#options = options
+    this.#address = address
+    this.#work()
+  }
+
+  get entityId(): string {
+    return this.#address.entityId
+  }
+
+  codecOf(tag: string) {
+    return this.#options.codec.command(tag)
+  }
+
+  offer(mail: Mail): void {
+    if (this.#isClosed) return refuseAll([mail], moving)
+    this.mailbox.offer(mail)
+    this.#work()
+  }
+
+  /** Answers after the commit; at once what changes nothing, when it can (`Life.peek`). */
+  take({ again, fingerprint, payload, requestId, resume, tag }: IncomingCall): void {
+    const isDelivery = tag === "Deliver"
+    const isNew = !isDelivery && !again && fingerprint === null && !this.#isWorking
+    const answer = isNew ? this.#life?.peek(tag, payload, requestId) : undefined
+    if (answer !== undefined) return resume(exitOf(answer))
+    const weight = this.mailbox.isEmpty ? 0 : weightOf(payload)
+    if (!this.mailbox.hasRoomFor(weight)) return resume(full)
+    if (isDelivery) return this.offer({ _tag: "Delivery", ...payload, weight, resume })
+    this.offer({ _tag: "Request", tag, payload, requestId, fingerprint, again, weight, resume })
+  }
+
+  ask(asked: IncomingCall): boolean {
+    const { mailboxCapacity, ownership } = this.#options
+    if (this.mailbox.size >= mailboxCapacity || ownership.epochOf(this.#address.shardId) === undefined) return false
+    this.take(asked)
+    return true
+  }
+
+  /** The cluster has delivered to it. */
+  refresh(): void {
+    this.freshUntil = this.#options.clock.currentTimeMillisUnsafe() + this.#options.freshMillis
+  }
+
+  /** Completes when the actor is loaded and has begun what it should be doing. */
+  get loaded(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.#life !== undefined) return Effect.void
+      this.#loaded ??= Latch.makeUnsafe(false)
+      return this.#loaded.await
+    })
+  }
+
+  /** Completes when nothing is under way. */
+  get idle(): Effect.Effect<void> {
+    return Effect.suspend(() => this.#life?.released ?? Effect.void)
+  }
+
+  /** Interrupts what is under way, waits until that has ended, and refuses the mail that is left. */
+  get close(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#isClosed = true
+      const stopped = this.#fiber === undefined ? Effect.void : Fiber.interrupt(this.#fiber)
+      return stopped.pipe(
+        Effect.andThen(this.#end),
+        Effect.andThen(Effect.sync(() => refuseAll(this.mailbox.take(Infinity), moving)))
+      )
+    })
+  }
+
+  #work(): void {
+    if (this.#isWorking || this.#isClosed) return
+    this.#isWorking = true
+    const fiber = Effect.runForkWith(this.#options.context)(this.#stint)
+    if (this.#isWorking) this.#fiber = fiber
+  }
+
+  /** What comes in one turn of the event loop is decided together. */
+  get #stint(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      if (this.#life !== undefined) yield* Effect.yieldNow
+      while (this.#life === undefined || !this.mailbox.isEmpty) {
+        yield* Effect.catchCause(
+          this.#life === undefined ? this.#begin : Effect.andThen(this.#life.rounds, this.#survived),
+          (cause) => this.#drop(cause)
+        )
+      }
+      this.#isWorking = false
+      this.#fiber = undefined
+    })
+  }
+
+  get #begin(): Effect.Effect<void, StoreUnavailable> {
+    return Effect.suspend(() => {
+      const epoch = this.#options.ownership.epochOf(this.#address.shardId)
+      if (epoch === undefined) return this.#refuse
+      const life = new LoadedActor(this.#options, this.#address, this, epoch)
+      return life.load.pipe(
+        Effect.onError(() => life.end),
+        Effect.andThen(
+          Effect.sync(() => {
+            this.#life = life
+            this.#loaded?.openUnsafe()
+            this.#loaded = undefined
+          })
+        )
+      )
+    })
+  }
+
+  /**
+   * What its activities told it last is refused with the rest of the mail. One that its own code or its own history
+   * keeps from living is left alone for longer each time: all that it would do is the same again.
+   */
+  #drop(cause: Cause.Cause<CommitFailed | StoreUnavailable>): Effect.Effect<void> {
+    const { entityId, entityType } = this.#address
+    const isDeath = Cause.hasDies(cause)
+    if (isDeath) this.#deaths++
+    return Effect.logWarning("An actor was dropped and will be loaded again", cause).pipe(
+      Effect.annotateLogs({ entityType, entityId, deaths: this.#deaths }),
+      Effect.andThen(this.#end),
+      Effect.andThen(isDeath ? this.#refuseFor(Math.min(restMost, restFirst * 2 ** this.#deaths)) : this.#refuse)
+    )
+  }
+
+  get #survived(): Effect.Effect<void> {
+    return Effect.sync(() => (this.#deaths = 0))
+  }
+
+  get #end(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const life = this.#life
+      this.#life = undefined
+      return life?.end ?? Effect.void
+    })
+  }
+
+  get #refuseMail(): Effect.Effect<void> {
+    return Effect.andThen(
+      this.mailbox.ready,
+      Effect.sync(() => refuseAll(this.mailbox.take(Infinity), moving))
+    )
+  }
+
+  /** What has come, or comes soon. */
+  get #refuse(): Effect.Effect<void> {
+    return Effect.asVoid(Effect.timeoutOption(this.#refuseMail, restFirst))
+  }
+
+  #refuseFor(millis: number): Effect.Effect<void> {
+    return Effect.asVoid(Effect.timeoutOption(Effect.forever(this.#refuseMail), millis))
+  }
+}

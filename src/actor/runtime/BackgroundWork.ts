@@ -1,0 +1,92 @@
+/**
+ * What one life of an actor has under way: activities, relays, snapshots, and the call that keeps it resident
+ * meanwhile. Made with the first of them and dropped with the last, since most actors in memory have none.
+ */
+import { Effect, Fiber } from "effect"
+import { Activities } from "./Activities.ts"
+import { KeepAlive } from "./KeepAlive.ts"
+import type { ActorAddress, OutboxMessage, Piece, StoreUnavailable } from "../Journal.ts"
+import { OutboxRelay } from "../outbox/OutboxRelay.ts"
+import type { ActivationOptions, ActivationSelf } from "./Activation.ts"
+
+export class BackgroundWork {
+  readonly #activities: Activities<any>
+  readonly #pump: OutboxRelay
+  readonly #hold: KeepAlive
+  readonly #onRest: () => void
+  readonly #fibers = new Set<Fiber.Fiber<unknown>>()
+  #isBeginning = false
+
+  constructor(options: ActivationOptions, address: ActorAddress, self: ActivationSelf, onRest: () => void) {
+    const { entityId, entityType } = address
+    this.#activities = new Activities(
+      (activity) => options.perform(activity, self),
+      (effect) => this.fork(Effect.annotateLogs(effect, { entityType, entityId }))
+    )
+    this.#pump = new OutboxRelay(address, options.journal, options.deliver, () => this.#settle())
+    this.#hold = new KeepAlive(options.hold(entityId))
+    this.#onRest = onRest
+  }
+
+  /** Completes when nothing keeps the actor resident. */
+  get released(): Effect.Effect<void> {
+    return this.#hold.released
+  }
+
+  /** Relays what was committed, and has the wanted activities under way and no others. */
+  begin(outbox: ReadonlyArray<OutboxMessage>, wanted: ReadonlyArray<any>): Effect.Effect<void> {
+    /** At once: before the effect runs the last fiber may end, and this be dropped. */
+    this.#isBeginning = true
+    return Effect.suspend(() => this.#start(this.#pump.offer(outbox, false), wanted))
+  }
+
+  /** The same for an actor that was just loaded, and what its earlier lives have left in the outbox. */
+  resume(outbox: Piece<OutboxMessage>, wanted: ReadonlyArray<any>): Effect.Effect<void, StoreUnavailable> {
+    this.#isBeginning = true
+    return Effect.flatMap(this.#pump.restore(outbox), (relays) => this.#start(relays, wanted))
+  }
+
+  #start(relays: ReadonlyArray<Effect.Effect<void>>, wanted: ReadonlyArray<any>): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      for (const relay of relays) yield* this.fork(relay)
+      yield* this.#activities.sync(wanted)
+      const hold = this.#hold.settle(this.#isBusy)
+      if (hold !== undefined) yield* this.fork(hold)
+      this.#isBeginning = false
+      this.#restIfDone()
+    })
+  }
+
+  /** In the background, until `end`. */
+  fork<A>(effect: Effect.Effect<A>): Effect.Effect<Fiber.Fiber<A>> {
+    const forked = Effect.map(Effect.forkDetach(effect), (fiber) => {
+      this.#fibers.add(fiber)
+      fiber.addObserver(() => {
+        this.#fibers.delete(fiber)
+        this.#restIfDone()
+      })
+      return fiber
+    })
+    return Effect.uninterruptible(forked)
+  }
+
+  /** Interrupts all, and waits until all have ended. */
+  get end(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#hold.settle(false)
+      return Fiber.interruptAll([...this.#fibers])
+    })
+  }
+
+  get #isBusy(): boolean {
+    return this.#activities.busy || this.#pump.busy
+  }
+
+  #settle(): void {
+    if (!this.#isBusy) this.#hold.settle(false)
+  }
+
+  #restIfDone(): void {
+    if (this.#fibers.size === 0 && !this.#isBeginning && !this.#isBusy) this.#onRest()
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * One round of an actor: the mail taken from its box, decided in order into one batch. `answers` are given after the
+ * commit, or when it failed, never before.
+ */
+import { Cause, Exit } from "effect"
+import { ActorUnavailable, IdempotencyConflict } from "../../schema/Errors.ts"
+import type { Answer, Timer } from "../Actor.ts"
+import type { PendingCommit, Definition } from "./PendingCommit.ts"
+import type { ActorCodec } from "../state/Codec.ts"
+import type { EncodedAnswer, RecordedAnswer } from "../Journal.ts"
+import type { DeliveredMessage, Mail } from "./Mailbox.ts"
+import type { LoadedState } from "../state/LoadedState.ts"
+import type { Setbacks } from "./Setbacks.ts"
+
+const timersARound = 256
+
+export const unavailable = (message: string) => new ActorUnavailable({ message, retryAfterMillis: 100 })
+
+export const refuseAll = (mails: ReadonlyArray<Mail>, message: string): void => {
+  const failure = Exit.fail(unavailable(message))
+  for (const mail of mails) mail.resume(failure)
+}
+
+/** Request ids that may have been answered, though memory does not have the answer. */
+export const forgotten = (mails: ReadonlyArray<Mail>, { answered }: LoadedState): ReadonlyArray<string> =>
+  mails.flatMap((mail) => {
+    if (mail._tag === "Request") {
+      const { again, fingerprint, requestId } = mail
+      return answered.mustLookUp(requestId, again || fingerprint !== null) ? [requestId] : []
+    }
+    if (mail._tag !== "Delivery") return []
+    return mail.messages.map(({ id }) => id).filter((id) => answered.mustLookUp(id, mail.again))
+  })
+
+export class CommandBatch {
+  readonly #definition: Definition
+  readonly #codec: ActorCodec<any, any>
+  readonly #memory: LoadedState
+  readonly #batch: PendingCommit
+  readonly #now: number
+  readonly #found: Map<string, RecordedAnswer>
+  readonly #quiet: Set<string>
+  readonly #setbacks: Setbacks
+  readonly #answers: Array<() => void> = []
+  readonly fresh: Array<RecordedAnswer> = []
+
+  constructor(
+    definition: Definition,
+    codec: ActorCodec<any, any>,
+    memory: LoadedState,
+    batch: PendingCommit,
+    now: number,
+    found: ReadonlyArray<RecordedAnswer>,
+    quiet: Set<string>,
+    setbacks: Setbacks
+  ) {
+    this.#definition = definition
+    this.#codec = codec
+    this.#memory = memory
+    this.#batch = batch
+    this.#now = now
+    this.#quiet = quiet
+    this.#setbacks = setbacks
+    this.#found = new Map(found.map((answer) => [answer.requestId, answer]))
+  }
+
+  decide(mail: Mail): void {
+    try {
+      this.#take(mail)
+    } catch (defect) {
+      /**
+       * A defect has the cluster start the actor anew, and all that it has under way; a delivery comes again and again.
+       */
+      const answer =
+        mail._tag === "Delivery" ? Exit.fail(unavailable("a message cannot be taken now")) : Exit.die(defect)
+      this.#answers.push(() => mail.resume(answer))
+    }
+  }
+
+  answer(): void {
+    for (const answer of this.#answers) answer()
+  }
+
+  #take(mail: Mail): void {
+    switch (mail._tag) {
+      case "Request":
+        return this.#request(mail)
+      case "Delivery": {
+        for (const message of mail.messages) this.#message(message)
+        return this.#later(mail, Exit.void)
+      }
+      case "Signal": {
+        this.#batch.apply({ _tag: "Signal", signal: mail.signal })
+        return this.#later(mail, Exit.void)
+      }
+      case "Due": {
+        this.#due(mail.only)
+        return this.#later(mail, Exit.void)
+      }
+    }
+  }
+
+  #later(mail: Mail, answer: Exit.Exit<unknown, unknown>): void {
+    this.#answers.push(() => mail.resume(answer))
+  }
+
+  #known(requestId: string): RecordedAnswer | undefined {
+    return this.#memory.answered.get(requestId) ?? this.#found.get(requestId)
+  }
+
+  #remember(requestId: string, payloadHash: string | null, answer: EncodedAnswer): void {
+    const recorded = { requestId, payloadHash, answer }
+    this.#found.set(requestId, recorded)
+    this.fresh.push(recorded)
+  }
+
+  #request(mail: Extract<Mail, { _tag: "Request" }>): void {
+    const { fingerprint, payload, requestId, tag } = mail
+    const known = this.#known(requestId)
+    if (known !== undefined) {
+      const conflict = fingerprint !== null && known.payloadHash !== fingerprint
+      return this.#later(mail, conflict ? Exit.fail(conflictOf(requestId)) : this.#replay(tag, known.answer))
+    }
+    const step = this.#batch.apply({ _tag: "Command", tag, payload, requestId, payloadHash: fingerprint })
+    if (step.recorded === undefined) this.#quiet.add(tag)
+    else this.#remember(requestId, fingerprint, step.recorded)
+    this.#later(mail, exitOf(step.answer))
+  }
+
+  #replay(tag: string, answer: EncodedAnswer): Exit.Exit<unknown, unknown> {
+    return exitOf(this.#codec.command(tag)!.decodeAnswer(answer))
+  }
+
+  /**
+   * One that the actor does not know may come from a newer version, so it is left for when the actor has moved there.
+   */
+  #message(message: DeliveredMessage): void {
+    if (this.#known(message.id) !== undefined) return
+    try {
+      this.#apply(message)
+    } catch (defect) {
+      const isKnownTag = this.#codec.command(message.tag) !== undefined
+      if (!isKnownTag || !this.#setbacks.passesOver(message.id, this.#now, Cause.die(defect))) throw defect
+    }
+  }
+
+  #apply({ id, payload: encoded, tag }: DeliveredMessage): void {
+    const payload = this.#codec.command(tag)!.decodePayload(encoded)
+    const step = this.#batch.apply({ _tag: "Command", tag, payload, requestId: id, payloadHash: null })
+    if (step.recorded !== undefined) this.#remember(id, null, step.recorded)
+  }
+
+  /** Each key once a round, and only while it is still due. */
+  #due(only: string | undefined): void {
+    const seen = new Set<string>()
+    const isWanted = ({ at, key }: Timer): boolean =>
+      at <= this.#now &&
+      !seen.has(key) &&
+      (only === undefined || key === only) &&
+      !this.#setbacks.isPutOff(key, this.#now)
+    while (seen.size < timersARound) {
+      const timer = (this.#definition.timers?.(this.#batch.state) ?? []).find(isWanted)
+      if (timer === undefined) return
+      seen.add(timer.key)
+      try {
+        this.#batch.apply({ _tag: "Timer", key: timer.key })
+      } catch (defect) {
+        this.#setbacks.putOff(timer.key, this.#now, Cause.die(defect))
+      }
+    }
+  }
+}
+
+export const exitOf = (answer: Answer<unknown, unknown>): Exit.Exit<unknown, unknown> =>
+  answer._tag === "Success" ? Exit.succeed(answer.value) : Exit.fail(answer.error)
+
+const conflictOf = (key: string) =>
+  new IdempotencyConflict({
+    key,
+    message: "this idempotency key was used before with another payload; use a new key for a new request"
+  })

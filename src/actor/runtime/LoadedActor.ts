@@ -1,0 +1,329 @@
+/** One life of an actor in memory: from loading it to the first commit that fails. */
+import { Clock, Effect } from "effect"
+import * as ActorMetrics from "../../observability/metrics/ActorMetrics.ts"
+import type { Answer } from "../Actor.ts"
+import { PendingCommit } from "./PendingCommit.ts"
+import { digestOf } from "../state/Digest.ts"
+import {
+  type ActorAddress,
+  type Commit,
+  CommitFailed,
+  type OutboxMessage,
+  type Piece,
+  type StoreUnavailable,
+  type WakeRow
+} from "../Journal.ts"
+import type { Mail, Mailbox } from "./Mailbox.ts"
+import { load } from "../state/Load.ts"
+import type { LoadedState } from "../state/LoadedState.ts"
+import type { ActivationOptions, ActivationSelf } from "./Activation.ts"
+import { forgotten, refuseAll, CommandBatch } from "./CommandBatch.ts"
+import { apart, refusalOf } from "./RefusedCommit.ts"
+import { Setbacks } from "./Setbacks.ts"
+import { BackgroundWork } from "./BackgroundWork.ts"
+import { weightOf } from "../state/Weight.ts"
+
+const moving = "the actor is moving; send the same request again"
+const doubtful = "the outcome is not known yet; send the same request id again to learn it"
+
+/** Entries with more events than this on average bring the snapshot forward, so that loading stays as quick. */
+const eventsAnEntry = 8
+
+/** A commit takes no more mail once it weighs so much; the mail that is left is decided in the next. */
+const commitWeight = 4 * 1024 * 1024
+/**
+ * Entries that weigh so much bring the snapshot forward too, and so does twice the weight of the last snapshot when
+ * that is more: so a large state is not written for each of its changes, and loading reads at most about three times as
+ * much as the state is large.
+ */
+const unfoldedWeight = 4 * 1024 * 1024
+
+const asleep: WakeRow = { dueAt: null, resident: false }
+
+const isRefused = (failure: CommitFailed | StoreUnavailable): failure is CommitFailed =>
+  failure._tag === "CommitFailed" && failure.reason === "Refused"
+
+/** Where a life finds its mail. */
+export interface Post {
+  readonly mailbox: Mailbox
+  /** Also has it decided. */
+  readonly offer: (mail: Mail) => void
+}
+
+export class LoadedActor {
+  readonly #options: ActivationOptions
+  readonly #address: ActorAddress
+  readonly #post: Post
+  readonly #epoch: number
+  #memory!: LoadedState
+  #wake: WakeRow = asleep
+  /** Of the view that was written last, which may be long. */
+  #viewDigest: number | undefined
+  /** Undefined: nothing is under way. */
+  #undertakings: BackgroundWork | undefined
+  readonly #setbacks = new Setbacks()
+  #isLoaded = false
+
+  constructor(options: ActivationOptions, address: ActorAddress, post: Post, epoch: number) {
+    this.#options = options
+    this.#address = address
+    this.#post = post
+    this.#epoch = epoch
+  }
+
+  /** Success: what its state asks for is under way. */
+  get load(): Effect.Effect<void, StoreUnavailable> {
+    return Effect.gen({ self: this }, function* () {
+      const { answersKept, codec, definition, journal } = this.#options
+      const { memory, outbox, wake } = yield* load(journal, definition, codec, this.#address, answersKept)
+      this.#memory = memory
+      this.#wake = wake ?? asleep
+      yield* this.#resume(outbox)
+      yield* this.#snapshot()
+      yield* ActorMetrics.loaded(this.#address.entityType)
+      this.#isLoaded = true
+    })
+  }
+
+  /** Decides the mail, round after round, until there is none. */
+  get rounds(): Effect.Effect<void, CommitFailed | StoreUnavailable> {
+    return Effect.gen({ self: this }, function* () {
+      const { mailbox } = this.#post
+      while (!mailbox.isEmpty) {
+        const mails = mailbox.take(this.#options.maxBatch)
+        yield* ActorMetrics.mailFound(this.#address.entityType, mails.length)
+        yield* Effect.catchIf(this.#round(mails, true), isRefused, () => this.#apart(mails)).pipe(
+          Effect.onError(() => Effect.sync(() => refuseAll(mails, doubtful)))
+        )
+      }
+    })
+  }
+
+  /** Ends what is under way, and waits until it has ended. */
+  get end(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const ended = this.#undertakings?.end ?? Effect.void
+      if (!this.#isLoaded) return ended
+      this.#isLoaded = false
+      return Effect.andThen(ended, ActorMetrics.dropped(this.#address.entityType))
+    })
+  }
+
+  /** Completes when nothing keeps the actor resident. */
+  get released(): Effect.Effect<void> {
+    return Effect.suspend(() => this.#undertakings?.released ?? Effect.void)
+  }
+
+  /**
+   * Answers a new request at once, when it changes nothing. Undefined: it must go by the mailbox. To be called only
+   * while nothing is decided or committed, so that what is read is committed, under an epoch that still holds.
+   */
+  peek(tag: string, payload: unknown, requestId: string): Answer<unknown, unknown> | undefined {
+    const { clock, definition, ownership, quiet } = this.#options
+    if (!quiet.has(tag) || this.#memory.answered.has(requestId)) return undefined
+    const { entityId, shardId } = this.#address
+    if (ownership.epochOf(shardId) !== this.#epoch) return undefined
+    const context = { entityId, now: clock.currentTimeMillisUnsafe(), epoch: this.#epoch, requestId }
+    const decision = (definition.commands as any)[tag](this.#memory.state, payload, context)
+    if (decision.events.length === 0 && decision.send.length === 0) return decision.answer
+    quiet.delete(tag)
+    return undefined
+  }
+
+  #self(): ActivationSelf {
+    return {
+      entityId: this.#address.entityId,
+      epoch: this.#epoch,
+      tell: (signal) =>
+        Effect.callback((resume) => this.#post.offer({ _tag: "Signal", signal, resume: resume as never })),
+      state: Effect.sync(() => this.#memory.state)
+    }
+  }
+
+  /**
+   * The store refuses what is said somewhere in the mail: each part is decided and written by itself, so that it hits
+   * only what is wrong.
+   */
+  #apart(mails: ReadonlyArray<Mail>): Effect.Effect<void, CommitFailed | StoreUnavailable> {
+    return Effect.gen({ self: this }, function* () {
+      const { definition } = this.#options
+      for (const mail of mails) {
+        const now = yield* Clock.currentTimeMillis
+        const due = (definition.timers?.(this.#memory.state) ?? []).filter(
+          ({ at, key }) => at <= now && !this.#setbacks.isPutOff(key, now)
+        )
+        const { answer, parts } = apart(
+          mail,
+          due.map(({ key }) => key)
+        )
+        for (const part of parts) {
+          yield* Effect.catchIf(this.#round([part], false), isRefused, (failure) => this.#refused(part, failure))
+        }
+        answer()
+      }
+      yield* this.#tellSetbacks
+    })
+  }
+
+  /** The view may be written with the next commit. */
+  #refused(mail: Mail, failure: CommitFailed): Effect.Effect<void> {
+    return Effect.map(Clock.currentTimeMillis, (now) => {
+      this.#viewDigest = undefined
+      refusalOf(mail, failure, now, this.#setbacks)
+    })
+  }
+
+  get #tellSetbacks(): Effect.Effect<void> {
+    const { entityId, entityType } = this.#address
+    return Effect.forEach(
+      this.#setbacks.take(),
+      ({ becomes, cause, what }) =>
+        Effect.andThen(
+          ActorMetrics.setBack(entityType),
+          Effect.logError(`An actor cannot take ${what}: ${becomes}`, cause)
+        ),
+      { discard: true }
+    ).pipe(Effect.annotateLogs({ entityType, entityId }))
+  }
+
+  /**
+   * Takes out of `mails` what does not fit into one commit, and puts it back into the box. `proposing`: the actor may
+   * tell itself something in the same commit.
+   */
+  #round(mails: Array<Mail>, proposing: boolean): Effect.Effect<void, CommitFailed | StoreUnavailable> {
+    return Effect.gen({ self: this }, function* () {
+      const { codec, definition, journal, ownership, quiet } = this.#options
+      const address = this.#address
+      if (ownership.epochOf(address.shardId) !== this.#epoch) {
+        refuseAll(mails, moving)
+        return yield* new CommitFailed({ reason: "Fenced", message: "the shard is no longer owned under this epoch" })
+      }
+      const now = yield* Clock.currentTimeMillis
+      const ids = forgotten(mails, this.#memory)
+      const found = ids.length === 0 ? [] : yield* journal.findAnswers(address, ids)
+      const context = { entityId: address.entityId, now, epoch: this.#epoch }
+      const batch = new PendingCommit(definition, codec, context, this.#memory.state, this.#memory.seq)
+      const round = new CommandBatch(definition, codec, this.#memory, batch, now, found, quiet, this.#setbacks)
+      let decided = 0
+      while (decided < mails.length && batch.weight < commitWeight) round.decide(mails[decided++]!)
+      if (decided < mails.length) this.#post.mailbox.putBack(mails.splice(decided))
+      if (this.#setbacks.isUntold) yield* this.#tellSetbacks
+      if (batch.entries.length === 0) return round.answer()
+      const proposal = proposing ? yield* this.#proposal(batch, now) : undefined
+      if (proposal !== undefined) round.decide({ _tag: "Signal", signal: proposal.signal, resume: () => {} })
+      const commit = this.#commit(batch)
+      yield* ActorMetrics.timeCommit(address.entityType, batch.entries.length, journal.append(commit))
+      const before = this.#memory.state
+      this.#memory.state = batch.state
+      this.#memory.seq = batch.seq
+      for (const { events } of batch.entries) this.#memory.unfolded += events.length
+      this.#memory.unfoldedWeight += batch.weight
+      for (const { answer, payloadHash, requestId } of round.fresh) {
+        this.#memory.answered.add(requestId, payloadHash, answer)
+      }
+      this.#wake = commit.wake ?? this.#wake
+      round.answer()
+      if (this.#options.onCommitted !== undefined) {
+        yield* this.#options.onCommitted(batch.entries.flatMap(({ events }) => events) as never, before)
+      }
+      if (proposal !== undefined) yield* proposal.onCommitted
+      yield* this.#undertake(batch.outbox)
+      yield* this.#snapshot()
+    })
+  }
+
+  /** One that dies is left to an activity, which says so. */
+  #proposal({ state }: PendingCommit, now: number) {
+    const { propose } = this.#options
+    return propose === undefined ? Effect.undefined : Effect.catchCause(propose(state, now), () => Effect.undefined)
+  }
+
+  #commit(batch: PendingCommit): Commit {
+    const { definition } = this.#options
+    const wake = this.#wakeOf(batch.state)
+    const changed = wake.dueAt !== this.#wake.dueAt || wake.resident !== this.#wake.resident
+    const view = this.#viewOf(batch.state)
+    return {
+      address: this.#address,
+      epoch: this.#epoch,
+      entries: batch.entries,
+      outbox: batch.outbox,
+      rows: batch.rows,
+      texts: batch.texts,
+      weight: batch.weight,
+      ...(changed && (definition.timers !== undefined || definition.activities !== undefined) ? { wake } : {}),
+      ...(view === undefined ? {} : { view })
+    }
+  }
+
+  #wakeOf(state: unknown): WakeRow {
+    const { definition } = this.#options
+    let dueAt: number | null = null
+    for (const { at } of definition.timers?.(state) ?? []) dueAt = dueAt === null ? at : Math.min(dueAt, at)
+    const resident = (definition.activities?.(state) ?? []).length > 0
+    return dueAt === null && !resident ? asleep : { dueAt, resident }
+  }
+
+  #viewOf(state: unknown): Commit["view"] {
+    const { definition } = this.#options
+    if (definition.view === undefined) return undefined
+    const view = definition.view(state, this.#address.entityId)
+    const doc = view?.doc ?? null
+    const digest = digestOf(JSON.stringify(doc))
+    if (digest === this.#viewDigest) return undefined
+    this.#viewDigest = digest
+    return { tenantId: view?.tenantId ?? null, doc }
+  }
+
+  /** Begins what the state asks for: activities, relays, the next wake-up. */
+  #undertake(outbox: ReadonlyArray<OutboxMessage>): Effect.Effect<void> {
+    const wanted = this.#wanted()
+    if (this.#undertakings === undefined && outbox.length === 0 && wanted.length === 0) return Effect.void
+    return this.#undertaking.begin(outbox, wanted)
+  }
+
+  /** The same after loading. */
+  #resume(outbox: Piece<OutboxMessage>): Effect.Effect<void, StoreUnavailable> {
+    const wanted = this.#wanted()
+    return outbox.items.length === 0 && wanted.length === 0 ? Effect.void : this.#undertaking.resume(outbox, wanted)
+  }
+
+  /** Also arms the next wake-up. */
+  #wanted(): ReadonlyArray<unknown> {
+    const { definition, wakes } = this.#options
+    const { state } = this.#memory
+    if (definition.timers !== undefined) wakes.arm(this.#address, this.#wakeOf(state).dueAt ?? undefined)
+    return definition.activities?.(state) ?? []
+  }
+
+  get #undertaking(): BackgroundWork {
+    return (this.#undertakings ??= new BackgroundWork(
+      this.#options,
+      this.#address,
+      this.#self(),
+      () => (this.#undertakings = undefined)
+    ))
+  }
+
+  #snapshot(): Effect.Effect<void> {
+    const { codec, definition, journal } = this.#options
+    const memory = this.#memory
+    const every = definition.snapshotEvery ?? 256
+    const isDue = memory.seq - memory.snapshotSeq >= every || memory.unfolded >= every * eventsAnEntry
+    const isHeavy = memory.unfoldedWeight >= Math.max(unfoldedWeight, 2 * memory.snapshotWeight)
+    if (!isDue && !isHeavy) return Effect.void
+    const snapshot = {
+      seq: memory.seq,
+      version: definition.stateVersion,
+      state: codec.encodeState(memory.state as never),
+      ended: definition.isEnded?.(memory.state) ?? false
+    }
+    memory.snapshotSeq = memory.seq
+    memory.snapshotWeight = weightOf(snapshot.state)
+    memory.unfolded = 0
+    memory.unfoldedWeight = 0
+    return Effect.asVoid(
+      this.#undertaking.fork(Effect.ignore(journal.saveSnapshot(this.#address, this.#epoch, snapshot)))
+    )
+  }
+}

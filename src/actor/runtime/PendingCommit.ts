@@ -1,0 +1,142 @@
+/**
+ * Folds a batch of commands over an actor's state: what to write in one commit, and what to answer after it. Pure: the
+ * shell commits and answers.
+ */
+import type { ActorDefinition, Answer, DecideContext, Decision, RowWrite } from "../Actor.ts"
+import type { ActorCodec } from "../state/Codec.ts"
+import type { CommitTexts, EncodedAnswer, Entry, OutboxMessage } from "../Journal.ts"
+
+/**
+ * Characters of what one command, signal or timer leaves behind: well above what one request can bring, well below what
+ * one row can hold.
+ */
+const entryWeight = 32 * 1024 * 1024
+
+export type Definition = ActorDefinition<string, any, any, any, any, any>
+
+/** One thing to decide. A `Command` has a name to be answered by; signals and timers have none. */
+export type Item =
+  | {
+      readonly _tag: "Command"
+      readonly tag: string
+      readonly payload: unknown
+      readonly requestId: string
+      readonly payloadHash: string | null
+    }
+  | { readonly _tag: "Signal"; readonly signal: { readonly _tag: string } }
+  | { readonly _tag: "Timer"; readonly key: string }
+
+export interface Step {
+  readonly answer: Answer<unknown, unknown>
+  /** Present when the answer was written. */
+  readonly recorded?: EncodedAnswer
+}
+
+/** A batch under way. Mutable, and dropped whole when its commit fails. */
+export class PendingCommit {
+  state: unknown
+  seq: number
+  readonly entries: Array<Entry> = []
+  readonly outbox: Array<OutboxMessage> = []
+  readonly rows: Array<RowWrite> = []
+  readonly #entryTexts: Array<CommitTexts["entries"][number]> = []
+  readonly #outboxTexts: Array<string> = []
+  /** Of the commit (Weight.ts). Rows say what the events say. */
+  weight = 0
+  readonly #definition: Definition
+  readonly #codec: ActorCodec<any, any>
+  readonly #context: Omit<DecideContext, "requestId">
+
+  constructor(
+    definition: Definition,
+    codec: ActorCodec<any, any>,
+    context: Omit<DecideContext, "requestId">,
+    state: unknown,
+    seq: number
+  ) {
+    this.#definition = definition
+    this.#codec = codec
+    this.#context = context
+    this.state = state
+    this.seq = seq
+  }
+
+  /** Throws only what the actor's own code throws; then nothing of the item is in the batch. */
+  apply(item: Item): Step {
+    const decision = this.#decide(item)
+    if (decision.events.length === 0 && decision.send.length === 0) return { answer: decision.answer }
+    const seq = this.seq + 1
+    const recorded = item._tag === "Command" ? this.#codec.command(item.tag)!.encodeAnswer(decision.answer) : null
+    const events = decision.events.map(this.#codec.encodeEvent)
+    const outbox = this.#outgoing(decision, seq)
+    const rows: Array<RowWrite> = []
+    const state = this.#evolve(decision.events, rows)
+    const texts = { events: JSON.stringify(events), answer: recorded === null ? null : JSON.stringify(recorded) }
+    const payloads = outbox.map(({ payload }) => JSON.stringify(payload ?? null))
+    const weight =
+      texts.events.length * (rows.length > 0 ? 2 : 1) +
+      (texts.answer?.length ?? 0) +
+      payloads.reduce((sum, { length }) => sum + length, 0)
+    if (weight > entryWeight) {
+      throw new Error(
+        `one command of ${this.#context.entityId} would write some ${weight} characters; ${entryWeight} is the most that the store takes at once`
+      )
+    }
+    this.weight += weight
+    this.seq = seq
+    this.state = state
+    this.#entryTexts.push(texts)
+    this.#outboxTexts.push(...payloads)
+    this.rows.push(...rows)
+    this.outbox.push(...outbox)
+    this.entries.push({
+      seq,
+      requestId: item._tag === "Command" ? item.requestId : null,
+      command: item._tag === "Command" ? item.tag : item._tag === "Signal" ? item.signal._tag : item.key,
+      payloadHash: item._tag === "Command" ? item.payloadHash : null,
+      events,
+      answer: recorded,
+      at: this.#context.now
+    })
+    return recorded === null ? { answer: decision.answer } : { answer: decision.answer, recorded }
+  }
+
+  get texts(): CommitTexts {
+    return { entries: this.#entryTexts, outbox: this.#outboxTexts }
+  }
+
+  #decide(item: Item): Decision<any, unknown, unknown> {
+    const { commands, onTimer, signal } = this.#definition
+    switch (item._tag) {
+      case "Command":
+        return (commands as any)[item.tag](this.state, item.payload, { ...this.#context, requestId: item.requestId })
+      case "Signal":
+        return signal!(this.state, item.signal, { ...this.#context, requestId: `signal-${this.seq + 1}` })
+      case "Timer":
+        return onTimer!(this.state, item.key, { ...this.#context, requestId: `timer-${this.seq + 1}` })
+    }
+  }
+
+  #evolve(events: ReadonlyArray<any>, rows: Array<RowWrite>): unknown {
+    let state = this.state
+    for (const event of events) {
+      const next = this.#definition.evolve(state, event)
+      if (this.#definition.rows !== undefined) rows.push(...this.#definition.rows(event, state, next))
+      state = next
+    }
+    return state
+  }
+
+  #outgoing(decision: Decision<any, unknown, unknown>, seq: number): Array<OutboxMessage> {
+    const { entity } = this.#definition
+    return decision.send.map((message, ordinal) => ({
+      id: `${entity.type}/${this.#context.entityId}/${seq}/${ordinal}`,
+      seq,
+      ordinal,
+      targetType: message.entityType,
+      targetId: message.entityId,
+      tag: message.tag,
+      payload: message.encode(message.payload)
+    }))
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Mail whose commit the store refused for its content, taken apart, and what becomes of a part that is refused by
+ * itself:
+ *
+ * - a command fails for good, with `InvalidInput`;
+ * - a message is passed over, as its sender would send the same again: what waits for it ends by its own deadline;
+ * - a signal's activity dies, and is started again by its own schedule;
+ * - a timer is put off.
+ */
+import { Cause, Exit } from "effect"
+import { InvalidInput } from "../../schema/Errors.ts"
+import type { CommitFailed } from "../Journal.ts"
+import type { Mail } from "./Mailbox.ts"
+import type { Setbacks } from "./Setbacks.ts"
+
+interface Parts {
+  readonly parts: ReadonlyArray<Mail>
+  /** To be called when all parts have been decided. */
+  readonly answer: () => void
+}
+
+/** `due`: the keys of the timers that are due. */
+export const apart = (mail: Mail, due: ReadonlyArray<string>): Parts => {
+  if (mail._tag !== "Delivery" && mail._tag !== "Due") return { parts: [mail], answer: () => {} }
+  let failure: Exit.Exit<unknown, unknown> | undefined
+  const resume = (exit: Exit.Exit<unknown, unknown>): void => {
+    if (Exit.isFailure(exit)) failure ??= exit
+  }
+  const answer = () => mail.resume(failure ?? Exit.void)
+  return mail._tag === "Due"
+    ? { parts: due.map((only) => ({ _tag: "Due", only, resume })), answer }
+    : { parts: mail.messages.map((message) => ({ ...mail, messages: [message], resume })), answer }
+}
+
+const invalid = ({ message }: CommitFailed) =>
+  new InvalidInput({
+    message: `the store cannot hold what this request says; nothing was stored: ${message}`,
+    faults: [{ path: "", expected: "values that the store can hold" }]
+  })
+
+export const refusalOf = (mail: Mail, failure: CommitFailed, now: number, setbacks: Setbacks): void => {
+  const cause = Cause.fail(failure)
+  switch (mail._tag) {
+    case "Request":
+      setbacks.tell({ what: `command ${mail.tag}`, becomes: "its caller was told so", cause })
+      return mail.resume(Exit.fail(invalid(failure)))
+    case "Delivery":
+      for (const { id, tag } of mail.messages)
+        setbacks.tell({ what: `message ${tag} ${id}`, becomes: "it is passed over", cause })
+      return
+    case "Signal":
+      setbacks.tell({ what: `signal ${mail.signal._tag}`, becomes: "its activity is tried again", cause })
+      return mail.resume(Exit.die(failure))
+    case "Due":
+      if (mail.only !== undefined) setbacks.putOff(mail.only, now, cause)
+      return
+  }
+}

@@ -1,0 +1,54 @@
+/** What a loaded actor remembers: its state as of `seq`, and the answers it gave last. */
+import type { Definition } from "../runtime/PendingCommit.ts"
+import { ReplyCache, type AnswersKept } from "./ReplyCache.ts"
+import type { ActorCodec } from "./Codec.ts"
+import type { Entry, Loaded } from "../Journal.ts"
+import { weightOf } from "./Weight.ts"
+
+export interface LoadedState {
+  state: unknown
+  seq: number
+  snapshotSeq: number
+  /** Of the last snapshot that was taken in this life; 0 when none was. */
+  snapshotWeight: number
+  /** Events since the last snapshot: what loading has to fold. */
+  unfolded: number
+  /** Of these events (Weight.ts): what loading has to read. */
+  unfoldedWeight: number
+  readonly answered: ReplyCache
+}
+
+/** As of the snapshot. */
+export const begin = (
+  definition: Definition,
+  codec: ActorCodec<any, any>,
+  entityId: string,
+  { complete, snapshot }: Pick<Loaded, "complete" | "snapshot">,
+  answersKept: AnswersKept
+): LoadedState => ({
+  state: snapshot === undefined ? definition.initial(entityId) : codec.decodeState(snapshot.state),
+  seq: snapshot?.seq ?? 0,
+  snapshotSeq: snapshot?.seq ?? 0,
+  snapshotWeight: 0,
+  unfolded: 0,
+  unfoldedWeight: 0,
+  answered: new ReplyCache(answersKept, complete)
+})
+
+/** Throws when the journal does not go on where the memory ends. */
+export const fold = (
+  definition: Definition,
+  codec: ActorCodec<any, any>,
+  entityId: string,
+  memory: LoadedState,
+  entries: ReadonlyArray<Entry>
+): void => {
+  for (const entry of entries) {
+    if (entry.seq !== memory.seq + 1) throw new Error(`the journal of ${entityId} has no entry ${memory.seq + 1}`)
+    for (const event of entry.events) memory.state = definition.evolve(memory.state, codec.decodeEvent(event))
+    if (entry.requestId !== null && entry.answer !== null) memory.answered.note(entry.requestId)
+    memory.seq = entry.seq
+    memory.unfolded += entry.events.length
+    memory.unfoldedWeight += weightOf(entry.events)
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Stores what a run said, when it is long, before its end is told: the end then carries the beginning, and how large
+ * the whole is.
+ */
+import { Effect, Schedule } from "effect"
+import type { Attempt } from "../../../schema/Attempt.ts"
+import { cut, gatewayBounds, isCut } from "../../../schema/text/Bounds.ts"
+import { parseSessionEntityId } from "../../../schema/Ids.ts"
+import {
+  beginningOf,
+  inlineMost,
+  ofTask,
+  ofTurn,
+  type OutputAddress,
+  Outputs,
+  previewMost
+} from "../../../ports/Outputs.ts"
+import type { RunOutcome } from "../runs/RunTransitions.ts"
+
+/**
+ * A store that is away is tried again for as long as the run is wanted: without it the end could not be committed
+ * either.
+ */
+export const patience = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(
+  Schedule.jittered
+)
+
+type Completed = Extract<RunOutcome, { readonly _tag: "completed" }>
+
+const addressOf = ({ origin, runKey, taskId, tenantId, turnId }: Attempt): OutputAddress | undefined => {
+  if (taskId !== undefined) return ofTask(tenantId, taskId, runKey)
+  if (turnId === undefined || origin.entityType !== "Session") return undefined
+  return ofTurn(tenantId, parseSessionEntityId(origin.entityId).sessionId, turnId, runKey)
+}
+
+const store = Effect.fnUntraced(function* (address: OutputAddress, outcome: Completed, text: string) {
+  const outputs = yield* Outputs
+  const stored = yield* Effect.orDie(Effect.retry(outputs.put(address, text), patience))
+  const told = isCut(text, gatewayBounds.answer) ? { ...stored, truncated: true as const } : stored
+  return { ...outcome, result: { ...outcome.result, text: beginningOf(text, previewMost), stored: told } }
+})
+
+export const keepOutput = (attempt: Attempt, outcome: RunOutcome): Effect.Effect<RunOutcome, never, Outputs> => {
+  if (outcome._tag !== "completed") return Effect.succeed(outcome)
+  const text = cut(outcome.result.text, gatewayBounds.answer)
+  const address = text.length > inlineMost ? addressOf(attempt) : undefined
+  if (address !== undefined) return store(address, outcome, text)
+  return Effect.succeed(text === outcome.result.text ? outcome : { ...outcome, result: { ...outcome.result, text } })
+}

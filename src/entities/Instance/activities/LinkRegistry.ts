@@ -1,0 +1,120 @@
+/**
+ * Where the activities of one Instance on one runner meet: the supervision posts the link, the runs take it. In memory,
+ * and only for the epoch under which it was made.
+ */
+import { Effect, type Scope } from "effect"
+import type { GatewayLink } from "../../../openclaw/GatewayLink.ts"
+import { retryWait, tidy } from "../InstancePolicy.ts"
+
+export class LinkPost {
+  readonly epoch: number
+  /** Runs that may have been sent from here. Not among them and accepted under this epoch: certainly not sent. */
+  readonly begun = new Set<string>()
+  #link: GatewayLink | undefined
+  #waiting: Array<() => void> = []
+  readonly #givenUp = new Map<string, string>()
+  /** In the order of their ends. */
+  readonly #ended = new Map<string, number>()
+
+  constructor(epoch: number) {
+    this.epoch = epoch
+  }
+
+  /** Shown until the scope closes. */
+  show(link: GatewayLink): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.acquireRelease(
+      Effect.sync(() => {
+        this.#link = link
+        for (const wake of this.#waiting.splice(0)) wake()
+      }),
+      () =>
+        Effect.sync(() => {
+          if (this.#link === link) this.#link = undefined
+        })
+    )
+  }
+
+  /** A run in this session of the gateway has ended. */
+  ended(sessionKey: string, now: number): void {
+    this.#ended.delete(sessionKey)
+    if (this.#ended.size < tidy.noted) this.#ended.set(sessionKey, now)
+  }
+
+  /** The run was given up and may go on at the gateway; it is aborted there when that is back. */
+  givenUp(runId: string, sessionKey: string): void {
+    if (this.#givenUp.size < tidy.noted) this.#givenUp.set(runId, sessionKey)
+  }
+
+  /** Takes out all that were given up. */
+  takeGivenUp(): ReadonlyArray<readonly [runId: string, sessionKey: string]> {
+    const taken = [...this.#givenUp]
+    this.#givenUp.clear()
+    return taken
+  }
+
+  /** Takes out the sessions in which the last run ended before that time, at most so many. */
+  endedBefore(time: number, most: number): ReadonlyArray<string> {
+    const taken: Array<string> = []
+    for (const [key, at] of this.#ended) {
+      if (at > time || taken.length >= most) break
+      taken.push(key)
+    }
+    for (const key of taken) this.#ended.delete(key)
+    return taken
+  }
+
+  /** Forgets what is no longer under way. */
+  keep(underWay: ReadonlySet<string>): void {
+    for (const key of this.begun) if (!underWay.has(key)) this.begun.delete(key)
+  }
+
+  /** A link that is connected. Waits for one as long as its caller lets it. */
+  readonly connected: Effect.Effect<GatewayLink> = Effect.suspend(() => {
+    const link = this.#link
+    if (link === undefined) return Effect.andThen(this.#changed, this.connected)
+    return Effect.flatMap(link.status, (status) =>
+      status._tag === "connected" ? Effect.succeed(link) : this.#reconnected(link)
+    )
+  })
+
+  #reconnected(link: GatewayLink): Effect.Effect<GatewayLink> {
+    return Effect.matchEffect(link.ready, {
+      onSuccess: () => Effect.succeed(link),
+      onFailure: () => Effect.andThen(Effect.sleep(retryWait.first), this.connected)
+    })
+  }
+
+  get #changed(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      /** Another fiber may have run since it was looked at. */
+      if (this.#link !== undefined) return resume(Effect.void)
+      const wake = () => resume(Effect.void)
+      this.#waiting.push(wake)
+      return Effect.sync(() => {
+        this.#waiting = this.#waiting.filter((other) => other !== wake)
+      })
+    })
+  }
+}
+
+export class LinkRegistry {
+  /** One an instance that has lived on this runner, until it is deregistered here. */
+  readonly #posts = new Map<string, LinkPost>()
+
+  post(entityId: string, epoch: number): LinkPost {
+    const known = this.#posts.get(entityId)
+    if (known !== undefined && known.epoch === epoch) return known
+    const post = new LinkPost(epoch)
+    this.#posts.set(entityId, post)
+    return post
+  }
+
+  /** Its instance is deregistered, and has no runs any more. */
+  remove(entityId: string): void {
+    this.#posts.delete(entityId)
+  }
+
+  get size(): number {
+    return this.#posts.size
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * Runs one attempt at the gateway to its end, and tells the end once. What may have been sent before, by this owner or
+ * an earlier one, is reconciled first and sent again only when the gateway does not know it; what certainly was not is
+ * sent at once.
+ */
+import { Clock, Effect, HashMap, Option, Result, type Scope, Stream } from "effect"
+import type { Self } from "../../../actor/ActorLayer.ts"
+import {
+  GatewayError,
+  type GatewayLink,
+  type Turn,
+  type TurnEnd,
+  type TurnProgress
+} from "../../../openclaw/GatewayLink.ts"
+import * as TaskSpan from "../../../observability/TaskSpan.ts"
+import * as Traceparent from "../../../observability/Traceparent.ts"
+import { attemptNumberOf } from "../../../schema/Attempt.ts"
+import { type InstanceId, parseSessionEntityId } from "../../../schema/Ids.ts"
+import {
+  awayLimit,
+  awayLimitOf,
+  retryWait,
+  silenceBefore,
+  steadyLink,
+  unansweredLimit,
+  unavailableLimit
+} from "../InstancePolicy.ts"
+import type { InstanceSignal } from "../InstanceSignals.ts"
+import type { InstanceState, Run } from "../InstanceState.ts"
+import type { LinkPost } from "./LinkRegistry.ts"
+import { Payloads } from "../../../ports/Payloads.ts"
+import { keepOutput, patience } from "./KeepOutput.ts"
+import {
+  lost,
+  lostCode,
+  neverSent,
+  ofEnd,
+  ofError,
+  payloadGone,
+  unavailable,
+  type Verdicted
+} from "../runs/Outcomes.ts"
+import { TurnReporter } from "./TurnReporter.ts"
+
+export type InstanceSelf = Self<InstanceState, InstanceSignal>
+
+/** Told and committed. When the actor is being dropped, waits to be interrupted with it. */
+export const tell = (self: InstanceSelf, signal: InstanceSignal): Effect.Effect<void> =>
+  Effect.catch(self.tell(signal), () => Effect.never)
+
+export const runOf = (self: InstanceSelf, runId: string): Effect.Effect<Run | undefined> =>
+  Effect.map(self.state, ({ runs }) => Option.getOrUndefined(HashMap.get(runs, runId)))
+
+export const runAttempt = Effect.fnUntraced(function* (runId: string, self: InstanceSelf, post: LinkPost) {
+  const run = yield* runOf(self, runId)
+  if (run === undefined) return
+  const maybeSent = run.epoch !== self.epoch || post.begun.has(runId)
+  const reporter = new TurnReporter((progress) => tell(self, { _tag: "RunProgress", runId, ...progress }))
+  const spec = (yield* self.state).record?.spec
+  const pursued = pursue(run, post, reporter, maybeSent, awayLimitOf(spec?.driver))
+  const { outcome, verdict } = yield* traced(spec?.instanceId, run, pursued)
+  if (outcome._tag === "failed" && outcome.error.code === lostCode) post.givenUp(runId, run.attempt.sessionKey)
+  yield* tell(self, { _tag: "RunEnded", runId, outcome: yield* keepOutput(run.attempt, outcome), verdict })
+  post.begun.delete(runId)
+  if (run.attempt.origin.entityType === "Lane") post.ended(run.attempt.sessionKey, yield* Clock.currentTimeMillis)
+})
+
+const endOf = ({ outcome }: Verdicted): TaskSpan.RunEnd => {
+  switch (outcome._tag) {
+    case "failed":
+      return { status: outcome._tag, error: outcome.error }
+    case "refused":
+      return { status: outcome._tag, error: { code: "Refused", message: outcome.reason } }
+    default:
+      return { status: outcome._tag }
+  }
+}
+
+/** In the trace of whoever submitted it, or one of its own. */
+const traced = <E, R>(instanceId: InstanceId | undefined, { attempt }: Run, effect: Effect.Effect<Verdicted, E, R>) =>
+  TaskSpan.run(
+    {
+      traceparent: attempt.traceparent,
+      tenantId: attempt.tenantId,
+      instanceId,
+      taskId: attempt.taskId,
+      turnId: attempt.turnId,
+      sessionId:
+        attempt.origin.entityType === "Session" ? parseSessionEntityId(attempt.origin.entityId).sessionId : undefined,
+      attempt: attemptNumberOf(attempt.runKey)
+    },
+    endOf
+  )(effect)
+
+const pursue = Effect.fnUntraced(function* (
+  run: Run,
+  post: LinkPost,
+  reporter: TurnReporter,
+  sentBefore: boolean,
+  sentLimit: number
+): Effect.fn.Return<Verdicted, never, Payloads | Scope.Scope> {
+  const text = yield* textOf(run)
+  if (text === undefined) return payloadGone
+  let maybeSent = sentBefore
+  let wait = retryWait.first
+  const troubles = new Troubles(yield* Clock.currentTimeMillis, sentLimit)
+  while (true) {
+    const from = yield* Clock.currentTimeMillis
+    const limit = maybeSent ? sentLimit : awayLimit
+    const link = yield* Effect.timeoutOption(post.connected, Math.max(0, troubles.awaySince + limit - from))
+    if (Option.isNone(link)) return maybeSent ? lost(troubles.words) : neverSent("the gateway could not be reached")
+    post.begun.add(run.runId)
+    const traceparent = run.attempt.traceparent === undefined ? undefined : yield* Traceparent.current
+    const started = yield* Clock.currentTimeMillis
+    const turn = turnOf(run, text, started, traceparent)
+    if (traceparent !== undefined) yield* TaskSpan.agentInvoked(turn.sessionKey)
+    const step = yield* Effect.result(
+      maybeSent ? resume(link.value, turn, reporter) : follow(link.value.run(turn), reporter)
+    )
+    maybeSent = true
+    const now = yield* Clock.currentTimeMillis
+    if (Result.isSuccess(step)) return ofEnd(step.success, now - run.acceptedAt)
+    const error = step.failure
+    const final = ofError(error) ?? troubles.after(error, started, now)
+    if (final !== undefined) return final
+    yield* Effect.sleep(Math.min(retryWait.last, Math.max(wait, error.retryAfterMillis ?? 0)))
+    wait = Math.min(retryWait.last, wait * 2)
+  }
+})
+
+/** What went wrong on the way of one attempt, and when that is enough. */
+class Troubles {
+  /** When the gateway was last known to be there. */
+  awaySince: number
+  words = "it could not be reached"
+  #unavailable = 0
+  #unanswered = 0
+
+  readonly #sentLimit: number
+
+  constructor(now: number, sentLimit: number) {
+    this.awaySince = now
+    this.#sentLimit = sentLimit
+  }
+
+  after(error: GatewayError, started: number, now: number): Verdicted | undefined {
+    this.words = error.message
+    this.#unavailable = error.reason === "Unavailable" ? this.#unavailable + 1 : 0
+    this.#unanswered = error.reason === "DeadlineExceeded" ? this.#unanswered + 1 : 0
+    if (this.#unavailable >= unavailableLimit || this.#unanswered >= unansweredLimit) return unavailable(error)
+    const there = error.reason === "Unavailable" || error.reason === "DeadlineExceeded"
+    const silence = error.code === "SILENT" ? silenceBefore : 0
+    if (there || now - started >= steadyLink) this.awaySince = now - silence
+    return now - this.awaySince >= this.#sentLimit ? lost(this.words) : undefined
+  }
+}
+
+type Text = { readonly message: string; readonly extraSystemPrompt?: string }
+
+/** Of the attempt, or of its row when it is long. Undefined: it is not there any more. */
+const textOf = Effect.fnUntraced(function* ({ attempt }: Run): Effect.fn.Return<Text | undefined, never, Payloads> {
+  const { extraSystemPrompt, message } =
+    attempt.message === undefined
+      ? ((yield* Effect.orDie(Effect.retry((yield* Payloads).of(attempt), patience))) ?? {})
+      : attempt
+  return message === undefined
+    ? undefined
+    : { message, ...(extraSystemPrompt === undefined ? {} : { extraSystemPrompt }) }
+})
+
+const turnOf = (
+  { attempt, deadlineAt, runId }: Run,
+  text: Text,
+  now: number,
+  traceparent: string | undefined
+): Turn => ({
+  sessionKey: attempt.sessionKey,
+  ...text,
+  runKey: runId,
+  timeoutSeconds: Math.max(1, Math.ceil((deadlineAt - now) / 1_000)),
+  ...(attempt.model === undefined ? {} : { model: attempt.model }),
+  ...(attempt.thinking === undefined ? {} : { thinking: attempt.thinking }),
+  ...(traceparent === undefined ? {} : { traceparent })
+})
+
+const resume = Effect.fnUntraced(function* (
+  link: GatewayLink,
+  turn: Turn,
+  reporter: TurnReporter
+): Effect.fn.Return<TurnEnd, GatewayError, Scope.Scope> {
+  const found = yield* link.reconcile(turn)
+  switch (found._tag) {
+    case "done":
+      return found.end
+    case "absent":
+      return yield* follow(link.run(turn), reporter)
+    case "running":
+    case "resuming":
+      return yield* Effect.mapError(follow(link.attach(turn), reporter), notYet)
+  }
+})
+
+/** Between the gateway's restart and its resumption of a turn there is nothing to attach to. */
+const notYet = (error: GatewayError): GatewayError =>
+  error.reason === "InvalidRequest"
+    ? new GatewayError({ reason: "ConnectionLost", message: error.message, retryable: true })
+    : error
+
+const cut = new GatewayError({
+  reason: "ConnectionLost",
+  message: "the turn's stream ended before the turn",
+  retryable: true
+})
+
+const follow = (
+  progress: Stream.Stream<TurnProgress, GatewayError>,
+  reporter: TurnReporter
+): Effect.Effect<TurnEnd, GatewayError, Scope.Scope> => {
+  let end: TurnEnd | undefined
+  const arrived = (chunk: ReadonlyArray<TurnProgress>) => {
+    const last = chunk[chunk.length - 1]
+    if (last?._tag !== "Ended") return reporter.report(chunk)
+    end ??= last.end
+    return Effect.void
+  }
+  return Effect.flatMap(Stream.runForEachArray(progress, arrived), () =>
+    end === undefined ? Effect.fail(cut) : Effect.succeed(end)
+  )
+}

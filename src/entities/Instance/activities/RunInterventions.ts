@@ -1,0 +1,83 @@
+/**
+ * What is done to a run under way: it is aborted, or a message is put into it. Both end by themselves, whatever the
+ * gateway does.
+ */
+import { Effect, HashMap, Option } from "effect"
+import type { GatewayLink } from "../../../openclaw/GatewayLink.ts"
+import { abortLinkWait } from "../InstancePolicy.ts"
+import type { Run } from "../InstanceState.ts"
+import type { LinkPost } from "./LinkRegistry.ts"
+import { type InstanceSelf, runOf, tell } from "./RunAttempt.ts"
+
+const requestLimit = "5 seconds"
+
+/** A steered message's idempotency key. */
+const messageKey = (runId: string, steerKey: string): string => `${runId}+${steerKey}`
+
+/** All keys under which something of these runs may have been sent. */
+export const sendKeys = (runs: Iterable<Run>): ReadonlySet<string> => {
+  const keys = new Set<string>()
+  for (const { runId, steerings } of runs) {
+    keys.add(runId)
+    for (const { steerKey } of steerings) keys.add(messageKey(runId, steerKey))
+  }
+  return keys
+}
+
+/**
+ * What to abort at the gateway. A run that the gateway did not end in its time may never have begun, because something
+ * else holds its session there: a message that was to steer and became a turn of its own has no limit of ours. So the
+ * whole session is aborted, unless another run of ours is in it.
+ */
+const abortedKey = ({ abort, attempt, runId }: Run, runs: Iterable<Run>): string | undefined => {
+  const isShared = [...runs].some((other) => other.runId !== runId && other.attempt.sessionKey === attempt.sessionKey)
+  return abort?.cause === "timeout" && !isShared ? undefined : runId
+}
+
+/** The gateway is told if it can be reached; the run ends in either case. */
+export const abortAtGateway = Effect.fnUntraced(function* (runId: string, self: InstanceSelf, post: LinkPost) {
+  const run = yield* runOf(self, runId)
+  if (run === undefined) return
+  const link = yield* Effect.timeoutOption(post.connected, abortLinkWait)
+  if (Option.isSome(link)) {
+    const { runs } = yield* self.state
+    yield* link.value.abort(run.attempt.sessionKey, abortedKey(run, HashMap.values(runs))).pipe(
+      Effect.timeout(requestLimit),
+      Effect.tapError((error) => Effect.logWarning("A run could not be aborted at its gateway", error)),
+      Effect.ignore
+    )
+  }
+  yield* tell(self, { _tag: "RunEnded", runId, outcome: { _tag: "aborted" }, verdict: "neutral" })
+  post.begun.delete(runId)
+})
+
+/** A message that may have been sent before is sent again only when the session does not know it. */
+export const steerAtGateway = Effect.fnUntraced(function* (
+  runId: string,
+  steerKey: string,
+  self: InstanceSelf,
+  post: LinkPost
+) {
+  const run = yield* runOf(self, runId)
+  const steering = run?.steerings.find((candidate) => candidate.steerKey === steerKey)
+  if (run === undefined || steering === undefined) return
+  const message = {
+    sessionKey: run.attempt.sessionKey,
+    message: steering.message,
+    runKey: messageKey(runId, steerKey),
+    queueMode: steering.queueMode
+  }
+  const maybeSent = steering.epoch !== self.epoch || post.begun.has(message.runKey)
+  const deliver = (link: GatewayLink) =>
+    Effect.flatMap(maybeSent ? link.reconcile(message) : Effect.succeed({ _tag: "absent" as const }), (found) =>
+      found._tag === "absent" ? link.send(message) : Effect.void
+    )
+  const refused = yield* post.connected.pipe(
+    Effect.tap(() => Effect.sync(() => post.begun.add(message.runKey))),
+    Effect.flatMap(deliver),
+    Effect.timeout(abortLinkWait),
+    Effect.match({ onSuccess: () => undefined, onFailure: ({ message }) => message })
+  )
+  yield* tell(self, { _tag: "SteerEnded", runId, steerKey, ...(refused === undefined ? {} : { refused }) })
+  post.begun.delete(message.runKey)
+})

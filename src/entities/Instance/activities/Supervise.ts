@@ -1,0 +1,142 @@
+/**
+ * Keeps one gateway: starts or adopts it, links to it, and reports what becomes of it until it is no longer wanted. It
+ * decides nothing: whether to restart, and when, is the actor's.
+ */
+import { Clock, Effect, HashMap, Schedule, type Scope } from "effect"
+import {
+  type DriverError,
+  type InstanceDriver,
+  InstanceDrivers,
+  type InstanceRef
+} from "../../../instances/InstanceDriver.ts"
+import type { GatewayError } from "../../../openclaw/GatewayLink.ts"
+import type { RegisteredSpec } from "../../../schema/Instance.ts"
+import { Heartbeats } from "../../../ports/Heartbeats.ts"
+import { stopGrace } from "../InstancePolicy.ts"
+import { registeredSpec } from "../InstanceState.ts"
+import type { LinkPost } from "./LinkRegistry.ts"
+import { type InstanceSelf, tell } from "./RunAttempt.ts"
+import { sendKeys } from "./RunInterventions.ts"
+import { tidySessions } from "./TidySessions.ts"
+import { watchHealth } from "./WatchHealth.ts"
+
+export const supervise = Effect.fnUntraced(function* (start: number, self: InstanceSelf, post: LinkPost) {
+  const { record, runs } = yield* self.state
+  if (record === undefined || record.start !== start) return
+  post.keep(sendKeys(HashMap.values(runs)))
+  if (yield* (yield* Heartbeats).isRetired(self.entityId)) return yield* retire(start, self)
+  yield* keep(start, registeredSpec(record), record.fresh, self, post).pipe(
+    Effect.catchTag("DriverError", (error) =>
+      error.reason === "StaleOwner"
+        ? Effect.never
+        : tell(self, { _tag: "StartFailed", start, reason: describe(error), retryable: error.retryable })
+    ),
+    Effect.catchTag("GatewayError", (error) =>
+      tell(self, { _tag: "StartFailed", start, reason: describe(error), retryable: mayPass(error) })
+    ),
+    Effect.andThen(Effect.never)
+  )
+})
+
+/** It was deregistered while no runner had it. */
+const retire = (start: number, self: InstanceSelf) =>
+  Effect.andThen(tell(self, { _tag: "Retired", start }), Effect.never)
+
+const keep = Effect.fnUntraced(function* (
+  start: number,
+  spec: RegisteredSpec,
+  fresh: boolean,
+  self: InstanceSelf,
+  post: LinkPost
+): Effect.fn.Return<void, DriverError | GatewayError, Scope.Scope | InstanceDrivers> {
+  const driver = yield* Effect.flatMap(InstanceDrivers, (drivers) => drivers.get(spec))
+  if (fresh) yield* Effect.ignore(driver.stop(spec, self.epoch, { graceMillis: stopGrace }))
+  const ref = yield* driver.start(spec, self.epoch)
+  yield* Effect.annotateLogs(Effect.logInfo(ref.adopted ? "Gateway adopted" : "Gateway started"), {
+    instanceId: spec.instanceId,
+    incarnation: ref.incarnation
+  })
+  yield* tell(self, { _tag: "Started", start, ref })
+  yield* Effect.raceFirst(exited(driver, ref, start, self), linked(driver, spec, ref, start, self, post))
+})
+
+const exited = (driver: InstanceDriver, ref: InstanceRef, start: number, self: InstanceSelf) =>
+  driver.awaitExit(ref).pipe(
+    Effect.tap((why) => Effect.annotateLogs(Effect.logWarning("Gateway gone", why), { instanceId: ref.instanceId })),
+    Effect.flatMap((why) => tell(self, { _tag: "Exited", start, reason: describe(why) }))
+  )
+
+const linked = Effect.fnUntraced(function* (
+  driver: InstanceDriver,
+  spec: RegisteredSpec,
+  ref: InstanceRef,
+  start: number,
+  self: InstanceSelf,
+  post: LinkPost
+) {
+  const link = yield* driver.connect(spec, ref)
+  const { bootId, version } = yield* link.ready
+  yield* post.show(link)
+  yield* tell(self, { _tag: "Ready", start, bootId, version })
+  const retired = yield* (yield* Heartbeats).keep(self.entityId, self.epoch)
+  yield* Effect.forkScoped(tidySessions({ driver, link, post, self, spec }))
+  const watch = watchHealth({ driver, link, ref, start, self, since: yield* Clock.currentTimeMillis })
+  return yield* Effect.raceFirst(watch, Effect.andThen(retired, retire(start, self)))
+})
+
+/** The reason first: an operator and a test branch on it. */
+const describe = (error: DriverError | GatewayError): string =>
+  "exitCode" in error && error.exitCode !== undefined
+    ? `${error.reason}: ${error.message} (exit code ${error.exitCode})`
+    : `${error.reason}: ${error.message}`
+
+/** A gateway that refuses us goes on refusing; all else may pass. */
+const mayPass = ({ reason }: GatewayError): boolean =>
+  reason !== "AuthenticationFailed" &&
+  reason !== "PairingRequired" &&
+  reason !== "ProtocolMismatch" &&
+  reason !== "MissingScope"
+
+/**
+ * Whoever still wants it after it was told is another who wants the same: the actor may leave a state and come back to
+ * it in one commit.
+ */
+const stopPause = "5 seconds"
+
+/** Stops the gateway and says so; tried again while it may help, for as long as the actor waits. */
+export const stopGateway = Effect.fnUntraced(function* (start: number, self: InstanceSelf) {
+  while ((yield* self.state).record !== undefined) {
+    const stopped = yield* cleanUp(self)
+    if (stopped?.reason === "StaleOwner") return yield* Effect.never
+    yield* tell(
+      self,
+      stopped === undefined ? { _tag: "Stopped", start } : { _tag: "StopFailed", start, reason: describe(stopped) }
+    )
+    yield* Effect.sleep(stopPause)
+  }
+})
+
+/** Stops what is left of a gateway for as long as something may be: it would run on with nobody to watch it. */
+export const keepClean = Effect.fnUntraced(function* (start: number, self: InstanceSelf) {
+  yield* cleanUp(self).pipe(
+    Effect.repeat({ while: (error) => error?.retryable === true, schedule: Schedule.spaced("30 seconds") })
+  )
+  if (yield* (yield* Heartbeats).isRetired(self.entityId)) yield* retire(start, self)
+})
+
+const stopTries = 5
+
+/** Stops what may be left of the gateway. Undefined: nothing is. */
+const cleanUp = Effect.fnUntraced(function* (
+  self: InstanceSelf
+): Effect.fn.Return<DriverError | undefined, never, InstanceDrivers> {
+  const { record } = yield* self.state
+  if (record === undefined) return undefined
+  const spec = registeredSpec(record)
+  return yield* Effect.flatMap(InstanceDrivers, (drivers) => drivers.get(spec)).pipe(
+    Effect.flatMap((driver) => driver.stop(spec, self.epoch, { graceMillis: stopGrace })),
+    Effect.tapError((error) => (error.retryable ? Effect.sleep("2 seconds") : Effect.void)),
+    Effect.retry({ times: stopTries - 1, while: ({ retryable }) => retryable }),
+    Effect.match({ onSuccess: () => undefined, onFailure: (error) => error })
+  )
+})

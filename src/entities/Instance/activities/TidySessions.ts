@@ -1,0 +1,98 @@
+/**
+ * Deletes the gateway's sessions of tasks that have ended and of sessions that were closed, with their transcripts:
+ * else each task would leave some 26 KB on the gateway's disk for ever. Those of the runs that end here are looked at
+ * soon after; now and then all that the gateway has are gone through, since what is noted here is in memory, and a
+ * gateway may have been away. One deletion at a time: each is as much work for the gateway as a turn.
+ */
+import { Clock, Effect } from "effect"
+import * as GatewayMetrics from "../../../observability/metrics/GatewayMetrics.ts"
+import type { InstanceDriver } from "../../../instances/InstanceDriver.ts"
+import type { GatewayLink, GatewaySession } from "../../../openclaw/GatewayLink.ts"
+import { parseGatewaySessionKey } from "../../../schema/Ids.ts"
+import type { RegisteredSpec } from "../../../schema/Instance.ts"
+import { tidy } from "../InstancePolicy.ts"
+import type { LinkPost } from "./LinkRegistry.ts"
+import { type InstanceSelf } from "./RunAttempt.ts"
+import { SessionUse, type Use } from "../../../ports/SessionUse.ts"
+
+interface Tidied {
+  readonly driver: InstanceDriver
+  readonly link: GatewayLink
+  readonly post: LinkPost
+  readonly self: InstanceSelf
+  readonly spec: RegisteredSpec
+}
+
+/** Never ends by itself, and fails never: what cannot be deleted now is found again. */
+export const tidySessions = Effect.fnUntraced(function* (tidied: Tidied): Effect.fn.Return<never> {
+  let sweptAt = yield* Clock.currentTimeMillis
+  while (true) {
+    yield* Effect.sleep(tidy.every)
+    if ((yield* tidied.link.status)._tag !== "connected") continue
+    yield* abortGivenUp(tidied)
+    const now = yield* Clock.currentTimeMillis
+    yield* forget(tidied, tidied.post.endedBefore(now - tidy.after, tidy.atOnce), (use) => use === "ended")
+    if (now - sweptAt < tidy.sweepEvery) continue
+    sweptAt = now
+    yield* sweep(tidied, now)
+    yield* tidied.driver.tidy(tidied.spec)
+  }
+})
+
+/**
+ * A gateway that is back goes on with runs that nobody waits for any more; a try that fails is not repeated, since each
+ * has a time limit of its own.
+ */
+const abortGivenUp = ({ link, post }: Tidied) =>
+  Effect.forEach(post.takeGivenUp(), ([runId, sessionKey]) => Effect.ignore(link.abort(sessionKey, runId)), {
+    discard: true
+  })
+
+/**
+ * All that the gateway has of ours, oldest last in its lists: what is idle for long is deleted, also what nobody knows
+ * any more where the gateway is ours alone.
+ */
+const sweep = Effect.fnUntraced(function* (tidied: Tidied, now: number) {
+  const own = tidied.spec.driver !== "remote"
+  for (let page = 0; page < tidy.sweepPages; page++) {
+    const rows = yield* Effect.option(tidied.link.listSessions({ limit: tidy.atOnce, offset: page * tidy.atOnce }))
+    if (rows._tag === "None" || rows.value.length === 0) return
+    const idle = rows.value.filter(({ updatedAt }) => updatedAt !== undefined && now - updatedAt >= tidy.idle)
+    const forgotten = new Set(idle.filter((row) => isOld(row, now)).map(({ key }) => key))
+    const keys = idle.map(({ key }) => key)
+    yield* forget(tidied, keys, (use, key) => use === "ended" || (own && use === "unknown" && forgotten.has(key)))
+    if (rows.value.length < tidy.atOnce) return
+  }
+})
+
+const isOld = ({ updatedAt }: GatewaySession, now: number): boolean =>
+  updatedAt !== undefined && now - updatedAt >= tidy.unknown
+
+/** Deletes those of the keys that nothing runs in and that are not wanted. The first one that fails ends it. */
+const forget = Effect.fnUntraced(function* (
+  { link, self }: Tidied,
+  keys: ReadonlyArray<string>,
+  spent: (use: Use, key: string) => boolean
+) {
+  const owned = keys.flatMap((key) => {
+    const owner = parseGatewaySessionKey(key)
+    return owner === undefined ? [] : [{ key, owner }]
+  })
+  if (owned.length === 0) return
+  const uses = yield* Effect.option(
+    Effect.flatMap(SessionUse, (sessions) => sessions.of(owned.map(({ owner }) => owner)))
+  )
+  if (uses._tag === "None") return
+  for (const [at, { key }] of owned.entries()) {
+    if (!spent(uses.value[at] ?? "wanted", key) || (yield* isBusy(self, key))) continue
+    const deleted = yield* Effect.option(link.deleteSession(key))
+    if (deleted._tag === "None") return
+    if (deleted.value) yield* GatewayMetrics.sessionDeleted
+  }
+})
+
+const isBusy = (self: InstanceSelf, key: string): Effect.Effect<boolean> =>
+  Effect.map(self.state, ({ runs }) => {
+    for (const [, { attempt }] of runs) if (attempt.sessionKey === key) return true
+    return false
+  })

@@ -1,0 +1,110 @@
+/** The commands about attempts. */
+import { HashMap, Option } from "effect"
+import type { DecideContext, Decision } from "../../../actor/Actor.ts"
+import { accept, answer } from "../../../actor/Actor.ts"
+import type { Attempt, AttemptOrigin } from "../../../schema/Attempt.ts"
+import { Conflict, NotFound } from "../../../schema/Errors.ts"
+import type { InstanceEvent } from "../../../schema/events/InstanceEvents.ts"
+import { parseInstanceEntityId } from "../../../schema/Ids.ts"
+import type { QueueMode } from "../../../schema/Session.ts"
+import { steeringsPerRun } from "../InstancePolicy.ts"
+import { findRun, type InstanceState, runIdOf } from "../InstanceState.ts"
+import { abortRun, draft, refusalOf, refuseAttempt, runFields } from "./RunTransitions.ts"
+
+type Quiet = Decision<InstanceEvent, void, never>
+
+/**
+ * Takes the attempt or refuses it; the origin hears by message. The same attempt sent again while it runs changes
+ * nothing.
+ */
+export const execute = (
+  state: InstanceState,
+  { attempt }: { readonly attempt: Attempt },
+  { entityId, epoch, now }: DecideContext
+): Quiet => {
+  if (HashMap.has(state.runs, runIdOf(attempt.origin, attempt.runKey))) return answer(undefined)
+  const { instanceId } = parseInstanceEntityId(entityId)
+  const refusal = refusalOf(state, attempt, now)
+  if (refusal !== undefined) {
+    const change = draft(state)
+    refuseAttempt(change, instanceId, attempt, refusal)
+    return change.accept(undefined)
+  }
+  return accept<InstanceEvent, void>(
+    [
+      {
+        _tag: "run.accepted",
+        ...runFields(instanceId, attempt),
+        epoch,
+        at: now,
+        deadlineAt: now + attempt.timeoutMillis,
+        secret: { attempt: withModel(state, attempt) }
+      }
+    ],
+    undefined
+  )
+}
+
+/** Who names no model gets the first that the instance may use: the gateway's own default may not be among them. */
+const withModel = ({ record }: InstanceState, attempt: Attempt): Attempt => {
+  const first = record?.spec.allowedModels[0]
+  return attempt.model !== undefined || first === undefined ? attempt : { ...attempt, model: first }
+}
+
+export const abortAttempt = (
+  state: InstanceState,
+  { origin, runKey }: { readonly runKey: string; readonly origin?: AttemptOrigin },
+  { now }: DecideContext
+): Quiet => {
+  const run =
+    origin === undefined
+      ? findRun(state, ({ attempt }) => attempt.runKey === runKey)
+      : Option.getOrUndefined(HashMap.get(state.runs, runIdOf(origin, runKey)))
+  if (run === undefined) return answer(undefined)
+  const change = draft(state)
+  abortRun(change, run, "asked", now)
+  return change.accept(undefined)
+}
+
+interface SteerPayload {
+  readonly sessionKey: string
+  readonly runKey: string
+  readonly message: string
+  readonly queueMode: QueueMode
+  readonly origin?: AttemptOrigin
+}
+
+/**
+ * Success: the message is on its way into the turn that runs. Told `AttemptRefused` when none does, or too many are on
+ * their way.
+ */
+export const steer = (
+  state: InstanceState,
+  { message, origin, queueMode, runKey, sessionKey }: SteerPayload,
+  { entityId, epoch }: DecideContext
+): Decision<InstanceEvent, void, NotFound | Conflict> => {
+  const run = findRun(state, ({ abort, attempt }) => attempt.sessionKey === sessionKey && abort === undefined)
+  const change = draft(state)
+  const decline = <E>(reason: string, error: E): Decision<InstanceEvent, void, E> => {
+    const { instanceId } = parseInstanceEntityId(entityId)
+    if (origin !== undefined) refuseAttempt(change, instanceId, { origin, runKey }, { reason, retryAfterMillis: 0 })
+    return { events: [], answer: { _tag: "Failure", error }, send: change.outgoing }
+  }
+  if (run === undefined) {
+    const reason = "no turn of this session runs here"
+    return decline(reason, new NotFound({ kind: "turn", id: sessionKey, message: reason }))
+  }
+  if (run.steerings.some(({ steerKey }) => steerKey === runKey)) return answer(undefined)
+  if (run.steerings.length >= steeringsPerRun) {
+    const reason = `${steeringsPerRun} messages are already on their way into this turn`
+    return decline(reason, new Conflict({ message: reason }))
+  }
+  change.emit({
+    _tag: "run.internal_steered",
+    runId: run.runId,
+    secret: {
+      steering: { steerKey: runKey, message, queueMode, ...(origin === undefined ? {} : { origin }), epoch }
+    }
+  })
+  return change.accept(undefined)
+}

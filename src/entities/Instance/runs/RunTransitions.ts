@@ -1,0 +1,185 @@
+/**
+ * How attempts are accepted, aborted and ended. Each accepted one is ended exactly once: by the event that frees its
+ * slot.
+ */
+import { HashMap } from "effect"
+import type { Rpc } from "effect/rpc"
+import { send } from "../../../actor/Send.ts"
+import type { AttemptEnded, AttemptRefused } from "../../../rpc/AttemptRpcs.ts"
+import type { Attempt, AttemptOrigin, AttemptOutcome } from "../../../schema/Attempt.ts"
+import type { AbortCause, InstanceEvent, Verdict } from "../../../schema/events/InstanceEvents.ts"
+import type { InstanceId } from "../../../schema/Ids.ts"
+import { parseSessionEntityId } from "../../../schema/Ids.ts"
+import { DecisionBuilder } from "../../../actor/DecisionBuilder.ts"
+import { Lane } from "../../Lane.ts"
+import { Session } from "../../Session.ts"
+import * as Breaker from "../Breaker.ts"
+import { evolve } from "../InstanceEvolve.ts"
+import { abortLimit } from "../InstancePolicy.ts"
+import { activeSessions, type InstanceRecord, type InstanceState, type Run } from "../InstanceState.ts"
+
+export type InstanceDraft = DecisionBuilder<InstanceState, InstanceEvent>
+export const draft = (state: InstanceState): InstanceDraft => new DecisionBuilder(evolve, state)
+
+/** `refused`: nothing of it ran, and its origin may place it elsewhere at once. */
+export type RunOutcome = AttemptOutcome | { readonly _tag: "refused"; readonly reason: string }
+
+export interface Refusal {
+  readonly reason: string
+  readonly retryAfterMillis: number
+}
+
+/** Why an attempt cannot be taken now; undefined when it can (I6). */
+export const refusalOf = (state: InstanceState, attempt: Attempt, now: number): Refusal | undefined => {
+  const { breaker, record, runs } = state
+  if (record === undefined || record.phase === "destroyed") {
+    return { reason: "the instance is not registered", retryAfterMillis: 5_000 }
+  }
+  const { spec } = record
+  const underWay = HashMap.size(runs)
+  if (record.phase !== "warm" && record.phase !== "claimed") {
+    return { reason: `the instance is ${record.phase}`, retryAfterMillis: 2_000 }
+  }
+  if (spec.tenancy._tag === "dedicated" && spec.tenancy.tenantId !== attempt.tenantId) {
+    return { reason: "the instance belongs to another tenant", retryAfterMillis: 60_000 }
+  }
+  if (record.health === "unhealthy") {
+    return { reason: `the instance is unhealthy: ${record.reason ?? "no reason known"}`, retryAfterMillis: 2_000 }
+  }
+  if (!Breaker.admits(Breaker.profiles.openClawInstance, breaker, underWay)) {
+    const retryAfterMillis = Math.max(500, (breaker.until ?? now) - now)
+    return { reason: `the instance's circuit breaker is ${breaker.state}`, retryAfterMillis }
+  }
+  if (attempt.model !== undefined && spec.allowedModels.length > 0 && !spec.allowedModels.includes(attempt.model)) {
+    return { reason: `the instance may not use model ${attempt.model}`, retryAfterMillis: 60_000 }
+  }
+  if (underWay >= spec.maxConcurrentTasks) {
+    return { reason: `all ${spec.maxConcurrentTasks} slots of the instance are taken`, retryAfterMillis: 250 }
+  }
+  if (attempt.origin.entityType === "Session") {
+    const sessions = activeSessions(state)
+    if (sessions.size >= spec.maxConcurrentSessions && !sessions.has(attempt.sessionKey)) {
+      return { reason: `all ${spec.maxConcurrentSessions} sessions of the instance are taken`, retryAfterMillis: 250 }
+    }
+  }
+  return undefined
+}
+
+export const about = ({ spec }: InstanceRecord) => ({
+  instanceId: spec.instanceId,
+  ...(spec.tenancy._tag === "dedicated" ? { tenantId: spec.tenancy.tenantId } : {})
+})
+
+export const runFields = (instanceId: InstanceId, { origin, runKey, taskId, tenantId, turnId }: Attempt) => ({
+  instanceId,
+  tenantId,
+  ...(taskId === undefined ? {} : { taskId }),
+  ...(turnId === undefined ? {} : { turnId }),
+  ...(origin.entityType === "Session" ? { sessionId: parseSessionEntityId(origin.entityId).sessionId } : {}),
+  runKey
+})
+
+interface ToOrigin {
+  readonly AttemptEnded: Rpc.Payload<typeof AttemptEnded>
+  readonly AttemptRefused: Rpc.Payload<typeof AttemptRefused>
+}
+
+export const tell = <Tag extends keyof ToOrigin>(
+  draft: InstanceDraft,
+  to: AttemptOrigin,
+  tag: Tag,
+  payload: ToOrigin[Tag]
+): void =>
+  draft.send(
+    to.entityType === "Lane"
+      ? send(Lane, to.entityId, tag, payload as never)
+      : send(Session, to.entityId, tag, payload as never)
+  )
+
+export const refuseAttempt = (
+  draft: InstanceDraft,
+  instanceId: InstanceId,
+  attempt: { readonly origin: AttemptOrigin; readonly runKey: string },
+  refusal: Refusal
+): void => tell(draft, attempt.origin, "AttemptRefused", { runKey: attempt.runKey, instanceId, ...refusal })
+
+const failed = (code: string, message: string): AttemptOutcome => ({
+  _tag: "failed",
+  error: { code, message, retryable: true }
+})
+
+/** What an aborted run ends with: a cancel when its owner asked for it, else a failure that may be tried again. */
+const abortedOutcomes: Record<AbortCause, AttemptOutcome> = {
+  asked: { _tag: "aborted" },
+  stopping: failed("InstanceStopped", "the instance stopped before the attempt ended"),
+  timeout: failed("AttemptTimeout", "the attempt's time was over and the gateway had not ended it")
+}
+
+/** A gateway that does not end what is overdue has failed; other aborts say nothing about it. */
+const verdictOf = (run: Run, verdict: Verdict): Verdict => {
+  if (run.abort === undefined) return verdict
+  return run.abort.cause === "timeout" ? "failure" : "neutral"
+}
+
+/** Frees the slot and tells the origin. Opens or closes the breaker when that is the run that decides it. */
+export const endRun = (draft: InstanceDraft, run: Run, ended: RunOutcome, verdict: Verdict, now: number): void => {
+  const { spec } = draft.state.record!
+  const outcome = run.abort !== undefined && ended._tag !== "completed" ? abortedOutcomes[run.abort.cause] : ended
+  const before = draft.state.breaker.state
+  draft.emit({
+    _tag: "run.ended",
+    ...runFields(spec.instanceId, run.attempt),
+    runId: run.runId,
+    status: outcome._tag,
+    durationMillis: Math.max(0, now - run.acceptedAt),
+    ...(outcome._tag === "failed" ? { error: outcome.error } : {}),
+    ...(outcome._tag === "completed" && outcome.result.usage !== undefined ? { usage: outcome.result.usage } : {}),
+    verdict: verdictOf(run, verdict),
+    at: now
+  })
+  if (outcome._tag === "refused") {
+    refuseAttempt(draft, spec.instanceId, run.attempt, { reason: outcome.reason, retryAfterMillis: 1_000 })
+  } else {
+    tell(draft, run.attempt.origin, "AttemptEnded", {
+      runKey: run.attempt.runKey,
+      instanceId: spec.instanceId,
+      outcome
+    })
+  }
+  for (const { origin, steerKey } of run.steerings) {
+    if (origin === undefined) continue
+    refuseAttempt(
+      draft,
+      spec.instanceId,
+      { origin, runKey: steerKey },
+      {
+        reason: "the turn ended before the message reached it",
+        retryAfterMillis: 0
+      }
+    )
+  }
+  noteBreaker(draft, before)
+}
+
+/** Why an instance whose probes are good is degraded: its runs fail. */
+export const failing = ({ because }: Breaker.Breaker): string =>
+  `runs fail at this gateway one after the other${because === undefined ? "" : `, the last one with ${because}`}`
+
+const noteBreaker = (draft: InstanceDraft, before: Breaker.Breaker["state"]): void => {
+  const { breaker, record } = draft.state
+  if (breaker.state === before) return
+  if (breaker.state === "open") {
+    draft.emit({ _tag: "instance.breaker_opened", ...about(record!), until: breaker.until! })
+    if (record!.health === "healthy")
+      draft.emit({ _tag: "instance.degraded", ...about(record!), reason: failing(breaker) })
+  } else if (breaker.state === "closed") draft.emit({ _tag: "instance.breaker_closed", ...about(record!) })
+}
+
+export const abortRun = (draft: InstanceDraft, run: Run, cause: AbortCause, now: number): void => {
+  if (run.abort !== undefined) return
+  draft.emit({ _tag: "run.internal_aborting", runId: run.runId, cause, deadlineAt: now + abortLimit })
+}
+
+export const endAllRuns = (draft: InstanceDraft, outcome: RunOutcome, now: number): void => {
+  for (const run of HashMap.toValues(draft.state.runs)) endRun(draft, run, outcome, "neutral", now)
+}

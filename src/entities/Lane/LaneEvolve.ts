@@ -1,0 +1,262 @@
+/** Folds an event of the lane into its state. Decides nothing. */
+import { HashMap } from "effect"
+import { DecisionBuilder } from "../../actor/DecisionBuilder.ts"
+import type { LaneEvent, LaneEventOf, WaitingTask } from "../../schema/events/LaneEvents.ts"
+import { deadOps, type LaneState, levelAt, pendingOps, type RunningTask, runningOf, scheduledOps } from "./LaneState.ts"
+import * as InstanceUsage from "./dispatch/InstanceUsage.ts"
+import { heldMost, hold } from "../../schema/Task.ts"
+
+/** A parked lane looks again. */
+const wake = (state: LaneState): LaneState =>
+  state.parked === null ? state : { ...state, parked: null, round: state.round + 1 }
+
+const earlier = (left: number | null, right: number | undefined): number | null =>
+  right === undefined ? left : left === null ? right : Math.min(left, right)
+
+const addWaiting = (state: LaneState, given: WaitingTask): LaneState => {
+  const entry = held(given)
+  const deadline = earlier(state.deadline, entry.task.deadlineAt)
+  return entry.notBefore === undefined
+    ? { ...state, deadline, pending: pendingOps.place(state.pending, entry) }
+    : { ...state, deadline, scheduled: scheduledOps.place(state.scheduled, entry) }
+}
+
+const held = (entry: WaitingTask): WaitingTask => {
+  const task = hold(entry.task, heldMost.waiting)
+  return task === entry.task ? entry : { ...entry, task }
+}
+
+/** Out of the running ones. */
+const leave = (state: LaneState, running: RunningTask, at: number): LaneState => {
+  const rest = HashMap.remove(state.running, running.task.taskId)
+  return wake({
+    ...state,
+    running: rest,
+    shares: InstanceUsage.ended(state.shares, running.instanceId, at),
+    watch: HashMap.size(rest) === 0 ? null : state.watch
+  })
+}
+
+const waitingAgain = (running: RunningTask, attempt: number, notBefore?: number): WaitingTask => ({
+  task: running.task,
+  rank: running.rank,
+  submittedAt: running.submittedAt,
+  maxAttempts: running.maxAttempts,
+  attempt,
+  ...(running.reroutes === undefined ? {} : { reroutes: running.reroutes }),
+  ...(notBefore === undefined ? {} : { notBefore })
+})
+
+const submitted = (state: LaneState, event: LaneEventOf<"task.submitted">): LaneState => {
+  const { at, rank, task, taskId } = event
+  const isScheduled = event.phase === "scheduled"
+  const next = { ...state, deadline: earlier(state.deadline, task.deadlineAt) }
+  if (task.idIsNew !== true) {
+    return isScheduled
+      ? { ...next, scheduled: scheduledOps.count(state.scheduled, { order: task.notBefore!, taskId }) }
+      : { ...next, pending: pendingOps.count(state.pending, { order: rank, taskId }) }
+  }
+  return wake(
+    addWaiting(next, {
+      task,
+      rank,
+      submittedAt: at,
+      attempt: 0,
+      maxAttempts: task.retry.maxAttempts,
+      ...(isScheduled ? { notBefore: task.notBefore! } : {})
+    })
+  )
+}
+
+const started = (state: LaneState, event: LaneEventOf<"task.started">): LaneState => {
+  const { at, instanceId, placement, taskId, until } = event
+  const entry = state.pending.entries.find(({ task }) => task.taskId === taskId)
+  if (entry === undefined) return state
+  const rate = state.config.ratePerSecond
+  return {
+    ...state,
+    pending: pendingOps.remove(state.pending, taskId),
+    running: HashMap.set(state.running, taskId, {
+      ...entry,
+      task: hold(entry.task, heldMost.running),
+      attempt: event.attempt,
+      instanceId,
+      placement,
+      startedAt: at,
+      until
+    }),
+    shares: InstanceUsage.begun(state.shares, instanceId, at),
+    bucket: rate === undefined ? state.bucket : { level: levelAt(state.bucket, rate, at) - 1, at },
+    lastInstanceId: instanceId,
+    watch: earlier(state.watch, until)
+  }
+}
+
+const requeued = (state: LaneState, event: LaneEventOf<"task.requeued">): LaneState => {
+  const running = runningOf(state, event.taskId)
+  if (running === undefined) return state
+  const { rerouted } = event
+  if (rerouted !== undefined) {
+    const { maxAttempts, times } = rerouted
+    return addWaiting(leave(state, running, event.at), {
+      ...waitingAgain(running, event.attempt),
+      maxAttempts,
+      reroutes: times
+    })
+  }
+  const next = addWaiting(leave(state, running, event.at), waitingAgain(running, event.attempt - 1))
+  return { ...next, shares: InstanceUsage.busy(next.shares, event.instanceId, event.busyUntil) }
+}
+
+/** Out of wherever it is, without a place to go. */
+const ended = (state: LaneState, event: LaneEventOf<"task.failed" | "task.cancelled">): LaneState => {
+  const { at, taskId, unheld } = event
+  const running = runningOf(state, taskId)
+  if (running !== undefined) return leave(state, running, at)
+  if (unheld === undefined) {
+    return {
+      ...state,
+      pending: pendingOps.remove(state.pending, taskId),
+      scheduled: scheduledOps.remove(state.scheduled, taskId)
+    }
+  }
+  const place = { order: unheld.order, taskId }
+  return unheld.window === "pending"
+    ? { ...state, pending: pendingOps.removeCounted(state.pending, place) }
+    : { ...state, scheduled: scheduledOps.removeCounted(state.scheduled, place) }
+}
+
+const leaveRunning = (state: LaneState, event: LaneEventOf<"task.completed" | "task.dead_lettered">): LaneState => {
+  const running = runningOf(state, event.taskId)
+  return running === undefined ? state : leave(state, running, event.at)
+}
+
+const retrying = (state: LaneState, event: LaneEventOf<"task.retrying">): LaneState => {
+  const running = runningOf(state, event.taskId)
+  if (running === undefined) return state
+  return addWaiting(leave(state, running, event.at), waitingAgain(running, event.attempt, event.notBefore))
+}
+
+const deadLettered = (state: LaneState, event: LaneEventOf<"task.dead_lettered">): LaneState => {
+  const { at, attempt, budget, priority, taskId } = event
+  const dead = deadOps.place(state.dead, { taskId, priority, attempt, budget, endedAt: at })
+  return { ...leaveRunning(state, event), dead }
+}
+
+/**
+ * Its row is read back before it starts, since the lane no longer has its payload. Its deadline is looked up at once.
+ */
+const replayed = (state: LaneState, event: LaneEventOf<"task.replayed">): LaneState => {
+  const { at, endedAt, rank, taskId } = event
+  const isHeld = state.dead.entries.some((entry) => entry.taskId === taskId)
+  return {
+    ...state,
+    dead: isHeld ? deadOps.remove(state.dead, taskId) : deadOps.removeCounted(state.dead, { order: endedAt, taskId }),
+    pending: pendingOps.count(state.pending, { order: rank, taskId }),
+    deadline: earlier(state.deadline, at)
+  }
+}
+
+const configured = (state: LaneState, { at, config }: LaneEventOf<"lane.configured">): LaneState => {
+  const rate = config.ratePerSecond
+  const before = state.config.ratePerSecond
+  const level = rate === undefined ? 0 : before === undefined ? rate : Math.min(rate, levelAt(state.bucket, before, at))
+  return wake({ ...state, config, bucket: { level, at } })
+}
+
+const cancelAsked = (state: LaneState, event: LaneEventOf<"lane.internal_cancel_asked">): LaneState => {
+  const running = runningOf(state, event.taskId)
+  if (running === undefined) return state
+  const cancel = event.reason === undefined ? {} : { reason: event.reason }
+  return {
+    ...state,
+    running: HashMap.set(state.running, event.taskId, { ...running, cancel, until: event.until }),
+    watch: earlier(state.watch, event.until)
+  }
+}
+
+const refilled = (state: LaneState, event: LaneEventOf<"lane.internal_refilled">): LaneState => {
+  const { end: isEnd, seq } = event
+  const entries = event.entries.map(held)
+  return event.window === "pending"
+    ? wake({ ...state, pending: pendingOps.refilled(state.pending, seq, entries, isEnd) })
+    : { ...state, scheduled: scheduledOps.refilled(state.scheduled, seq, entries, isEnd) }
+}
+
+const promoted = (state: LaneState, { taskIds }: LaneEventOf<"lane.internal_promoted">): LaneState => {
+  let next = state
+  for (const taskId of taskIds) {
+    const entry = next.scheduled.entries.find(({ task }) => task.taskId === taskId)
+    if (entry === undefined) continue
+    const { notBefore: _, ...pending } = entry
+    next = addWaiting({ ...next, scheduled: scheduledOps.remove(next.scheduled, taskId) }, pending)
+  }
+  return wake(next)
+}
+
+const lookupDone = (state: LaneState, { taskIds }: LaneEventOf<"lane.internal_lookup_done">): LaneState => {
+  const done = new Set<string>(taskIds)
+  return { ...state, lookups: state.lookups.filter(({ taskId }) => !done.has(taskId)) }
+}
+
+const parked = (state: LaneState, { at, skip, waits }: LaneEventOf<"lane.internal_parked">): LaneState => ({
+  ...state,
+  parked: waits,
+  pending: skip ? pendingOps.skip(state.pending) : state.pending,
+  skippedAt: skip && state.pending.gap === null ? at : state.skippedAt
+})
+
+/** One that is under way may have read too early, so it does not count any more. */
+const nextSweep = (sweep: number): number => (sweep % 2 === 0 ? sweep + 1 : sweep + 2)
+
+export const evolve = (state: LaneState, event: LaneEvent): LaneState => {
+  switch (event._tag) {
+    case "task.submitted":
+      return submitted(state, event)
+    case "task.started":
+      return started(state, event)
+    case "task.requeued":
+      return requeued(state, event)
+    case "task.retrying":
+      return retrying(state, event)
+    case "task.completed":
+      return { ...leaveRunning(state, event), completed: state.completed + 1 }
+    case "task.failed":
+      return { ...(event.refused === undefined ? ended(state, event) : state), failed: state.failed + 1 }
+    case "task.cancelled":
+      return { ...ended(state, event), cancelled: state.cancelled + 1 }
+    case "task.dead_lettered":
+      return deadLettered(state, event)
+    case "task.replayed":
+      return replayed(state, event)
+    case "task.dropped":
+    case "task.redirected":
+      return state
+    case "lane.configured":
+      return configured(state, event)
+    case "lane.internal_cancel_asked":
+      return cancelAsked(state, event)
+    case "lane.internal_lookup_asked":
+      return { ...state, lookups: [...state.lookups, ...event.lookups] }
+    case "lane.internal_lookup_done":
+      return lookupDone(state, event)
+    case "lane.internal_refilled":
+      return refilled(state, event)
+    case "lane.internal_dead_refilled":
+      return { ...state, dead: deadOps.refilled(state.dead, event.seq, event.entries, event.end) }
+    case "lane.internal_promoted":
+      return promoted(state, event)
+    case "lane.internal_parked":
+      return parked(state, event)
+    case "lane.internal_rewound":
+      return wake({ ...state, pending: pendingOps.rewind(state.pending) })
+    case "lane.internal_watch_moved":
+      return { ...state, watch: event.until }
+    case "lane.internal_deadline_moved":
+      return { ...state, deadline: event.next, sweep: event.sweep ? nextSweep(state.sweep) : state.sweep }
+    case "lane.internal_swept":
+      return { ...state, sweep: state.sweep + 1, deadline: earlier(state.deadline, event.next ?? undefined) }
+  }
+}
+
+export const draft = (state: LaneState): DecisionBuilder<LaneState, LaneEvent> => new DecisionBuilder(evolve, state)

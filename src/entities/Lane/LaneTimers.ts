@@ -1,0 +1,77 @@
+/**
+ * Everything a lane waits for ends by one of three timers: `attempts` (a running attempt that is not heard of),
+ * `deadline` (a task that has not started), `promote` (a scheduled task whose time has come). Each is at or before the
+ * first that it is for.
+ */
+import type { DecideContext, Decision, Timer } from "../../actor/Actor.ts"
+import { note } from "../../actor/Actor.ts"
+import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
+import { settleLost } from "./dispatch/Attempts.ts"
+import { draft } from "./LaneEvolve.ts"
+import { type LaneState, unheldPlace, waiting } from "./LaneState.ts"
+import { deadlineExceeded } from "./backlog/PageDecisions.ts"
+import { unheld } from "./backlog/BacklogWindow.ts"
+
+const batchMax = 256
+
+export const timers = (state: LaneState): ReadonlyArray<Timer> => {
+  const soonest = state.scheduled.entries[0]
+  return [
+    ...(state.watch === null ? [] : [{ key: "attempts", at: state.watch }]),
+    ...(state.deadline === null ? [] : [{ key: "deadline", at: state.deadline }]),
+    ...(soonest === undefined ? [] : [{ key: "promote", at: soonest.notBefore ?? 0 }])
+  ]
+}
+
+export const onTimer = (state: LaneState, key: string, context: DecideContext): Decision<LaneEvent, void, never> => {
+  switch (key) {
+    case "attempts":
+      return settleLost(state, context)
+    case "deadline":
+      return expire(state, context)
+    default:
+      return promote(state, context)
+  }
+}
+
+const promote = (
+  { lane, scheduled, tenantId }: LaneState,
+  { now }: DecideContext
+): Decision<LaneEvent, void, never> => {
+  const due = scheduled.entries.filter(({ notBefore = 0 }) => notBefore <= now).slice(0, batchMax)
+  if (due.length === 0) return note([])
+  return note([
+    {
+      _tag: "lane.internal_promoted",
+      tenantId,
+      lane,
+      at: now,
+      taskIds: due.map(({ task }) => task.taskId)
+    }
+  ])
+}
+
+/** Fails those held, then has the rows looked through that are not held. */
+const expire = (state: LaneState, { now }: DecideContext): Decision<LaneEvent, void, never> => {
+  const { lane, pending, scheduled, tenantId } = state
+  const change = draft(state)
+  let next = Infinity
+  for (const found of waiting(state)) {
+    const { deadlineAt = Infinity, taskId } = found.task.task
+    if (deadlineAt > now || change.events.length >= batchMax) {
+      next = Math.min(next, deadlineAt)
+      continue
+    }
+    change.emit(deadlineExceeded(state, taskId, deadlineAt, now, unheldPlace(change.state, found)))
+  }
+  const hasRows = unheld(pending) + unheld(scheduled) > 0
+  change.emit({
+    _tag: "lane.internal_deadline_moved",
+    tenantId,
+    lane,
+    at: now,
+    next: next === Infinity ? null : next,
+    sweep: hasRows
+  })
+  return change.accept(undefined)
+}

@@ -1,0 +1,122 @@
+/**
+ * The activities that read task rows for the lane. Each reads what the state asks for, reports it, and ends when it is
+ * no longer asked for. A store that is away is tried again, at most every 5 s.
+ */
+import { Clock, Effect, Schedule } from "effect"
+import type { Self } from "../../../actor/ActorLayer.ts"
+import type { ActorUnavailable } from "../../../schema/Errors.ts"
+import { TaskRows } from "../../../ports/TaskRows.ts"
+import type { LaneSignal } from "../LaneSignal.ts"
+import type { LaneState } from "../LaneState.ts"
+import type { Place } from "./Rank.ts"
+import { asOf, type FoundRow, isKnown } from "./PageDecisions.ts"
+
+type LaneSelf = Self<LaneState, LaneSignal>
+
+const pageMax = 256
+const lookupsARead = 256
+
+const again = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(Schedule.jittered)
+
+const patient = <A, R>(read: Effect.Effect<A, ActorUnavailable, R>) => Effect.retry(read, again)
+
+/** The actor is being dropped: its next owner reads again. */
+const dropped = Effect.catchTag("ActorUnavailable", () => Effect.void) as <R>(
+  activity: Effect.Effect<void, ActorUnavailable, R>
+) => Effect.Effect<void, never, R>
+
+const placeAfter = (window: { readonly horizon: Place | null }): Place | undefined => window.horizon ?? undefined
+
+export const refillPending = Effect.fnUntraced(function* (self: LaneSelf) {
+  const rows = yield* TaskRows
+  const { lane, pending, tenantId } = yield* self.state
+  if (pending.refill === null) return
+  const after = placeAfter(pending)
+  const { entries, isEnd } = yield* patient(
+    rows.pending(
+      { tenantId, lane },
+      after === undefined ? undefined : { rank: after.order, taskId: after.taskId },
+      pageMax
+    )
+  )
+  yield* self.tell({ _tag: "Page", window: "pending", seq: pending.refill.seq, entries, end: isEnd })
+}, dropped)
+
+export const refillScheduled = Effect.fnUntraced(function* (self: LaneSelf) {
+  const rows = yield* TaskRows
+  const { lane, scheduled, tenantId } = yield* self.state
+  if (scheduled.refill === null) return
+  const after = placeAfter(scheduled)
+  const { entries, isEnd } = yield* patient(
+    rows.scheduled(
+      { tenantId, lane },
+      after === undefined ? undefined : { notBefore: after.order, taskId: after.taskId },
+      pageMax / 2
+    )
+  )
+  yield* self.tell({ _tag: "Page", window: "scheduled", seq: scheduled.refill.seq, entries, end: isEnd })
+}, dropped)
+
+export const refillDead = Effect.fnUntraced(function* (self: LaneSelf) {
+  const rows = yield* TaskRows
+  const { dead, lane, tenantId } = yield* self.state
+  if (dead.refill === null) return
+  const after = placeAfter(dead)
+  const entries = yield* patient(
+    rows.deadLettered(
+      { tenantId, lane },
+      after === undefined ? undefined : { endedAt: after.order, taskId: after.taskId },
+      pageMax
+    )
+  )
+  yield* self.tell({ _tag: "DeadPage", seq: dead.refill.seq, entries, end: entries.length < pageMax })
+}, dropped)
+
+const get = Effect.fnUntraced(function* (
+  { lane, tenantId }: LaneState,
+  taskIds: Parameters<TaskRows["Service"]["get"]>[1]
+) {
+  const rows = yield* TaskRows
+  const found = yield* patient(rows.get({ tenantId, lane }, taskIds))
+  return found.map(({ endedAt, notBefore, ...row }): FoundRow => ({
+    ...row,
+    ...(notBefore === undefined ? {} : { notBefore }),
+    ...(endedAt === undefined ? {} : { endedAt })
+  }))
+})
+
+/** Reads until every lookup is answered. */
+export const lookUp = Effect.fnUntraced(function* (self: LaneSelf) {
+  while (true) {
+    const state = yield* self.state
+    if (state.lookups.length === 0) return
+    const asked = state.lookups
+      .map(({ taskId }) => taskId)
+      .filter((taskId) => !isKnown(state, taskId))
+      .slice(0, lookupsARead)
+    const rows = asked.length === 0 ? [] : yield* get(state, asked)
+    yield* self.tell({ _tag: "Found", asOf: asOf(state), asked, rows })
+  }
+}, dropped)
+
+/** Reads the deadlines of all that waits, and reports those past, and the next. */
+export const sweepDeadlines = Effect.fnUntraced(function* (self: LaneSelf) {
+  const rows = yield* TaskRows
+  const state = yield* self.state
+  if (state.sweep % 2 === 0) return
+  const { lane, tenantId } = state
+  const soonest = yield* patient(rows.deadlines({ tenantId, lane }, pageMax))
+  const now = yield* Clock.currentTimeMillis
+  const past = soonest.filter(({ deadlineAt }) => deadlineAt <= now)
+  const due = past.filter(({ taskId }) => !isKnown(state, taskId))
+  const isAll = due.length === past.length && past.length < pageMax
+  const next = isAll ? (soonest[past.length]?.deadlineAt ?? null) : now
+  const found =
+    due.length === 0
+      ? []
+      : yield* get(
+          state,
+          due.map(({ taskId }) => taskId)
+        )
+  yield* self.tell({ _tag: "Overdue", asOf: asOf(state), sweep: state.sweep, rows: found, next })
+}, dropped)

@@ -1,0 +1,194 @@
+/**
+ * The rows of the task table, as the lane's commits write them. An `insert` whose (tenant_id, task_id) exists does
+ * nothing; an `update` carries the key and what changes, null to clear a column. Writes of one commit to one row are
+ * applied in order. The names are stored for ever.
+ */
+import type { RowWrite, Table } from "../../../actor/Actor.ts"
+import { bounds, cut } from "../../../schema/text/Bounds.ts"
+import type { LaneEvent } from "../../../schema/events/LaneEvents.ts"
+import type { TaskError, TaskPhase, TaskResult, TaskSpec } from "../../../schema/Task.ts"
+import type { LaneState } from "../LaneState.ts"
+
+/** `spec`, `result` and `error` are JSON; times are Unix milliseconds. */
+export interface TaskRow {
+  readonly tenant_id: string
+  readonly task_id: string
+  readonly lane: string
+  readonly phase: TaskPhase
+  readonly priority: string
+  /** Not a whole number when `ageingMillis` is not; store it as double precision. */
+  readonly rank: number
+  /** Attempts started; the one that runs included. */
+  readonly attempt: number
+  readonly max_attempts: number
+  /** Set while `scheduled` or `retrying`. */
+  readonly not_before: number | null
+  readonly deadline_at: number | null
+  readonly submitted_at: number
+  /** Of the latest attempt. */
+  readonly started_at: number | null
+  readonly ended_at: number | null
+  readonly instance_id: string | null
+  readonly spec: TaskSpec
+  readonly result: TaskResult | null
+  readonly error: TaskError | null
+  /** Why this instance; why it was put back; why it was cancelled. */
+  readonly because: string | null
+  readonly updated_at: number
+  /** Of `error`; by these three tasks are looked up. */
+  readonly error_code: string | null
+  readonly session_id: string | null
+  readonly workspace_id: string | null
+}
+
+export const taskTable = {
+  name: "tasks",
+  key: ["tenant_id", "task_id"],
+  columns: {
+    tenant_id: "text",
+    task_id: "text",
+    lane: "text",
+    phase: "text",
+    priority: "text",
+    rank: "double precision",
+    attempt: "int",
+    max_attempts: "int",
+    not_before: "bigint",
+    deadline_at: "bigint",
+    submitted_at: "bigint",
+    started_at: "bigint",
+    ended_at: "bigint",
+    instance_id: "text",
+    spec: "json",
+    result: "json",
+    error: "json",
+    because: "text",
+    updated_at: "bigint",
+    error_code: "text",
+    session_id: "text",
+    workspace_id: "text"
+  } satisfies Record<keyof TaskRow, Table["columns"][string]>
+} as const satisfies Table
+
+type Key = "tenant_id" | "task_id" | "updated_at"
+export type TaskRowUpdate = Pick<TaskRow, Key> & Partial<Omit<TaskRow, Key>>
+
+interface Intake {
+  readonly at: number
+  readonly phase: TaskPhase
+  readonly rank: number
+  readonly task: TaskSpec
+}
+
+const insert = ({ at, phase, rank, task }: Intake, end: Partial<TaskRow> = {}): RowWrite => {
+  const row: TaskRow = {
+    tenant_id: task.tenantId,
+    task_id: task.taskId,
+    lane: task.lane,
+    phase,
+    priority: task.priority,
+    rank,
+    attempt: 0,
+    max_attempts: task.retry.maxAttempts,
+    not_before: phase === "scheduled" ? (task.notBefore ?? null) : null,
+    deadline_at: task.deadlineAt ?? null,
+    submitted_at: at,
+    started_at: null,
+    ended_at: null,
+    instance_id: null,
+    spec: task,
+    result: null,
+    error: null,
+    because: null,
+    updated_at: at,
+    error_code: null,
+    session_id: task.sessionId ?? null,
+    workspace_id: task.workspaceId ?? null,
+    ...end
+  }
+  return { table: taskTable, op: "insert", mayExist: task.idIsNew !== true, row: { ...row } }
+}
+
+interface About {
+  readonly tenantId: string
+  readonly at: number
+}
+
+const update = ({ at, tenantId }: About, taskId: string, columns: Omit<TaskRowUpdate, Key>): RowWrite => {
+  const row: TaskRowUpdate = { tenant_id: tenantId, task_id: taskId, updated_at: at, ...columns }
+  return { table: taskTable, op: "update", row: { ...row } }
+}
+
+const failure = (error: TaskError) => ({ error, error_code: cut(error.code, bounds.errorCode) })
+
+/**
+ * Of an event that was decided under other bounds, perhaps long ago: a row that could not be written would keep its
+ * lane from ever writing again.
+ */
+const because = (reason: string | undefined): string | null =>
+  reason === undefined ? null : cut(reason, bounds.reason)
+
+export const rows = (event: LaneEvent, _before: LaneState, _after: LaneState): ReadonlyArray<RowWrite> => {
+  switch (event._tag) {
+    case "task.submitted":
+      return [insert(event)]
+    case "task.started":
+      return [
+        update(event, event.taskId, {
+          phase: "running",
+          attempt: event.attempt,
+          instance_id: event.instanceId,
+          because: event.because,
+          started_at: event.at
+        })
+      ]
+    case "task.retrying":
+      return [update(event, event.taskId, { phase: "retrying", not_before: event.notBefore, ...failure(event.error) })]
+    case "task.requeued":
+      return [
+        update(event, event.taskId, {
+          phase: "pending",
+          ...(event.rerouted === undefined
+            ? { attempt: event.attempt - 1 }
+            : { max_attempts: event.rerouted.maxAttempts }),
+          instance_id: null,
+          started_at: null,
+          because: because(event.reason)
+        })
+      ]
+    case "task.completed":
+      return [
+        update(event, event.taskId, {
+          phase: "completed",
+          result: event.result,
+          error: null,
+          error_code: null,
+          ended_at: event.at
+        })
+      ]
+    case "task.failed":
+      return event.refused === undefined
+        ? [update(event, event.taskId, { phase: "failed", ...failure(event.error), ended_at: event.at })]
+        : [insert({ at: event.at, phase: "failed", ...event.refused }, { ...failure(event.error), ended_at: event.at })]
+    case "task.cancelled":
+      return [update(event, event.taskId, { phase: "cancelled", because: because(event.reason), ended_at: event.at })]
+    case "task.dead_lettered":
+      return [update(event, event.taskId, { phase: "dead_lettered", ...failure(event.error), ended_at: event.at })]
+    case "task.replayed":
+      return [
+        update(event, event.taskId, {
+          phase: "pending",
+          rank: event.rank,
+          max_attempts: event.maxAttempts,
+          instance_id: null,
+          ended_at: null,
+          error: null,
+          error_code: null
+        })
+      ]
+    case "lane.internal_promoted":
+      return event.taskIds.map((taskId) => update(event, taskId, { phase: "pending", not_before: null }))
+    default:
+      return []
+  }
+}

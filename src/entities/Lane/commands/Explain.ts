@@ -1,0 +1,63 @@
+/** What a waiting task waits for, in words. */
+import { HashMap } from "effect"
+import { type DecideContext, type Decision, answer } from "../../../actor/Actor.ts"
+import { instantText } from "../../../schema/text/Bounds.ts"
+import type { InstanceId, TaskId } from "../../../schema/Ids.ts"
+import type { LaneEvent, WaitingTask } from "../../../schema/events/LaneEvents.ts"
+import { held, type LaneState, scheduledPhase, startsAllowed } from "../LaneState.ts"
+import { size, unheld } from "../backlog/BacklogWindow.ts"
+
+interface Explanation {
+  readonly waitingFor?: string
+  readonly instanceId?: InstanceId
+}
+
+export const explain = (
+  state: LaneState,
+  { taskId }: { readonly taskId: TaskId },
+  { now }: DecideContext
+): Decision<LaneEvent, Explanation, never> => answer(explanationOf(state, taskId, now))
+
+export const explainMany = (
+  state: LaneState,
+  { taskIds }: { readonly taskIds: ReadonlyArray<TaskId> },
+  { now }: DecideContext
+): Decision<LaneEvent, ReadonlyArray<{ readonly taskId: TaskId; readonly waitingFor: string }>, never> =>
+  answer(
+    taskIds.flatMap((taskId) => {
+      const { waitingFor } = explanationOf(state, taskId, now)
+      return waitingFor === undefined ? [] : [{ taskId, waitingFor }]
+    })
+  )
+
+const explanationOf = (state: LaneState, taskId: TaskId, now: number): Explanation => {
+  const found = held(state, taskId)
+  if (found === undefined) {
+    const isBehind = unheld(state.pending) > 0
+    return isBehind ? { waitingFor: `those in front of it: ${behind(state)}` } : {}
+  }
+  if (found.where === "running") return { instanceId: found.task.instanceId }
+  if (found.where === "scheduled") return { waitingFor: scheduled(found.task) }
+  const index = state.pending.entries.indexOf(found.task)
+  return { waitingFor: `${pending(state, taskId, now)} (${index + 1} of ${size(state.pending)} in lane ${state.lane})` }
+}
+
+const behind = ({ lane, pending: window }: LaneState): string =>
+  `${size(window)} tasks wait in lane ${lane}, it is not among the first ${window.entries.length}`
+
+const scheduled = (task: WaitingTask): string => {
+  const time = instantText(task.notBefore ?? 0)
+  return scheduledPhase(task) === "retrying"
+    ? `its next attempt at ${time}, ${task.attempt} of ${task.maxAttempts} failed`
+    : `its time, ${time}`
+}
+
+const pending = (state: LaneState, taskId: TaskId, now: number): string => {
+  const { concurrency, paused, ratePerSecond } = state.config
+  const running = HashMap.size(state.running)
+  if (paused) return `lane ${state.lane} to be resumed, it is paused`
+  if (running >= concurrency) return `a slot: ${running} of ${concurrency} of lane ${state.lane} run`
+  if (startsAllowed(state, now) < 1) return `the rate of lane ${state.lane}: ${ratePerSecond} starts a second`
+  const wait = state.parked?.find(({ taskIds }) => taskIds.includes(taskId)) ?? state.parked?.[0]
+  return wait === undefined ? "its turn" : `an instance: ${wait.reason}`
+}

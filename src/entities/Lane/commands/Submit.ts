@@ -1,0 +1,180 @@
+/**
+ * Accepts tasks into the lane, all in one commit.
+ *
+ * An id that the lane holds is answered `duplicate`. An id that was used before and is no longer held (it waits behind
+ * the window, runs in another lane, has ended) cannot be told here: its row stays as it is (insert does nothing on
+ * conflict), the lane counts one row too many until it has read the page that should hold it, and the task does not run
+ * again. Only ids that the edge has made (`idIsNew`) skip that reading.
+ *
+ * A task redirected from another lane was acknowledged there, so it is never refused: a full lane ends it as failed
+ * with `LaneFull`. It carries the name of the lane it comes from, which is how one hop stays one hop.
+ */
+import { accept, type DecideContext, type Decision, type Outgoing, refuse } from "../../../actor/Actor.ts"
+import { send } from "../../../actor/Send.ts"
+import type { SubmitOutcome } from "../../../rpc/LaneRpcs.ts"
+import { Overloaded } from "../../../schema/Errors.ts"
+import type { LaneEvent } from "../../../schema/events/LaneEvents.ts"
+import { type LaneName, laneEntityId } from "../../../schema/Ids.ts"
+import type { TaskPhase, TaskSpec } from "../../../schema/Task.ts"
+import { Lane } from "../../Lane.ts"
+import { held, type LaneState, phaseOf, waitingCount } from "../LaneState.ts"
+import { rankOf } from "../backlog/Rank.ts"
+
+interface Payload {
+  readonly tasks: readonly [TaskSpec, ...Array<TaskSpec>]
+}
+
+const retryAfterMillis = 1_000
+
+export const submit = (
+  state: LaneState,
+  { tasks }: Payload,
+  { now }: DecideContext
+): Decision<LaneEvent, ReadonlyArray<SubmitOutcome>, Overloaded> => {
+  const seen = new Map<string, TaskPhase | undefined>()
+  const known = tasks.map((task) => {
+    const phase = seen.get(task.taskId) ?? phaseHeld(state, task)
+    seen.set(task.taskId, phase ?? "pending")
+    return phase
+  })
+  const added = known.filter((phase) => phase === undefined).length
+  const { backpressure, capacity } = state.config
+  const waiting = waitingCount(state)
+  const isRedirected = tasks[0].lane !== state.lane
+  if (waiting + added > capacity && !isRedirected && blocks(state)) {
+    return refuse(
+      new Overloaded({
+        layer: `lane ${state.lane}`,
+        message: `${waiting} tasks wait in lane ${state.lane}, which takes ${capacity}; ${added} more do not fit`,
+        retryAfterMillis
+      })
+    )
+  }
+  const intake = new Intake(state, now)
+  let room = capacity - waiting
+  for (const [index, task] of tasks.entries()) {
+    const phase = known[index]
+    if (phase !== undefined) intake.duplicate(task, phase)
+    else if (room-- > 0) intake.add(task)
+    else if (isRedirected) intake.fail(task)
+    else if (backpressure._tag === "Redirect") intake.redirect(task, backpressure.lane)
+    else intake.drop(task)
+  }
+  return accept(intake.events, intake.outcomes, intake.sends())
+}
+
+/** A lane that would redirect to itself blocks. */
+const blocks = ({ config: { backpressure }, lane }: LaneState): boolean =>
+  backpressure._tag === "Block" || (backpressure._tag === "Redirect" && backpressure.lane === lane)
+
+const phaseHeld = (state: LaneState, { idIsNew, taskId }: TaskSpec): TaskPhase | undefined => {
+  const found = idIsNew === true ? undefined : held(state, taskId)
+  return found === undefined ? undefined : phaseOf(found)
+}
+
+class Intake {
+  readonly events: Array<LaneEvent> = []
+  readonly outcomes: Array<SubmitOutcome> = []
+  readonly #redirected: Array<TaskSpec> = []
+  readonly #state: LaneState
+  readonly #now: number
+
+  constructor(state: LaneState, now: number) {
+    this.#state = state
+    this.#now = now
+  }
+
+  duplicate(task: TaskSpec, phase: TaskPhase): void {
+    this.#answer(task, "duplicate", phase)
+  }
+
+  add(task: TaskSpec): void {
+    const phase = this.#submit(task)
+    this.#answer(task, "accepted", phase)
+  }
+
+  fail(task: TaskSpec): void {
+    const {
+      config: { capacity },
+      lane
+    } = this.#state
+    this.events.push({
+      _tag: "task.failed",
+      ...this.#about(task),
+      error: {
+        code: "LaneFull",
+        message: `lane ${lane} takes ${capacity} waiting tasks and was full when lane ${task.lane} passed this one on`,
+        retryable: true
+      },
+      refused: { task: this.#own(task), rank: this.#rank(task) }
+    })
+    this.#answer(task, "accepted", "failed")
+  }
+
+  drop(task: TaskSpec): void {
+    this.events.push({
+      _tag: "task.dropped",
+      ...this.#about(task),
+      reason: `lane ${this.#state.lane} takes ${this.#state.config.capacity} waiting tasks`
+    })
+    this.#answer(task, "dropped", "cancelled")
+  }
+
+  redirect(task: TaskSpec, to: LaneName): void {
+    this.#redirected.push({ ...task, lane: this.#state.lane })
+    this.events.push({ _tag: "task.redirected", ...this.#about(task), to })
+    this.outcomes.push({
+      taskId: task.taskId,
+      outcome: "redirected",
+      phase: "pending",
+      lane: to,
+      submittedAt: this.#now
+    })
+  }
+
+  sends(): ReadonlyArray<Outgoing> {
+    const {
+      config: { backpressure },
+      tenantId
+    } = this.#state
+    const [first, ...rest] = this.#redirected
+    if (first === undefined || backpressure._tag !== "Redirect") return []
+    return [send(Lane, laneEntityId(tenantId, backpressure.lane), "Submit", { tasks: [first, ...rest] })]
+  }
+
+  #about({ taskId }: TaskSpec) {
+    const { lane, tenantId } = this.#state
+    return { tenantId, lane, taskId, at: this.#now }
+  }
+
+  /** The address of the lane is the authority on whose task it is. */
+  #own(task: TaskSpec): TaskSpec {
+    const { lane, tenantId } = this.#state
+    return { ...task, tenantId, lane }
+  }
+
+  #isScheduled({ notBefore }: TaskSpec): boolean {
+    return notBefore !== undefined && notBefore > this.#now
+  }
+
+  #rank(task: TaskSpec): number {
+    const since = this.#isScheduled(task) ? task.notBefore! : this.#now
+    return rankOf(task.priority, since, this.#state.config.ageingMillis)
+  }
+
+  #submit(task: TaskSpec): "pending" | "scheduled" {
+    const phase = this.#isScheduled(task) ? "scheduled" : "pending"
+    this.events.push({
+      _tag: "task.submitted",
+      ...this.#about(task),
+      phase,
+      rank: this.#rank(task),
+      task: this.#own(task)
+    })
+    return phase
+  }
+
+  #answer({ taskId }: TaskSpec, outcome: SubmitOutcome["outcome"], phase: TaskPhase): void {
+    this.outcomes.push({ taskId, outcome, phase, lane: this.#state.lane, submittedAt: this.#now })
+  }
+}

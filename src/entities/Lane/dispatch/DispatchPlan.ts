@@ -1,0 +1,144 @@
+/**
+ * Plans one round of dispatch: goes through the head of the backlog in order, asks the router for each task, and counts
+ * what it has given out so that a batch does not overfill an instance. Pure; the lane decides on the plan (StartTasks.ts),
+ * the instance on each attempt.
+ *
+ * What runs on an instance is what this lane has there, which it knows for certain, and what others have there
+ * (OtherUsage.ts), which is a guess. When the guess was too low the instance refuses, the attempt comes back unspent,
+ * and the instance is left alone for as long as it said.
+ *
+ * Tasks that ask for the same things are filtered alike, so one that finds no instance answers for the others of its
+ * round.
+ */
+import { HashMap } from "effect"
+import type { InstanceStatus } from "../../../schema/Instance.ts"
+import type { TaskId } from "../../../schema/Ids.ts"
+import type { HeldTask } from "../../../schema/Task.ts"
+import * as Candidate from "../../routing/Candidate.ts"
+import { rejectedBy } from "../../routing/Filter.ts"
+import { route } from "../../routing/Router.ts"
+import type { Assign, Pick } from "./StartTasks.ts"
+import { type LaneState, pendingOps, startsAllowed } from "../LaneState.ts"
+import { shareOf } from "./InstanceUsage.ts"
+import type { OtherUsage } from "./OtherUsage.ts"
+
+/** Starts in one commit. */
+const picksMax = 512
+/** Tasks named with the reason they wait for. */
+const namedMax = 16
+const reasonsMax = 8
+
+export interface Plan {
+  readonly assign: Assign
+  /** Nothing to say: no picks, and what waits is as the lane has it. */
+  readonly isIdle: boolean
+  /** When to plan again though nothing has happened. */
+  readonly again: number
+}
+
+const candidateOf = (
+  state: LaneState,
+  status: InstanceStatus,
+  now: number,
+  sightings: OtherUsage
+): Candidate.Candidate => {
+  const share = shareOf(state.shares, status.instanceId)
+  const others = sightings.othersOn(status, `${state.tenantId}/${state.lane}`, share, now)
+  return Candidate.make(status, { running: others + (share?.running ?? 0), busyUntil: share?.busyUntil ?? 0 })
+}
+
+const wishes = new WeakMap<HeldTask, string>()
+
+/** Equal for tasks that every filter treats alike. */
+export const wishOf = (task: HeldTask): string => {
+  let wish = wishes.get(task)
+  if (wish === undefined) {
+    const { instanceId, maxLatencyMillis, preferredRegion, regionRequired, requiredCapabilities } = task.hints
+    const region = regionRequired === true ? preferredRegion : undefined
+    wish = JSON.stringify([instanceId, maxLatencyMillis, region, requiredCapabilities, modelOf(task)])
+    wishes.set(task, wish)
+  }
+  return wish
+}
+
+const modelOf = ({ hints, payload }: HeldTask): string | undefined => payload.model ?? hints.model
+
+export const requestOf = ({ lastInstanceId, tenantId }: LaneState, { task }: { readonly task: HeldTask }) => {
+  const model = modelOf(task)
+  return {
+    tenantId,
+    key: task.taskId,
+    hints: model === undefined || model === task.hints.model ? task.hints : { ...task.hints, model },
+    sessionId: task.sessionId,
+    workspaceId: task.workspaceId,
+    lastInstanceId: lastInstanceId ?? undefined
+  }
+}
+
+export const plan = (
+  state: LaneState,
+  snapshot: ReadonlyArray<InstanceStatus>,
+  now: number,
+  sightings: OtherUsage
+): Plan => {
+  const { config, pending, running } = state
+  const allowed = startsAllowed(state, now)
+  const limit = Math.min(config.concurrency - HashMap.size(running), allowed, picksMax)
+  const candidates = snapshot.map((status) => candidateOf(state, status, now, sightings))
+  const picks: Array<Pick> = []
+  const stuck = new Map<string, { readonly reason: string; readonly taskIds: Array<TaskId> }>()
+  let looked = 0
+  for (const entry of pending.entries) {
+    if (picks.length >= limit) break
+    looked++
+    const { task } = entry
+    if ((task.deadlineAt ?? Infinity) <= now) continue
+    const wish = wishOf(task)
+    const known = stuck.get(wish)
+    if (known !== undefined) {
+      if (known.taskIds.length < namedMax) known.taskIds.push(task.taskId)
+      continue
+    }
+    const decision = route(requestOf(state, entry), candidates, now)
+    if (decision._tag === "Unroutable") {
+      stuck.set(wish, { reason: decision.reason, taskIds: [task.taskId] })
+      continue
+    }
+    decision.candidate.running++
+    const { because, instanceId, placement } = decision
+    picks.push({ taskId: task.taskId, instanceId, placement, because })
+  }
+  const isThrough = looked === pending.entries.length && stuck.size > 0
+  const skip = isThrough && picks.length === 0 && pendingOps.maySkip(pending) && takesAny(state, candidates, now)
+  const waits = [...stuck.values()].slice(0, reasonsMax)
+  const parked = isThrough ? { waits, skip } : undefined
+  return {
+    assign: { _tag: "Assign", picks, parked },
+    isIdle: picks.length === 0 && !skip && (parked === undefined || sameWaits(state.parked, waits)),
+    again: againAt(state, now, allowed)
+  }
+}
+
+/**
+ * Whether a task that asks for nothing could start. When not, none further back can either, and looking for it would
+ * only cost.
+ */
+const takesAny = ({ tenantId }: LaneState, candidates: ReadonlyArray<Candidate.Candidate>, now: number): boolean =>
+  candidates.some((candidate) => rejectedBy({ tenantId, key: "", hints: {} }, candidate, now) < 0)
+
+const sameWaits = (known: LaneState["parked"], waits: ReadonlyArray<{ readonly reason: string }>): boolean =>
+  known !== null && known.length === waits.length && known.every(({ reason }, index) => reason === waits[index]!.reason)
+
+/**
+ * When a busy instance may be tried again, or the rate allows the next start; `Infinity` when neither is waited for.
+ */
+const againAt = (state: LaneState, now: number, allowed: number): number => {
+  const rate = state.config.ratePerSecond
+  if (rate !== undefined && allowed < 1) {
+    const { at, level } = state.bucket
+    return Math.max(now + 1, at + Math.ceil(((1 - level) * 1_000) / rate))
+  }
+  let again = Infinity
+  for (const { busyUntil } of HashMap.values(state.shares)) if (busyUntil > now) again = Math.min(again, busyUntil)
+  return again
+}

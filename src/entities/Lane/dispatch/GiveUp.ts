@@ -1,0 +1,112 @@
+/**
+ * Attempts on an instance that is lost (routing/LostInstances.ts) are given up: the task goes back to its place in the
+ * backlog and is tried elsewhere, under the next attempt number, so that what the lost attempt may still say is not
+ * taken for the new one's. Its tools may have acted; it is told to stop should its machine come back.
+ *
+ * It is given up only when another instance may take it, or when its time is over: until then the lost one may come
+ * back and finish it. It does not count against the retry budget, at most `reroutesMost` times a task.
+ */
+import { HashMap } from "effect"
+import type { DecideContext, Decision } from "../../../actor/Actor.ts"
+import type { LaneEvent } from "../../../schema/events/LaneEvents.ts"
+import type { InstanceId, TaskId } from "../../../schema/Ids.ts"
+import type { InstanceStatus } from "../../../schema/Instance.ts"
+import { hasAlternative } from "../../routing/Alternatives.ts"
+import { abort, attemptLost } from "./Attempts.ts"
+import { requestOf, wishOf } from "./DispatchPlan.ts"
+import { draft } from "../LaneEvolve.ts"
+import { type LaneState, type RunningTask, runningOf } from "../LaneState.ts"
+
+export interface GiveUp {
+  readonly _tag: "GiveUp"
+  readonly attempts: ReadonlyArray<{
+    readonly taskId: TaskId
+    readonly attempt: number
+    readonly instanceId: InstanceId
+    readonly reason: string
+  }>
+}
+
+/** Machines that one task may lose before that counts as its own fault. */
+export const reroutesMost = 5
+/** Given up in one commit. */
+const attemptsMost = 512
+/** Beyond an attempt's own time, and well before the lane would count it as lost (Attempts.ts). */
+const overdueMillis = 5_000
+const isOverdue = ({ startedAt, task }: RunningTask, now: number): boolean =>
+  now >= startedAt + task.timeoutMillis + overdueMillis
+
+export interface Stranded extends RunningTask {
+  readonly reason: string
+}
+
+/** What runs on lost instances. A cancelled attempt ends by its own timer. */
+export const stranded = (
+  { running }: LaneState,
+  reasonOf: (instanceId: InstanceId) => string | undefined
+): ReadonlyArray<Stranded> => {
+  const found: Array<Stranded> = []
+  for (const attempt of HashMap.values(running)) {
+    if (attempt.cancel !== undefined) continue
+    const reason = reasonOf(attempt.instanceId)
+    if (reason !== undefined) found.push({ ...attempt, reason })
+  }
+  return found
+}
+
+/** Those of them that are to be given up now. */
+export const plan = (
+  state: LaneState,
+  lost: ReadonlyArray<Stranded>,
+  fleet: ReadonlyArray<InstanceStatus>,
+  now: number
+): GiveUp => {
+  const known = new Map<string, boolean>()
+  const mayGo = (attempt: Stranded): boolean => {
+    const wish = wishOf(attempt.task)
+    const may = known.get(wish) ?? hasAlternative(requestOf(state, attempt), fleet, now)
+    known.set(wish, may)
+    return may
+  }
+  const attempts = lost.filter((attempt) => isOverdue(attempt, now) || mayGo(attempt)).slice(0, attemptsMost)
+  return {
+    _tag: "GiveUp",
+    attempts: attempts.map(({ attempt, instanceId, reason, task: { taskId } }) => ({
+      taskId,
+      attempt,
+      instanceId,
+      reason
+    }))
+  }
+}
+
+export const giveUp = (state: LaneState, signal: GiveUp, { now }: DecideContext): Decision<LaneEvent, void, never> => {
+  const change = draft(state)
+  for (const { attempt, instanceId, reason, taskId } of signal.attempts) {
+    const running = runningOf(change.state, taskId)
+    const isThat = running?.attempt === attempt && running.instanceId === instanceId && running.cancel === undefined
+    if (!isThat) continue
+    change.send(abort(state, running))
+    change.emit(rerouted(state, running, `given up on ${instanceId}: ${reason}`, now))
+  }
+  return change.accept(undefined)
+}
+
+const rerouted = (state: LaneState, running: RunningTask, reason: string, now: number): LaneEvent => {
+  const times = (running.reroutes ?? 0) + 1
+  if (times > reroutesMost) return attemptLost(state, running, reason, now)
+  const { lane, tenantId } = state
+  const { attempt, instanceId, maxAttempts, task } = running
+  return {
+    _tag: "task.requeued",
+    tenantId,
+    lane,
+    at: now,
+    taskId: task.taskId,
+    attempt,
+    instanceId,
+    reason,
+    busyUntil: now,
+    rerouted: { maxAttempts: maxAttempts + 1, times }
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Starts what the router has placed. The signal proposes, from a state that may be older; what no longer holds is
+ * passed over.
+ */
+import { HashMap } from "effect"
+import type { DecideContext, Decision } from "../../../actor/Actor.ts"
+import { send } from "../../../actor/Send.ts"
+import type { Attempt } from "../../../rpc/AttemptRpcs.ts"
+import type { LaneEvent, Wait, WaitingTask } from "../../../schema/events/LaneEvents.ts"
+import {
+  gatewaySessionKey,
+  type InstanceId,
+  instanceEntityId,
+  laneEntityId,
+  type Placement,
+  type TaskId
+} from "../../../schema/Ids.ts"
+import { Instance } from "../../Instance.ts"
+import { graceMillis } from "./Attempts.ts"
+import { draft } from "../LaneEvolve.ts"
+import { type LaneState, pendingBounds, startsAllowed } from "../LaneState.ts"
+import { find } from "../backlog/BacklogWindow.ts"
+
+export interface Pick {
+  readonly taskId: TaskId
+  readonly instanceId: InstanceId
+  readonly placement: Placement
+  readonly because: string
+}
+
+export interface Assign {
+  readonly _tag: "Assign"
+  readonly picks: ReadonlyArray<Pick>
+  /** Set when nothing else that waits can be placed now. */
+  readonly parked: { readonly waits: ReadonlyArray<Wait>; readonly skip: boolean } | undefined
+}
+
+/**
+ * Each start is decided on what the starts before it leave: by one of them the window may have let go of a task that
+ * waits further back.
+ */
+export const assign = (state: LaneState, signal: Assign, { now }: DecideContext): Decision<LaneEvent, void, never> => {
+  const { lane, tenantId } = state
+  const change = draft(state)
+  for (const pick of signal.picks) {
+    if (!mayStart(change.state, now)) break
+    const entry = find(change.state.pending, pendingBounds, pick.taskId)
+    if (entry === undefined || (entry.task.deadlineAt ?? Infinity) <= now) continue
+    const attempt = entry.attempt + 1
+    const until = now + entry.task.timeoutMillis + graceMillis
+    change.emit({ _tag: "task.started", tenantId, lane, at: now, attempt, until, ...pick })
+    change.send(
+      send(Instance, instanceEntityId(pick.placement, pick.instanceId), "Execute", {
+        attempt: attemptOf(state, entry, attempt)
+      })
+    )
+  }
+  if (signal.parked !== undefined) {
+    change.emit({ _tag: "lane.internal_parked", tenantId, lane, at: now, ...signal.parked })
+  }
+  return change.accept(undefined)
+}
+
+const mayStart = (state: LaneState, now: number): boolean =>
+  !state.config.paused && HashMap.size(state.running) < state.config.concurrency && startsAllowed(state, now) >= 1
+
+const attemptOf = ({ lane, tenantId }: LaneState, { task }: WaitingTask, attempt: number): Attempt => {
+  const {
+    hints,
+    payload: { extraSystemPrompt, message, thinking },
+    sessionId,
+    taskId,
+    timeoutMillis,
+    traceparent
+  } = task
+  const model = task.payload.model ?? hints.model
+  return {
+    runKey: `${taskId}.${attempt}`,
+    origin: { entityType: "Lane", entityId: laneEntityId(tenantId, lane) },
+    tenantId,
+    taskId,
+    sessionKey: gatewaySessionKey(tenantId, sessionId ?? taskId),
+    ...(message === undefined ? {} : { message }),
+    timeoutMillis,
+    ...(model === undefined ? {} : { model }),
+    ...(thinking === undefined ? {} : { thinking }),
+    ...(extraSystemPrompt === undefined ? {} : { extraSystemPrompt }),
+    ...(traceparent === undefined ? {} : { traceparent })
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * Looks after what runs, for as long as something does: has attempts given up whose instance is lost. At rest it waits
+ * for a change of what is lost.
+ */
+import { Clock, Effect } from "effect"
+import type { Self } from "../../../actor/ActorLayer.ts"
+import { Fleet } from "../../../ports/Fleet.ts"
+import type { LostInstances } from "../../routing/LostInstances.ts"
+import { plan, stranded } from "./GiveUp.ts"
+import type { LaneSignal } from "../LaneSignal.ts"
+import type { LaneState } from "../LaneState.ts"
+
+/** Between two looks for another place while there is none. */
+const lookAgain = "1 second"
+
+export const watchAttempts = Effect.fnUntraced(
+  function* (self: Self<LaneState, LaneSignal>, lost: LostInstances) {
+    const fleet = yield* Fleet
+    while (true) {
+      const { revision } = lost
+      const state = yield* self.state
+      const found = stranded(state, (instanceId) => lost.reasonOf(instanceId))
+      if (found.length === 0) {
+        yield* lost.laterThan(revision)
+        continue
+      }
+      const signal = plan(state, found, yield* fleet.snapshot, yield* Clock.currentTimeMillis)
+      if (signal.attempts.length > 0) yield* self.tell(signal)
+      else yield* Effect.timeoutOption(lost.laterThan(revision), lookAgain)
+    }
+  },
+  Effect.catch(() => Effect.void)
+)

@@ -1,0 +1,74 @@
+/** The public face of a session and of its turns. */
+import { Schema } from "effect"
+import type { View } from "../../actor/Actor.ts"
+import { SessionStatus, type TurnStatus } from "../../schema/Session.ts"
+import { beginningOf } from "../../ports/Outputs.ts"
+import { listed, messageKept, turnsKept } from "./SessionPolicy.ts"
+import type { Head, SessionState, WaitingTurn } from "./SessionState.ts"
+
+const waiting = (turn: WaitingTurn, phase: TurnStatus["phase"], startedAt?: number): TurnStatus => ({
+  turnId: turn.turnId,
+  phase,
+  message: turn.message.slice(0, messageKept),
+  acceptedAt: turn.acceptedAt,
+  ...(startedAt === undefined ? {} : { startedAt })
+})
+
+const isRunning = ({ step }: Head): boolean => step === "sent" || step === "aborting"
+const ofHead = (head: Head): TurnStatus => waiting(head.turn, isRunning(head) ? "running" : "queued", head.startedAt)
+
+export const findTurn = ({ ended, head, queue, steered }: SessionState, turnId: string): TurnStatus | undefined => {
+  if (head?.turn.turnId === turnId) return ofHead(head)
+  const joining = steered.find(({ turn }) => turn.turnId === turnId)
+  if (joining !== undefined) return waiting(joining.turn, "running")
+  const queued = queue.find((turn) => turn.turnId === turnId)
+  return queued === undefined ? ended.findLast((turn) => turn.turnId === turnId) : waiting(queued, "queued")
+}
+
+const queuedShown = 5
+
+/** The last that ended, then the one under way and the first that wait. */
+const turnsOf = ({ ended, head, queue, steered }: SessionState, most: number): ReadonlyArray<TurnStatus> => {
+  const open = [
+    ...(head === undefined ? [] : [ofHead(head)]),
+    ...steered.map(({ turn }) => waiting(turn, "running")),
+    ...queue.slice(0, queuedShown).map((turn) => waiting(turn, "queued"))
+  ].slice(0, most)
+  return [...ended.slice(Math.max(0, ended.length + open.length - most)), ...open]
+}
+
+const statusWith = (state: SessionState, turns: ReadonlyArray<TurnStatus>): SessionStatus => {
+  const { assignment, created, head } = state
+  return {
+    sessionId: state.sessionId,
+    tenantId: state.tenantId,
+    phase: state.phase,
+    ...(assignment === undefined ? {} : { instanceId: assignment.instanceId }),
+    hints: created?.hints ?? {},
+    ...(created?.label === undefined ? {} : { label: created.label }),
+    queued: state.queue.length + (head !== undefined && !isRunning(head) ? 1 : 0),
+    turnsCompleted: state.turnsCompleted,
+    turns,
+    createdAt: created?.at ?? 0,
+    lastActivityAt: state.lastActivityAt,
+    ...(head?.reason === undefined ? {} : { waitingFor: head.reason })
+  }
+}
+
+export const statusOf = (state: SessionState): SessionStatus => statusWith(state, turnsOf(state, turnsKept))
+
+const short = (turn: TurnStatus): TurnStatus => ({
+  ...turn,
+  message: turn.message.slice(0, listed.chars),
+  ...(turn.text === undefined || turn.text.length <= listed.chars
+    ? {}
+    : { text: beginningOf(turn.text, listed.chars), isPreview: true })
+})
+
+const encode = Schema.encodeSync(Schema.toCodecJson(SessionStatus))
+
+/** For lists: the last five turns, shortened. */
+export const viewOf = (state: SessionState): View | undefined =>
+  state.created === undefined
+    ? undefined
+    : { tenantId: state.tenantId, doc: encode(statusWith(state, turnsOf(state, listed.turns).map(short))) }

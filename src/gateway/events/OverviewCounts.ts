@@ -1,0 +1,41 @@
+/** Counts for overviews, read at most once a second for each tenant, however many look. */
+import { Cache, Context, Effect, Layer } from "effect"
+import { TaskReads, ViewReads } from "../../ports/Reads.ts"
+import type { ActorUnavailable } from "../../schema/Errors.ts"
+import type { TenantId } from "../../schema/Ids.ts"
+import type { InstanceHealth } from "../../schema/Instance.ts"
+import { everyInstance } from "../service/instances/EveryInstance.ts"
+import type { TaskPhase } from "../../schema/Task.ts"
+
+export const countedEvery = "1 second"
+const tenantsRemembered = 1_000
+
+export interface CountsNow {
+  readonly tasks: Partial<Record<TaskPhase, number>>
+  /** Of those that the caller sees. */
+  readonly instances: Partial<Record<InstanceHealth, number>>
+}
+
+export class Counts extends Context.Service<
+  Counts,
+  {
+    /** Undefined: of all tenants. */
+    readonly of: (tenantId: TenantId | undefined) => Effect.Effect<CountsNow, ActorUnavailable>
+  }
+>()("clawster/gateway/OverviewCounts") {
+  static readonly layer = Layer.effect(
+    Counts,
+    Effect.gen(function* () {
+      const tasks = yield* TaskReads
+      const views = yield* ViewReads
+      const count = Effect.fnUntraced(function* (tenantId: TenantId | undefined) {
+        const items = yield* everyInstance(views, tenantId)
+        const instances: Partial<Record<InstanceHealth, number>> = {}
+        for (const { health } of items) instances[health] = (instances[health] ?? 0) + 1
+        return { tasks: yield* tasks.counts(tenantId), instances } satisfies CountsNow
+      })
+      const known = yield* Cache.make({ lookup: count, capacity: tenantsRemembered, timeToLive: countedEvery })
+      return Counts.of({ of: (tenantId) => Cache.get(known, tenantId) })
+    })
+  )
+}

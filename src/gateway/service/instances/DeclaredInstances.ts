@@ -1,0 +1,130 @@
+/**
+ * Instances that a deployment declares: registered when they are not there, changed in place when they are otherwise,
+ * and left alone when they are as declared. What is registered and no longer declared is told, and removed only where
+ * the declaration says `prune`, and then not while it works.
+ */
+import { Effect, Schedule, Schema } from "effect"
+import { ViewReads } from "../../../ports/Reads.ts"
+import { InstanceRegistration, type UpdateInstance } from "../../../rpc/Requests.ts"
+import { list } from "../../../schema/text/Bounds.ts"
+import type { Conflict, IdempotencyConflict, InvalidInput, NotFound } from "../../../schema/Errors.ts"
+import { InstanceId } from "../../../schema/Ids.ts"
+import type { InstanceStatus } from "../../../schema/Instance.ts"
+import type { Call } from "../RequestContext.ts"
+import { everyInstance } from "./EveryInstance.ts"
+import { Instances } from "./Instances.ts"
+import { defaults } from "./Registration.ts"
+
+const declaredMost = 10_000
+
+export const DeclaredInstance = Schema.Struct({ ...InstanceRegistration.fields, instanceId: InstanceId })
+export type DeclaredInstance = typeof DeclaredInstance.Type
+
+export const Declaration = Schema.Struct({
+  instances: list(DeclaredInstance, declaredMost),
+  /** Deregister what is registered and not declared, once nothing runs on it. */
+  prune: Schema.optionalKey(Schema.Boolean)
+})
+export type Declaration = typeof Declaration.Type
+
+const call: Call = { principal: { keyId: "declaration", name: "declared instances", role: "operator" } }
+
+/** The whole of it: what is no longer declared goes back to its default. */
+const updateOf = (declared: DeclaredInstance): UpdateInstance => ({
+  driver: declared.driver,
+  ...(declared.placement === undefined ? {} : { placement: declared.placement }),
+  tenancy: declared.tenancy ?? { _tag: "shared" },
+  region: declared.region ?? null,
+  capabilities: declared.capabilities ?? [],
+  allowedModels: declared.allowedModels ?? [],
+  maxConcurrentTasks: declared.maxConcurrentTasks ?? defaults.maxConcurrentTasks,
+  ...(declared.maxConcurrentSessions === undefined ? {} : { maxConcurrentSessions: declared.maxConcurrentSessions }),
+  resourceLimits: declared.resourceLimits ?? {},
+  supervision: declared.supervision ?? null,
+  ...(declared.endpoint === undefined ? {} : { endpoint: declared.endpoint }),
+  gatewayConfig: declared.gatewayConfig ?? null
+})
+
+export interface Outcome {
+  readonly instanceId: InstanceId
+  readonly outcome: "registered" | "changed" | "unchanged" | "refused" | "removed" | "undeclared"
+  /** Which fields were changed, or why it was refused. */
+  readonly detail?: string
+}
+
+/** Runners that are just starting may not have the shard yet: five minutes. */
+const patience = { times: 150, schedule: Schedule.spaced("2 seconds") } as const
+
+type Refusal = InvalidInput | NotFound | Conflict | IdempotencyConflict
+
+const told = (error: Refusal): string =>
+  error._tag === "InvalidInput"
+    ? `${error.message}: ${error.faults.map(({ expected, path }) => `${path}: expected ${expected}`).join("; ")}`
+    : error.message
+
+/** Success: every declared instance is as declared, or its outcome says why it is not. */
+export const apply = Effect.fn("DeclaredInstances.apply")(function* ({ instances: declared, prune }: Declaration) {
+  const instances = yield* Instances
+
+  const refused = (instanceId: InstanceId) => (error: Refusal) =>
+    Effect.succeed<Outcome>({ instanceId, outcome: "refused", detail: told(error) })
+
+  const change = (one: DeclaredInstance) =>
+    Effect.map(instances.update(call, one.instanceId, updateOf(one)), ({ changed }): Outcome => {
+      const detail = changed.map(({ field, takesEffect }) => `${field} (${takesEffect})`).join(", ")
+      return {
+        instanceId: one.instanceId,
+        ...(detail === "" ? { outcome: "unchanged" } : { outcome: "changed", detail })
+      }
+    })
+
+  const settle = (one: DeclaredInstance) =>
+    change(one).pipe(
+      Effect.catchTag("NotFound", () =>
+        Effect.as(instances.register(call, one), { instanceId: one.instanceId, outcome: "registered" } as Outcome)
+      ),
+      Effect.retry({ ...patience, while: ({ _tag }) => _tag === "ActorUnavailable" }),
+      Effect.catch((error) =>
+        error._tag === "ActorUnavailable"
+          ? Effect.succeed<Outcome>({ instanceId: one.instanceId, outcome: "refused", detail: error.message })
+          : refused(one.instanceId)(error)
+      )
+    )
+
+  const remove = ({ instanceId }: InstanceStatus) =>
+    instances.deregister(call, instanceId, false).pipe(
+      Effect.as<Outcome>({ instanceId, outcome: "removed" }),
+      Effect.catch((error) => Effect.succeed<Outcome>({ instanceId, outcome: "undeclared", detail: error.message }))
+    )
+
+  const settled = yield* Effect.forEach(declared, settle, { concurrency: 4 })
+  const names = new Set<string>(declared.map(({ instanceId }) => instanceId))
+  const others = (yield* everyInstance(yield* ViewReads)).filter(({ instanceId }) => !names.has(instanceId))
+  const rest = yield* Effect.forEach(others, (status) =>
+    prune === true ? remove(status) : Effect.succeed<Outcome>({ instanceId: status.instanceId, outcome: "undeclared" })
+  )
+  const outcomes = [...settled, ...rest]
+  yield* Effect.forEach(outcomes, tell, { discard: true })
+  return outcomes
+})
+
+const tell = ({ detail, instanceId, outcome }: Outcome) => {
+  const line = `Declared instances: ${instanceId} ${outcome}${detail === undefined ? "" : `: ${detail}`}`
+  const log =
+    outcome === "refused"
+      ? Effect.logError(line)
+      : outcome === "unchanged"
+        ? Effect.logDebug(line)
+        : Effect.logInfo(line)
+  return Effect.annotateLogs(log, { event: `instances.${outcome}`, instance_id: instanceId })
+}
+
+/** `2 registered, 1 unchanged`, and what was refused, with why. */
+export const summary = (outcomes: ReadonlyArray<Outcome>): string => {
+  const counts = new Map<string, number>()
+  for (const { outcome } of outcomes) if (outcome !== "undeclared") counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
+  const refused = outcomes.flatMap(({ detail, instanceId, outcome }) =>
+    outcome === "refused" ? [`; ${instanceId}: ${detail ?? "refused"}`] : []
+  )
+  return [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(", ") + refused.join("")
+}

@@ -1,0 +1,353 @@
+/**
+ * The use cases of instances. A tenant sees the instances dedicated to it; only operators change any. A command is sent
+ * to where the instance lives, which its view says; an instance that has gone has no view, so a repeated command asks
+ * all placements for the answer it was given.
+ */
+import { Clock, Context, Effect, Layer } from "effect"
+import type { Sharding } from "effect/cluster"
+import * as ActorClient from "../../../actor/ActorClient.ts"
+import { Instance } from "../../../entities/Instance.ts"
+import { ClusterReads } from "../../../ports/ClusterReads.ts"
+import { InstanceOps, type InstanceOpsError } from "../../../ports/InstanceOps.ts"
+import { type Page, ViewReads } from "../../../ports/Reads.ts"
+import { Tombstones } from "../../../ports/Tombstones.ts"
+import type {
+  InstanceHealthReport,
+  InstanceLoadReport,
+  InstanceLogs,
+  InstanceMetrics,
+  InstanceRegistration,
+  UpdatedInstance,
+  UpdateInstance
+} from "../../../rpc/Requests.ts"
+import {
+  type ActorUnavailable,
+  Conflict,
+  type IdempotencyConflict,
+  InvalidInput,
+  NotFound
+} from "../../../schema/Errors.ts"
+import { type InstanceId, instanceEntityId, type Placement, type TenantId } from "../../../schema/Ids.ts"
+import type {
+  DriverKind,
+  InstanceHealth,
+  InstancePhase,
+  InstanceSpec,
+  InstanceStatus
+} from "../../../schema/Instance.ts"
+import { pageSize } from "../../../schema/Page.ts"
+import { asRead, type Call, optionsOf } from "../RequestContext.ts"
+import * as LogFilter from "./LogFilter.ts"
+import { placeOf, withToken } from "../PageToken.ts"
+import { type Served, toInstanceSpec } from "./Registration.ts"
+import { fieldFaults } from "./SpecFields.ts"
+import { reading } from "../Tenants.ts"
+
+export const defaultGraceMillis = 30_000
+export const defaultDrainMillis = 600_000
+/** A read that its runner does not answer in this time shows what is known instead. */
+const readMillis = 2_000
+
+/**
+ * After so long the runner of an instance that is deregistered by force is taken to be gone, if its heartbeats say so,
+ * too.
+ */
+const forceMillis = 5_000
+const retired =
+  "its runner is gone, so it was removed without it; should its machine come back, its gateway is stopped there"
+
+type Refused = InvalidInput | NotFound | Conflict | IdempotencyConflict | ActorUnavailable
+
+/** Lines of a log that are searched. */
+const linesRead = 10_000
+
+const uptimeOf = ({ readyAt }: InstanceStatus, now: number): { readonly uptimeMillis?: number } =>
+  readyAt === undefined ? {} : { uptimeMillis: Math.max(0, now - readyAt) }
+
+const isNarrowed = (wanted: InstanceWish): boolean => Object.values(wanted).some((value) => value !== undefined)
+
+const isWanted = (status: InstanceStatus, wanted: InstanceWish): boolean =>
+  (wanted.health === undefined || status.health === wanted.health) &&
+  (wanted.phase === undefined || status.phase === wanted.phase) &&
+  (wanted.driver === undefined || status.driver === wanted.driver) &&
+  (wanted.placement === undefined || status.placement === wanted.placement) &&
+  (wanted.capability === undefined || status.capabilities.includes(wanted.capability))
+
+const unknownInstance = (instanceId: InstanceId) =>
+  new NotFound({ kind: "instance", id: instanceId, message: `there is no instance ${instanceId}` })
+
+const isOf = ({ tenancy }: InstanceStatus, tenantId: TenantId | undefined): boolean =>
+  tenantId === undefined || (tenancy._tag === "dedicated" && tenancy.tenantId === tenantId)
+
+const make = Effect.gen(function* () {
+  const actorOf = yield* ActorClient.make(Instance)
+  const views = yield* ViewReads
+  const ops = yield* InstanceOps
+  const tombstones = yield* Tombstones
+  const cluster = yield* ClusterReads
+
+  const seen = Effect.fnUntraced(function* (call: Call, instanceId: InstanceId) {
+    const tenantId = yield* reading(call, undefined)
+    const status = yield* views.instance(instanceId)
+    return status !== undefined && isOf(status, tenantId) ? status : yield* unknownInstance(instanceId)
+  })
+
+  const asNow = (known: InstanceStatus) =>
+    asRead(
+      actorOf(instanceEntityId(known.placement, known.instanceId)).InstanceGet(undefined, { timeoutMillis: readMillis })
+    )
+
+  const live = Effect.map(cluster.runners, (runners) => runners.filter(({ state }) => state !== "gone"))
+  const livePlacements = Effect.map(live, (runners) => [...new Set(runners.flatMap(({ placements }) => placements))])
+
+  /** By what is registered, not by what this process was told: a new machine is used as soon as its runner is there. */
+  const served = Effect.gen(function* () {
+    const runners = yield* live
+    const { items } = yield* views.instances({ limit: pageSize.most })
+    return (yield* livePlacements).map((placement): Served => ({
+      placement,
+      regions: runners.flatMap(({ placements }) => (placements.includes(placement) ? placements : [])),
+      instances: items.filter((known) => known.placement === placement).length
+    }))
+  })
+
+  type Actor = ReturnType<typeof actorOf>
+
+  const command = Effect.fnUntraced(function* <E>(
+    call: Call,
+    instanceId: InstanceId,
+    send: (actor: Actor) => Effect.Effect<InstanceStatus, E | NotFound>
+  ) {
+    const known = yield* views.instance(instanceId)
+    if (known !== undefined) return yield* send(actorOf(instanceEntityId(known.placement, instanceId)))
+    const candidates = call.requestId === undefined ? [] : yield* livePlacements
+    const absent: Effect.Effect<InstanceStatus, E | NotFound> = Effect.fail(unknownInstance(instanceId))
+    return yield* candidates.reduceRight(
+      (otherwise, placement) =>
+        Effect.catch(send(actorOf(instanceEntityId(placement, instanceId))), (error) =>
+          error instanceof NotFound ? otherwise : Effect.fail(error)
+        ),
+      absent
+    )
+  })
+
+  const register = Effect.fn("Instances.register")(function* (call: Call, registration: InstanceRegistration) {
+    const spec = yield* toInstanceSpec(registration, yield* served)
+    return yield* ops.alone(spec.instanceId, registered(call, spec))
+  })
+
+  /** While nobody else registers this id: what is read here stays true until the actor has committed. */
+  const registered = Effect.fnUntraced(function* (call: Call, spec: InstanceSpec) {
+    const known = yield* views.instance(spec.instanceId)
+    if (known !== undefined && known.placement !== spec.placement) {
+      return yield* new Conflict({
+        message: `instance ${spec.instanceId} is registered in ${known.placement}; deregister it there first`,
+        state: known.phase
+      })
+    }
+    const entityId = instanceEntityId(spec.placement, spec.instanceId)
+    if (known === undefined && (yield* tombstones.has(entityId))) yield* bury(entityId)
+    return yield* actorOf(entityId).Register({ spec }, optionsOf(call))
+  })
+
+  /** The machine of one that was deregistered without its runner has come back: what is left there goes first. */
+  const bury = Effect.fnUntraced(function* (entityId: string) {
+    const left = yield* actorOf(entityId)
+      .Deregister({ force: true }, { timeoutMillis: forceMillis })
+      .pipe(
+        Effect.map(({ phase }) => phase),
+        Effect.catchTags({ NotFound: () => Effect.succeed("destroyed" as const), IdempotencyConflict: Effect.die })
+      )
+    if (left !== "destroyed") {
+      return yield* new Conflict({
+        message: "an instance of this id is being removed from its machine, which has come back; try again in a moment",
+        state: left
+      })
+    }
+    yield* tombstones.remove(entityId)
+  })
+
+  /**
+   * Where its runner is gone, without it: a tombstone tells readers at once, and the actor when a runner has it again.
+   */
+  const deregister = Effect.fnUntraced(function* (call: Call, instanceId: InstanceId, force: boolean) {
+    const known = force ? yield* views.instance(instanceId) : undefined
+    if (known === undefined) {
+      return yield* command(call, instanceId, (actor) => actor.Deregister({ force }, optionsOf(call)))
+    }
+    const entityId = instanceEntityId(known.placement, instanceId)
+    return yield* actorOf(entityId)
+      .Deregister({ force }, { ...optionsOf(call), timeoutMillis: forceMillis })
+      .pipe(
+        Effect.catchTag("ActorUnavailable", (silent) =>
+          Effect.gen(function* () {
+            const now = yield* views.instance(instanceId)
+            if (now !== undefined && now.health !== "unknown") return yield* silent
+            yield* tombstones.put(entityId)
+            return { ...known, phase: "destroyed" as const, health: "unknown" as const, reason: retired }
+          })
+        )
+      )
+  })
+
+  const health = Effect.fn("Instances.health")(function* (call: Call, instanceId: InstanceId) {
+    const known = yield* seen(call, instanceId)
+    const silent = { ...known, health: "unknown" as const, reason: "its runner does not answer" }
+    const { breaker, health, lastHeartbeatAt, phase, reason } = yield* asNow(known).pipe(
+      Effect.catchTag("ActorUnavailable", () => Effect.succeed<InstanceStatus>(silent))
+    )
+    return {
+      instanceId,
+      health,
+      phase,
+      breaker,
+      ...(reason === undefined ? {} : { reason }),
+      ...(lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt })
+    }
+  })
+
+  const get = Effect.fn("Instances.get")(function* (call: Call, instanceId: InstanceId) {
+    const known = yield* seen(call, instanceId)
+    const status = yield* Effect.catchTag(asNow(known), "ActorUnavailable", () => Effect.succeed(known))
+    return { ...status, ...uptimeOf(status, yield* Clock.currentTimeMillis) }
+  })
+
+  /** Caps of a request are judged beside those that the instance has. */
+  const update = Effect.fn("Instances.update")(function* (call: Call, instanceId: InstanceId, change: UpdateInstance) {
+    const known = yield* views.instance(instanceId)
+    if (known === undefined) return yield* unknownInstance(instanceId)
+    const faults = fieldFaults(known.driver, change, known)
+    if (faults.length > 0) return yield* new InvalidInput({ message: "the instance cannot be changed so", faults })
+    return yield* actorOf(instanceEntityId(known.placement, instanceId)).Update({ update: change }, optionsOf(call))
+  })
+
+  /** Reads on until the page is full: what is asked for may be seldom. The number of instances bounds it. */
+  const list = Effect.fn("Instances.list")(function* (
+    call: Call,
+    { after, limit = pageSize.fallback, tenantId, ...wanted }: InstanceFilter
+  ) {
+    const owner = yield* reading(call, tenantId)
+    const from = yield* placeOf("instances", after)
+    const first = yield* views.instances({
+      tenantId: owner,
+      after: from,
+      limit: isNarrowed(wanted) ? pageSize.most : limit
+    })
+    if (!isNarrowed(wanted)) return withToken("instances", first)
+    const items: Array<InstanceStatus> = []
+    let page = first
+    while (true) {
+      items.push(...page.items.filter((status) => isWanted(status, wanted)))
+      if (items.length > limit || page.next === undefined) break
+      page = yield* views.instances({ tenantId: owner, after: page.next, limit: pageSize.most })
+    }
+    const shown = items.slice(0, limit)
+    const last = shown.at(-1)
+    return withToken("instances", {
+      items: shown,
+      position: first.position,
+      ...(items.length > limit && last !== undefined ? { next: instanceEntityId(last.placement, last.instanceId) } : {})
+    })
+  })
+
+  const load = Effect.fn("Instances.load")(function* (call: Call, instanceId: InstanceId) {
+    const { load, maxConcurrentSessions, maxConcurrentTasks } = yield* get(call, instanceId)
+    return { instanceId, load, maxConcurrentTasks, maxConcurrentSessions }
+  })
+
+  return Instances.of({
+    register,
+    get,
+    health,
+    load,
+    list,
+    update,
+    start: Effect.fn("Instances.start")((call: Call, instanceId: InstanceId) =>
+      command(call, instanceId, (actor) => actor.Start(undefined, optionsOf(call)))
+    ),
+    stop: Effect.fn("Instances.stop")((call: Call, instanceId: InstanceId, graceMillis = defaultGraceMillis) =>
+      command(call, instanceId, (actor) => actor.Stop({ graceMillis }, optionsOf(call)))
+    ),
+    drain: Effect.fn("Instances.drain")((call: Call, instanceId: InstanceId, deadlineMillis = defaultDrainMillis) =>
+      command(call, instanceId, (actor) => actor.Drain({ deadlineMillis }, optionsOf(call)))
+    ),
+    deregister: Effect.fn("Instances.deregister")(deregister),
+    logs: Effect.fn("Instances.logs")(function* (call: Call, instanceId: InstanceId, query: LogFilter.LogQuery) {
+      const { placement } = yield* seen(call, instanceId)
+      const found = yield* ops.logs(instanceId, placement, LogFilter.isNarrowed(query) ? linesRead : query.limit)
+      return { instanceId, lines: LogFilter.selectLines(found.lines, query) }
+    }),
+    metrics: Effect.fn("Instances.metrics")(function* (call: Call, instanceId: InstanceId) {
+      const known = yield* seen(call, instanceId)
+      const measured = yield* ops.metrics(instanceId, known.placement)
+      return { ...uptimeOf(known, yield* Clock.currentTimeMillis), ...measured }
+    })
+  })
+})
+
+/** All that is given must hold. */
+export interface InstanceWish {
+  readonly health?: InstanceHealth | undefined
+  readonly phase?: InstancePhase | undefined
+  readonly driver?: DriverKind | undefined
+  readonly placement?: Placement | undefined
+  readonly capability?: string | undefined
+}
+
+export interface InstanceFilter extends InstanceWish {
+  /** Only those dedicated to this tenant. */
+  readonly tenantId?: TenantId | undefined
+  readonly after?: string | undefined
+  readonly limit?: number | undefined
+}
+
+export class Instances extends Context.Service<
+  Instances,
+  {
+    /** Success: it will be started, and again after each failover, until it is stopped. */
+    readonly register: (
+      call: Call,
+      registration: InstanceRegistration
+    ) => Effect.Effect<InstanceStatus, InvalidInput | Conflict | IdempotencyConflict | ActorUnavailable>
+    readonly list: (
+      call: Call,
+      filter: InstanceFilter
+    ) => Effect.Effect<Page<InstanceStatus>, InvalidInput | NotFound | ActorUnavailable>
+    /** As it is now; as last seen when its runner does not answer. */
+    readonly get: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceStatus, NotFound | ActorUnavailable>
+    readonly health: (
+      call: Call,
+      instanceId: InstanceId
+    ) => Effect.Effect<InstanceHealthReport, NotFound | ActorUnavailable>
+    readonly load: (
+      call: Call,
+      instanceId: InstanceId
+    ) => Effect.Effect<InstanceLoadReport, NotFound | ActorUnavailable>
+    /** What is left out stays as it is, and so does what runs there. */
+    readonly update: (
+      call: Call,
+      instanceId: InstanceId,
+      change: UpdateInstance
+    ) => Effect.Effect<UpdatedInstance, Refused | InvalidInput>
+    readonly start: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceStatus, Refused>
+    readonly stop: (call: Call, instanceId: InstanceId, graceMillis?: number) => Effect.Effect<InstanceStatus, Refused>
+    readonly drain: (
+      call: Call,
+      instanceId: InstanceId,
+      deadlineMillis?: number
+    ) => Effect.Effect<InstanceStatus, Refused>
+    readonly deregister: (call: Call, instanceId: InstanceId, force: boolean) => Effect.Effect<InstanceStatus, Refused>
+    readonly logs: (
+      call: Call,
+      instanceId: InstanceId,
+      query: LogFilter.LogQuery
+    ) => Effect.Effect<InstanceLogs, InstanceOpsError>
+    readonly metrics: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceMetrics, InstanceOpsError>
+  }
+>()("clawster/gateway/Instances") {
+  static readonly layer: Layer.Layer<Instances, never, Sharding.Sharding | ViewReads | InstanceOps | ClusterReads> =
+    Layer.effect(
+      Instances,
+      Effect.suspend(() => make)
+    )
+}

@@ -1,0 +1,54 @@
+/**
+ * One command to each lane of a tenant that has something for it, page by page of lanes and for a bounded time. What
+ * that leaves is counted from the views of the lanes it did not come to, so that the answer never hides any.
+ */
+import { Clock, Effect } from "effect"
+import type { ViewReads } from "../../../ports/Reads.ts"
+import type { ActorUnavailable } from "../../../schema/Errors.ts"
+import type { TenantId } from "../../../schema/Ids.ts"
+import type { LaneStatus } from "../../../schema/Lane.ts"
+
+export type LaneCount = "pending" | "scheduled" | "running" | "deadLettered"
+
+const lanesAPage = 1_000
+const lanesAtOnce = 8
+/** Callers wait 15 s for one try. */
+const withinMillis = 10_000
+
+export interface EveryLane<A, E, R> {
+  readonly tenantId: TenantId
+  /** Lanes that have none of these are passed over. */
+  readonly having: ReadonlyArray<LaneCount>
+  readonly command: (lane: LaneStatus) => Effect.Effect<A, E, R>
+  /** Ends it early: the answer would be too large. */
+  readonly isEnough?: (answers: ReadonlyArray<A>) => boolean
+}
+
+const countOf = (lane: LaneStatus, having: ReadonlyArray<LaneCount>): number =>
+  having.reduce((sum, name) => sum + lane[name], 0)
+
+/** `unasked`: how many there were in the lanes that were not asked. */
+export const everyLane = Effect.fnUntraced(function* <A, E, R>(
+  views: ViewReads["Service"],
+  { command, having, isEnough = () => false, tenantId }: EveryLane<A, E, R>
+): Effect.fn.Return<{ readonly answers: ReadonlyArray<A>; readonly unasked: number }, E | ActorUnavailable, R> {
+  const until = (yield* Clock.currentTimeMillis) + withinMillis
+  const answers: Array<A> = []
+  let unasked = 0
+  let after: string | undefined
+  do {
+    const page = yield* views.lanes({ tenantId, after, limit: lanesAPage, having })
+    yield* Effect.forEach(
+      page.items,
+      (lane) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          now >= until || isEnough(answers)
+            ? Effect.sync(() => void (unasked += countOf(lane, having)))
+            : Effect.map(command(lane), (answer) => void answers.push(answer))
+        ),
+      { concurrency: lanesAtOnce, discard: true }
+    )
+    after = page.next
+  } while (after !== undefined)
+  return { answers, unasked }
+})

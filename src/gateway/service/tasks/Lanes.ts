@@ -1,0 +1,65 @@
+/** The use cases of lanes. A lane is there as soon as it is named. */
+import { Context, Effect, Layer } from "effect"
+import type { Sharding } from "effect/cluster"
+import * as ActorClient from "../../../actor/ActorClient.ts"
+import { Lane } from "../../../entities/Lane.ts"
+import { type Page, ViewReads } from "../../../ports/Reads.ts"
+import type { ConfigureLane } from "../../../rpc/Requests.ts"
+import type { ActorUnavailable, IdempotencyConflict, InvalidInput, NotFound } from "../../../schema/Errors.ts"
+import { laneEntityId, type LaneName, type TenantId } from "../../../schema/Ids.ts"
+import { changedConfig, type LaneStatus } from "../../../schema/Lane.ts"
+import { pageSize } from "../../../schema/Page.ts"
+import { asRead, type Call, optionsOf } from "../RequestContext.ts"
+import { placeOf, withToken } from "../PageToken.ts"
+import { acting, reading } from "../Tenants.ts"
+
+type Refused = InvalidInput | NotFound | IdempotencyConflict | ActorUnavailable
+
+export interface LaneAddress {
+  readonly lane: LaneName
+  readonly tenantId?: TenantId | undefined
+}
+
+const make = Effect.gen(function* () {
+  const actorOf = yield* ActorClient.make(Lane)
+  const views = yield* ViewReads
+
+  const at = (call: Call, { lane, tenantId }: LaneAddress) =>
+    Effect.map(acting(call, tenantId), (owner) => actorOf(laneEntityId(owner, lane)))
+
+  return Lanes.of({
+    configure: Effect.fn("Lanes.configure")(function* (call: Call, address: LaneAddress, change: ConfigureLane) {
+      const actor = yield* at(call, address)
+      const { config } = yield* asRead(actor.LaneGet())
+      return yield* actor.Configure({ config: changedConfig(config, change), change }, optionsOf(call))
+    }),
+    get: Effect.fn("Lanes.get")(function* (call: Call, address: LaneAddress) {
+      return yield* asRead((yield* at(call, address)).LaneGet())
+    }),
+    list: Effect.fn("Lanes.list")(function* (call: Call, { after, limit, tenantId }) {
+      const page = yield* views.lanes({
+        tenantId: yield* reading(call, tenantId),
+        after: yield* placeOf("lanes", after),
+        limit: limit ?? pageSize.fallback
+      })
+      return withToken("lanes", page)
+    })
+  })
+})
+
+export class Lanes extends Context.Service<
+  Lanes,
+  {
+    readonly configure: (call: Call, address: LaneAddress, config: ConfigureLane) => Effect.Effect<LaneStatus, Refused>
+    readonly get: (call: Call, address: LaneAddress) => Effect.Effect<LaneStatus, Exclude<Refused, IdempotencyConflict>>
+    readonly list: (
+      call: Call,
+      filter: { readonly tenantId?: TenantId; readonly after?: string; readonly limit?: number }
+    ) => Effect.Effect<Page<LaneStatus>, InvalidInput | NotFound | ActorUnavailable>
+  }
+>()("clawster/gateway/Lanes") {
+  static readonly layer: Layer.Layer<Lanes, never, Sharding.Sharding | ViewReads> = Layer.effect(
+    Lanes,
+    Effect.suspend(() => make)
+  )
+}

@@ -1,0 +1,320 @@
+/** The use cases of tasks, for whoever asks: REST and RPC say the same. */
+import { Array, Context, Effect, Layer } from "effect"
+import type { Sharding } from "effect/cluster"
+import * as ActorClient from "../../../actor/ActorClient.ts"
+import { Lane } from "../../../entities/Lane.ts"
+import { ofTask, Outputs } from "../../../ports/Outputs.ts"
+import { Feed, type Page, TaskReads, ViewReads } from "../../../ports/Reads.ts"
+import type { SubmitOutcome } from "../../../rpc/LaneRpcs.ts"
+import type {
+  CancelledTask,
+  CancelledTasks,
+  CancelTask,
+  CancelTasks,
+  ReplayedTasks,
+  ReplayTasks,
+  SubmitReceipt
+} from "../../../rpc/Requests.ts"
+import {
+  type ActorUnavailable,
+  Conflict,
+  type IdempotencyConflict,
+  type InvalidInput,
+  NotFound,
+  type Overloaded
+} from "../../../schema/Errors.ts"
+import type { Cursor, FeedEvent } from "../../../schema/feed/Feed.ts"
+import { type LaneName, laneEntityId, type TaskId, type TenantId } from "../../../schema/Ids.ts"
+import type { LaneStatus } from "../../../schema/Lane.ts"
+import { pageSize } from "../../../schema/Page.ts"
+import { type TaskPhase, type TaskStatus, type TaskSubmission, terminalPhases } from "../../../schema/Task.ts"
+import { fromPlaceToken, type TaskFilter, type TaskPlace } from "../../../schema/TaskFilter.ts"
+import { taskKey } from "../../events/Broadcast.ts"
+import { EventHub } from "../../events/EventHub.ts"
+import { asRead, type Call, optionsOf } from "../RequestContext.ts"
+import { everyLane, type LaneCount } from "./EveryLane.ts"
+import { noResult, type Result, resultOf } from "../Results.ts"
+import { mixedFault, toSpec } from "./Submission.ts"
+import { checked, repeatedFault, withFingerprint } from "./OwnIds.ts"
+import { badToken } from "../PageToken.ts"
+import { acting, reading } from "../Tenants.ts"
+import { explainMillis, withReasons } from "../WaitReasons.ts"
+import { untilOver } from "../Waiting.ts"
+
+/** Replayed ids of one answer, at most and one lane's more. */
+const replayedMost = 10_000
+
+type Refused = InvalidInput | NotFound | IdempotencyConflict | ActorUnavailable
+
+export interface TaskListRequest extends TaskFilter {
+  readonly tenantId?: TenantId | undefined
+  readonly after?: string | undefined
+  readonly limit?: number | undefined
+}
+
+const placeOf = (token: string | undefined): Effect.Effect<TaskPlace | undefined, InvalidInput> => {
+  const place = token === undefined ? undefined : fromPlaceToken(token)
+  return token === undefined || place !== undefined ? Effect.succeed(place) : Effect.fail(badToken)
+}
+
+/** What a lane's view calls tasks of these phases. */
+const countsOf = (phases: ReadonlyArray<TaskPhase>): ReadonlyArray<LaneCount> => [
+  ...(phases.includes("pending") ? (["pending"] as const) : []),
+  ...(phases.includes("scheduled") || phases.includes("retrying") ? (["scheduled"] as const) : []),
+  ...(phases.includes("running") ? (["running"] as const) : [])
+]
+
+const unknownTask = (taskId: TaskId) =>
+  new NotFound({ kind: "task", id: taskId, message: `there is no task ${taskId}` })
+
+const make = Effect.gen(function* () {
+  const laneOf = yield* ActorClient.make(Lane)
+  const reads = yield* TaskReads
+  const views = yield* ViewReads
+  const hub = yield* EventHub
+  const feed = yield* Feed
+  const outputs = yield* Outputs
+
+  const find = Effect.fnUntraced(function* (tenantId: TenantId | undefined, taskId: TaskId) {
+    return (yield* reads.get(tenantId, taskId)) ?? (yield* unknownTask(taskId))
+  })
+
+  const submit = Effect.fn("Tasks.submit")(function* (call: Call, tasks: ReadonlyArray<TaskSubmission>) {
+    const fault = mixedFault(tasks)
+    if (fault !== undefined) return yield* fault
+    const tenantId = yield* acting(call, tasks[0]?.tenantId)
+    const specs = yield* Effect.forEach(tasks, (task) => Effect.map(toSpec(task, tenantId), withFingerprint))
+    const repeated = repeatedFault(specs)
+    if (repeated !== undefined) return yield* repeated
+    const [first, ...rest] = specs
+    const lane = laneOf(laneEntityId(tenantId, first!.lane))
+    return yield* checked(reads.submissions, specs, lane.Submit({ tasks: [first!, ...rest] }, optionsOf(call)))
+  })
+
+  const wait = Effect.fn("Tasks.wait")(function* (
+    call: Call,
+    {
+      millis,
+      taskId,
+      tenantId: named
+    }: {
+      readonly taskId: TaskId
+      readonly tenantId?: TenantId | undefined
+      readonly millis: number
+    }
+  ) {
+    const tenantId = yield* reading(call, named)
+    const owner = tenantId ?? (yield* find(undefined, taskId)).tenantId
+    return yield* untilOver(taskKey(owner, taskId), millis, find(owner, taskId), ({ phase }) =>
+      terminalPhases.has(phase)
+    ).pipe(Effect.provideService(EventHub, hub))
+  })
+
+  /** With `waitMillis`, the receipt has the task as it is when it has ended, or when the time is over. */
+  const submitOne = Effect.fnUntraced(function* (call: Call, task: TaskSubmission, waitMillis: number) {
+    const [outcome] = yield* submit(call, [task])
+    const { lane, taskId } = outcome!
+    const isKept = outcome!.outcome === "accepted" || outcome!.outcome === "duplicate"
+    if (waitMillis <= 0 || !isKept) return outcome!
+    const tenantId = yield* acting(call, task.tenantId)
+    const waited = yield* wait(call, { taskId, tenantId, millis: waitMillis })
+    return { ...outcome!, lane, task: waited }
+  })
+
+  const get = Effect.fn("Tasks.get")(function* (call: Call, taskId: TaskId, named?: TenantId) {
+    const status = yield* find(yield* reading(call, named), taskId)
+    if (terminalPhases.has(status.phase) || status.phase === "running") return status
+    const why = yield* laneOf(laneEntityId(status.tenantId, status.lane))
+      .Explain({ taskId }, { timeoutMillis: explainMillis })
+      .pipe(Effect.orElseSucceed(() => ({ waitingFor: undefined })))
+    return why.waitingFor === undefined ? status : { ...status, waitingFor: why.waitingFor }
+  })
+
+  const result = Effect.fn("Tasks.result")(function* (call: Call, taskId: TaskId, named?: TenantId) {
+    const { phase, result, tenantId } = yield* find(yield* reading(call, named), taskId)
+    if (result === undefined) return yield* noResult(`task ${taskId}`, phase)
+    return resultOf(outputs, `task ${taskId}`, result, (runKey) => ofTask(tenantId, taskId, runKey))
+  })
+
+  const list = Effect.fn("Tasks.list")(function* (call: Call, { after, limit, tenantId, ...filter }: TaskListRequest) {
+    const page = yield* reads.list({
+      ...filter,
+      after: yield* placeOf(after),
+      tenantId: yield* reading(call, tenantId),
+      limit: limit ?? pageSize.fallback
+    })
+    return { ...page, items: yield* withReasons(page.items, laneOf) }
+  })
+
+  const cancel = Effect.fn("Tasks.cancel")(function* (
+    call: Call,
+    taskId: TaskId,
+    { reason, tenantId: named }: CancelTask
+  ) {
+    const tenantId = yield* acting(call, named)
+    const { lane } = yield* find(tenantId, taskId)
+    return yield* laneOf(laneEntityId(tenantId, lane))
+      .Cancel({ taskId, ...(reason === undefined ? {} : { reason }) }, optionsOf(call))
+      .pipe(
+        Effect.catchTag("NotFound", (absent) =>
+          Effect.flatMap(find(tenantId, taskId), ({ phase }) =>
+            Effect.fail(
+              terminalPhases.has(phase)
+                ? new Conflict({ message: `task ${taskId} has ended: it is ${phase}`, state: phase })
+                : absent
+            )
+          )
+        )
+      )
+  })
+
+  const cancelWhere = Effect.fn("Tasks.cancelWhere")(function* (call: Call, request: CancelTasks) {
+    const tenantId = yield* acting(call, request.tenantId)
+    const command = { phases: request.phases, limit: request.limit ?? 1_000 }
+    const cancelIn = (lane: LaneName) => laneOf(laneEntityId(tenantId, lane)).CancelWhere(command, optionsOf(call))
+    if (request.lane !== undefined) return yield* cancelIn(request.lane)
+    const { answers, unasked } = yield* everyLane(views, {
+      tenantId,
+      having: countsOf(request.phases),
+      command: ({ lane }) => cancelIn(lane)
+    })
+    return answers.reduce(
+      (sum, { cancelled, remaining }) => ({
+        cancelled: sum.cancelled + cancelled,
+        remaining: sum.remaining + remaining
+      }),
+      { cancelled: 0, remaining: unasked }
+    )
+  })
+
+  const replayNamed = Effect.fnUntraced(function* (
+    call: Call,
+    tenantId: TenantId,
+    lane: LaneName | undefined,
+    taskIds: ReadonlyArray<TaskId>
+  ) {
+    const lanes = yield* reads.lanesOf(tenantId, taskIds)
+    const missing = taskIds.find((taskId) => !lanes.has(taskId) || (lane !== undefined && lanes.get(taskId) !== lane))
+    if (missing !== undefined) return yield* unknownTask(missing)
+    const byLane = Object.entries(Array.groupBy(taskIds, (taskId) => lanes.get(taskId)!))
+    const answers = yield* Effect.forEach(
+      byLane,
+      ([name, ids]) => laneOf(laneEntityId(tenantId, name as LaneName)).Replay({ taskIds: ids }, optionsOf(call)),
+      { concurrency: 8 }
+    )
+    return { replayed: answers.flatMap(({ replayed }) => replayed), remaining: 0 }
+  })
+
+  /** The oldest dead letters of a lane; what it has beyond them is counted. */
+  const replayOldest = Effect.fnUntraced(function* (call: Call, { deadLettered, lane, tenantId }: LaneStatus) {
+    const { replayed } = yield* laneOf(laneEntityId(tenantId, lane)).Replay({ taskIds: [] }, optionsOf(call))
+    return { replayed, remaining: Math.max(0, deadLettered - replayed.length) }
+  })
+
+  const replay = Effect.fn("Tasks.replay")(function* (call: Call, request: ReplayTasks) {
+    const tenantId = yield* acting(call, request.tenantId)
+    const { lane, taskIds } = request
+    if (taskIds !== undefined) return yield* replayNamed(call, tenantId, lane, taskIds)
+    if (lane !== undefined) {
+      return yield* replayOldest(call, yield* asRead(laneOf(laneEntityId(tenantId, lane)).LaneGet()))
+    }
+    const { answers, unasked } = yield* everyLane(views, {
+      tenantId,
+      having: ["deadLettered"],
+      command: (status) => replayOldest(call, status),
+      isEnough: (sofar) => sofar.reduce((sum, { replayed }) => sum + replayed.length, 0) >= replayedMost
+    })
+    return {
+      replayed: answers.flatMap(({ replayed }) => replayed),
+      remaining: answers.reduce((sum, { remaining }) => sum + remaining, unasked)
+    }
+  })
+
+  const events = Effect.fn("Tasks.events")(function* (
+    call: Call,
+    {
+      after,
+      limit,
+      taskId,
+      tenantId: named
+    }: {
+      readonly taskId: TaskId
+      readonly tenantId?: TenantId | undefined
+      readonly after?: Cursor | undefined
+      readonly limit?: number | undefined
+    }
+  ) {
+    const task = yield* find(yield* reading(call, named), taskId)
+    if (after !== undefined) yield* feed.check(after, "after")
+    return yield* reads.events(task, { after, limit: limit ?? pageSize.fallback })
+  })
+
+  return Tasks.of({ submit, submitOne, get, result, list, cancel, cancelWhere, replay, events, wait })
+})
+
+export class Tasks extends Context.Service<
+  Tasks,
+  {
+    /**
+     * Success: all are durable. `Conflict`: an id of the caller's own names another task; none of the request was
+     * stored, unless another request was first with that id in the same moment, which the message says. Any other
+     * failure than `ActorUnavailable`: none is.
+     */
+    readonly submit: (
+      call: Call,
+      tasks: ReadonlyArray<TaskSubmission>
+    ) => Effect.Effect<ReadonlyArray<SubmitOutcome>, Refused | Conflict | Overloaded>
+    readonly submitOne: (
+      call: Call,
+      task: TaskSubmission,
+      waitMillis: number
+    ) => Effect.Effect<SubmitReceipt, Refused | Conflict | Overloaded>
+    readonly get: (
+      call: Call,
+      taskId: TaskId,
+      tenantId?: TenantId
+    ) => Effect.Effect<TaskStatus, NotFound | ActorUnavailable>
+    /** Results are shown by their beginning; each task that waits says for what. */
+    /** What it answered. `NotFound` also while it has not completed. */
+    readonly result: (
+      call: Call,
+      taskId: TaskId,
+      tenantId?: TenantId
+    ) => Effect.Effect<Result, NotFound | ActorUnavailable>
+    readonly list: (
+      call: Call,
+      request: TaskListRequest
+    ) => Effect.Effect<Page<TaskStatus>, InvalidInput | NotFound | ActorUnavailable>
+    /** `Conflict`: it has ended. */
+    readonly cancel: (
+      call: Call,
+      taskId: TaskId,
+      request: CancelTask
+    ) => Effect.Effect<CancelledTask, Refused | Conflict>
+    readonly cancelWhere: (call: Call, request: CancelTasks) => Effect.Effect<CancelledTasks, Refused>
+    readonly replay: (call: Call, request: ReplayTasks) => Effect.Effect<ReplayedTasks, Refused>
+    readonly events: (
+      call: Call,
+      request: {
+        readonly taskId: TaskId
+        readonly tenantId?: TenantId | undefined
+        readonly after?: Cursor | undefined
+        readonly limit?: number | undefined
+      }
+    ) => Effect.Effect<Page<FeedEvent>, InvalidInput | NotFound | ActorUnavailable>
+    /** The task when it has ended, or as it is after `millis`. */
+    readonly wait: (
+      call: Call,
+      request: { readonly taskId: TaskId; readonly tenantId?: TenantId | undefined; readonly millis: number }
+    ) => Effect.Effect<TaskStatus, NotFound | ActorUnavailable>
+  }
+>()("clawster/gateway/Tasks") {
+  static readonly layer: Layer.Layer<
+    Tasks,
+    never,
+    Sharding.Sharding | TaskReads | ViewReads | Feed | EventHub | Outputs
+  > = Layer.effect(
+    Tasks,
+    Effect.suspend(() => make)
+  )
+}

@@ -1,0 +1,50 @@
+/**
+ * Counts what committed events say. Called once a commit, after it, by the runner that owns the actor: so each event
+ * counts once in the cluster, save those of a commit whose runner died before it could count.
+ */
+import { Effect } from "effect"
+import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
+import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
+import type { SessionEvent } from "../../schema/events/SessionEvents.ts"
+import { record } from "./Metrics.ts"
+
+type Counted = LaneEvent | InstanceEvent | SessionEvent
+
+const ended = (outcome: string) => record("tasks_total", 1, { outcome })
+
+const turn = (outcome: string) => record("clawster_turns_total", 1, { outcome })
+
+const count = (event: Counted): Effect.Effect<void> | undefined => {
+  switch (event._tag) {
+    case "task.completed":
+      return ended("completed")
+    case "task.failed":
+      return ended("failed")
+    case "task.cancelled":
+      return ended("cancelled")
+    case "task.dead_lettered":
+      return ended("dead_lettered")
+    case "task.dropped":
+      return ended("dropped")
+    case "session.turn_completed":
+      return turn("completed")
+    case "session.turn_failed":
+      return turn("failed")
+    case "session.turn_aborted":
+      return turn("aborted")
+    case "run.ended":
+      return record("task_execution_time", event.durationMillis / 1_000, { status: event.status })
+    default:
+      return undefined
+  }
+}
+
+/** Events of other actors are let by. */
+export const committed = (events: ReadonlyArray<{ readonly _tag: string }>): Effect.Effect<void> => {
+  const counts = events.flatMap((event) => count(event as Counted) ?? [])
+  return counts.length === 0 ? Effect.void : Effect.all(counts, { discard: true })
+}
+
+/** A task was given an instance: `millis` since it was ready to run (accepted, due, or to be retried). */
+export const laneWaited = (millis: number): Effect.Effect<void> =>
+  record("lane_wait_duration", Math.max(0, millis) / 1_000, {})

@@ -1,0 +1,80 @@
+/**
+ * Fields of what a gateway says, as codecs that bound them: the one place where a peer's texts, lists and numbers
+ * become ours. What is said too long is cut, and the cut is marked; what is of another kind than expected is as good as
+ * not said, so that one odd field does not cost the rest of the frame.
+ */
+import { Effect, Option, Schema, SchemaGetter } from "effect"
+import { cut, gatewayBounds } from "../../schema/text/Bounds.ts"
+
+export const field = <A>(to: Schema.Codec<A>, read: (said: unknown) => A | undefined) =>
+  Schema.optional(
+    Schema.Unknown.pipe(
+      Schema.decodeTo(Schema.UndefinedOr(to), {
+        decode: SchemaGetter.transform(read),
+        encode: SchemaGetter.transform((ours: A | undefined): unknown => ours)
+      })
+    )
+  )
+
+/** A text of at most `most` characters. */
+export const text = (most: number) =>
+  field(Schema.String, (said) => (typeof said === "string" ? cut(said, most) : undefined))
+
+/** The same where the frame means nothing without it. */
+export const neededText = (most: number) =>
+  Schema.String.pipe(
+    Schema.decodeTo(Schema.String, {
+      decode: SchemaGetter.transform((said: string) => cut(said, most)),
+      encode: SchemaGetter.transform((ours: string) => ours)
+    })
+  )
+
+export const flag = field(Schema.Boolean, (said) => (typeof said === "boolean" ? said : undefined))
+
+/** Zero or more of something, whole. JSON has no NaN, but `1e999` is read as infinity. */
+export const count = field(Schema.Int, (said) => toCount(said))
+
+export const toCount = (said: unknown): number | undefined =>
+  typeof said !== "number" || Number.isNaN(said)
+    ? undefined
+    : Math.min(gatewayBounds.count, Math.max(0, Math.round(Math.min(said, gatewayBounds.count))))
+
+/** 0 to 1. */
+export const share = field(Schema.Finite, (said) =>
+  typeof said === "number" && !Number.isNaN(said) ? Math.min(1, Math.max(0, said)) : undefined
+)
+
+/** Milliseconds to wait, at most an hour; what is done with them has a floor of its own. */
+export const delay = field(Schema.Finite, (said) => toDelay(said))
+
+export const toDelay = (said: unknown): number | undefined =>
+  typeof said !== "number" || Number.isNaN(said) ? undefined : Math.min(gatewayBounds.delayMillis, Math.max(0, said))
+
+/** The first `most` that are as expected; empty when it is no list. */
+export const list = <S extends Schema.ConstraintDecoder<unknown>>(element: S, most: number) => {
+  const decode = Schema.decodeUnknownOption(element)
+  return Schema.Unknown.pipe(
+    Schema.decodeTo(Schema.Array(Schema.toType(element)), {
+      decode: SchemaGetter.transform((said: unknown) => {
+        const kept: Array<S["Type"]> = []
+        if (!Array.isArray(said)) return kept
+        for (const one of said) {
+          const read = decode(one)
+          if (Option.isSome(read)) kept.push(read.value)
+          if (kept.length >= most) break
+        }
+        return kept
+      }),
+      encode: SchemaGetter.transform((ours: ReadonlyArray<S["Type"]>): unknown => ours)
+    }),
+    Schema.withDecodingDefault(Effect.succeed([]))
+  )
+}
+
+/** A part that is absent when it is not as expected. */
+export const part = <S extends Schema.ConstraintDecoder<unknown>>(inner: S) => {
+  const decode = Schema.decodeUnknownOption(inner)
+  return field(Schema.toType(inner) as unknown as Schema.Codec<S["Type"]>, (said) =>
+    Option.getOrUndefined(decode(said))
+  )
+}

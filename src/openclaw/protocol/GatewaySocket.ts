@@ -1,0 +1,188 @@
+/**
+ * One WebSocket to a gateway, from open to close. Frames are handed on in the order in which they came, without a
+ * buffer: `onFrame` must be quick and must not throw. Nothing is retried here.
+ */
+import { Clock, Deferred, Effect } from "effect"
+import type { Scope } from "effect"
+import { type RawData, WebSocket } from "ws"
+import { deadlineExceeded, fromClose, fromConnectFailure } from "./GatewayErrors.ts"
+import { type InboundFrame, parseFrame } from "./GatewayFrames.ts"
+import { GatewayError } from "../GatewayLink.ts"
+
+export interface GatewaySocket {
+  /** Hands a frame to the kernel; fails without sending when too much is already waiting there. */
+  readonly send: (text: string) => Effect.Effect<void, GatewayError>
+  readonly ping: Effect.Effect<void>
+  /** Fails when the socket has closed, and says why; never succeeds. */
+  readonly lost: Effect.Effect<never, GatewayError>
+  /** When the last frame of any kind came, in milliseconds of the clock. */
+  readonly lastFrameAt: Effect.Effect<number>
+  /** When the last answer to a ping of ours came. */
+  readonly lastPongAt: Effect.Effect<number>
+}
+
+export interface SocketOptions {
+  readonly url: string
+  readonly openMillis: number
+  /** A frame above it is not read; the socket closes instead. */
+  readonly maxFrameBytes: number
+  readonly onFrame: (frame: InboundFrame) => void
+  /** Whether the handshake was done and when a restart was announced, for the wording of a close. */
+  readonly closing: () => { readonly greeted: boolean; readonly restartExpectedMillis: number | undefined }
+}
+
+const maxWaitingBytes = 64 * 1024 * 1024
+
+/** Opens the socket; it closes with the scope. Fails with `Unreachable` and the like, at latest after `openMillis`. */
+export const open = Effect.fnUntraced(function* (
+  options: SocketOptions
+): Effect.fn.Return<GatewaySocket, GatewayError, Scope.Scope> {
+  const clock = yield* Clock.Clock
+  const lost = yield* Deferred.make<never, GatewayError>()
+  let lastFrameAt = clock.currentTimeMillisUnsafe()
+  let lastPongAt = lastFrameAt
+  const socket = yield* create(options)
+  const heard = () => {
+    lastFrameAt = clock.currentTimeMillisUnsafe()
+  }
+  socket.on("ping", heard)
+  socket.on("pong", () => {
+    lastPongAt = clock.currentTimeMillisUnsafe()
+  })
+  let tooLargeBytes: number | undefined
+  socket.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") tooLargeBytes = options.maxFrameBytes
+  })
+  const pace = new Pace(socket, clock)
+  socket.on("message", (data, isBinary) => {
+    heard()
+    pace.read(data)
+    const frame = isBinary ? undefined : parseFrame(String(data))
+    if (frame !== undefined) options.onFrame(frame)
+  })
+  socket.on("close", (code, reason) => {
+    pace.end()
+    const { greeted, restartExpectedMillis } = options.closing()
+    const close = { code, reason: String(reason), restartExpectedMillis, tooLargeBytes }
+    const error = fromClose(options.url, close, greeted)
+    Deferred.doneUnsafe(lost, Effect.fail(error))
+  })
+  yield* opened(socket, options)
+  return {
+    send: (text) =>
+      Effect.suspend(() => {
+        if (socket.readyState !== WebSocket.OPEN) return Deferred.await(lost)
+        if (socket.bufferedAmount > maxWaitingBytes) return Effect.fail(congested(options.url))
+        socket.send(text)
+        return Effect.void
+      }),
+    ping: Effect.sync(() => {
+      if (socket.readyState === WebSocket.OPEN) socket.ping()
+    }),
+    lost: Deferred.await(lost),
+    lastFrameAt: Effect.sync(() => lastFrameAt),
+    lastPongAt: Effect.sync(() => lastPongAt)
+  }
+})
+
+const secondMillis = 1_000
+/** What is read in a second: more than a hundred turns that stream at once. */
+const framesPerSecond = 10_000
+const bytesPerSecond = 64 * 1024 * 1024
+
+/**
+ * Beyond its share of a second a socket is not read until that is over, so that TCP slows the gateway down and others
+ * of this process get their turn.
+ */
+class Pace {
+  readonly #socket: WebSocket
+  readonly #clock: Clock.Clock
+  #since = 0
+  #frames = 0
+  #bytes = 0
+  #paused: NodeJS.Timeout | undefined
+
+  constructor(socket: WebSocket, clock: Clock.Clock) {
+    this.#socket = socket
+    this.#clock = clock
+  }
+
+  read(data: RawData): void {
+    const now = this.#clock.currentTimeMillisUnsafe()
+    if (now - this.#since >= secondMillis || now < this.#since) {
+      this.#since = now
+      this.#frames = 0
+      this.#bytes = 0
+    }
+    this.#frames += 1
+    this.#bytes += "byteLength" in data ? data.byteLength : 0
+    if (this.#paused !== undefined || (this.#frames < framesPerSecond && this.#bytes < bytesPerSecond)) return
+    this.#socket.pause()
+    this.#paused = setTimeout(
+      () => {
+        this.#paused = undefined
+        this.#socket.resume()
+      },
+      this.#since + secondMillis - now
+    )
+  }
+
+  end(): void {
+    clearTimeout(this.#paused)
+  }
+}
+
+const create = (options: SocketOptions) =>
+  Effect.acquireRelease(
+    Effect.try({
+      try: () => {
+        const socket = new WebSocket(options.url, {
+          handshakeTimeout: options.openMillis,
+          maxPayload: options.maxFrameBytes,
+          perMessageDeflate: false
+        })
+        socket.on("error", () => {})
+        return socket
+      },
+      catch: (cause) =>
+        new GatewayError({
+          reason: "InvalidRequest",
+          message: `${options.url} is not a WebSocket address (ws://host:port/): ${String(cause)}`,
+          retryable: false
+        })
+    }),
+    (socket) =>
+      Effect.sync(() => {
+        socket.close(1000)
+        setTimeout(() => socket.terminate(), closeMillis).unref()
+      })
+  )
+
+const closeMillis = 1000
+
+const opened = (socket: WebSocket, options: SocketOptions) =>
+  Effect.callback<void, GatewayError>((resume) => {
+    socket.once("open", () => resume(Effect.void))
+    socket.once("unexpected-response", (request, response) => {
+      request.destroy()
+      const message = `HTTP ${response.statusCode ?? 0}`
+      resume(Effect.fail(fromConnectFailure(options.url, { message, httpStatus: response.statusCode })))
+    })
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      const { code } = error
+      resume(Effect.fail(fromConnectFailure(options.url, { code, message: error.message || (code ?? "no route") })))
+    })
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: options.openMillis,
+      orElse: () => Effect.fail(deadlineExceeded(`Opening a connection to ${options.url}`, options.openMillis))
+    })
+  )
+
+const congested = (url: string): GatewayError =>
+  new GatewayError({
+    reason: "Unavailable",
+    message: `The gateway at ${url} takes no more for now: ${maxWaitingBytes} bytes wait to be sent`,
+    retryable: true,
+    retryAfterMillis: 1000
+  })

@@ -1,0 +1,146 @@
+/**
+ * The statements of Leases.ts on PostgreSQL. Its clock decides whether a lease has run out.
+ *
+ * A runner whose lease has run out keeps its shards for a grace, in which it may renew, unless its peers find it silent
+ * (`disown`); so it does in the first moments after PostgreSQL itself was started, since nobody could renew before.
+ * Both only delay a move. A runner takes no calls once its own clock says that its lease has run out.
+ */
+import { PgClient } from "@effect/sql-pg"
+import { Context, Duration, Effect, Layer } from "effect"
+import { RunnerStorage, ShardingConfig } from "effect/cluster"
+import * as Leases from "./Leases.ts"
+import { type Lease, LeaseMonitor } from "./LeaseMonitor.ts"
+
+/** One renewal; what a runner that is alive and cut off from PostgreSQL adds to the lease before others take over. */
+const grace = "interval '1500 milliseconds'"
+/** Two renewals. */
+const afterStart = "interval '3 seconds'"
+/** Of a row of clawster_runners. */
+export const isGone = `(lease_until + ${grace} < clock_timestamp() AND pg_postmaster_start_time() + ${afterStart} < clock_timestamp())`
+/** Rows of runners that went away without a word. Their shards, if any, count as free. */
+const forgottenAfter = "interval '1 day'"
+
+const statements = (sql: PgClient.PgClient): Leases.LeaseStatements => ({
+  runners: sql.unsafe<{ runner: string; alive: boolean }>(
+    `SELECT runner, healthy AND NOT ${isGone} AS alive FROM clawster_runners ORDER BY address`
+  ),
+  register: (address, runner, healthy, leaseMillis) =>
+    sql
+      .unsafe<{ machine_id: number }>(
+        `WITH forgotten AS (
+         DELETE FROM clawster_runners WHERE lease_until < clock_timestamp() - ${forgottenAfter} AND address <> $1::text
+       )
+       INSERT INTO clawster_runners (address, runner, healthy, lease_until)
+       VALUES ($1::text, $2::text, $3::boolean, clock_timestamp() + $4::int * interval '1 millisecond')
+       ON CONFLICT (address) DO UPDATE
+         SET runner = EXCLUDED.runner, healthy = EXCLUDED.healthy, lease_until = EXCLUDED.lease_until
+       RETURNING machine_id::float8 AS machine_id`,
+        [address, runner, healthy, leaseMillis]
+      )
+      .pipe(Effect.map((rows) => Number(rows[0]!.machine_id))),
+  unregister: (address) =>
+    Effect.asVoid(sql.unsafe(`DELETE FROM clawster_runners WHERE address = $1::text`, [address])),
+  setHealth: (address, healthy) =>
+    Effect.asVoid(
+      sql.unsafe(`UPDATE clawster_runners SET healthy = $2::boolean WHERE address = $1::text`, [address, healthy])
+    ),
+  createShards: (shardIds) =>
+    Effect.asVoid(
+      sql.unsafe(
+        `INSERT INTO clawster_shards (shard_id, epoch, acquired_at)
+       SELECT value, 0, now() FROM json_array_elements_text($1::text::json) AS value
+       ON CONFLICT DO NOTHING`,
+        [JSON.stringify(shardIds)]
+      )
+    ),
+  take: (address, shardIds) =>
+    sql.unsafe<{ shardId: string; epoch: number }>(
+      `WITH free AS (
+         SELECT s.shard_id FROM clawster_shards s
+         LEFT JOIN clawster_runners r ON r.address = s.owner
+         WHERE s.shard_id IN (SELECT json_array_elements_text($2::text::json))
+           AND (s.owner IS NULL OR s.owner = $1::text OR r.address IS NULL OR NOT r.healthy OR ${isGone})
+         ORDER BY s.shard_id
+         FOR UPDATE OF s
+       )
+       UPDATE clawster_shards s
+       SET owner = $1::text, epoch = s.epoch + 1, acquired_at = clock_timestamp()
+       FROM free WHERE s.shard_id = free.shard_id
+       RETURNING s.shard_id AS "shardId", s.epoch::float8 AS epoch`,
+      [address, JSON.stringify(shardIds)]
+    ),
+  renew: (address, leaseMillis, lease) =>
+    sql
+      .unsafe<{ lease: string }>(
+        `UPDATE clawster_runners SET lease_until = clock_timestamp() + $2::int * interval '1 millisecond'
+       WHERE address = $1::text AND lease_until = $3::timestamptz
+       RETURNING lease_until::text AS lease`,
+        [address, leaseMillis, lease ?? "-infinity"]
+      )
+      .pipe(Effect.map((rows) => rows[0]?.lease)),
+  leaseOf: (address) =>
+    sql
+      .unsafe<{ lease: string }>(`SELECT lease_until::text AS lease FROM clawster_runners WHERE address = $1::text`, [
+        address
+      ])
+      .pipe(Effect.map((rows) => rows[0]?.lease)),
+  shardsOf: (address) =>
+    sql.unsafe<{ shardId: string; epoch: number }>(
+      `SELECT shard_id AS "shardId", epoch::float8 AS epoch FROM clawster_shards WHERE owner = $1::text`,
+      [address]
+    ),
+  release: (address, shardIds) =>
+    Effect.asVoid(
+      sql.unsafe(
+        `WITH own AS (
+         SELECT shard_id FROM clawster_shards
+         WHERE shard_id IN (SELECT json_array_elements_text($2::text::json)) AND owner = $1::text
+         ORDER BY shard_id FOR UPDATE
+       )
+       UPDATE clawster_shards s SET owner = NULL FROM own WHERE s.shard_id = own.shard_id`,
+        [address, JSON.stringify(shardIds)]
+      )
+    ),
+  releaseAll: (address) =>
+    Effect.asVoid(sql.unsafe(`UPDATE clawster_shards SET owner = NULL WHERE owner = $1::text`, [address])),
+  disclaim: (address, shards) =>
+    Effect.asVoid(
+      sql.unsafe(
+        `UPDATE clawster_shards s SET owner = NULL
+       FROM json_to_recordset($2::text::json) AS x("shardId" text, epoch bigint)
+       WHERE s.shard_id = x."shardId" AND s.epoch = x.epoch AND s.owner = $1::text`,
+        [address, JSON.stringify(shards)]
+      )
+    )
+})
+
+/** Late: two of the four renewals that a lease has room for. */
+const watch = (sql: PgClient.PgClient, leaseMillis: number): LeaseMonitor["Service"] => ({
+  leases: sql.unsafe<Lease>(
+    `SELECT address, healthy, CASE
+       WHEN lease_until < clock_timestamp() THEN 'lapsed'
+       WHEN lease_until < clock_timestamp() + $1::int * interval '1 millisecond' THEN 'late'
+       ELSE 'kept' END AS state
+     FROM clawster_runners`,
+    [Math.floor(leaseMillis / 2)]
+  ),
+  disown: (address) =>
+    Effect.asVoid(
+      sql.unsafe(
+        `UPDATE clawster_runners SET healthy = false WHERE address = $1::text AND lease_until < clock_timestamp()
+         AND pg_postmaster_start_time() + ${afterStart} < clock_timestamp()`,
+        [address]
+      )
+    )
+})
+
+export const layer = Layer.effectContext(
+  Effect.gen(function* () {
+    const sql = yield* PgClient.PgClient
+    const config = yield* ShardingConfig.ShardingConfig
+    const leaseMillis = Duration.toMillis(Duration.fromInputUnsafe(config.shardLockExpiration))
+    return Context.make(RunnerStorage.RunnerStorage, yield* Leases.make(statements(sql))).pipe(
+      Context.add(LeaseMonitor, watch(sql, leaseMillis))
+    )
+  })
+)

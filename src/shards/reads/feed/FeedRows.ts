@@ -1,0 +1,44 @@
+/** Journal rows as events that clients see. */
+import type { Cursor, FeedEvent } from "../../../schema/feed/Feed.ts"
+import { isPublicTag } from "../../../schema/feed/Feed.ts"
+import { skippedNotice } from "../../../schema/feed/FeedNotice.ts"
+import type { TenantId } from "../../../schema/Ids.ts"
+import { shortened } from "../../../schema/text/Shorten.ts"
+import type { JournalRow } from "./JournalPages.ts"
+
+interface StoredEvent {
+  readonly _tag: string
+  readonly [field: string]: any
+}
+
+const isStoredEvent = (value: unknown): value is StoredEvent =>
+  typeof value === "object" && value !== null && typeof (value as { readonly _tag?: unknown })._tag === "string"
+
+const isEntry = (value: unknown): value is ReadonlyArray<StoredEvent> =>
+  Array.isArray(value) && value.every(isStoredEvent)
+
+/**
+ * Without internal events and secrets, and without those of other tenants when one is named. A row that cannot be shown
+ * becomes a note that it was passed over. `cursor` is of the row.
+ */
+export const toEvents = (row: JournalRow, cursor: Cursor, tenantId: TenantId | undefined): Array<FeedEvent> => {
+  const { at, entityId, entityType, events, fault, isLarge = false, seq } = row
+  const envelope = { cursor, entityType, entityId, seq, timestamp: at }
+  if (fault !== undefined) return [skippedNotice(envelope, fault)]
+  if (events === null) return []
+  if (!isEntry(events)) return [skippedNotice(envelope, "unknown_shape")]
+  return events.flatMap(({ _tag, secret: _, ...payload }) => {
+    if (!isPublicTag(_tag) || (tenantId !== undefined && payload["tenantId"] !== tenantId)) return []
+    const event: FeedEvent = {
+      cursor,
+      type: _tag,
+      timestamp: at,
+      ...(typeof payload["tenantId"] === "string" ? { tenantId: payload["tenantId"] as TenantId } : {}),
+      entityType,
+      entityId,
+      seq,
+      payload
+    }
+    return [isLarge ? shortened(event) : event]
+  })
+}

@@ -1,0 +1,296 @@
+/** Reads of the task table: pages of a lane's backlog for its actor, and statuses for clients. */
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Layer, Schema } from "effect"
+import type { SqlError } from "effect/sql"
+import { type StoredSubmission, TaskReads } from "../../../ports/Reads.ts"
+import { type BacklogEntry, type DeadLetter, TaskRows } from "../../../ports/TaskRows.ts"
+import { type LaneName, TaskId, type TenantId } from "../../../schema/Ids.ts"
+import {
+  defaultRetryPolicy,
+  heldMost,
+  hold,
+  Priority,
+  type TaskPhase,
+  TaskSpec,
+  TaskStatus
+} from "../../../schema/Task.ts"
+import * as PgTaskCounts from "./PgTaskCounts.ts"
+import * as PgTaskEvents from "./PgTaskEvents.ts"
+import * as PgTaskLists from "./PgTaskLists.ts"
+import * as Readable from "../Readable.ts"
+import { statusColumns } from "./TaskListStatement.ts"
+import { unavailable } from "../Unavailable.ts"
+
+interface BacklogRow {
+  readonly taskId: TaskId
+  /** Null when it is `large`. */
+  readonly spec: unknown
+  readonly large: boolean
+  readonly rank: number
+  readonly attempt: number
+  readonly maxAttempts: number
+  readonly submittedAt: number
+  readonly notBefore: number | null
+  readonly endedAt: number | null
+  readonly phase: TaskPhase
+  /** Of dead letters only. */
+  readonly priority?: string
+  readonly budget?: string | null
+}
+
+const specs = Readable.make("task", TaskSpec, "stored")
+const statuses = Readable.make("task", TaskStatus)
+const deadLetters = Readable.make(
+  "dead letter",
+  Schema.Struct({ taskId: TaskId, priority: Priority, attempt: Schema.Int, budget: Schema.Int, endedAt: Schema.Finite })
+)
+/** Without it no client would see that there is such a task; with it only its result or error is missing. */
+const decodeStatus = Schema.decodeUnknownSync(
+  Schema.toCodecJson(TaskStatus) as unknown as Schema.Codec<TaskStatus, unknown>
+)
+
+/**
+ * Bytes of a spec that comes with its row: a whole page of the longest would be 64 MB. A longer one is read by itself,
+ * and only what an actor holds of it is kept.
+ */
+const specInPage = 32_768
+const isLarge = `octet_length(spec::text) > ${specInPage}`
+
+const backlogColumns = `task_id AS "taskId", CASE WHEN NOT ${isLarge} THEN spec END AS spec, ${isLarge} AS large,
+  rank, attempt, max_attempts AS "maxAttempts", submitted_at::float8 AS "submittedAt",
+  not_before::float8 AS "notBefore", ended_at::float8 AS "endedAt", phase`
+
+/** The spec is long, so only what is needed of it is read where PostgreSQL can take it apart. */
+const deadColumns = `task_id AS "taskId", priority, attempt, ended_at::float8 AS "endedAt",
+  CASE WHEN ${Readable.isPlain("spec")} THEN spec #>> '{retry,maxAttempts}' END AS budget,
+  CASE WHEN NOT ${Readable.isPlain("spec")} AND NOT ${isLarge} THEN spec END AS spec,
+  NOT ${Readable.isPlain("spec")} AND ${isLarge} AS large`
+
+/** Null when the row is gone. */
+const largeSpec = (sql: PgClient.PgClient, tenantId: TenantId, taskId: TaskId) =>
+  Effect.map(
+    sql.unsafe<{ spec: unknown }>(`SELECT spec FROM clawster_tasks WHERE tenant_id = $1::text AND task_id = $2::text`, [
+      tenantId,
+      taskId
+    ]),
+    ([row]) => row?.spec ?? null
+  )
+
+/** The row with its spec. */
+const whole = (sql: PgClient.PgClient, tenantId: TenantId, row: BacklogRow) =>
+  row.large ? Effect.map(largeSpec(sql, tenantId, row.taskId), (spec) => ({ ...row, spec })) : Effect.succeed(row)
+
+const toDeadLetter = (tenantId: TenantId, row: BacklogRow): Effect.Effect<DeadLetter | undefined> => {
+  const { attempt, budget, endedAt, priority, spec, taskId } = row
+  const asked = Number(budget ?? (spec as TaskSpec | null)?.retry?.maxAttempts)
+  const letter = { taskId, priority, attempt, endedAt, budget: asked >= 1 ? asked : defaultRetryPolicy.maxAttempts }
+  return deadLetters.decode(`${tenantId}/${taskId}`, letter)
+}
+
+const keyOf = ({ spec, taskId }: BacklogRow): string => `${String((spec as TaskSpec | null)?.tenantId)}/${taskId}`
+
+const toEntry = (row: BacklogRow) =>
+  Effect.map(specs.decode(keyOf(row), row.spec), (task): BacklogEntry | undefined => {
+    const { attempt, maxAttempts, rank, submittedAt } = row
+    return task && { task: hold(task, heldMost.waiting), rank, attempt, maxAttempts, submittedAt }
+  })
+
+const present = (row: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null))
+
+/** Without its result and error when these cannot be read; undefined when that does not help. */
+const toStatus = (row: Record<string, unknown>): Effect.Effect<TaskStatus | undefined> => {
+  const { error, result, ...rest } = present(row)
+  const key = `${String(rest["tenantId"])}/${String(rest["taskId"])}`
+  const said = { ...(error === undefined ? {} : { error }), ...(result === undefined ? {} : { result }) }
+  return Effect.flatMap(statuses.decode(key, { ...rest, ...said }), (status) =>
+    status === undefined ? statuses.decode(key, rest) : Effect.succeed(status)
+  )
+}
+
+/** Those of before the column was there have it in their spec only. */
+const wholeColumns = `${statusColumns},
+  coalesce(workspace_id, CASE WHEN ${Readable.isPlain("spec")} THEN spec ->> 'workspaceId' END) AS "workspaceId", result, error`
+
+/**
+ * A page of those that can be read. A page with fewer than `limit` is the last one for whoever reads it, so more is
+ * read in place of what was passed over, up to a bound.
+ */
+const readsAPage = 20
+
+const pageOf = Effect.fnUntraced(function* <A>(
+  limit: number,
+  read: (after: BacklogRow | undefined) => Effect.Effect<ReadonlyArray<BacklogRow>, SqlError.SqlError>,
+  toItem: (row: BacklogRow) => Effect.Effect<A | undefined, SqlError.SqlError>
+) {
+  const items: Array<A> = []
+  let last: BacklogRow | undefined
+  for (let reads = 0; reads < readsAPage && items.length < limit; reads++) {
+    const rows = yield* read(last)
+    for (const row of rows) {
+      const item = yield* toItem(row)
+      if (item !== undefined && items.length < limit) items.push(item)
+    }
+    if (rows.length < limit) break
+    last = rows.at(-1)
+  }
+  return items
+})
+
+const asPage =
+  (limit: number) =>
+  <Entry>(entries: ReadonlyArray<Entry>) => ({ entries, isEnd: entries.length < limit })
+
+/** Goes from tenant to tenant by the primary key, a look each, since a task's id is unique within its tenant only. */
+export const byIdStatement = `
+  WITH RECURSIVE tenants(id) AS (
+    (SELECT tenant_id FROM clawster_tasks ORDER BY tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT t.tenant_id FROM clawster_tasks t WHERE t.tenant_id > n.id ORDER BY t.tenant_id LIMIT 1)
+    FROM tenants n WHERE n.id IS NOT NULL
+  )
+  SELECT t.* FROM tenants n CROSS JOIN LATERAL (
+    SELECT ${wholeColumns} FROM clawster_tasks WHERE tenant_id = n.id AND task_id = $1::text
+  ) t LIMIT 1`
+
+const taskRows = Effect.map(PgClient.PgClient, (sql) =>
+  TaskRows.of({
+    pending: ({ lane, tenantId }, after, limit) =>
+      pageOf(
+        limit,
+        (last) =>
+          sql.unsafe<BacklogRow>(
+            `SELECT ${backlogColumns} FROM clawster_tasks
+             WHERE tenant_id = $1::text AND lane = $2::text AND phase = 'pending'
+               AND (rank, task_id) > ($3::double precision, $4::text)
+             ORDER BY rank, task_id LIMIT $5::int`,
+            [
+              tenantId,
+              lane,
+              last?.rank ?? after?.rank ?? Number.NEGATIVE_INFINITY,
+              last?.taskId ?? after?.taskId ?? "",
+              limit
+            ]
+          ),
+        (row) => Effect.flatMap(whole(sql, tenantId, row), toEntry)
+      ).pipe(Effect.map(asPage(limit)), unavailable),
+    scheduled: ({ lane, tenantId }, after, limit) =>
+      pageOf(
+        limit,
+        (last) =>
+          sql.unsafe<BacklogRow>(
+            `SELECT ${backlogColumns} FROM clawster_tasks
+             WHERE tenant_id = $1::text AND lane = $2::text AND phase IN ('scheduled', 'retrying')
+               AND (not_before, task_id) > ($3::bigint, $4::text)
+             ORDER BY not_before, task_id LIMIT $5::int`,
+            [tenantId, lane, last?.notBefore ?? after?.notBefore ?? -1, last?.taskId ?? after?.taskId ?? "", limit]
+          ),
+        (row) =>
+          Effect.flatMap(whole(sql, tenantId, row), toEntry).pipe(
+            Effect.map((entry) => entry && { ...entry, notBefore: row.notBefore ?? 0 })
+          )
+      ).pipe(Effect.map(asPage(limit)), unavailable),
+    deadLettered: ({ lane, tenantId }, after, limit) =>
+      pageOf(
+        limit,
+        (last) =>
+          sql.unsafe<BacklogRow>(
+            `SELECT ${deadColumns} FROM clawster_tasks
+             WHERE tenant_id = $1::text AND lane = $2::text AND phase = 'dead_lettered'
+               AND (ended_at, task_id) > ($3::bigint, $4::text)
+             ORDER BY ended_at, task_id LIMIT $5::int`,
+            [tenantId, lane, last?.endedAt ?? after?.endedAt ?? -1, last?.taskId ?? after?.taskId ?? "", limit]
+          ),
+        (row) => Effect.flatMap(whole(sql, tenantId, row), (letter) => toDeadLetter(tenantId, letter))
+      ).pipe(unavailable),
+    deadlines: ({ lane, tenantId }, limit) =>
+      sql
+        .unsafe<{ taskId: TaskId; deadlineAt: number }>(
+          `SELECT task_id AS "taskId", deadline_at::float8 AS "deadlineAt" FROM clawster_tasks
+         WHERE tenant_id = $1::text AND lane = $2::text AND phase IN ('pending', 'scheduled', 'retrying')
+           AND deadline_at IS NOT NULL
+         ORDER BY deadline_at, task_id LIMIT $3::int`,
+          [tenantId, lane, limit]
+        )
+        .pipe(unavailable),
+    get: ({ lane, tenantId }, taskIds) =>
+      sql
+        .unsafe<BacklogRow>(
+          `SELECT ${backlogColumns} FROM clawster_tasks
+         WHERE tenant_id = $1::text AND lane = $2::text AND task_id IN (SELECT json_array_elements_text($3::text::json))`,
+          [tenantId, lane, JSON.stringify(taskIds)]
+        )
+        .pipe(
+          Effect.flatMap((rows) =>
+            Effect.forEach(rows, (row) =>
+              Effect.map(
+                Effect.flatMap(whole(sql, tenantId, row), toEntry),
+                (entry) =>
+                  entry && {
+                    ...entry,
+                    phase: row.phase,
+                    notBefore: row.notBefore ?? undefined,
+                    endedAt: row.endedAt ?? undefined
+                  }
+              )
+            )
+          ),
+          Effect.map((entries) => entries.filter((entry) => entry !== undefined)),
+          unavailable
+        )
+  })
+)
+
+const taskReads = Effect.map(PgClient.PgClient, (sql) =>
+  TaskReads.of({
+    get: (tenantId, taskId) =>
+      (tenantId === undefined
+        ? sql.unsafe<Record<string, unknown>>(byIdStatement, [taskId])
+        : sql.unsafe<Record<string, unknown>>(
+            `SELECT ${wholeColumns} FROM clawster_tasks WHERE tenant_id = $1::text AND task_id = $2::text`,
+            [tenantId, taskId]
+          )
+      ).pipe(
+        Effect.flatMap(([row]) => (row === undefined ? Effect.undefined : toStatus(row))),
+        unavailable
+      ),
+    list: (options) => unavailable(PgTaskLists.read(sql, options, decodeStatus)),
+    submissions: (tenantId, taskIds) =>
+      sql
+        .unsafe<StoredSubmission & { taskId: TaskId; fingerprint: string | null }>(
+          `SELECT "taskId", lane, phase, "submittedAt", fingerprint, CASE WHEN fingerprint IS NULL THEN spec END AS spec FROM (
+           SELECT task_id AS "taskId", lane, phase, submitted_at::float8 AS "submittedAt", spec,
+             CASE WHEN ${Readable.isPlain("spec")} THEN spec ->> 'fingerprint' END AS fingerprint
+           FROM clawster_tasks WHERE tenant_id = $1::text AND task_id IN (SELECT json_array_elements_text($2::text::json))
+         ) AS found`,
+          [tenantId, JSON.stringify(taskIds)]
+        )
+        .pipe(
+          Effect.map(
+            (rows) =>
+              new Map(
+                rows.map(({ fingerprint, taskId, ...row }) => [
+                  taskId,
+                  { ...row, fingerprint: fingerprint ?? undefined }
+                ])
+              )
+          ),
+          unavailable
+        ),
+    lanesOf: (tenantId, taskIds) =>
+      sql
+        .unsafe<{ taskId: TaskId; lane: LaneName }>(
+          `SELECT task_id AS "taskId", lane FROM clawster_tasks
+         WHERE tenant_id = $1::text AND task_id IN (SELECT json_array_elements_text($2::text::json))`,
+          [tenantId, JSON.stringify(taskIds)]
+        )
+        .pipe(
+          Effect.map((rows) => new Map(rows.map(({ lane, taskId }) => [taskId, lane]))),
+          unavailable
+        ),
+    events: (task, options) => unavailable(PgTaskEvents.read(sql, task, options)),
+    counts: (tenantId) => unavailable(PgTaskCounts.read(sql, tenantId))
+  })
+)
+
+export const layer = Layer.mergeAll(Layer.effect(TaskRows, taskRows), Layer.effect(TaskReads, taskReads))

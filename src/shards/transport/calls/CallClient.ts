@@ -1,0 +1,197 @@
+/**
+ * The caller's side: what is asked of one runner in one turn goes in one message. A runner that has not answered
+ * anything for `doubtAfterMillis` is asked nothing more in this way until it does; the cluster decides what to make of
+ * it.
+ */
+import { Clock, Context, Effect, Exit, Layer, Queue, RcMap, type Scope } from "effect"
+import type { RunnerAddress } from "effect/cluster"
+import { RpcClient } from "effect/rpc"
+import { Socket } from "effect/socket"
+import type { CommandCodec } from "../../../actor/state/Codec.ts"
+import { askHere, notHere, FastPath, type FastTarget } from "../../../actor/client/FastPath.ts"
+import { type IncomingCall, ActivationDirectory } from "../../../actor/runtime/ActivationDirectory.ts"
+import { unavailable } from "../../../actor/runtime/CommandBatch.ts"
+import { RunnerConnections, reconnect } from "../RunnerConnections.ts"
+import { arrayOf, messagesOf, RunnerRpcs, type WireAnswer, type WireCall } from "./Calls.ts"
+import { ShardRoutes } from "./ShardRoutes.ts"
+
+/** Longer than a busy runner stands still: the other way costs it several times as much a call. */
+const doubtAfterMillis = 2_000
+/** Unanswered calls to one runner; beyond, they go by the cluster. */
+const callsUnderWay = 32_768
+/** Characters of these calls. One alone may be longer. */
+export const textUnderWay = 128 * 1024 * 1024
+
+/** Gives each text of answers to `take` as it comes, and ends after the last. */
+type Send = (
+  calls: ReadonlyArray<Written>,
+  take: (answers: ReadonlyArray<WireAnswer>) => void
+) => Effect.Effect<void, unknown, Scope.Scope>
+
+/** A call as it goes. `text`: JSON of a `WireCall`. */
+interface Written {
+  readonly n: number
+  readonly text: string
+}
+
+const textOf = ({ text }: Written) => text
+
+interface Waiting {
+  readonly target: FastTarget
+  readonly codec: CommandCodec
+  readonly length: number
+  readonly resume: IncomingCall["resume"]
+}
+
+const lost = Exit.fail(
+  unavailable("the connection to the actor's runner was lost; send the same request id again to learn the outcome")
+)
+
+/** To one runner. Calls that are waiting when its connection closes are lost, and told so. */
+class Outbound {
+  readonly #send: Effect.Effect<Send, unknown, Scope.Scope>
+  readonly #context: Context.Context<never>
+  readonly #clock: Clock.Clock
+  readonly #onElsewhere: (shardId: string) => void
+  readonly #waiting = new Map<number, Waiting>()
+  #next: Array<Written> = []
+  #text = 0
+  #n = 0
+  #heardAt = 0
+
+  constructor(
+    send: Effect.Effect<Send, unknown, Scope.Scope>,
+    context: Context.Context<never>,
+    onElsewhere: (shardId: string) => void
+  ) {
+    this.#send = send
+    this.#context = context
+    this.#clock = Context.get(context, Clock.Clock)
+    this.#onElsewhere = onElsewhere
+  }
+
+  /** False: it is in doubt, or as many wait, or as much, as may. */
+  ask(target: FastTarget, { fingerprint, payload, requestId, resume, tag }: IncomingCall): boolean {
+    const codec = target.codecOf(tag)
+    if (codec === undefined) return false
+    const now = this.#clock.currentTimeMillisUnsafe()
+    if (this.#waiting.size === 0) this.#heardAt = now
+    const isFull = this.#waiting.size >= callsUnderWay || this.#text >= textUnderWay
+    if (isFull || now - this.#heardAt > doubtAfterMillis) return false
+    const n = this.#n++
+    const call: WireCall = [
+      n,
+      target.entityType,
+      target.entityId,
+      tag,
+      requestId,
+      fingerprint,
+      codec.encodePayload(payload)
+    ]
+    const text = JSON.stringify(call)
+    this.#waiting.set(n, { target, codec, length: text.length, resume })
+    this.#text += text.length
+    if (this.#next.push({ n, text }) === 1)
+      Effect.runForkWith(this.#context)(Effect.andThen(Effect.yieldNow, this.#flush))
+    return true
+  }
+
+  readonly #flush = Effect.suspend(() => {
+    const calls = this.#next
+    this.#next = []
+    return Effect.forEach(messagesOf(calls, textOf), (message) => this.#message(message), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  })
+
+  #message(calls: ReadonlyArray<Written>): Effect.Effect<void> {
+    return this.#send.pipe(
+      Effect.flatMap((send) => send(calls, (answers) => this.#answer(answers))),
+      Effect.scoped,
+      Effect.ignoreCause,
+      Effect.ensuring(
+        Effect.sync(() => {
+          for (const { n } of calls) this.#resume(n, lost)
+        })
+      )
+    )
+  }
+
+  #answer(answers: ReadonlyArray<WireAnswer>): void {
+    this.#heardAt = this.#clock.currentTimeMillisUnsafe()
+    for (const [n, kind, content] of answers) {
+      const waiting = this.#waiting.get(n)
+      if (waiting === undefined) continue
+      if (kind === "elsewhere") {
+        this.#onElsewhere(waiting.target.shardId())
+        this.#resume(n, notHere)
+      } else if (kind === "defect") this.#resume(n, Exit.die(content))
+      else {
+        const answer = waiting.codec.decodeAnswer(content)
+        this.#resume(n, answer._tag === "Success" ? Exit.succeed(answer.value) : Exit.fail(answer.error))
+      }
+    }
+  }
+
+  #resume(n: number, exit: Exit.Exit<unknown, unknown>): void {
+    const waiting = this.#waiting.get(n)
+    if (waiting === undefined) return
+    this.#waiting.delete(n)
+    this.#text -= waiting.length
+    waiting.resume(exit)
+  }
+}
+
+const clientOf = Effect.fnUntraced(function* (address: RunnerAddress.RunnerAddress) {
+  const socket = yield* (yield* RunnerConnections).socket(address)
+  const protocol = yield* RpcClient.makeProtocolSocket({ retryPolicy: reconnect }).pipe(
+    Effect.provideService(Socket.Socket, socket)
+  )
+  const client = yield* RpcClient.make(RunnerRpcs, { spanPrefix: "Runners", disableTracing: true }).pipe(
+    Effect.provideService(RpcClient.Protocol, protocol)
+  )
+  const send: Send = (calls, take) => {
+    if (calls.length === 1) {
+      return Effect.map(client.Call({ call: calls[0]!.text }), (answer) => take([JSON.parse(answer)]))
+    }
+    return Effect.flatMap(client.Calls({ calls: arrayOf(calls.map(textOf)) }, { asQueue: true }), (answers) =>
+      Effect.forever(Effect.map(Queue.take(answers), (text) => take(JSON.parse(text))))
+    )
+  }
+  return send
+})
+
+/** To actors of this process, if it serves any, and of the runners that `Routes` knows. */
+export const layer = Layer.effect(
+  FastPath,
+  Effect.gen(function* () {
+    const routes = yield* ShardRoutes
+    const residents = yield* Effect.serviceOption(ActivationDirectory)
+    const here = residents._tag === "Some" ? askHere(residents.value) : () => false
+    const context = yield* Effect.context<never>()
+    const outbounds = new Map<string, Outbound>()
+    const keyOf = ({ host, port }: RunnerAddress.RunnerAddress) => `${host}:${port}`
+    const clients = yield* RcMap.make({
+      lookup: (address: RunnerAddress.RunnerAddress) =>
+        Effect.andThen(
+          Effect.addFinalizer(() => Effect.sync(() => outbounds.delete(keyOf(address)))),
+          clientOf(address)
+        ),
+      idleTimeToLive: "3 minutes"
+    })
+    const outboundTo = (address: RunnerAddress.RunnerAddress) => {
+      const key = keyOf(address)
+      const known = outbounds.get(key) ?? new Outbound(RcMap.get(clients, address), context, routes.forgetShard)
+      outbounds.set(key, known)
+      return known
+    }
+    return FastPath.of({
+      ask: (target, asked) => {
+        if (here(target, asked)) return true
+        const address = routes.find(target.shardId())
+        return address !== undefined && outboundTo(address).ask(target, asked)
+      }
+    })
+  })
+)

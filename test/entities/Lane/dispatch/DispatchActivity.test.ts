@@ -1,0 +1,162 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, PubSub, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { Fleet } from "../../../../src/ports/Fleet.ts"
+import { dispatch } from "../../../../src/entities/Lane/dispatch/DispatchActivity.ts"
+import { FleetWatch } from "../../../../src/entities/Lane/dispatch/FleetWatch.ts"
+import type { LaneSignal } from "../../../../src/entities/Lane/LaneSignal.ts"
+import { initial, type LaneState } from "../../../../src/entities/Lane/LaneState.ts"
+import { LaneActor } from "../../../../src/entities/Lane/LaneActor.ts"
+import { OtherUsage } from "../../../../src/entities/Lane/dispatch/OtherUsage.ts"
+import type { LaneEvent } from "../../../../src/schema/events/LaneEvents.ts"
+import { InstanceId } from "../../../../src/schema/Ids.ts"
+import type { InstanceStatus } from "../../../../src/schema/Instance.ts"
+import type { TaskSpec } from "../../../../src/schema/Task.ts"
+import { instanceStatus } from "../../../fixtures/Fleet.ts"
+import { entityId, lane, taskSpec, tenantId } from "../LaneWorld.ts"
+
+const submitted = (task: TaskSpec, rank = 0): LaneEvent => ({
+  _tag: "task.submitted",
+  tenantId,
+  lane,
+  at: 0,
+  taskId: task.taskId,
+  phase: "pending",
+  rank,
+  task
+})
+
+/**
+ * A lane that folds what its dispatcher tells it, and a fleet that the test changes. Runs the dispatcher until the
+ * scope closes.
+ */
+const bench = Effect.fnUntraced(function* (
+  tasks: ReadonlyArray<TaskSpec>,
+  prepare: (state: LaneState) => LaneState = (state) => state
+) {
+  const changes = yield* PubSub.unbounded<void>()
+  let statuses: ReadonlyArray<InstanceStatus> = []
+  const seen = { plans: 0, started: [] as Array<string>, startedAt: 0, rewinds: 0 }
+  const fleet = Fleet.of({
+    snapshot: Effect.sync(() => {
+      seen.plans++
+      return statuses
+    }),
+    changes: Stream.fromPubSub(changes)
+  })
+  let state = prepare(tasks.reduce((folded, task) => LaneActor.evolve(folded, submitted(task)), initial(entityId)))
+  const apply = (events: ReadonlyArray<LaneEvent>) => {
+    for (const event of events) state = LaneActor.evolve(state, event)
+  }
+  const tell = Effect.fnUntraced(function* (signal: LaneSignal) {
+    const now = yield* Clock.currentTimeMillis
+    const { events } = LaneActor.signal!(state, signal, { entityId, now, requestId: "signal", epoch: 1 })
+    for (const event of events) {
+      if (event._tag === "lane.internal_rewound") seen.rewinds++
+      if (event._tag !== "task.started") continue
+      seen.started.push(event.taskId)
+      seen.startedAt = now
+    }
+    apply(events)
+  })
+  const watch = yield* Effect.provideService(FleetWatch.make, Fleet, fleet)
+  yield* dispatch({ entityId, epoch: 1, state: Effect.sync(() => state), tell }, watch, new OtherUsage()).pipe(
+    Effect.provideService(Fleet, fleet),
+    Effect.forkScoped
+  )
+  yield* TestClock.adjust(0)
+  return {
+    seen,
+    apply,
+    fleetIs: (next: ReadonlyArray<InstanceStatus>) =>
+      Effect.suspend(() => {
+        statuses = next
+        return PubSub.publish(changes, undefined)
+      }).pipe(Effect.andThen(TestClock.adjust(0)))
+  }
+})
+
+const nowhere = taskSpec("nowhere", { hints: { requiredCapabilities: ["gpu"] } })
+
+describe("the dispatcher of a lane", () => {
+  it.effect("plans ever more seldom, and never stops, while nothing changes and no instance can serve its tasks", () =>
+    Effect.gen(function* () {
+      const { seen } = yield* bench([nowhere])
+      yield* TestClock.adjust("1 minute")
+      assert.isAtMost(seen.plans, 9)
+      const before = seen.plans
+      yield* TestClock.adjust("1 minute")
+      assert.isAtLeast(seen.plans - before, 1)
+      assert.isAtMost(seen.plans - before, 3)
+    })
+  )
+
+  it.effect("starts a task in the moment that an instance appears, however long it has rested", () =>
+    Effect.gen(function* () {
+      const { fleetIs, seen } = yield* bench([nowhere])
+      yield* TestClock.adjust("10 minutes")
+      const before = yield* Clock.currentTimeMillis
+      yield* fleetIs([instanceStatus("i1", { capabilities: ["gpu"] })])
+      assert.deepStrictEqual(seen.started, ["nowhere"])
+      assert.strictEqual(seen.startedAt, before)
+    })
+  )
+
+  it.effect("rests as briefly as at first after a change that did not help", () =>
+    Effect.gen(function* () {
+      const { fleetIs, seen } = yield* bench([nowhere])
+      yield* TestClock.adjust("10 minutes")
+      yield* fleetIs([instanceStatus("i1")])
+      const before = seen.plans
+      yield* TestClock.adjust("7 seconds")
+      assert.strictEqual(seen.plans - before, 3)
+    })
+  )
+
+  it.effect("tries a busy instance again when that one said, though the fleet does not change", () =>
+    Effect.gen(function* () {
+      const { apply, fleetIs, seen } = yield* bench([nowhere])
+      const gpu = instanceStatus("i1", { capabilities: ["gpu"], maxConcurrentTasks: 0 })
+      yield* fleetIs([gpu])
+      yield* TestClock.adjust("10 minutes")
+      yield* fleetIs([{ ...gpu, maxConcurrentTasks: 8 }])
+      assert.strictEqual(seen.started.length, 1)
+      const busyUntil = (yield* Clock.currentTimeMillis) + 1_234
+      apply([
+        {
+          _tag: "task.requeued",
+          tenantId,
+          lane,
+          at: busyUntil - 1_234,
+          taskId: nowhere.taskId,
+          attempt: 1,
+          instanceId: InstanceId.make("i1"),
+          reason: "all slots are taken",
+          busyUntil
+        }
+      ])
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(seen.started.length, 2)
+      assert.strictEqual(seen.startedAt, busyUntil)
+    })
+  )
+
+  it.effect("takes up what it skipped soon after the fleet has changed, and seldom when it has not", () =>
+    Effect.gen(function* () {
+      const skipping = (state: LaneState): LaneState => ({
+        ...state,
+        pending: { ...state.pending, gap: { from: { order: 0, taskId: nowhere.taskId }, skipped: 0 } }
+      })
+      const still = yield* bench([nowhere], skipping)
+      const changing = yield* bench([nowhere], skipping)
+      yield* TestClock.adjust("1 second")
+      yield* changing.fleetIs([instanceStatus("i1")])
+      yield* TestClock.adjust("4 seconds")
+      assert.deepStrictEqual([still.seen.rewinds, changing.seen.rewinds], [0, 1])
+      yield* TestClock.adjust("24 seconds")
+      assert.strictEqual(still.seen.rewinds, 0)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(still.seen.rewinds, 1)
+    })
+  )
+})

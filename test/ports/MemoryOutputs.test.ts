@@ -1,0 +1,4 @@
+import * as MemoryOutputs from "../../src/ports/MemoryOutputs.ts"
+import { conformance } from "../conformance/Outputs.ts"
+
+conformance({ name: "memory", layer: MemoryOutputs.layer })
