@@ -11,6 +11,7 @@ import * as ContextTrim from "../actor/runtime/ContextTrim.ts"
 import { ActivationDirectory } from "../actor/runtime/ActivationDirectory.ts"
 import * as WakeScheduler from "../actor/runtime/WakeScheduler.ts"
 import type { Placement } from "../schema/Ids.ts"
+import * as Anchors from "./effect-patches/Anchors.ts"
 import * as BoundedClose from "./effect-patches/BoundedClose.ts"
 import * as CallServer from "./transport/calls/CallServer.ts"
 import * as ClusterConfig from "./ClusterConfig.ts"
@@ -67,7 +68,8 @@ export const layerRunner = (options: ClusterConfig.ClusterOptions) =>
     ),
     Layer.provideMerge([storage(options), ActivationDirectory.layer]),
     Layer.provide(RpcSerialization.layerSchemaBinary()),
-    Layer.provideMerge(ClusterConfig.runner(options))
+    Layer.provideMerge(ClusterConfig.runner(options)),
+    Layer.provide(Layer.effectDiscard(Anchors.check))
   )
 
 /** Calls actors from a process that serves none. `messages`: persisted entities too. */
