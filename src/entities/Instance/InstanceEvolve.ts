@@ -1,118 +1,23 @@
 /** Folds one event into the state of an Instance actor. */
 import { HashMap, Option } from "effect"
-import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
+import type { InstanceEvent, InstanceEventOf } from "../../schema/events/InstanceEvents.ts"
 import { bounds, cut } from "../../schema/text/Bounds.ts"
 import * as Breaker from "./Breaker.ts"
 import { latencyWeight } from "./InstancePolicy.ts"
 import type { Attempt } from "../../schema/Attempt.ts"
 import { heldMost, textLength } from "../../schema/Task.ts"
-import { type InstanceRecord, type InstanceState, type Run, runIdOf } from "./InstanceState.ts"
-
-type Of<Tag extends InstanceEvent["_tag"]> = Extract<InstanceEvent, { readonly _tag: Tag }>
-
-const registered = (event: Of<"instance.registered">): InstanceRecord => ({
-  spec: event.secret.spec,
-  registeredAt: event.at,
-  ...(event.registration === undefined ? {} : { registration: event.registration }),
-  phase: "stopped",
-  health: "unknown",
-  start: 0,
-  fresh: false,
-  restarts: 0,
-  recentRestarts: [],
-  load: { runningTasks: 0, activeSessions: 0, queuedTasks: 0 }
-})
-
-const onRecord = (record: InstanceRecord, event: InstanceEvent): InstanceRecord => {
-  const { deadlineAt: _, drain: _drain, goal: _goal, restartAt: _restart, ...settled } = record
-  const { reason: _reason, ...calm } = settled
-  switch (event._tag) {
-    case "instance.updated":
-      return { ...record, spec: event.secret.spec }
-    case "instance.starting":
-      return {
-        ...(event.reset ? calm : settled),
-        phase: "provisioning",
-        health: event.reset ? "unknown" : record.health,
-        start: event.start,
-        fresh: event.fresh,
-        recentRestarts: event.reset ? [] : record.recentRestarts,
-        deadlineAt: event.deadlineAt
-      }
-    case "instance.internal_started": {
-      const seen = { url: event.url, incarnation: event.incarnation }
-      return record.phase === "draining"
-        ? { ...record, ...seen }
-        : { ...settled, ...seen, phase: "warming", deadlineAt: event.deadlineAt }
-    }
-    case "instance.ready": {
-      const isSameBoot = record.bootId === event.bootId && record.readyAt !== undefined
-      const seen = {
-        version: event.version,
-        bootId: event.bootId,
-        health: "healthy" as const,
-        readyAt: isSameBoot ? record.readyAt : event.at
-      }
-      if (record.phase === "draining") return { ...record, ...seen }
-      return { ...calm, ...seen, phase: "warm", lastHeartbeatAt: event.at }
-    }
-    case "instance.healthy": {
-      const { reason: _, ...rest } = record
-      return { ...rest, health: "healthy" }
-    }
-    case "instance.degraded":
-      return { ...record, health: "degraded", reason: event.reason }
-    case "instance.unhealthy":
-      return { ...record, health: "unhealthy", reason: event.reason }
-    case "instance.internal_restart_planned":
-      return {
-        ...settled,
-        phase: "provisioning",
-        fresh: event.fresh,
-        restartAt: event.restartAt,
-        restarts: record.restarts + 1,
-        recentRestarts: event.recent
-      }
-    case "instance.draining":
-      return {
-        ...record,
-        phase: "draining",
-        goal: event.goal,
-        drain: event.aborting ? "aborting" : "waiting",
-        deadlineAt: event.deadlineAt
-      }
-    case "instance.stopping":
-      return {
-        ...settled,
-        phase: "draining",
-        goal: event.goal,
-        drain: "stopping",
-        deadlineAt: event.deadlineAt
-      }
-    case "instance.stopped":
-      return { ...settled, phase: "stopped", health: "unknown", reason: event.reason }
-    case "instance.failed":
-      return { ...settled, phase: "failed", health: "unhealthy", reason: event.reason }
-    case "instance.deregistered":
-      return { ...calm, phase: "destroyed", health: "unknown" }
-    case "instance.internal_erased":
-      return { ...record, erased: true }
-    case "instance.internal_heartbeat":
-      return { ...record, load: event.load, lastHeartbeatAt: event.at }
-    default:
-      return record
-  }
-}
+import { type InstanceState, type Run, runIdOf } from "./InstanceState.ts"
+import { onRecord, registered } from "./RecordEvolve.ts"
 
 const onRun = (state: InstanceState, runId: string, change: (run: Run) => Run): InstanceState => {
   const run = HashMap.get(state.runs, runId)
   return Option.isNone(run) ? state : { ...state, runs: HashMap.set(state.runs, runId, change(run.value)) }
 }
 
-const wordsOf = ({ error }: Of<"run.ended">): string | undefined =>
+const wordsOf = ({ error }: InstanceEventOf<"run.ended">): string | undefined =>
   error === undefined ? undefined : cut(`${error.code}: ${error.message}`, bounds.reason)
 
-const runEnded = (state: InstanceState, event: Of<"run.ended">): InstanceState => {
+const runEnded = (state: InstanceState, event: InstanceEventOf<"run.ended">): InstanceState => {
   const breaker =
     event.verdict === "success"
       ? Breaker.onSuccess(Breaker.profiles.openClawInstance, state.breaker)

@@ -129,4 +129,5 @@ export const InstanceEvent = Schema.Union([
   Schema.TaggedStruct("session.turn_progress", { ...progress, kind: ProgressKind })
 ])
 export type InstanceEvent = typeof InstanceEvent.Type
+export type InstanceEventOf<Tag extends InstanceEvent["_tag"]> = Extract<InstanceEvent, { readonly _tag: Tag }>
 export type ProgressKind = typeof ProgressKind.Type
