@@ -8,14 +8,14 @@ import { note } from "../../actor/Actor.ts"
 import type { InstanceEvent, ProgressKind, Verdict } from "../../schema/events/InstanceEvents.ts"
 import { bounds, cut, gatewayBounds } from "../../schema/text/Bounds.ts"
 import type { InstanceRef } from "../../instances/InstanceDriver.ts"
-import { linkHung, linkUnhealthy, probesHungOf, probesUnhealthyOf, warmLimitOf } from "./InstancePolicy.ts"
-import { currentLoad, type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
+import { type HealthSignal, onHealthSignal, setHealth } from "./HealthSignals.ts"
+import { warmLimitOf } from "./InstancePolicy.ts"
+import { type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
 import { beginDrain, finishStop, loseGateway, stopWhenDrained } from "./LifecycleTransitions.ts"
 import {
   about,
   draft,
   endRun,
-  failing,
   type InstanceDraft,
   refuseAttempt,
   runFields,
@@ -28,25 +28,7 @@ export type LifeSignal =
   | { readonly _tag: "Ready"; readonly start: number; readonly version: string; readonly bootId: string }
   | { readonly _tag: "StartFailed"; readonly start: number; readonly reason: string; readonly retryable: boolean }
   | { readonly _tag: "Exited"; readonly start: number; readonly reason: string }
-  | { readonly _tag: "ProbeFailed"; readonly start: number; readonly times: number; readonly detail: string }
-  | {
-      readonly _tag: "LinkDown"
-      readonly start: number
-      readonly millis: number
-      readonly reason: string
-      readonly retrying: boolean
-    }
-  /** It is up, and was lost again and again. */
-  | { readonly _tag: "LinkUnsteady"; readonly start: number; readonly reason: string }
-  /** The probe answers and the link is up. */
-  | { readonly _tag: "Sound"; readonly start: number }
-  | {
-      readonly _tag: "Heartbeat"
-      readonly start: number
-      readonly queuedTasks: number
-      readonly cpu?: number
-      readonly memoryBytes?: number
-    }
+  | HealthSignal
   /** It was deregistered while no runner had it. */
   | { readonly _tag: "Retired"; readonly start: number }
   | { readonly _tag: "Stopped"; readonly start: number }
@@ -149,57 +131,18 @@ const onLifeSignal = (change: InstanceDraft, record: InstanceRecord, signal: Lif
       return loseGateway(change, { reason: signal.reason, retryable: signal.retryable, fresh: false }, now)
     case "Exited":
       return loseGateway(change, { reason: signal.reason, retryable: true, fresh: false }, now)
-    case "ProbeFailed": {
-      const reason = `the gateway does not answer its health probe (${signal.detail})`
-      const { driver, supervision } = record.spec
-      if (signal.times >= probesHungOf(supervision) && driver !== "remote") {
-        return loseGateway(change, { reason, retryable: true, fresh: true }, now)
-      }
-      return setHealth(change, signal.times >= probesUnhealthyOf(supervision) ? "unhealthy" : "degraded", reason)
-    }
-    case "LinkDown": {
-      const reason = `the link to the gateway is down: ${signal.reason}`
-      if (!signal.retrying || (signal.millis >= linkHung && record.spec.driver !== "remote")) {
-        return loseGateway(change, { reason, retryable: signal.retrying, fresh: signal.retrying }, now)
-      }
-      return setHealth(change, signal.millis >= linkUnhealthy ? "unhealthy" : "degraded", reason)
-    }
+    case "ProbeFailed":
+    case "LinkDown":
     case "LinkUnsteady":
-      return setHealth(change, "unhealthy", signal.reason)
     case "Sound":
-      return setHealth(change, "healthy")
-    case "Heartbeat": {
-      const { cpu, memoryBytes, queuedTasks } = signal
-      const { cpu: _cpu, memoryBytes: _memory, ...load } = currentLoad(change.state, record.load)
-      return change.emit({
-        _tag: "instance.internal_heartbeat",
-        ...about(record),
-        load: {
-          ...load,
-          queuedTasks,
-          ...(cpu === undefined ? {} : { cpu }),
-          ...(memoryBytes === undefined ? {} : { memoryBytes })
-        },
-        at: now
-      })
-    }
+    case "Heartbeat":
+      return onHealthSignal(change, record, signal, now)
     case "Retired":
     case "Stopped":
     case "StopFailed":
     case "Erased":
       return
   }
-}
-
-/** Health is only judged while the gateway should be up. */
-const setHealth = (change: InstanceDraft, health: "healthy" | "degraded" | "unhealthy", reason = ""): void => {
-  const { breaker } = change.state
-  if (health === "healthy" && breaker.state !== "closed") return setHealth(change, "degraded", failing(breaker))
-  const record = change.state.record!
-  if (record.phase !== "warm" && record.phase !== "claimed" && record.phase !== "draining") return
-  if (record.health === health) return
-  if (health === "healthy") change.emit({ _tag: "instance.healthy", ...about(record) })
-  else change.emit({ _tag: `instance.${health}`, ...about(record), reason: cut(reason, bounds.errorMessage) })
 }
 
 const onRunSignal = (
