@@ -5,7 +5,7 @@
  */
 import type { RowWrite, Table } from "../../../actor/Actor.ts"
 import { bounds, cut } from "../../../schema/text/Bounds.ts"
-import type { LaneEvent } from "../../../schema/events/LaneEvents.ts"
+import type { LaneEvent, LaneEventOf } from "../../../schema/events/LaneEvents.ts"
 import type { TaskError, TaskPhase, TaskResult, TaskSpec } from "../../../schema/Task.ts"
 import type { LaneState } from "../LaneState.ts"
 
@@ -128,64 +128,70 @@ const failure = (error: TaskError) => ({ error, error_code: cut(error.code, boun
 const because = (reason: string | undefined): string | null =>
   reason === undefined ? null : cut(reason, bounds.reason)
 
+const started = (event: LaneEventOf<"task.started">): RowWrite =>
+  update(event, event.taskId, {
+    phase: "running",
+    attempt: event.attempt,
+    instance_id: event.instanceId,
+    because: event.because,
+    started_at: event.at
+  })
+
+const requeued = (event: LaneEventOf<"task.requeued">): RowWrite =>
+  update(event, event.taskId, {
+    phase: "pending",
+    ...(event.rerouted === undefined ? { attempt: event.attempt - 1 } : { max_attempts: event.rerouted.maxAttempts }),
+    instance_id: null,
+    started_at: null,
+    because: because(event.reason)
+  })
+
+const completed = (event: LaneEventOf<"task.completed">): RowWrite =>
+  update(event, event.taskId, {
+    phase: "completed",
+    result: event.result,
+    error: null,
+    error_code: null,
+    ended_at: event.at
+  })
+
+/** One that the lane never took in has no row yet. */
+const failed = (event: LaneEventOf<"task.failed">): RowWrite =>
+  event.refused === undefined
+    ? update(event, event.taskId, { phase: "failed", ...failure(event.error), ended_at: event.at })
+    : insert({ at: event.at, phase: "failed", ...event.refused }, { ...failure(event.error), ended_at: event.at })
+
+const replayed = (event: LaneEventOf<"task.replayed">): RowWrite =>
+  update(event, event.taskId, {
+    phase: "pending",
+    rank: event.rank,
+    max_attempts: event.maxAttempts,
+    instance_id: null,
+    ended_at: null,
+    error: null,
+    error_code: null
+  })
+
 export const rows = (event: LaneEvent, _before: LaneState, _after: LaneState): ReadonlyArray<RowWrite> => {
   switch (event._tag) {
     case "task.submitted":
       return [insert(event)]
     case "task.started":
-      return [
-        update(event, event.taskId, {
-          phase: "running",
-          attempt: event.attempt,
-          instance_id: event.instanceId,
-          because: event.because,
-          started_at: event.at
-        })
-      ]
+      return [started(event)]
     case "task.retrying":
       return [update(event, event.taskId, { phase: "retrying", not_before: event.notBefore, ...failure(event.error) })]
     case "task.requeued":
-      return [
-        update(event, event.taskId, {
-          phase: "pending",
-          ...(event.rerouted === undefined
-            ? { attempt: event.attempt - 1 }
-            : { max_attempts: event.rerouted.maxAttempts }),
-          instance_id: null,
-          started_at: null,
-          because: because(event.reason)
-        })
-      ]
+      return [requeued(event)]
     case "task.completed":
-      return [
-        update(event, event.taskId, {
-          phase: "completed",
-          result: event.result,
-          error: null,
-          error_code: null,
-          ended_at: event.at
-        })
-      ]
+      return [completed(event)]
     case "task.failed":
-      return event.refused === undefined
-        ? [update(event, event.taskId, { phase: "failed", ...failure(event.error), ended_at: event.at })]
-        : [insert({ at: event.at, phase: "failed", ...event.refused }, { ...failure(event.error), ended_at: event.at })]
+      return [failed(event)]
     case "task.cancelled":
       return [update(event, event.taskId, { phase: "cancelled", because: because(event.reason), ended_at: event.at })]
     case "task.dead_lettered":
       return [update(event, event.taskId, { phase: "dead_lettered", ...failure(event.error), ended_at: event.at })]
     case "task.replayed":
-      return [
-        update(event, event.taskId, {
-          phase: "pending",
-          rank: event.rank,
-          max_attempts: event.maxAttempts,
-          instance_id: null,
-          ended_at: null,
-          error: null,
-          error_code: null
-        })
-      ]
+      return [replayed(event)]
     case "lane.internal_promoted":
       return event.taskIds.map((taskId) => update(event, taskId, { phase: "pending", not_before: null }))
     default:
