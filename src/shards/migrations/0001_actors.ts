@@ -4,6 +4,15 @@ import { SqlClient } from "effect/sql"
 
 export const actors = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
+  yield* ownership(sql)
+  yield* journal(sql)
+  yield* snapshots(sql)
+  yield* outbox(sql)
+  yield* wakes(sql)
+  yield* views(sql)
+})
+
+const ownership = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
   yield* sql.unsafe(`
     CREATE TABLE clawster_runners (
       address text PRIMARY KEY,
@@ -19,6 +28,9 @@ export const actors = Effect.gen(function* () {
       epoch bigint NOT NULL,
       acquired_at timestamptz NOT NULL
     ) WITH (fillfactor = 50)`)
+})
+
+const journal = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
   yield* sql.unsafe(`
     CREATE TABLE clawster_journal (
       entity_type text NOT NULL,
@@ -41,6 +53,9 @@ export const actors = Effect.gen(function* () {
       WHERE request_id IS NOT NULL`)
   yield* sql.unsafe(`CREATE INDEX clawster_journal_feed ON clawster_journal (tx, position)`)
   yield* sql.unsafe(`CREATE INDEX clawster_journal_age ON clawster_journal USING brin (at)`)
+})
+
+const snapshots = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
   yield* sql.unsafe(`
     CREATE TABLE clawster_snapshots (
       entity_type text NOT NULL,
@@ -50,6 +65,9 @@ export const actors = Effect.gen(function* () {
       state json NOT NULL,
       PRIMARY KEY (entity_type, entity_id)
     )`)
+})
+
+const outbox = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
   yield* sql.unsafe(`
     CREATE TABLE clawster_outbox (
       entity_type text NOT NULL,
@@ -64,6 +82,9 @@ export const actors = Effect.gen(function* () {
       PRIMARY KEY (entity_type, entity_id, seq, ordinal)
     )`)
   yield* sql.unsafe(`CREATE INDEX clawster_outbox_shard ON clawster_outbox (shard_id)`)
+})
+
+const wakes = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
   yield* sql.unsafe(`
     CREATE TABLE clawster_wakes (
       entity_type text NOT NULL,
@@ -74,6 +95,9 @@ export const actors = Effect.gen(function* () {
       PRIMARY KEY (entity_type, entity_id)
     )`)
   yield* sql.unsafe(`CREATE INDEX clawster_wakes_due ON clawster_wakes (shard_id, due_at)`)
+})
+
+const views = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
   yield* sql.unsafe(`
     CREATE TABLE clawster_views (
       entity_type text NOT NULL,
