@@ -3,67 +3,31 @@
  * virtual network and a virtual store, under faults drawn from a seed, and checked all along from the journal. The same
  * scenario and seed give the same run, step for step.
  */
-import { Context, Duration, Effect, Layer, type Scope } from "effect"
-import type { Sharding } from "effect/cluster"
-import type { Placement } from "../schema/Ids.ts"
+import { Context, Duration, Effect, Layer } from "effect"
 import { leaseMillisDefault } from "../shards/ClusterConfig.ts"
 import { deadlines } from "./checks/Deadlines.ts"
 import { faultsSeen } from "./checks/FaultsSeen.ts"
-import { type AnyDefinition, Folded } from "./checks/Folded.ts"
+import { Folded } from "./checks/Folded.ts"
 import type { Violation } from "./checks/History.ts"
-import { type Call, rowByRow, type Watcher } from "./checks/Observation.ts"
+import { type Call, rowByRow } from "./checks/Observation.ts"
 import { watchMessageOrder } from "./checks/Order.ts"
 import { watchOwnership } from "./checks/Ownership.ts"
 import { settled } from "./checks/Liveness.ts"
 import { stateIsFold } from "./checks/Linearizability.ts"
-import { type Plant, type RunnerServices, SimulatedCluster } from "./cluster/SimulatedCluster.ts"
+import { SimulatedCluster } from "./cluster/SimulatedCluster.ts"
 import type { Fault } from "./faults/Fault.ts"
 import { type Disturb, type FaultRecord, inflict } from "./faults/FaultInjector.ts"
-import { type FaultSource, plan, type PlanOptions } from "./faults/Plan.ts"
+import { plan, type PlanOptions } from "./faults/Plan.ts"
 import { shrink } from "./faults/Shrink.ts"
 import { Run } from "./Run.ts"
+import type { Options } from "./Scenario.ts"
 import { timeline } from "./Timeline.ts"
 import { Workload } from "./Workload.ts"
 import { Prng } from "./world/Prng.ts"
 import type { TraceLine } from "./world/Trace.ts"
 import { World } from "./world/World.ts"
 
-export interface Scenario<Outside = never> {
-  /** Built anew each time a runner starts. */
-  readonly actors: Layer.Layer<never, never, RunnerServices | Outside>
-  /** Of the actors whose state, deadlines and answers are checked. */
-  readonly definitions: ReadonlyArray<AnyDefinition>
-  /** Runs in a client process. It should end when its time is over; see `Workload.repeat`. */
-  readonly workload: Effect.Effect<void, never, Sharding.Sharding | Workload | Scope.Scope | Outside>
-  /** 3 when absent. */
-  readonly runners?: number
-  readonly placements?: ReadonlyArray<Placement>
-  readonly leaseMillis?: number
-  /** What lives outside of all runners and outlives them, for example the gateways that they drive. */
-  readonly outside?: Layer.Layer<Outside>
-  /** Gives faults of kind `outside` their meaning. */
-  readonly disturb?: (context: Context.Context<Outside>) => Disturb
-  /** Entity types whose reads are checked (`Workload.call` with `reads`): all their states are kept. */
-  readonly reads?: ReadonlyArray<string>
-  /** Beside those that hold for all actors. */
-  readonly checks?: ReadonlyArray<() => Watcher>
-  /** A call that must succeed on every runner, five times, when all has healed. `n` counts them. */
-  readonly probe?: (n: number) => Effect.Effect<unknown, unknown, Sharding.Sharding>
-  /** Why the run has not come to rest yet; empty when it has. Asked when the workload is over and all has healed. */
-  readonly unfinished?: (run: Run<Outside>) => ReadonlyArray<string>
-  /** How long the cluster may take to come to rest after the last fault. 60 s when absent. */
-  readonly settleMillis?: number
-}
-
-export interface Options<Outside = never> extends Scenario<Outside> {
-  readonly seed: number | string
-  readonly duration: Duration.Input
-  /** A list, or how to draw one from the seed. */
-  readonly faults: FaultSource
-  readonly plant?: Plant
-  /** Trace lines kept for the timeline; 0 when absent, which keeps the notable ones. */
-  readonly keepLines?: number
-}
+export type { Options, Scenario } from "./Scenario.ts"
 
 export interface Report {
   readonly seed: number | string
@@ -107,8 +71,17 @@ const drawn = <Outside>(options: Options<Outside>): ReadonlyArray<Fault> => {
 const runnerNames = ({ runners = 3 }: { readonly runners?: number }) =>
   Array.from({ length: runners }, (_, n) => `runner-${n + 1}`)
 
-const simulate = async <Outside>(options: Options<Outside>, faults: ReadonlyArray<Fault>): Promise<Report> => {
-  const began = performance.now()
+/** What takes part in one run. */
+interface Simulated<Outside> {
+  readonly world: World
+  readonly cluster: SimulatedCluster<Outside>
+  readonly durationMillis: number
+  readonly calls: Array<Call>
+  readonly records: ReadonlyArray<FaultRecord>
+  readonly run: Run<Outside>
+}
+
+const build = <Outside>(options: Options<Outside>, faults: ReadonlyArray<Fault>): Simulated<Outside> => {
   const world = new World(`${options.seed}/run`, options.keepLines ?? 0)
   const cluster = new SimulatedCluster<Outside>(world, {
     runners: options.runners ?? 3,
@@ -132,31 +105,36 @@ const simulate = async <Outside>(options: Options<Outside>, faults: ReadonlyArra
     settled,
     faultsSeen
   ])
-  const workload = Workload.over(world, durationMillis, calls)
-  cluster.begin()
-  await run.until(
-    () => cluster.clientContext !== undefined && cluster.outsideContext !== undefined,
-    lookEveryMillis,
-    30_000
-  )
+  return { world, cluster, durationMillis, calls, records, run }
+}
+
+/** Begins the workload in the client's process; answers whether it is over. */
+const beginWorkload = <Outside>(
+  { workload }: Options<Outside>,
+  { calls, cluster, durationMillis, run, world }: Simulated<Outside>
+): (() => boolean) => {
   let over = false
   const services = Context.merge(cluster.clientContext!, cluster.outsideContext!)
+  const context = Context.add(services, Workload, Workload.over(world, durationMillis, calls))
   cluster.client
-    .run(
-      options.workload.pipe(
-        Effect.scoped,
-        Effect.provideContext(Context.add(services, Workload, workload))
-      ) as Effect.Effect<void>
-    )
+    .run(workload.pipe(Effect.scoped, Effect.provideContext(context)) as Effect.Effect<void>)
     .addObserver((exit) => {
       over = true
       if (exit._tag === "Failure")
         run.violate({ invariant: "workload", message: `the workload died: ${String(exit.cause)}` })
     })
-  await run.until(() => world.now >= durationMillis, lookEveryMillis, durationMillis)
+  return () => over
+}
+
+/** Lets the cluster come to rest; answers how long that took from now, when all has healed. */
+const settle = async <Outside>(
+  options: Options<Outside>,
+  { run, world }: Simulated<Outside>,
+  isOver: () => boolean
+): Promise<number> => {
   const healedAt = world.now
   const unrest = () => [
-    ...(over ? [] : ["the workload is not over"]),
+    ...(isOver() ? [] : ["the workload is not over"]),
     ...run.unsettled(),
     ...(options.unfinished?.(run) ?? [])
   ]
@@ -167,16 +145,39 @@ const simulate = async <Outside>(options: Options<Outside>, faults: ReadonlyArra
       message: `${message}, ${((world.now - healedAt) / 1_000).toFixed(0)} s after all had healed`
     })
   }
-  const settledAfterMillis = world.now - healedAt
+  return world.now - healedAt
+}
+
+/** Looks for the last time, when whatever was due has had its time. */
+const end = async <Outside>(
+  { probe }: Options<Outside>,
+  { records, run, world }: Simulated<Outside>
+): Promise<void> => {
   /**
    * Whatever was due by now is overdue after this. Nothing else is asked of the cluster meanwhile, so it must wake
    * itself.
    */
   await run.until(() => false, lookEveryMillis, deadlineBoundMillis + lookEveryMillis)
-  if (options.probe !== undefined && run.violations.length === 0) await run.probe(options.probe)
+  if (probe !== undefined && run.violations.length === 0) await run.probe(probe)
   for (const { atEnd } of records) atEnd?.()
   if (run.violations.length === 0) run.look(true)
   for (const host of [...world.hosts]) host.kill()
+}
+
+const simulate = async <Outside>(options: Options<Outside>, faults: ReadonlyArray<Fault>): Promise<Report> => {
+  const began = performance.now()
+  const simulated = build(options, faults)
+  const { calls, cluster, durationMillis, records, run, world } = simulated
+  cluster.begin()
+  await run.until(
+    () => cluster.clientContext !== undefined && cluster.outsideContext !== undefined,
+    lookEveryMillis,
+    30_000
+  )
+  const isOver = beginWorkload(options, simulated)
+  await run.until(() => world.now >= durationMillis, lookEveryMillis, durationMillis)
+  const settledAfterMillis = await settle(options, simulated, isOver)
+  await end(options, simulated)
   return {
     seed: options.seed,
     violations: run.violations,

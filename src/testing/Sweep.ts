@@ -4,7 +4,8 @@
  */
 import { Effect } from "effect"
 import { describe, type FaultKind } from "./faults/Fault.ts"
-import { type Options, type Report, run, type Shrunk, shrinkFaults } from "./Simulation.ts"
+import type { Options } from "./Scenario.ts"
+import { type Report, run, type Shrunk, shrinkFaults } from "./Simulation.ts"
 
 export interface Failure {
   readonly report: Report

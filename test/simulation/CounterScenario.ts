@@ -4,7 +4,7 @@
  */
 import { Effect, Random } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
-import type { Scenario } from "../../src/testing/Simulation.ts"
+import type { Scenario } from "../../src/testing/Scenario.ts"
 import { Workload } from "../../src/testing/Workload.ts"
 import * as Counter from "../fixtures/Counter.ts"
 
