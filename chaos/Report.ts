@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { dirname } from "node:path"
-import type { Findings } from "./Evidence.ts"
+import type { Findings } from "./Findings.ts"
 import type { Silence } from "./Measure.ts"
 
 export interface PhaseResult extends Omit<Findings, "examples">, Silence {

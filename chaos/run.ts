@@ -13,11 +13,12 @@ import * as Options from "../bench/harness/options.ts"
 import * as ActorClient from "../src/actor/ActorClient.ts"
 import { Counter } from "../test/fixtures/Counter.ts"
 import * as Audit from "../test/fixtures/store/Audit.ts"
-import { examine, type Row, watchHistory } from "./Evidence.ts"
+import { examine } from "./Evidence.ts"
 import * as Load from "./Load.ts"
 import { measure, type Struck } from "./Measure.ts"
 import { awaySeconds, owns, type Phase, phases } from "./Phases.ts"
 import * as Report from "./Report.ts"
+import { type Row, watchHistory } from "./WatchHistory.ts"
 import * as World from "./World.ts"
 
 const names = phases.map(({ name }) => name)
