@@ -163,8 +163,8 @@ export class ClientRpcs extends RpcGroup.make(
   read("FeedPosition", "event:read", {}, Schema.Struct({ position: Cursor })),
   /**
    * Events from `cursor` on (absent: from now on), without gap or repeat, for ever, with what the feed says of itself
-   * (`schema/feed/FeedNotice.ts`). `types`: such as `task.*`. Fails with `InvalidInput` for a cursor that this cluster never
-   * gave.
+   * (`schema/feed/FeedNotice.ts`). `types`: such as `task.*`. Fails with `InvalidInput` for a cursor that this cluster
+   * never gave.
    */
   Rpc.make("FollowEvents", {
     payload: {

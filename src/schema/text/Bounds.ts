@@ -44,10 +44,11 @@ export const longestDelay = 2_592_000_000
  * Bytes of one request: a body, or a message on a WebSocket. What is beyond is refused, unread.
  *
  * All of one request that is a change is one journal entry, so this is also what the store has to carry, and each part
- * of it is made for that: a commit takes mail until it weighs 4 MiB and then one command more at most (actor/runtime/LoadedActor.ts);
- * an entry may weigh 32 MiB (actor/runtime/PendingCommit.ts); commits are written together up to 8 MiB (shards/journal/WriteBatcher.ts); an actor
- * is read in pieces of some 256 KiB as stored (shards/journal/PgJournal.ts), of rows of at most 256 MiB (shards/Database.ts); a
- * delivery between actors, and a message of calls between runners, has 2 MiB or one part (actor/outbox/OutboxRelay.ts,
+ * of it is made for that: a commit takes mail until it weighs 4 MiB and then one command more at most
+ * (actor/runtime/LoadedActor.ts); an entry may weigh 32 MiB (actor/runtime/PendingCommit.ts); commits are written
+ * together up to 8 MiB (shards/journal/WriteBatcher.ts); an actor is read in pieces of some 256 KiB as stored
+ * (shards/journal/PgJournal.ts), of rows of at most 256 MiB (shards/Database.ts); a delivery between actors, and a
+ * message of calls between runners, has 2 MiB or one part (actor/outbox/OutboxRelay.ts,
  * shards/transport/calls/Calls.ts), and a frame there 16 MiB.
  */
 export const requestBytes = { ordinary: 1_048_576, bulk: 8_388_608 } as const

@@ -1,7 +1,7 @@
 /**
  * The journal's group commit: what many actors of one runner commit at the same moment goes in one statement
- * (WriteBatcher.ts), under the epochs of all their shards. Commits under a lost epoch are refused, and the others of their
- * group are written one by one. One that the store refuses for its content fails alone.
+ * (WriteBatcher.ts), under the epochs of all their shards. Commits under a lost epoch are refused, and the others of
+ * their group are written one by one. One that the store refuses for its content fails alone.
  */
 import { Effect, Exit } from "effect"
 import { type Commit, CommitFailed } from "../../actor/Journal.ts"

@@ -1,7 +1,7 @@
 /**
  * Plans one round of dispatch: goes through the head of the backlog in order, asks the router for each task, and counts
- * what it has given out so that a batch does not overfill an instance. Pure; the lane decides on the plan (StartTasks.ts),
- * the instance on each attempt.
+ * what it has given out so that a batch does not overfill an instance. Pure; the lane decides on the plan
+ * (StartTasks.ts), the instance on each attempt.
  *
  * What runs on an instance is what this lane has there, which it knows for certain, and what others have there
  * (OtherUsage.ts), which is a guess. When the guess was too low the instance refuses, the attempt comes back unspent,
