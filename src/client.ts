@@ -1,4 +1,4 @@
-/** `clawster/client`: everything a program needs that talks to a gateway. */
+/** `clawster/client`: everything that a client of a gateway needs. */
 export { ClawsterClient, type ClientCallOptions, type ClientOptions, type ClientShape } from "./rpc/Client.ts"
 export { ClientRpcs } from "./rpc/ClientRpcs.ts"
 export * as Requests from "./rpc/Requests.ts"

@@ -1,6 +1,6 @@
 /**
- * What an Effect program needs to run actors of its own, on a cluster of its own: the kit, the cluster's layers, and a
- * database.
+ * The API for Effect programs that run their own actors on their own cluster: the actor kit, the cluster's layers, and
+ * a database.
  */
 export * as Actor from "./actor/Actor.ts"
 export * as ActorClient from "./actor/ActorClient.ts"

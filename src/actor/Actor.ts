@@ -1,96 +1,116 @@
 /**
- * What an actor is: a pure core. `decide` answers a command with events, a reply and messages to others; `evolve` folds
- * an event into the state. Neither reads a clock, draws a number or does I/O. All else is derived from the state:
+ * An actor is defined by a pure core. Its handlers (`commands`, `signal` and `onTimer`) decide: they map the state and
+ * a command to events, a reply and messages to other actors. `evolve` folds an event into the state. None of them reads
+ * a clock, draws a random number or does I/O. Everything else is derived from the state:
  *
- * - `timers(state)`: when the actor wants to be woken. A timer takes effect once, since the event it leads to removes
- *   it.
- * - `activities(state)`: the side effects that should be under way now, by key. The shell starts what is missing and
- *   interrupts what is no longer wanted, also after the actor has moved to another runner. So an activity must attach
- *   to what it finds outside rather than assume that it is the first.
+ * - `timers(state)`: when the actor wants to be woken. A timer takes effect once, because the event it leads to removes
+ *   it from the state.
+ * - `activities(state)`: the side effects that should be running now, by key. The shell starts the missing ones and
+ *   interrupts the ones that are no longer wanted, also after a takeover by another runner. An activity must therefore
+ *   attach to what it finds outside and must not assume that it is the first to run.
  * - `view(state)`: the document that lists and overviews read, written in the commit that changed it.
- * - `rows(event)`: rows of tables of its own (tasks), written in the same commit.
+ * - `rows(event, before, after)`: rows of the actor's own tables (such as tasks), written in the same commit.
  *
- * The shell (ActorLayer.ts) loads, drains the mailbox in batches, commits, replies, and drops the actor when a commit
- * fails.
+ * The shell (ActorLayer.ts) loads the actor, drains the mailbox in batches, commits, replies, and drops the actor from
+ * memory when a commit fails.
  */
 import type { Schema } from "effect"
 import type { Entity } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
 
-/** What `decide` may know beside the state. */
+/** What a handler may use besides the state and the command. */
 export interface DecideContext {
   readonly entityId: string
-  /** Unix milliseconds. */
+  /** Unix milliseconds by the runner's clock; the same value for all commands of one batch. */
   readonly now: number
-  /** The caller's request id: unique for one command to one actor, the same on a retry. A source of ids. */
+  /**
+   * Request id of the command: unique for one command to one actor and the same on every retry, so ids can be derived
+   * from it. For a message from another actor it is the message id, for signals and timers `signal-<seq>` and
+   * `timer-<seq>`.
+   */
   readonly requestId: string
-  /** The epoch under which the actor decides, for fences outside. */
+  /** Epoch under which the actor decides. Pass it to outside systems as a fencing token. */
   readonly epoch: number
 }
 
-/** A message to another actor, relayed after the commit until acknowledged, applied once by the receiver. */
+/**
+ * A message to another actor. It is stored with the commit, relayed after it until the receiver acknowledges it, and
+ * deduplicated by the receiver (Send.ts).
+ */
 export interface Outgoing {
   readonly entityType: string
   readonly entityId: string
   readonly tag: string
   readonly payload: unknown
+  /** Encodes `payload` by the receiver's schema. Throws when the payload does not match; nothing is committed then. */
   readonly encode: (payload: unknown) => unknown
 }
 
+/** Reply to a command: a value or a typed error. */
 export type Answer<A, E> =
   | { readonly _tag: "Success"; readonly value: A }
   | { readonly _tag: "Failure"; readonly error: E }
 
-/** `events` empty: nothing is written, and the answer is not recorded. */
+/**
+ * Outcome of one command, signal or timer. When `events` and `send` are both empty, nothing is written and the reply is
+ * not recorded: a retry with the same request id is decided again.
+ */
 export interface Decision<Event, A, E> {
   readonly events: ReadonlyArray<Event>
   readonly answer: Answer<A, E>
   readonly send: ReadonlyArray<Outgoing>
 }
 
-/** How the store keeps a column. `json` is any JSON value. */
+/** Column type in the store. `json` is any JSON value. */
 export type ColumnKind = "text" | "int" | "bigint" | "double precision" | "boolean" | "json"
 
 /**
- * A table that actors write with their commits, declared once. The store has it as `clawster_<name>`, made by a
- * migration.
+ * A table that actors write with their commits, declared once. In the store it is named `clawster_<name>` and is
+ * created by a migration.
  */
 export interface Table {
   readonly name: string
-  /** The columns that name a row. */
+  /** Columns of the primary key. */
   readonly key: ReadonlyArray<string>
   readonly columns: Readonly<Record<string, ColumnKind>>
 }
 
-/** One write to a table. `row` has the key, and of the columns those that are written; its values are plain JSON. */
+/** One write to a table. `row` holds the key columns and the columns to write; its values are plain JSON. */
 export interface RowWrite {
   readonly table: Table
-  /** An insert of a row that is there does nothing. Writes of one commit to one row are applied in order. */
+  /** Inserting a row whose key exists does nothing. Writes of one commit to the same row are applied in order. */
   readonly op: "insert" | "update"
   /**
-   * Of an insert whose row may be there already: a later write of the commit to that row counts all the same. Else it
-   * is new for certain.
+   * Set on an insert whose row may already exist: a later update of that row in the same commit then also takes effect
+   * on the existing row. Absent means that the row is certainly new, and such an update is merged into the insert only.
    */
   readonly mayExist?: boolean
   readonly row: Readonly<Record<string, unknown>>
 }
 
+/** A wake-up that the state asks for. `key` names it within its actor and is passed to `onTimer`. */
 export interface Timer {
   readonly key: string
-  /** Unix milliseconds. Never fires earlier; later by at most one sweep. */
+  /**
+   * Unix milliseconds. The timer never fires earlier, and at most one sweep of WakeScheduler.ts (5 s by default) later.
+   */
   readonly at: number
 }
 
+/** The document that lists read. `tenantId` makes it visible in that tenant's lists; `doc` is JSON. */
 export interface View {
   readonly tenantId?: string | undefined
   readonly doc: unknown
 }
 
-/** The codec an actor is stored through. Its encoded side must be JSON. */
+/** The codec that the store uses. Its encoded side must be JSON. */
 export type JsonCodec<A> = Schema.Codec<A, any>
 
 type CommandTag<Rpcs extends Rpc.Any> = Exclude<Rpcs["_tag"], "Wake" | "Hold" | "Deliver">
 
+/**
+ * One pure handler per command. When a handler throws, its caller gets a defect and nothing of the command is written.
+ */
 export type CommandHandlers<Rpcs extends Rpc.Any, State, Event> = {
   readonly [Tag in CommandTag<Rpcs>]: (
     state: State,
@@ -99,6 +119,10 @@ export type CommandHandlers<Rpcs extends Rpc.Any, State, Event> = {
   ) => Decision<Event, Rpc.Success<Rpc.ExtractTag<Rpcs, Tag>>, Rpc.Error<Rpc.ExtractTag<Rpcs, Tag>>>
 }
 
+/**
+ * Everything the shell needs to run one type of actor. All functions must be pure; the shell may call them any number
+ * of times.
+ */
 export interface ActorDefinition<
   Type extends string,
   Rpcs extends Rpc.Any,
@@ -107,40 +131,53 @@ export interface ActorDefinition<
   Signal extends { readonly _tag: string } = never,
   Activity extends { readonly key: string } = never
 > {
+  /** The actor's commands as a cluster entity; make its protocol with `protocol` (Protocol.ts). */
   readonly entity: Entity.Entity<Type, Rpcs>
   readonly state: JsonCodec<State>
   readonly event: JsonCodec<Event>
   /**
-   * Grows when `state` changes shape so that old snapshots cannot be decoded; they are then passed over, and the
-   * journal is folded again. An actor whose journal has been pruned needs its snapshot and does not load without it:
-   * give new fields a decoding default instead of raising this.
+   * Raise it when `state` changes shape so that old snapshots cannot be decoded. Snapshots of another version are
+   * ignored, and the whole journal is folded again. An actor whose journal has been pruned cannot load without its
+   * snapshot: prefer giving new fields a decoding default over raising the version.
    */
   readonly stateVersion: number
+  /** State before the first event. */
   readonly initial: (entityId: string) => State
+  /**
+   * Applies one event. It also replays stored events when the actor loads; a throw there keeps the actor from loading.
+   */
   readonly evolve: (state: State, event: Event) => State
   readonly commands: CommandHandlers<Rpcs, State, Event>
-  /** What activities report. Signals are not stored; their events are. */
+  /** Decides what an activity reports. Signals are not stored; their events are. */
   readonly signal?: (state: State, signal: Signal, context: DecideContext) => Decision<Event, void, never>
+  /** Wake-ups that the state asks for. A timer stays due until an event removes it. */
   readonly timers?: (state: State) => ReadonlyArray<Timer>
+  /**
+   * Decides a due timer. When it throws, or the store refuses its events, the timer is retried with backoff, from 30 s
+   * up to 1 h (Setbacks.ts).
+   */
   readonly onTimer?: (state: State, key: string, context: DecideContext) => Decision<Event, void, never>
+  /** The side effects that should be running in this state, one per `key`. */
   readonly activities?: (state: State) => ReadonlyArray<Activity>
+  /** The document that lists read for this state. Undefined removes the stored one. */
   readonly view?: (state: State, entityId: string) => View | undefined
+  /** Rows that an event writes, given the state before and after it. */
   readonly rows?: (event: Event, before: State, after: State) => ReadonlyArray<RowWrite>
   /**
-   * Nothing would be lost if the actor had never been: what it was about is over, and who addresses it next may find it
-   * new. One that has ended and that nobody has addressed for as long as history is kept is removed with its snapshot
-   * and its view. Absent: it is kept for ever.
+   * True when the actor can be forgotten without loss: its purpose is over, and the next caller may find it new. An
+   * actor that has ended and has not been addressed for as long as history is kept is removed with its snapshot,
+   * wake-up and view. Absent: the actor is kept for ever.
    */
   readonly isEnded?: (state: State) => boolean
   /**
-   * A snapshot is taken after this many journal entries, or eight times as many events, or when they have become large
-   * (LoadedActor.ts).
+   * A snapshot is taken after this many journal entries, after eight times as many events, or earlier when the entries
+   * are large (LoadedActor.ts). 256 when absent.
    */
   readonly snapshotEvery?: number
 }
 
 /**
- * Names the types of an actor once, so that its handlers need no annotations: `define<State, Event, Signal,
+ * Fixes the types of an actor once, so that its handlers need no annotations: `define<State, Event, Signal,
  * Activity>()({ … })`.
  */
 export const define =
@@ -155,23 +192,24 @@ export const define =
   ): ActorDefinition<Type, Rpcs, State, Event, Signal, Activity> =>
     definition
 
+/** Stores `events`, replies with `value` and sends `send` after the commit. */
 export const accept = <Event, A>(
   events: ReadonlyArray<Event>,
   value: A,
   send: ReadonlyArray<Outgoing> = []
 ): Decision<Event, A, never> => ({ events, answer: { _tag: "Success", value }, send })
 
-/** Refuses: nothing is written. */
+/** Replies with a typed error. Nothing is written, and the refusal is not recorded. */
 export const refuse = <E>(error: E): Decision<never, never, E> => ({
   events: [],
   answer: { _tag: "Failure", error },
   send: []
 })
 
-/** Answers from the state: nothing is written. */
+/** Replies from the state. Nothing is written. */
 export const answer = <A>(value: A): Decision<never, A, never> => accept([], value)
 
-/** Events without an answer, for signals and timers. */
+/** Stores events without a reply, for signals and timers. */
 export const note = <Event>(
   events: ReadonlyArray<Event>,
   send: ReadonlyArray<Outgoing> = []

@@ -1,7 +1,8 @@
 /**
- * Calls actors durably. Every call has a request id; while the actor is moving, or its answer is in doubt, the client
- * sends the same id again, so the command happens once. When time runs out the call fails with `ActorUnavailable`: it
- * may or may not have happened, and the same request id will tell.
+ * Client for durable calls to actors. Every call has a request id. While the actor is moving, or the outcome of an
+ * attempt is in doubt, the client retries with the same id, so the command takes effect once. When the timeout expires
+ * the call fails with `ActorUnavailable`: the command may or may not have been applied, and a call with the same
+ * request id returns the recorded reply or applies it.
  */
 import { Cause, Clock, Context, Effect, Option, Random, References, Schedule, Tracer } from "effect"
 import { type Entity, Sharding } from "effect/cluster"
@@ -14,17 +15,21 @@ import type { IncomingCall } from "./runtime/ActivationDirectory.ts"
 import { weightOf } from "./state/Weight.ts"
 
 export interface CallOptions {
-  /** Unique for one command to one actor. A fresh one is drawn when absent. */
+  /**
+   * Idempotency key of the command: unique for one command to one actor. A random id is drawn when absent. It
+   * deduplicates for as long as the actor's journal keeps the entry.
+   */
   readonly requestId?: string | undefined
   /**
-   * Fingerprint of the payload, when `requestId` is a caller's idempotency key: another payload under the same key is
-   * refused.
+   * Fingerprint of the payload, for a `requestId` that is a caller's idempotency key: the same key with another
+   * fingerprint fails with `IdempotencyConflict`.
    */
   readonly fingerprint?: string | undefined
-  /** Time for all tries together; 30 s when absent. */
+  /** Timeout in milliseconds for all attempts together; 30 s when absent. A single attempt is given at most 10 s. */
   readonly timeoutMillis?: number | undefined
 }
 
+/** The commands of a protocol as methods; the shell's own requests are left out. */
 type Calls<Rpcs extends Rpc.Any> = {
   readonly [R in Rpcs as Exclude<R["_tag"], "Wake" | "Hold" | "Deliver">]: (
     payload: Rpc.PayloadConstructor<R>,
@@ -32,20 +37,29 @@ type Calls<Rpcs extends Rpc.Any> = {
   ) => Effect.Effect<Rpc.Success<R>, Rpc.Error<R> | ActorUnavailable>
 }
 
+/**
+ * Calls the commands of one actor.
+ *
+ * Success: the command's events are committed. A typed error of the command: the decision was to refuse it.
+ * `IdempotencyConflict`: the request id was used with another fingerprint. `InvalidInput`: the store cannot hold what
+ * the command would write; nothing was stored. `ActorUnavailable`: no reply in time, or too many slow calls of this
+ * client are in flight; the command may have been applied, and the same request id can safely be sent again.
+ * Interrupting a call does not withdraw a command that has reached the actor.
+ */
 export type ActorClient<Rpcs extends Rpc.Any> = (entityId: string) => Calls<Rpcs>
 
 const defaultTimeoutMillis = 30_000
 const attemptTimeoutMillis = 10_000
 /**
- * Calls of one client that are sent by the cluster's own delivery, or tried again: mostly to an actor which is not at
- * hand, since it is being loaded, moves, or its store is away. Each costs more than a call that is answered at once:
- * with tens of thousands a process would have no time left to hear answers.
+ * Maximum concurrent slow-path calls and retries per client. They mostly wait for an actor that is loading, moving, or
+ * whose store is unavailable. Beyond it calls fail at once with `ActorUnavailable` (load shedding): with tens of
+ * thousands pending the process no longer keeps up with replies.
  */
 export const waitingCalls = 2_048
-/** Of the payloads of these calls (Weight.ts). One alone may weigh more. */
+/** Maximum total weight of the payloads of these calls (Weight.ts). A single payload may weigh more. */
 export const waitingWeight = 128 * 1024 * 1024
 
-/** Routing errors of the cluster and our own refusals: the command may be sent again. */
+/** Routing errors of the cluster and refusals of the shell: the command may be sent again. */
 const transient = new Set([
   "ActorUnavailable",
   "MailboxFull",
@@ -80,7 +94,7 @@ const givenUp = (cause: unknown) =>
     retryAfterMillis: 1_000
   })
 
-/** The actor's runner was stopped, or lost the shard, while it had the call. */
+/** The actor's runner shut down or lost the shard while the call was in flight. */
 const cutOff = new ActorUnavailable({ message: "the actor was moved while it had the call", retryAfterMillis: 20 })
 
 type Send = (payload: unknown, options: { readonly headers: Record<string, string> }) => Effect.Effect<unknown, unknown>
@@ -92,13 +106,13 @@ const timedOut = Effect.fail(
   })
 )
 
-/** How one command reaches one actor: quickly, where that may be tried, and by the cluster. */
+/** The two paths of a command to an actor: the fast path, where it is available, and the cluster's delivery. */
 interface Ways {
   readonly fast: ((asked: IncomingCall) => boolean) | undefined
   readonly send: Send
 }
 
-/** A span that is kept is told of by the cluster's own delivery. */
+/** Sampled traces go through the cluster's delivery, which records their spans; the fast path records none. */
 const isTraced = (context: Context.Context<never>): boolean =>
   Context.getOption(context, Tracer.ParentSpan).pipe(Option.exists(({ sampled }) => sampled)) &&
   Context.get(context, References.TracerEnabled)
@@ -118,13 +132,16 @@ const heavy = Effect.fail(
   })
 )
 
-/** What all calls of a client share. */
+/** State that all calls of one client share. */
 class Desk {
   readonly deadlines = new CallTimeouts()
   #waiting = 0
   #weight = 0
 
-  /** Refused at once when as many wait, or as much, as may. */
+  /**
+   * Runs the effect as a slow call. Fails at once with `ActorUnavailable` when the client has reached its limit of
+   * calls or of weight.
+   */
   waiting<A, E>(payload: unknown, effect: Effect.Effect<A, E>): Effect.Effect<A, E | ActorUnavailable> {
     return Effect.suspend((): Effect.Effect<A, E | ActorUnavailable> => {
       if (this.#waiting >= waitingCalls) return crowded
@@ -158,7 +175,7 @@ class Call {
     this.#requestId = requestId
   }
 
-  /** The first try is nearly always the only one, so it carries none of what retrying needs. */
+  /** The first attempt nearly always succeeds, so it allocates nothing that only retries need. */
   get run(): Effect.Effect<unknown, unknown> {
     return Effect.contextWith((context: Context.Context<never>) => {
       const at = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
@@ -232,7 +249,7 @@ class Call {
 
 type Slow = (entityId: string) => Record<string, Send>
 
-/** One command of a protocol, by both ways. */
+/** Both paths for one command of a protocol. */
 const waysTo = (
   entity: Entity.Entity<string, Rpc.Any>,
   sharding: Sharding.Sharding["Service"],
@@ -250,6 +267,10 @@ const waysTo = (
   }
 }
 
+/**
+ * Makes a client for all actors of one entity type. It uses the fast path when the `FastPath` service is in the
+ * context, and the cluster's delivery otherwise.
+ */
 export const make = <Type extends string, Rpcs extends Rpc.Any>(
   entity: Entity.Entity<Type, Rpcs>
 ): Effect.Effect<ActorClient<Rpcs>, never, Sharding.Sharding> =>

@@ -1,6 +1,6 @@
 /**
- * Turns a definition into an actor of the cluster. A command travels as a volatile message with a request id; what
- * makes it durable is the journal, and what makes it happen once is the id.
+ * Turns a definition into an actor of the cluster. A command travels as a volatile message with a request id. The
+ * journal makes it durable, and the request id makes it effectively once.
  */
 import { Clock, Duration, Effect, Layer, Option, type Scope } from "effect"
 import { Entity, type EntityAddress, type ShardId, Sharding, ShardingConfig } from "effect/cluster"
@@ -22,46 +22,62 @@ import { WakeScheduler } from "./runtime/WakeScheduler.ts"
 /** What an activity may do with its actor. */
 export interface Self<State, Signal> {
   readonly entityId: string
+  /** Epoch under which this activation owns the shard. Pass it to outside systems as a fencing token. */
   readonly epoch: number
   /**
-   * Success: the signal's events are committed. `ActorUnavailable`: the actor is being dropped, and this activity with
-   * it.
+   * Sends a signal to the actor and waits for its commit. Success: the signal's events are committed.
+   * `ActorUnavailable`: the actor is being dropped from memory and this activity with it; the signal may or may not
+   * have been committed. Dies when the signal's handler throws or the store refuses its events; the activity is then
+   * restarted with backoff.
    */
   readonly tell: (signal: Signal) => Effect.Effect<void, ActorUnavailable>
-  /** As of the last commit. */
+  /** State as of the last commit. */
   readonly state: Effect.Effect<State>
 }
 
+/** Options of `layer`. */
 export interface ShellOptions<State, Signal, Activity, R> {
   /**
-   * Runs one activity. Its scope closes when it ends or is no longer wanted. It must attach to what an earlier owner
-   * began.
+   * Runs one activity. Its scope closes when it ends or is no longer wanted. It must attach to what an earlier owner of
+   * the shard began. An activity that dies is restarted with backoff from 1 s up to 30 s while it is wanted; one that
+   * returns is not started again before its key has left `activities(state)` and come back.
    */
   readonly perform?: (activity: Activity, self: Self<State, Signal>) => Effect.Effect<void, never, R>
   /**
-   * Asked once mail has been decided, before its commit: what the actor tells itself in the same commit. It spares a
-   * commit and the wait for an activity to say the same; what it fails to say, an activity must. `state` is not
-   * committed yet.
+   * Called after a batch of mail has been decided and before its commit: returns a signal to decide in the same commit.
+   * It saves the extra commit and the delay of an activity that reports the same. It is an optimization: an activity
+   * must report whatever `propose` misses, for example because it died. `state` is not committed yet.
    */
   readonly propose?: (state: State, now: number) => Effect.Effect<Activation.Proposal<Signal> | undefined, never, R>
   /**
-   * Told what was committed, encoded, once a commit, after it; `before` is the state before the commit. For counting
-   * and logging: it must not fail and should not wait.
+   * Called once after each commit with its events, encoded, and the state before the commit. For counting and logging:
+   * it must not fail and should not wait.
    */
   readonly onCommitted?: (events: ReadonlyArray<{ readonly _tag: string }>, before: State) => Effect.Effect<void>
   /**
-   * Idle time after which the actor leaves memory, never while something is under way; the runner's own
-   * (`ShardingConfig.entityMaxIdleTime`) when absent.
+   * Idle time after which the actor is passivated. An actor with background work in progress is never passivated. The
+   * runner's own setting (`ShardingConfig.entityMaxIdleTime`) when absent.
    */
   readonly maxIdleTime?: Duration.Input
-  /** Commands that may share one commit. */
+  /** Maximum number of mails decided into one commit; 256 when absent. */
   readonly maxBatch?: number
-  /** Unanswered calls an actor takes; beyond, the caller gets `ActorUnavailable`. */
+  /**
+   * Maximum unanswered calls of one actor; 8,192 when absent. A call beyond it is retried by its client until its
+   * timeout, and then fails with `ActorUnavailable`.
+   */
   readonly mailboxCapacity?: number
-  /** Kept in memory for repeated requests; other answers are looked up. 1,024 ids and 8 KiB of answers when absent. */
+  /**
+   * Replies kept in memory for repeated requests; other recorded replies are looked up in the journal. 1,024 ids and 8
+   * KiB of replies when absent.
+   */
   readonly answersKept?: AnswersKept
 }
 
+/**
+ * Layer that registers the actor with this runner: the cluster may place its shards here, and other actors' messages
+ * and wake-ups reach it. It adds its activations to the `ActivationDirectory` when that service is in the context,
+ * which makes them available to the fast path.
+ */
 export const layer = <
   Type extends string,
   Rpcs extends Rpc.Any,
@@ -162,7 +178,7 @@ interface Request {
   readonly payload: any
 }
 
-/** One closure for all commands of an actor: there may be a hundred thousand actors. */
+/** All commands of an actor share one closure: there may be a hundred thousand actors in memory. */
 const handlers = (entity: Entity.Entity<string, Rpc.Any>, resident: Activation.Activation) => {
   const handle = (request: Request) => answer(resident, request)
   const table: Record<string, typeof handle> = {}

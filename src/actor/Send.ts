@@ -4,9 +4,13 @@ import type { Rpc } from "effect/rpc"
 import type { Outgoing } from "./Actor.ts"
 
 /**
- * A message for another actor, sent after the commit that carries it. Delivered at least once, in the order sent
- * between the same two actors, and applied once. The receiver's answer only acknowledges it: what it has to say it
- * sends back.
+ * A message to another actor, relayed after the commit that stores it. Delivery is at-least-once and in order between
+ * the same two actors; the receiver deduplicates by message id, so it is applied effectively once for as long as the
+ * receiver's journal keeps the entry. The receiver's reply is only an acknowledgement and is discarded: a receiver that
+ * has something to report sends a message back. A message is dropped when its receiver was removed (Departed.ts), when
+ * the store cannot hold what it writes, or when the receiver's code has thrown on it for two minutes (Setbacks.ts).
+ *
+ * Encoding throws when `payload` does not match the command's schema; nothing of the sending command is committed then.
  */
 export const send = <Type extends string, Rpcs extends Rpc.Any, const Tag extends Rpcs["_tag"]>(
   entity: Entity.Entity<Type, Rpcs>,

@@ -1,13 +1,13 @@
 /**
- * API keys: `claw_<keyId>_<secret>`. The id is public and finds the key; the secret is 256 random bits, of which only
- * the SHA-256 is kept, so a slow hash would add nothing.
+ * API keys: `claw_<keyId>_<secret>`. The id is public and is used to look up the key. The secret has 256 random bits
+ * and only its SHA-256 is stored; with that much entropy a slow hash would add no security.
  */
 import { Effect } from "effect"
 import { randomHex, sha256Hex } from "./DigestNode.ts"
 
 const prefix = "claw"
 const shape = new RegExp(`^${prefix}_([a-z0-9]{8,32})_([0-9a-f]{64})$`)
-/** Longer than any key; what is longer is not looked at. */
+/** Longer than any key. Longer tokens are rejected without being matched. */
 const longest = 128
 
 export interface ParsedKey {

@@ -1,6 +1,6 @@
 /**
- * From a credential to a principal. Keys are remembered for some seconds, so a revocation takes effect everywhere
- * within `rememberedFor`, and a key costs one read of the store in that time.
+ * Authenticates a credential and returns its principal. Keys are cached for `rememberedFor`, so that a revocation takes
+ * effect everywhere within that time and a key costs at most one read of the store in that time.
  */
 import { Cache, Context, Effect, Exit, Layer } from "effect"
 import { type ActorUnavailable, Unauthenticated } from "../schema/Errors.ts"
@@ -26,13 +26,16 @@ const principalOf = ({ keyId, name, role, tenantId }: StoredKey): Principal | un
 export class Authenticator extends Context.Service<
   Authenticator,
   {
-    /** The same failure whatever is wrong with the credential. */
+    /** Fails with the same error for every invalid credential. */
     readonly authenticate: (token: string) => Effect.Effect<Principal, Unauthenticated | ActorUnavailable>
-    /** Of an `Authorization` header. */
+    /** Authenticates the value of an `Authorization` header. */
     readonly authenticateHeader: (
       header: string | undefined
     ) => Effect.Effect<Principal, Unauthenticated | ActorUnavailable>
-    /** Fails soon after the key of an `Authorization` header has been revoked: what stays open races with it. */
+    /**
+     * Never succeeds, and fails within seconds after the key of the `Authorization` header has been revoked. Race it
+     * with a long-lived connection to close the connection.
+     */
     readonly untilRevoked: (header: string | undefined) => Effect.Effect<never, Unauthenticated>
   }
 >()("clawster/auth/Authenticator") {

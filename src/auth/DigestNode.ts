@@ -1,10 +1,10 @@
-/** SHA-256, comparison in constant time, and secrets from the system's generator. */
+/** SHA-256, constant-time comparison, and secrets from the system's random generator. */
 import { Effect } from "effect"
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
 
 export const sha256Hex = (text: string): string => createHash("sha256").update(text).digest("hex")
 
-/** Two hex digests. Tells nothing by the time it takes, except whether their lengths differ. */
+/** Compares two hex digests in constant time: the duration reveals only whether their lengths differ. */
 export const isSameDigest = (left: string, right: string): boolean => {
   const a = Buffer.from(left, "hex")
   const b = Buffer.from(right, "hex")

@@ -1,4 +1,4 @@
-/** Makes, lists and revokes API keys. Decides nothing about who may: the edge has asked the policy. */
+/** Creates, lists and revokes API keys. It does not check permissions: the edge has already asked the policy. */
 import { Clock, Context, Effect, Layer } from "effect"
 import type { ApiKeyInfo, CreatedKey, CreateKey } from "../schema/Access.ts"
 import { type ActorUnavailable, Conflict, InvalidInput, NotFound } from "../schema/Errors.ts"
@@ -26,16 +26,17 @@ export class KeyService extends Context.Service<
   KeyService,
   {
     /**
-     * The token is in this answer and nowhere else. With a `requestId` the key's id follows from it, so the same
-     * request makes no second key: it is refused, since the secret cannot be told again.
+     * The returned token is available only in this answer. With a `requestId`, the key's id is derived from it, so that
+     * the same request does not create a second key: it fails with `Conflict`, because the secret cannot be shown
+     * again.
      */
     readonly create: (
       request: CreateKey,
       requestId?: string | undefined
     ) => Effect.Effect<CreatedKey, InvalidInput | Conflict | ActorUnavailable>
-    /** Oldest first, revoked ones too. */
+    /** Oldest first, including revoked keys. */
     readonly list: Effect.Effect<ReadonlyArray<ApiKeyInfo>, ActorUnavailable>
-    /** Takes effect everywhere within seconds. Revoking again changes nothing. */
+    /** Takes effect everywhere within seconds. Revoking a revoked key changes nothing. */
     readonly revoke: (keyId: string) => Effect.Effect<ApiKeyInfo, NotFound | ActorUnavailable>
   }
 >()("clawster/auth/KeyService") {

@@ -1,13 +1,13 @@
-/** Where API keys are kept, hashed. */
+/** Port: storage of API keys, which contains only hashes of their secrets. */
 import { Context, type Effect } from "effect"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { TenantId } from "../schema/Ids.ts"
 import type { Role } from "../schema/Principal.ts"
 
 export interface StoredKey {
-  /** Public prefix by which the key is found. */
+  /** Public part of the key, used to look it up. */
   readonly keyId: string
-  /** SHA-256 of the secret part, hex. */
+  /** SHA-256 of the secret part, in hex. */
   readonly hash: string
   readonly name: string
   readonly role: Role
@@ -22,7 +22,7 @@ export class KeyStore extends Context.Service<
     readonly add: (key: StoredKey) => Effect.Effect<void, ActorUnavailable>
     readonly find: (keyId: string) => Effect.Effect<StoredKey | undefined, ActorUnavailable>
     readonly list: Effect.Effect<ReadonlyArray<StoredKey>, ActorUnavailable>
-    /** Whether there was such a key. */
+    /** Returns whether the key exists. */
     readonly revoke: (keyId: string, at: number) => Effect.Effect<boolean, ActorUnavailable>
   }
 >()("clawster/auth/KeyStore") {}

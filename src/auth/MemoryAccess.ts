@@ -1,6 +1,6 @@
 /**
- * Keys and idempotency keys in memory, with the semantics of the real stores: for tests and for embedding without a
- * database.
+ * Stores for API keys and idempotency keys in memory, with the semantics of the real stores: for tests, and for
+ * embedding without a database.
  */
 import { Effect, Layer } from "effect"
 import { IdempotencyConflict } from "../schema/Errors.ts"

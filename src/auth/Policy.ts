@@ -1,7 +1,7 @@
 /**
- * Who may do what, to whose things. Pure. A role either has an action or not (`Forbidden`); which tenant's things a
- * call sees is decided apart, and what belongs to another tenant is not there (`NotFound`), so that a tenant learns
- * nothing about others.
+ * The access policy, as pure functions. A role has an action or not (`Forbidden`). Which tenant's objects a call can
+ * access is decided separately: objects of another tenant do not exist for the caller (`NotFound`), so that a tenant
+ * learns nothing about others.
  */
 import { Result } from "effect"
 import type { Action } from "../rpc/Authentication.ts"
@@ -31,14 +31,14 @@ const actions: Readonly<Record<Role, ReadonlySet<Action>>> = {
 
 export const permits = ({ role }: Principal, action: Action): boolean => actions[role].has(action)
 
-/** The least role that has the action. */
+/** The lowest role that has the action. */
 export const leastRole = (action: Action): Role =>
   (["tenant", "operator", "admin"] as const).find((role) => actions[role].has(action)) ?? "admin"
 
 const notYours = (named: TenantId) =>
   new NotFound({ kind: "tenant", id: named, message: `there is no tenant ${named} for this key` })
 
-/** Whose things a read shows; undefined: everyone's. */
+/** The tenant whose objects a read shows; undefined for all tenants. */
 export const readableTenant = (
   { role, tenantId }: Principal,
   named: TenantId | undefined
@@ -48,7 +48,7 @@ export const readableTenant = (
 }
 
 /**
- * Whose things a change is made to. Roles without a tenant of their own must name one, unless the deployment has a
+ * The tenant whose objects a change affects. A principal without a tenant must name one, unless the deployment has a
  * default.
  */
 export const actingTenant = (
@@ -70,6 +70,6 @@ export const actingTenant = (
     : Result.succeed(acting)
 }
 
-/** Whose idempotency keys a principal's are: those of its tenant are shared by all the tenant's keys. */
+/** Owner of a principal's idempotency keys: all API keys of a tenant share one owner. */
 export const ownerOf = ({ keyId, role, tenantId }: Principal): string =>
   role === "tenant" && tenantId !== undefined ? `tenant:${tenantId}` : `key:${keyId}`

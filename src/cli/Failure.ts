@@ -1,4 +1,4 @@
-/** How a failure is told: one message, what to do about it, and an exit code. Never a stack trace. */
+/** Presents a failure as one message, a hint on what to do, and an exit code. A stack trace is never shown. */
 import { Cause } from "effect"
 
 export const exitCodes = {

@@ -1,4 +1,7 @@
-/** Help on standard output; what was wrong with a line on standard error, and where its help is. */
+/**
+ * Prints help to standard output. For an invalid command line, prints the errors and where to find help to standard
+ * error.
+ */
 import { Console, Context, Effect } from "effect"
 import { CliOutput } from "effect/cli"
 import { Screen } from "./Terminal.ts"

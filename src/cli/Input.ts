@@ -1,20 +1,20 @@
-/** What is typed on a command line, made into what the API takes. */
+/** Converts command line input to the types of the API. */
 import { Clock, DateTime, Effect, FileSystem, Option, Schema, Stdio, Stream } from "effect"
 import { Argument, Flag } from "effect/cli"
 import { pageSize } from "../schema/Page.ts"
 
-/** Nothing was sent. */
+/** The input is invalid; nothing was sent. */
 export class BadInput extends Schema.TaggedError<BadInput>()("BadInput", { message: Schema.String }) {}
 
 const millisIn: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** Undefined when it is not a duration such as `500ms`, `30s`, `5m`, `2h` or `1d`. */
+/** Undefined when the text is not a duration such as `500ms`, `30s`, `5m`, `2h` or `1d`. */
 export const parseDuration = (text: string): number | undefined => {
   const [, count, unit] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text) ?? []
   return count === undefined ? undefined : Math.round(Number(count) * millisIn[unit!]!)
 }
 
-/** In milliseconds. */
+/** A flag with a duration, as a number of milliseconds. */
 export const duration = (name: string, description: string) =>
   Flag.String(name).pipe(
     Flag.withMetavar("DURATION"),
@@ -25,7 +25,7 @@ export const duration = (name: string, description: string) =>
     )
   )
 
-/** A point in time: from now, or absolute. */
+/** A point in time, relative to now or absolute. */
 export type When = { readonly afterMillis: number } | { readonly at: number }
 
 export const parseWhen = (text: string): When | undefined => {
@@ -52,7 +52,7 @@ const timeFlag = (name: string, description: string, expected: string) =>
 export const when = (name: string, description: string) =>
   timeFlag(name, description, "a duration from now (10m) or a time in UTC (2026-01-31T12:00)")
 
-/** A duration leads back from now. */
+/** A flag with a point in time, where a duration counts back from now. */
 export const past = (name: string, description: string) =>
   timeFlag(name, description, "how long ago (8h) or a time in UTC (2026-01-31T12:00)")
 
@@ -71,7 +71,7 @@ export const resolvePast = (given: Option.Option<When>): Effect.Effect<number | 
 type MayBeAbsent<V> = undefined extends V ? true : [V] extends [Option.Option<unknown>] ? true : false
 type Present<V> = V extends Option.Option<infer A> ? A : Exclude<V, undefined>
 
-/** The keys whose value was given: what is left out is the API's to decide. */
+/** The keys with a value. Absent keys are left out, so that the API applies its defaults. */
 export type Given<A> = { readonly [K in keyof A as MayBeAbsent<A[K]> extends true ? never : K]: A[K] } & {
   readonly [K in keyof A as MayBeAbsent<A[K]> extends true ? K : never]?: Present<A[K]>
 }
@@ -85,7 +85,7 @@ export const given = <const A extends object>(values: A): Given<A> =>
       .filter(([, value]) => value !== undefined)
   ) as never
 
-/** Repeated and comma-separated values are one list. */
+/** A flag with a list, by repetition, by commas, or both. */
 export const list = (name: string, description: string) =>
   Flag.String(name).pipe(
     Flag.withDescription(description),
@@ -100,7 +100,7 @@ export const list = (name: string, description: string) =>
     )
   )
 
-/** Undefined for an empty list. */
+/** Undefined when the list is empty. */
 export const listed = <A>(values: ReadonlyArray<A>): ReadonlyArray<A> | undefined =>
   values.length === 0 ? undefined : values
 
@@ -139,7 +139,7 @@ export const message = Argument.String("message").pipe(
 
 const inputBytesMost = 64 * 1_048_576
 
-/** Standard input to its end, at most 64 MiB. */
+/** Reads standard input to its end, at most 64 MiB. */
 const standardInput = Effect.gen(function* () {
   const stdio = yield* Stdio.Stdio
   let size = 0
@@ -174,7 +174,7 @@ export const fileText = Effect.fnUntraced(function* (path: string) {
     .pipe(Effect.mapError((error) => new BadInput({ message: `${path} cannot be read: ${error.reason._tag}` })))
 })
 
-/** JSON of a file, by its schema; a fault names the file and the field. */
+/** Decodes a JSON file with the schema. An error names the file and the field. */
 export const jsonFile = Effect.fnUntraced(function* <A>(path: string, schema: Schema.ConstraintDecoder<A>) {
   const text = yield* fileText(path)
   return yield* Schema.decodeUnknownEffect(Schema.fromJsonString(schema))(text, { onExcessProperty: "error" }).pipe(

@@ -1,4 +1,4 @@
-/** Results on standard output: JSON when asked for, else for people. */
+/** Prints results to standard output: as JSON when requested, otherwise as text. */
 import { Clock, Console, Effect } from "effect"
 import { instantText } from "../schema/text/Bounds.ts"
 import type { Colour, Screen as ScreenFacts } from "./Terminal.ts"
@@ -8,17 +8,17 @@ import { type Column, type Field, fields, table } from "./Table.ts"
 
 export interface View {
   readonly screen: ScreenFacts
-  /** Unix milliseconds, for ages. */
+  /** Unix milliseconds, for computing ages. */
   readonly now: number
 }
 
-/** The value as JSON, or what `human` makes of it. */
+/** Prints the value as JSON, or the text that `human` returns for it. */
 export const show = Effect.fnUntraced(function* <A>(value: A, human: (value: A, view: View) => string) {
   if (yield* Json) return yield* Console.log(JSON.stringify(value, null, 2))
   yield* Console.log(human(value, { screen: yield* Screen, now: yield* Clock.currentTimeMillis }))
 })
 
-/** A page as a table, and how to go on. */
+/** Prints a page as a table, and the option that continues after it. */
 export const showPage = Effect.fnUntraced(function* <A>(
   page: { readonly items: ReadonlyArray<A>; readonly next?: string },
   noun: string,
@@ -44,7 +44,7 @@ const units = [
   [1_000, "s"]
 ] as const
 
-/** `3.2s`, `4m10s`, `2d3h`: two units at most. */
+/** `3.2s`, `4m10s`, `2d3h`: at most two units. */
 export const span = (millis: number | undefined): string | undefined => {
   if (millis === undefined) return undefined
   if (millis < 1_000) return `${Math.round(millis)}ms`
@@ -100,5 +100,5 @@ const colours: Record<string, Colour> = {
   destroyed: "dim"
 }
 
-/** Phases and healths have the same colour wherever they stand. */
+/** Phases, healths and other states have the same colour in every output. */
 export const colourOf = (phase: string): Colour | undefined => colours[phase]

@@ -1,4 +1,4 @@
-/** One invocation of the command line, to its exit code. */
+/** Runs one invocation of the command line and returns its exit code. */
 import { Cause, Console, Effect, Exit, type Layer } from "effect"
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import type { Api } from "./api/Api.ts"
@@ -26,7 +26,7 @@ const exitCodeOf = (cause: Cause.Cause<unknown>, isJson: boolean): Effect.Effect
   )
 }
 
-/** Never fails; what went wrong has been told on standard error. */
+/** Never fails. An error has been printed to standard error. */
 export const run =
   <E, R>(api: Layer.Layer<Api, E, R>, version: string) =>
   (line: ReadonlyArray<string>) =>

@@ -1,4 +1,4 @@
-/** Flags that every command on the API takes, anywhere on its line. */
+/** Flags of every command that uses the API. They may be at any position of the command line. */
 import { Schema } from "effect"
 import { Flag, GlobalFlag } from "effect/cli"
 import { TenantId } from "../schema/Ids.ts"

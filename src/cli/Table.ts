@@ -1,5 +1,6 @@
 /**
- * Tables for people: columns as wide as what is in them, numbers to the right, and a line never wider than the screen.
+ * Text tables: columns are as wide as their content, numbers are aligned right, and a line is not wider than the screen
+ * unless all columns are at their minimum width.
  */
 import { CliOutput } from "effect/cli"
 import { type Colour, paint, type Screen } from "./Terminal.ts"
@@ -12,12 +13,12 @@ export interface Column<A> {
 
 const gap = "  "
 const none = "-"
-/** What a wide column is cut to before anything else gives way. */
+/** Minimum width to which a column is shortened. */
 const narrowest = 12
 
 const width = CliOutput.displayWidth
 
-/** One line: what would move the cursor or start a line is shown as a blank. */
+/** One line: runs of control characters and line separators are replaced by a blank. */
 const flat = (value: string | number | undefined): string =>
   value === undefined || value === "" ? none : String(value).replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")
 
@@ -36,7 +37,7 @@ const pad = (text: string, to: number, isRight: boolean): string => {
   return isRight ? blanks + text : text + blanks
 }
 
-/** Widths that fit: the widest column gives way first, down to `narrowest`. */
+/** Reduces the widths to fit the screen. The widest column is shortened first, down to `narrowest`. */
 const fit = (widths: ReadonlyArray<number>, columns: number): Array<number> => {
   const fitted = [...widths]
   let excess = fitted.reduce((sum, each) => sum + each, gap.length * (fitted.length - 1)) - columns
@@ -75,7 +76,7 @@ export const table = <A>(columns: ReadonlyArray<Column<A>>, items: ReadonlyArray
 
 export type Field = readonly [name: string, value: string | number | undefined, colour?: Colour | undefined]
 
-/** One thing: a line a field, what is not known left out. */
+/** Prints one object, one line per field. Fields without a value are omitted. */
 export const fields = (entries: ReadonlyArray<Field>, screen: Screen): string => {
   const known = entries.filter(([, value]) => value !== undefined && value !== "")
   const widest = Math.max(0, ...known.map(([name]) => width(name)))

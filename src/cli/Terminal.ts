@@ -1,12 +1,13 @@
 /**
- * What the output goes to. Plain unless the entry point says otherwise, so that what is piped or tested has no colours.
+ * Properties of the output device. The default is plain text, so that piped or tested output has no colours unless the
+ * entry point sets them.
  */
 import { Context } from "effect"
 
 export interface Screen {
   readonly isTty: boolean
   readonly hasColour: boolean
-  /** Widest line of a table; `Infinity` cuts nothing. */
+  /** Maximum width of a table line; with `Infinity` nothing is cut. */
   readonly columns: number
 }
 

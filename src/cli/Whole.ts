@@ -1,4 +1,4 @@
-/** A result that may be long: written part after part, as it comes. */
+/** Writes a long result part by part, as the parts arrive. */
 import { Effect, FileSystem, Option, PlatformError, Stdio, Stream } from "effect"
 import { Flag } from "effect/cli"
 import { wholeOf } from "../schema/Output.ts"
@@ -13,8 +13,8 @@ export const output = Flag.String("output").pipe(
 const isOfFile = (error: unknown): error is PlatformError.PlatformError => error instanceof PlatformError.PlatformError
 
 /**
- * To the file, as it is; to standard output with a line break at its end. The file is opened once there is something to
- * write; a failure part of the way leaves what was written.
+ * Writes to the file unchanged, or to standard output with a final line break. The file is opened only when the first
+ * part has been read. After a failure, the parts written so far remain.
  */
 export const writeWhole = Effect.fnUntraced(function* <E>(
   file: Option.Option<string>,

@@ -1,4 +1,4 @@
-/** The command line as a process. */
+/** Entry point of the command line. */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Effect, Exit } from "effect"
 import { createRequire } from "node:module"
@@ -20,7 +20,7 @@ let handedOver: (() => Promise<void>) | undefined
 
 const interrupted = 130
 
-// A reader that has seen enough, such as head, is no failure.
+// A reader that stops early, such as `head`, is not an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1))
 
 run(

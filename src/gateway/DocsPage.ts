@@ -1,6 +1,6 @@
 /**
- * The documentation page at `/docs`: the OpenAPI document as one HTML page without a script, so that its content
- * security policy can forbid all but its own style.
+ * The documentation page at `/docs`: the OpenAPI document as one HTML page without scripts, so that its content
+ * security policy can forbid everything except its own style.
  */
 import { sha256Base64 } from "../auth/DigestNode.ts"
 import { openApiDocument } from "./OpenApiDocument.ts"
@@ -24,12 +24,12 @@ details{border:1px solid #8886;border-radius:6px;margin:.5rem 0;padding:.5rem .7
 .method{display:inline-block;min-width:4.5rem;font-weight:700}.path{font-family:ui-monospace,monospace}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.25rem .5rem;border-top:1px solid #8886}`
 
-/** For the page's own headers. */
+/** Value of the page's `Content-Security-Policy` header. */
 export const contentSecurityPolicy = `default-src 'none'; style-src 'sha256-${sha256Base64(style)}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
 
 const nameOf = (reference: string): string => reference.split("/").at(-1)!
 
-/** A schema in one line; named ones are links. */
+/** Renders a schema in one line; named schemas are links. */
 const short = (schema: Json | undefined): string => {
   if (schema === undefined) return ""
   if (schema["$ref"] !== undefined) {

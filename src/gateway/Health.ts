@@ -1,7 +1,7 @@
 /**
- * Health by asking, never by guessing: the database, the feed, each runner by a call that it must serve, the fleet.
- * Each question has a deadline, and answers are shared for a second, so that nobody brings the gateway down by asking
- * how it is.
+ * Health is determined by active checks: of the database, the feed, the instances, and each runner by a call that it
+ * must serve. Each check has a timeout, and results are cached for a second, so that frequent health requests cannot
+ * overload the gateway.
  */
 import { Cause, Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
 import { HttpServerResponse } from "effect/http"
@@ -40,7 +40,7 @@ const check = Effect.fnUntraced(function* <E>(question: Effect.Effect<Checks.Jud
   return { ...answer, millis: (yield* Clock.currentTimeMillis) - before } satisfies Answer
 })
 
-/** Since when each check that fails has failed. */
+/** Adds to each failing check the time since which it has failed. */
 const remember = () => {
   const since = new Map<string, number>()
   return (name: string, check: Check, now: number): Check => {
@@ -111,7 +111,10 @@ const make = Effect.gen(function* () {
   })
 })
 
-/** Gauges of the checks for collectors, who do not ask for health themselves. Their age says when that fails. */
+/**
+ * Keeps the gauges of the checks up to date for metrics collectors, which do not request health. The age gauge shows
+ * when the checks no longer complete.
+ */
 const keepMeasured = (health: Effect.Effect<Report>) =>
   Effect.gen(function* () {
     let askedAt = yield* Clock.currentTimeMillis
@@ -131,9 +134,9 @@ const keepMeasured = (health: Effect.Effect<Report>) =>
 export class Health extends Context.Service<
   Health,
   {
-    /** Everything. `down` when calls would fail. */
+    /** All checks. The status is `down` when calls would fail. */
     readonly health: Effect.Effect<Report>
-    /** The database and the cluster: without them no call can be served. */
+    /** The database and the cluster, without which no call can be served. */
     readonly ready: Effect.Effect<Report>
     readonly live: Effect.Effect<Report>
   }

@@ -1,7 +1,7 @@
 /**
- * The judgements of health: from what was read to whether that is well, in words for an operator, and what to do. Pure.
- * Health is public, so they name no host, no tenant and no instance that is dedicated to one; `clawster runners`,
- * `shards` and `instance list` name what they count.
+ * The evaluation of health checks: from the data read to a result, with text for an operator and a remedy. All
+ * functions are pure. Health is public, so the texts name no host, no tenant and no instance dedicated to a tenant;
+ * `clawster runners`, `shards` and `instance list` show the names behind the counts.
  */
 import type { ServedProbe } from "../ports/ClusterReads.ts"
 import type { RunnerStatus, ShardGroup } from "../schema/Cluster.ts"
@@ -11,7 +11,7 @@ export interface Judgement {
   readonly ok: boolean
   readonly detail?: string
   readonly remedy?: string
-  /** Calls would fail. */
+  /** True when calls would fail. */
   readonly isDown?: boolean
 }
 
@@ -26,7 +26,10 @@ export const commit = (millis: number): Judgement =>
     ? { ok: true, detail: `a commit took ${millis} ms` }
     : { ok: false, detail: `a commit took ${millis} ms`, remedy: "look at the database server's disk and load" }
 
-/** Those that are registered and do not serve. Without any that does, no call is served. */
+/**
+ * Fails when a registered runner is not `serving`, or when no runner is registered. Without a serving runner no call is
+ * served.
+ */
 export const runners = (all: ReadonlyArray<RunnerStatus>): Judgement => {
   const ill = all.filter(({ state }) => state !== "serving")
   if (all.length > 0 && ill.length === 0) return { ok: true, detail: `${all.length} serve` }
@@ -67,7 +70,7 @@ export const resources = (all: ReadonlyArray<RunnerStatus>): Judgement => {
   }
 }
 
-/** What every call would find. */
+/** Fails when a placement of runners does not answer a call. `isDown` when none does. */
 export const serving = (probes: ReadonlyArray<ServedProbe>): Judgement => {
   const silent = probes.filter(({ ok }) => !ok)
   const slowest = Math.max(0, ...probes.map(({ millis }) => millis))
@@ -115,7 +118,7 @@ const namesMost = 5
 const nameOf = ({ instanceId, tenancy }: InstanceStatus): string =>
   tenancy._tag === "shared" ? instanceId : "one of a tenant"
 
-/** One that was stopped or is being started or drained is as it should be. */
+/** Instances that are stopped, or are being started or drained, count as intended. */
 export const instances = (all: ReadonlyArray<InstanceStatus>): Judgement => {
   if (all.length === 0) return { ok: true, detail: "none is registered" }
   const isWanted = ({ health, phase }: InstanceStatus) =>

@@ -1,7 +1,7 @@
 /**
- * The OpenAPI document, and what the generator does not say: numbers and flags in a query are numbers and flags, with
- * their bounds; what a task's events list holds is the union of public events (the endpoint itself is open to events of
- * newer runners).
+ * The OpenAPI document, with corrections to the generator's output: numbers and booleans in a query have their type and
+ * bounds, and the items of a task's event list are the union of public events (the endpoint itself also accepts events
+ * of newer runners).
  */
 import { Schema } from "effect"
 import { HttpApi, type HttpApiEndpoint, OpenApi } from "effect/http-api"

@@ -1,7 +1,7 @@
 /**
- * The whole edge as routes: REST under `/api/v1` and `/api`, RPC, the event socket, health, metrics, documents. What
- * serves them (a port, a test's web handler) is the caller's. Needs the cluster (`Sharding`), the reads, the key stores
- * and the probes.
+ * The whole edge as routes: REST under `/api/v1` and `/api`, RPC, the event socket, health, metrics and documents. The
+ * caller provides the server (a port, or a web handler in tests). Requires the cluster (`Sharding`), the reads, the key
+ * stores and the probes.
  */
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
@@ -37,7 +37,7 @@ import { Lanes } from "./service/tasks/Lanes.ts"
 import { Sessions } from "./service/Sessions.ts"
 import { Tasks } from "./service/tasks/Tasks.ts"
 
-/** An id in a path may be as long as the schema that refuses it needs to see. */
+/** Maximum length of an id in a path, high enough for overlong ids to reach the schema that refuses them. */
 export const routerConfig = { maxParamLength: 16_384 }
 
 const useCases = Layer.mergeAll(
@@ -61,7 +61,7 @@ const handlers = Layer.mergeAll(
   SystemHandlers
 ).pipe(Layer.provide([RestCall.layer, Authentication.layer]))
 
-/** Both prefixes serve the same routes: a request is the same request by either. */
+/** Both prefixes serve the same routes, so a request is the same request under either prefix. */
 const rest = HttpApiBuilder.layer(Api)
 const under = (prefix: string) =>
   Layer.fresh(rest).pipe(
@@ -76,7 +76,7 @@ const api = Layer.mergeAll(under(apiPrefix), under(aliasPrefix)).pipe(Layer.prov
 
 const rpcOver = (protocol: "http" | "websocket") => RpcServer.layerHttp({ group: ClientRpcs, path: "/rpc", protocol })
 
-/** A socket of RPCs ends when the server is about to stop; its client sends what was under way again, elsewhere. */
+/** Closes an RPC socket when the server is about to stop; its client resends the pending calls to another gateway. */
 const untilFarewell = HttpRouter.middleware(
   Effect.gen(function* () {
     const { said } = yield* Farewell
@@ -122,7 +122,7 @@ const documents = HttpRouter.use((router) =>
   )
 )
 
-/** Everything but the server that it runs on, and who says farewell. */
+/** Everything except the server and the sender of the shutdown signal. */
 export const routes = Layer.mergeAll(
   api,
   rpc,
@@ -133,10 +133,10 @@ export const routes = Layer.mergeAll(
   HttpEnvelope.layer
 ).pipe(Layer.provide(useCases), Layer.provide(HttpServer.layerServices))
 
-/** Released first of all. */
+/** The last layer built, so that its finalizer sends the shutdown signal before anything else is released. */
 const farewell = Layer.effectDiscard(Effect.flatMap(Farewell, ({ say }) => Effect.addFinalizer(() => say)))
 
-/** On a server that is provided: see ServerNode.ts. */
+/** Requires an HTTP server: see ServerNode.ts. */
 export const layer = farewell.pipe(
   Layer.provideMerge(HttpRouter.serve(routes, { routerConfig, disableLogger: true, disableListenLog: true })),
   Layer.provide(Farewell.layer)

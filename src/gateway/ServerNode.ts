@@ -5,13 +5,18 @@ import { createServer } from "node:http"
 import * as Server from "./Server.ts"
 import { requestBytes } from "../schema/text/Bounds.ts"
 
-/** Open sockets are told, requests under way may end in this time. */
+/** Timeout of the graceful shutdown, in which open sockets close and requests in flight may finish. */
 const shutdownWithin = "10 seconds"
 
-/** For a request to come whole, so that one that does not end holds no room for its body. */
+/**
+ * Timeout in milliseconds for receiving a whole request, so that an unfinished request does not keep room for its body.
+ */
 const requestWithin = 60_000
 
-/** HTTP/1.1 only, since the event socket needs it. Port 0: any free one; `HttpServer.HttpServer` says which. */
+/**
+ * HTTP/1.1 only, because the event socket needs it. With port 0 a free port is chosen; `HttpServer.HttpServer` contains
+ * it.
+ */
 export const layer = (options: { readonly host: string; readonly port: number }) =>
   Server.layer.pipe(
     Layer.provideMerge(

@@ -1,8 +1,9 @@
 /**
- * The port to whatever runs a gateway. One driver a kind; the same conformance suite runs over all of them.
+ * The port to the systems that run gateways. There is one driver per kind, and the same conformance suite tests all of
+ * them.
  *
- * `epoch` is the shard epoch of the Instance actor that asks. A driver remembers the highest it has seen for an
- * instance and refuses a lower one with `StaleOwner`, so that an owner that lost the instance can neither start nor
+ * `epoch` is the shard epoch of the calling Instance actor. A driver remembers the highest epoch that it has seen for
+ * an instance and refuses a lower one with `StaleOwner`, so that an owner that lost the instance can neither start nor
  * stop it.
  */
 import { Context, type Effect, Schema, type Scope } from "effect"
@@ -10,7 +11,7 @@ import type { GatewayLink } from "../openclaw/GatewayLink.ts"
 import { InstanceId } from "../schema/Ids.ts"
 import type { DriverKind, InstanceSpec, RegisteredSpec } from "../schema/Instance.ts"
 
-/** Why a driver could not do what was asked. `retryable` says whether the same call may succeed later. */
+/** A call to a driver failed. `retryable` says whether the same call may succeed later. */
 export class DriverError extends Schema.TaggedError<DriverError>()("DriverError", {
   instanceId: InstanceId,
   reason: Schema.Literals([
@@ -29,7 +30,7 @@ export class DriverError extends Schema.TaggedError<DriverError>()("DriverError"
   exitCode: Schema.optionalKey(Schema.Int)
 }) {}
 
-/** A gateway that runs. `incarnation` changes when the process does; an adopted gateway keeps its own. */
+/** A running gateway. `incarnation` changes with the process; an adopted gateway keeps its incarnation. */
 export const InstanceRef = Schema.Struct({
   instanceId: InstanceId,
   url: Schema.String,
@@ -40,7 +41,7 @@ export const InstanceRef = Schema.Struct({
 })
 export type InstanceRef = typeof InstanceRef.Type
 
-/** `live`: the process answers; `started`: it takes work (the gateway's `/healthz` and `/startupz`). */
+/** `live`: the process answers; `started`: it accepts work (the gateway's `/healthz` and `/startupz`). */
 export interface Probe {
   readonly live: boolean
   readonly started: boolean
@@ -49,12 +50,12 @@ export interface Probe {
 
 export interface DriverMetrics {
   readonly rssBytes?: number
-  /** 0 to 1 of one core. */
+  /** Share of one core, 0 to 1. */
   readonly cpu?: number
   readonly uptimeMillis?: number
 }
 
-/** A registration of an id, of which a host keeps something. */
+/** A registration for which a host keeps files. */
 export type Kept = Pick<RegisteredSpec, "instanceId" | "registration">
 
 export interface ExecResult {
@@ -66,43 +67,50 @@ export interface ExecResult {
 export interface InstanceDriver {
   readonly kind: DriverKind
   /**
-   * Starts the gateway, or adopts the one that is already running for this instance. Success: the gateway has answered
-   * its startup probe. Failure: nothing of it runs any more.
+   * Starts the gateway, or adopts the one that is already running for this instance. On success the gateway has
+   * answered its startup probe. On failure nothing that this call started is still running, unless a later owner has
+   * taken it over (`StaleOwner`).
    */
   readonly start: (spec: RegisteredSpec, epoch: number) => Effect.Effect<InstanceRef, DriverError>
-  /** Graceful within `graceMillis`, forced after it. Success, also when it was not running: no process is left. */
+  /**
+   * Stops the gateway gracefully within `graceMillis`, and by force after that. On success no process is left; it also
+   * succeeds when the gateway was not running.
+   */
   readonly stop: (
     spec: RegisteredSpec,
     epoch: number,
     options: { readonly graceMillis: number }
   ) => Effect.Effect<void, DriverError>
   /**
-   * Ends when this incarnation is gone, with why (an exit code understood, a lost address). Bounded by its caller's
-   * interruption.
+   * Completes when this incarnation has ended, with the reason (an interpreted exit code, a lost address). The caller
+   * bounds the wait by interrupting it.
    */
   readonly awaitExit: (ref: InstanceRef) => Effect.Effect<DriverError>
   readonly probe: (ref: InstanceRef) => Effect.Effect<Probe>
   /** Opens a link to the gateway; it reconnects by itself until the scope closes. */
   readonly connect: (spec: RegisteredSpec, ref: InstanceRef) => Effect.Effect<GatewayLink, DriverError, Scope.Scope>
   /**
-   * Removes what this driver keeps of the registration: state, workspace, logs, token. Success, also when there was
-   * nothing: another registration of the same id finds nothing of it. Fails while a process of it runs.
+   * Removes what this driver keeps for the registration: state, workspace, logs, token. On success, also when there was
+   * nothing, another registration of the same id finds none of it. Fails while one of its processes is running.
    */
   readonly remove: (kept: Kept) => Effect.Effect<void, DriverError>
   /**
-   * The registrations of which this host keeps something for that cluster. None, when it was first used for another
-   * one.
+   * The registrations for which this host keeps files in that cluster. Empty when another cluster used the host's
+   * directory first.
    */
   readonly kept: (cluster: string) => Effect.Effect<ReadonlyArray<Kept>>
   /**
-   * Removes what the gateway keeps of sessions that it was asked to delete, and does not remove itself. Now and then;
-   * what cannot be removed waits.
+   * Removes what the gateway keeps of deleted sessions and does not remove itself. It is called now and then; what
+   * cannot be removed waits for the next call.
    */
   readonly tidy: (kept: Kept) => Effect.Effect<void>
   /** The last `limit` lines, at most 10,000. */
   readonly logs: (spec: RegisteredSpec, limit: number) => Effect.Effect<ReadonlyArray<string>, DriverError>
   readonly metrics: (ref: InstanceRef) => Effect.Effect<DriverMetrics, DriverError>
-  /** Runs a command beside the gateway, in its workspace. Output is cut at 1 MiB, time at `timeoutMillis`. */
+  /**
+   * Runs a command beside the gateway, in its workspace. Standard output and standard error are cut at 1 MiB each; the
+   * command is killed after `timeoutMillis`.
+   */
   readonly exec: (
     spec: RegisteredSpec,
     command: ReadonlyArray<string>,
@@ -110,11 +118,11 @@ export interface InstanceDriver {
   ) => Effect.Effect<ExecResult, DriverError>
 }
 
-/** The drivers this runner has. */
+/** The drivers of this runner. */
 export class InstanceDrivers extends Context.Service<
   InstanceDrivers,
   {
-    /** `Unsupported` when this runner was not given that driver. */
+    /** Fails with `Unsupported` when this runner has no driver of that kind. */
     readonly get: (spec: Pick<InstanceSpec, "driver" | "instanceId">) => Effect.Effect<InstanceDriver, DriverError>
     readonly all: ReadonlyArray<InstanceDriver>
   }

@@ -1,4 +1,4 @@
-/** The `InstanceDrivers` of a runner, from the drivers it was given: one a kind, the last of a kind wins. */
+/** Builds the `InstanceDrivers` of a runner from its drivers: one per kind, the last of a kind wins. */
 import { Effect, Layer, type Scope } from "effect"
 import type { InstanceSpec } from "../schema/Instance.ts"
 import { DriverError, type InstanceDriver, InstanceDrivers } from "./InstanceDriver.ts"

@@ -1,6 +1,6 @@
 /**
- * Gateways as processes of this host. A gateway outlives its runner: a guardian process is its parent, and the next
- * runner adopts it by its pid file. It does not outlive its owners: without a runner that renews the lease, the
+ * Runs gateways as processes of this host. A gateway outlives its runner: a guardian process is its parent, and the
+ * next runner adopts it by its pid file. It does not outlive its owners: without a runner that renews the lease, the
  * guardian ends it.
  */
 import { existsSync } from "node:fs"
@@ -21,11 +21,17 @@ import type { ProcessDriverOptions } from "./process/ProcessDriverOptions.ts"
 import { cpuShare, type ProcessSample, sample } from "./process/ProcessStats.ts"
 
 const exitPollMillis = 250
-/** OpenClaw writes an archive at once, and may still move it. */
+/**
+ * Minimum age of an archive before it is removed: OpenClaw writes an archive at once on deletion, and may still move
+ * it.
+ */
 const archiveKeptMillis = 600_000
 const logLinesMax = 10_000
 
-/** The driver of one runner; its lease on the gateways, and what `onShutdown` says, end with the scope. */
+/**
+ * The driver of one runner. When the scope closes, it stops renewing the lease of its gateways and applies
+ * `onShutdown`.
+ */
 export const make = Effect.fn("ProcessDriver.make")(function* (
   options: ProcessDriverOptions
 ): Effect.fn.Return<InstanceDriver, never, GatewayConnector | Scope.Scope> {

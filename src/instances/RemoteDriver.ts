@@ -1,8 +1,9 @@
 /**
- * Gateways that somebody else runs, registered by URL and token. Start means: it answers, lets us in, speaks our
- * protocol and grants what we need. Stop means: forget it. An incarnation is the gateway's boot id.
+ * Connects to gateways that others operate, registered by URL and token. A start succeeds when the gateway answers,
+ * accepts our token, speaks our protocol version and grants the scopes that we need. A stop closes the link and removes
+ * the registration. The incarnation is the gateway's boot id.
  *
- * A remote gateway has no place for our epoch: the fence holds among the owners that used this driver, no further.
+ * A remote gateway cannot store our epoch: the fence holds only among the owners that used this driver.
  */
 import { Effect, Exit, Option, Redacted, Scope, Stream } from "effect"
 import {
@@ -17,7 +18,7 @@ import type { InstanceSpec, RemoteEndpoint } from "../schema/Instance.ts"
 import { DriverError, type InstanceDriver, type InstanceRef } from "./InstanceDriver.ts"
 
 export interface RemoteDriverOptions {
-  /** How long a gateway may be out of reach before it counts as gone; 60 s when not given. */
+  /** Milliseconds that a gateway may be unreachable before it counts as lost; 60 s when not given. */
   readonly lostAfterMillis?: number
 }
 
@@ -158,7 +159,10 @@ const noEndpoint = (instanceId: InstanceId): DriverError =>
     false
   )
 
-/** A gateway lets a token from another machine in without any scope, so that every later call would fail. */
+/**
+ * Fails when the gateway did not grant the needed scope: it accepts a token from another machine without granting it
+ * any, so every later call would fail.
+ */
 const usable = (instanceId: InstanceId, url: string, hello: GatewayHello): Effect.Effect<GatewayHello, DriverError> =>
   hello.scopes.includes(neededScope)
     ? Effect.succeed(hello)
@@ -223,8 +227,8 @@ const probe = (link: GatewayLink) =>
   )
 
 /**
- * What a status says of an incarnation. Two downs in a row are one, so that attempts to reconnect do not renew the
- * time.
+ * What a link status means for an incarnation. Consecutive `away` states count as one, so that attempts to reconnect do
+ * not restart the timeout.
  */
 type Presence =
   | { readonly _tag: "here" }

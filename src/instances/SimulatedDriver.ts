@@ -1,5 +1,6 @@
 /**
- * Gateways in memory: the same rules as real ones, at no cost, with faults to order. They live in the `SimulatedFleet`.
+ * Runs gateways in memory, with the same rules as real ones and with injected faults. They belong to the
+ * `SimulatedFleet`.
  */
 import { Effect, type Scope } from "effect"
 import type { GatewayLink } from "../openclaw/GatewayLink.ts"
@@ -30,7 +31,7 @@ const refOf = (gateway: Gateway, adopted: boolean): InstanceRef => ({
   adopted
 })
 
-/** One driver of one runner. All drivers of a fleet see the same gateways. */
+/** The driver of one runner. All drivers of a fleet share the same gateways. */
 export const make: Effect.Effect<InstanceDriver, never, SimulatedFleet> = Effect.map(
   SimulatedFleet,
   (fleet): InstanceDriver => {

@@ -1,7 +1,7 @@
 /**
- * Log lines: JSON with the fields of `Names.logFields` and no other, or a short form for a terminal. Annotations fill
- * the fields, in snake or camel case; any other annotation, and the cause, go into the message, so that nothing is lost
- * and nothing breaks a parser.
+ * Log lines: JSON with only the fields of `Names.logFields`, or a short form for a terminal. Annotations in snake or
+ * camel case fill the fields. Any other annotation, and the cause, are appended to the message, so that no information
+ * is lost and no parser breaks.
  */
 import { Cause, Config, Context, Layer, Logger, type LogLevel, Option, References, Schema, Tracer } from "effect"
 import { type LogField, logFields } from "./metrics/Names.ts"
@@ -11,7 +11,7 @@ type Fields = Partial<Record<LogField, string | number>>
 
 const snake = (key: string): string => key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 const isField = (key: string): key is LogField => (logFields as ReadonlyArray<string>).includes(key)
-/** What a caller may not set by an annotation. */
+/** Fields that an annotation cannot set. */
 const own: ReadonlySet<LogField> = new Set(["timestamp", "level", "service_instance_id", "message"])
 
 const text = (value: unknown): string => {
@@ -34,7 +34,7 @@ interface Source {
   readonly instance?: string | undefined
 }
 
-/** The fields of one line, and what has no field. */
+/** The fields of one line, and the information that has no field. */
 const fieldsOf = (
   { instance, service }: Source,
   { cause, date, fiber, logLevel, message }: Logger.Options<unknown>
@@ -61,14 +61,14 @@ const fieldsOf = (
 const inOrder = (fields: Fields): Fields =>
   Object.fromEntries(logFields.flatMap((field) => (fields[field] === undefined ? [] : [[field, fields[field]]])))
 
-/** One line, whatever is in it. */
+/** Always exactly one line, whatever the values contain. */
 export const json = (service: string, instance?: string): Logger.Logger<unknown, string> =>
   Logger.make((options) => {
     const { fields, rest } = fieldsOf({ service, instance }, options)
     return JSON.stringify(inOrder({ ...fields, message: [fields.message, ...rest].join(" | ") }))
   })
 
-/** `12:00:01.234 WARN  runner: what happened (task_id=t1)`, and the cause below. */
+/** `12:00:01.234 WARN  runner: what happened (task_id=t1)`, with the cause on the lines below. */
 export const pretty = (service: string): Logger.Logger<unknown, string> =>
   Logger.make((options) => {
     const { fields, rest } = fieldsOf({ service }, options)
@@ -89,7 +89,7 @@ const settings = Config.all({
   level: Config.schema(Level, "CLAWSTER_LOG_LEVEL").pipe(Config.withDefault<LogLevel.LogLevel>("Info"))
 })
 
-/** To standard output, and in the form, that `CLAWSTER_LOG` says. */
+/** Logs to standard output in the form set by `CLAWSTER_LOG`, from the level set by `CLAWSTER_LOG_LEVEL`. */
 export const layer = (service: string, instance?: string): Layer.Layer<never, Config.ConfigError> =>
   Layer.unwrap(
     Config.map(settings, ({ form, level }) =>

@@ -1,7 +1,7 @@
 /**
- * Logs and telemetry of one process, by its environment: `CLAWSTER_LOG`, `CLAWSTER_LOG_LEVEL`, `CLAWSTER_TRACE_RATIO`
- * and the `OTEL_` variables of OtlpSettings.ts. Provide it last, around everything. Metrics need no layer: they are
- * always counted, and exported where `layerMetrics` is routed.
+ * Logs and telemetry of one process, configured by its environment: `CLAWSTER_LOG`, `CLAWSTER_LOG_LEVEL`,
+ * `CLAWSTER_TRACE_RATIO` and the `OTEL_` variables of OtlpSettings.ts. Provide this layer outermost. Metrics need no
+ * layer: they are always recorded, and exported where `layerMetrics` is routed.
  */
 import { type Config, Layer } from "effect"
 import type { HttpRouter } from "effect/http"
@@ -10,8 +10,8 @@ import * as Logs from "./Logs.ts"
 import * as Tracing from "./Tracing.ts"
 
 /**
- * `service` is the process's kind: `runner`, `gateway`, `migrate`. `instance`: which of them, such as its address; in
- * every log line and on every span. A bad setting fails, and says which.
+ * `service` is the kind of process: `runner`, `gateway`, `migrate`. `instance` identifies the process, for example by
+ * its address, in every log line and on every span. Fails on an invalid setting, with its name.
  */
 export const layer = (
   service: string,
@@ -19,7 +19,7 @@ export const layer = (
 ): Layer.Layer<never, Config.ConfigError | Tracing.TelemetryUnsupported> =>
   Layer.merge(Logs.layer(service, instance), Tracing.layer(service, instance))
 
-/** `GET /metrics` in the text format of Prometheus. */
+/** `GET /metrics` in the Prometheus text format. */
 export const layerMetrics: Layer.Layer<never, never, HttpRouter.HttpRouter> = PrometheusMetrics.layerHttp({
   path: "/metrics"
 })

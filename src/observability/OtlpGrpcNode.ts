@@ -1,4 +1,7 @@
-/** Traces to an OTLP collector over gRPC, by OpenTelemetry's own exporter: `effect/observability` speaks HTTP only. */
+/**
+ * Exports traces to an OTLP collector over gRPC with OpenTelemetry's own exporter, because `effect/observability`
+ * supports HTTP only.
+ */
 import { Metadata, credentials } from "@grpc/grpc-js"
 import * as OtelTracer from "@effect/opentelemetry/OtelTracer"
 import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
@@ -18,11 +21,12 @@ import { Layer, Redacted } from "effect"
 import type { Destination } from "./OtlpSettings.ts"
 import { isSampled } from "./Sampling.ts"
 
-/** Spans that wait to be sent; more are dropped. */
+/** Maximum number of spans waiting to be sent; further spans are dropped. */
 const spansWaiting = 8_192
 
 /**
- * Decides at the root of a trace, by its id; below it a span follows its parent. Each span is recorded: it may fail.
+ * Samples at the root of a trace, by its id; child spans follow their parent. Unsampled spans are recorded as well,
+ * because they may fail.
  */
 const samplerOf = (ratio: number): Sampler => ({
   shouldSample: (context: Context, traceId: string) => {
@@ -33,13 +37,13 @@ const samplerOf = (ratio: number): Sampler => ({
   toString: () => `by trace id, ${ratio}`
 })
 
-/** The same span with the flag that the batch processor asks for. */
+/** The same span with the sampled flag, which the batch processor requires. */
 const asSampled = (span: ReadableSpan): ReadableSpan => {
   const context = { ...span.spanContext(), traceFlags: TraceFlags.SAMPLED }
   return Object.create(span, { spanContext: { value: () => context } }) as ReadableSpan
 }
 
-/** Sends the spans of sampled traces, and every span that failed. */
+/** Exports the spans of sampled traces, and every failed span. */
 class FailuresAlways implements SpanProcessor {
   readonly #batch: BatchSpanProcessor
 
@@ -76,7 +80,7 @@ const exporterOf = ({ compression, headers, url }: Destination): OTLPTraceExport
   })
 }
 
-/** Spans left in the buffer are sent when the layer closes, for at most 3 seconds. */
+/** When the layer closes, buffered spans are sent, for at most 3 seconds. */
 export const layer = (
   service: { readonly serviceName: string; readonly attributes: Readonly<Record<string, string>> },
   destination: Destination,

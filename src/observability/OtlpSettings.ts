@@ -1,16 +1,16 @@
 /**
- * Where telemetry is sent, by the usual variables of OpenTelemetry ("OpenTelemetry Protocol Exporter" and "General SDK
- * Configuration" of its specification). A variable of one signal overrides the common one.
+ * The destination of telemetry, configured by OpenTelemetry's standard variables ("OpenTelemetry Protocol Exporter" and
+ * "General SDK Configuration" of its specification). A signal's own variable overrides the common one.
  *
  * | Variable | Meaning |
  * | --- | --- |
- * | `OTEL_EXPORTER_OTLP_ENDPOINT`, `…_TRACES_ENDPOINT`, `…_METRICS_ENDPOINT`, `…_LOGS_ENDPOINT` | URL of the collector. The path of the common one is completed to `/v1/traces` and so on; that of a signal is taken as it is |
+ * | `OTEL_EXPORTER_OTLP_ENDPOINT`, `…_TRACES_ENDPOINT`, `…_METRICS_ENDPOINT`, `…_LOGS_ENDPOINT` | URL of the collector. Over HTTP, `/v1/traces` and so on is appended to the common URL; a signal's own URL is used unchanged |
  * | `OTEL_EXPORTER_OTLP_PROTOCOL`, `…_TRACES_PROTOCOL` | `http/json` (the default here), `http/protobuf` or `grpc` |
- * | `OTEL_EXPORTER_OTLP_HEADERS`, `…_TRACES_HEADERS`, … | `name=value,name=value`, percent-encoded: a vendor's key |
+ * | `OTEL_EXPORTER_OTLP_HEADERS`, `…_TRACES_HEADERS`, … | `name=value,name=value`, percent-encoded, such as a vendor's API key |
  * | `OTEL_EXPORTER_OTLP_COMPRESSION` | `gzip` or `none` |
- * | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, `OTEL_LOGS_EXPORTER` | `otlp` or `none`. Traces go out when an endpoint is set; metrics and logs only when asked for |
+ * | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, `OTEL_LOGS_EXPORTER` | `otlp` or `none`. Traces are sent by default when an endpoint is set; metrics and logs only with `otlp` |
  * | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | Name and attributes of the service |
- * | `OTEL_SDK_DISABLED` | `true`: nothing is sent |
+ * | `OTEL_SDK_DISABLED` | `true` disables all export |
  */
 import { Config, Effect, Redacted, Schema } from "effect"
 
@@ -24,7 +24,7 @@ export interface Destination {
   readonly compression: "gzip" | "none"
 }
 
-/** Set to nothing is not set. */
+/** An empty value counts as not set. */
 const Endpoint = Schema.String.check(
   Schema.isPattern(/^\s*$|^https?:\/\/[^\s/]+\S*$/, {
     expected: "an http:// or https:// URL of an OTLP collector, such as http://collector:4318"
@@ -41,7 +41,7 @@ const HeaderList = Schema.String.check(
   })
 )
 
-/** Undefined when it is not as the specification has it. */
+/** Undefined when the text does not have the format of the specification. */
 const parseHeaders = (text: string): Record<string, string> | undefined => {
   const headers: Record<string, string> = {}
   for (const pair of text.split(",").filter((part) => part.trim() !== "")) {
@@ -57,7 +57,9 @@ const parseHeaders = (text: string): Record<string, string> | undefined => {
   return headers
 }
 
-/** The variable of the signal, else the common one, else undefined. An empty one counts as absent. */
+/**
+ * The signal's own variable and the common one. An empty value counts as absent, and the own value takes precedence.
+ */
 const either = <A extends string>(schema: Schema.Codec<A, string>, signal: Signal, name: string) =>
   Config.all({
     own: Config.schema(schema, `OTEL_EXPORTER_OTLP_${signal}_${name}`).pipe(Config.withDefault("")),
@@ -88,7 +90,7 @@ const urlOf = (
   return `${withoutEnd(common)}/v1/${signal.toLowerCase()}`
 }
 
-/** Undefined: the signal is not sent. A bad setting fails, and says which. */
+/** Undefined when the signal is not exported. Fails on an invalid setting, with its name. */
 export const destination = (signal: Signal): Effect.Effect<Destination | undefined, Config.ConfigError> =>
   Effect.gen(function* () {
     const { compression, disabled, endpoint, exporter, headers, protocol: given } = yield* settingsOf(signal)

@@ -1,5 +1,6 @@
 /**
- * The first 32 bits of a trace id as a share of one. Ids are random, so is the decision; every process decides alike.
+ * Interprets the first 32 bits of the trace id as a number from 0 to 1. Ids are random, so the sample is too, and every
+ * process makes the same decision for a trace.
  */
 export const isSampled = (traceId: string, ratio: number): boolean =>
   Number.parseInt(traceId.slice(0, 8), 16) / 2 ** 32 < ratio

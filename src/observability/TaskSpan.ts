@@ -1,13 +1,13 @@
 /**
- * The span of one run of a task or a turn at its instance. It continues the trace that the task was submitted in,
- * whatever process that was, and its own `traceparent` is what the gateway gets.
+ * The span of one run of a task or turn at its instance. It continues the trace in which the task was submitted, in
+ * whichever process that was. The gateway receives this span's `traceparent`.
  */
 import { Clock, Context, Effect, Exit, type Fiber, Logger, LogLevel, Option, References, Tracer } from "effect"
 import { spanAttributes, spanEvents, spans } from "./metrics/Names.ts"
 import * as Traceparent from "./Traceparent.ts"
 
 export interface RunFacts {
-  /** Of whoever submitted it. */
+  /** The traceparent of the submitter. */
   readonly traceparent?: string | undefined
   readonly tenantId: string
   readonly instanceId?: string | undefined
@@ -17,7 +17,7 @@ export interface RunFacts {
   readonly attempt?: number | undefined
 }
 
-/** Without what is undefined, which would be told as such. */
+/** Removes undefined values, which would otherwise be exported as such. */
 const known = (facts: Record<string, unknown>): Record<string, unknown> => {
   const found: Record<string, unknown> = {}
   for (const name in facts) if (facts[name] !== undefined) found[name] = facts[name]
@@ -34,7 +34,7 @@ const attributesOf = (facts: RunFacts): Record<string, unknown> =>
     [spanAttributes.attempt]: facts.attempt
   })
 
-/** In the trace of whoever submitted it, with the ids of the run in the log lines. */
+/** Runs an effect in the trace of the submitter, with the ids of the run in its log lines. */
 const inTrace = (facts: RunFacts, also: Record<string, unknown> = {}) => {
   const parent = Traceparent.parse(facts.traceparent)
   const fields = known({
@@ -49,7 +49,7 @@ const inTrace = (facts: RunFacts, also: Record<string, unknown> = {}) => {
     Effect.annotateLogs(Traceparent.under(parent)(effect), fields)
 }
 
-/** Adds an event to the span that runs now, if any. */
+/** Adds an event to the current span, if there is one. */
 const note = (name: string, attributes: Record<string, unknown> = {}): Effect.Effect<void> =>
   Effect.flatMap(Effect.option(Effect.currentSpan), (span) =>
     span._tag === "None"
@@ -57,7 +57,7 @@ const note = (name: string, attributes: Record<string, unknown> = {}): Effect.Ef
       : Effect.map(Clock.currentTimeNanos, (now) => span.value.event(name, now, attributes))
   )
 
-/** How a run ended. `error`: it failed, so its span is one of a failure. */
+/** How a run ended. With `error` the run failed, and its span is a failure. */
 export interface RunEnd {
   readonly status: string
   readonly error?: { readonly code: string; readonly message: string } | undefined
@@ -72,7 +72,10 @@ class RunFailed<A> extends Error {
   }
 }
 
-/** Whether anybody reads lines of the level: what nobody reads is not made, since there may be thousands a second. */
+/**
+ * Whether a line of this level is logged at all. Unlogged lines are not built, because there may be thousands per
+ * second.
+ */
 const isRead = (fiber: Fiber.Fiber<unknown, unknown>, level: "Debug" | "Info" | "Warn"): boolean =>
   fiber.getRef(Logger.CurrentLoggers).size > 0 &&
   LogLevel.isGreaterThanOrEqualTo(level, fiber.getRef(References.MinimumLogLevel))
@@ -112,9 +115,9 @@ const spanned =
     )
 
 /**
- * Runs the effect in a span of its own, where spans are made, and gives the log lines inside it the ids of the run. The
- * span fails when the effect does, or when `endOf` says that what it answered is a failure; the answer is passed on all
- * the same.
+ * Runs the effect in its own span when tracing is enabled, and adds the ids of the run to the log lines inside it. The
+ * span fails when the effect fails, or when `endOf` reports an error for its result; that result is still returned as a
+ * success.
  */
 export const run =
   <A>(facts: RunFacts, endOf: (result: A) => RunEnd) =>
@@ -128,7 +131,7 @@ export const run =
       return inTrace(facts)(fiber.getRef(References.TracerEnabled) ? spanned(facts, endOf)(told) : told)
     })
 
-/** The gateway was asked to run the agent. */
+/** Records that the gateway was asked to run the agent. */
 export const agentInvoked = (agent: string): Effect.Effect<void> =>
   note(spanEvents.agentInvoked, { [spanAttributes.agent]: agent })
 
@@ -146,7 +149,7 @@ export interface TaskEnd extends RunFacts {
 
 const nanos = (millis: number): bigint => BigInt(Math.round(millis)) * 1_000_000n
 
-/** A span of what is over. */
+/** Creates a span for a task that has already ended. */
 const pastSpan = (name: string, { endedAt, error, ...facts }: TaskEnd): Effect.Effect<void> =>
   Effect.gen(function* () {
     if (!(yield* References.TracerEnabled)) return
@@ -175,8 +178,8 @@ const isEndWanted = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
   fiber.getRef(References.TracerEnabled) || isRead(fiber, "Info")
 
 /**
- * The end of a whole task, from its submission over all its attempts: one log line, and one span beside those of its
- * runs, so that a trace says how long the caller waited in all.
+ * Records the end of a whole task, from its submission over all its attempts: one log line, and one span beside the
+ * spans of its runs, so that a trace shows how long the caller waited in total.
  */
 export const taskEnded = (end: TaskEnd): Effect.Effect<void> => {
   const { attempt, endedAt, error, outcome, submittedAt } = end
@@ -187,6 +190,6 @@ export const taskEnded = (end: TaskEnd): Effect.Effect<void> => {
   )
 }
 
-/** The same of several, which are looked for only where somebody reads of them. */
+/** Records several ends. `ends` is evaluated only when tracing is enabled or the lines are logged. */
 export const tasksEnded = (ends: () => ReadonlyArray<TaskEnd>): Effect.Effect<void> =>
   Effect.withFiber((fiber) => (isEndWanted(fiber) ? Effect.forEach(ends(), taskEnded, { discard: true }) : Effect.void))

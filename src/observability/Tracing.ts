@@ -1,11 +1,11 @@
 /**
- * Telemetry to an OTLP collector, as OtlpSettings.ts says: traces when an endpoint is set, metrics and logs when asked
- * for; without an endpoint no span is made at all. Over HTTP `effect/observability` exports, over gRPC OpenTelemetry's
- * own exporter, traces only.
+ * Export of telemetry to an OTLP collector, as OtlpSettings.ts describes: traces when an endpoint is set, metrics and
+ * logs when requested. Without an endpoint no spans are created. Over HTTP, `effect/observability` exports; over gRPC,
+ * OpenTelemetry's own exporter, which exports traces only.
  *
- * A trace is sampled at its root, by its id, so that every process that sees it decides alike; a span that fails is
- * exported also where its trace is not. Each exporter buffers a bounded number of spans, or five seconds; when the
- * collector is away it drops what it has.
+ * A trace is sampled at its root, by its id, so that every process makes the same decision; a failed span is exported
+ * even when its trace is not sampled. Each exporter sends its buffer when it contains a bounded number of spans, or
+ * after five seconds. When the collector is unreachable, the buffered spans are dropped.
  */
 import { Cause, Config, Effect, Exit, Layer, Option, Redacted, References, Schema, Tracer } from "effect"
 import { FetchHttpClient } from "effect/http"
@@ -16,7 +16,7 @@ import { isSampled } from "./Sampling.ts"
 const Ratio = Schema.FiniteFromString.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
 
 const settings = Config.all({
-  /** Share of traces exported. */
+  /** Fraction of traces that is exported. */
   ratio: Config.schema(Ratio, "CLAWSTER_TRACE_RATIO").pipe(Config.withDefault(0.05)),
   name: Config.String("OTEL_SERVICE_NAME").pipe(Config.withDefault(""))
 })
@@ -26,7 +26,7 @@ interface Service {
   readonly attributes: Readonly<Record<string, string>>
 }
 
-/** Telemetry that was asked for and cannot be sent so. */
+/** Telemetry was requested that this configuration cannot send. */
 export class TelemetryUnsupported extends Schema.TaggedError<TelemetryUnsupported>()("TelemetryUnsupported", {
   message: Schema.String
 }) {}
@@ -35,7 +35,7 @@ const isFailure = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)
 
 /**
- * Decides at the root whether a trace is exported; below it, spans follow their parent. Failures are exported always.
+ * Decides at the root whether a trace is exported; child spans follow their parent. Failed spans are always exported.
  */
 export const sampled = (tracer: Tracer.Tracer, ratio: number): Tracer.Tracer =>
   Tracer.make({
@@ -78,7 +78,7 @@ const tracesOverHttp = (service: Service, to: Destination, ratio: number) =>
     )
   ).pipe(Layer.provide(overHttp(to)))
 
-/** Loaded when it is asked for: most processes never need it. */
+/** Imported only when it is needed, because most processes do not use it. */
 const tracesOverGrpc = (service: Service, to: Destination, ratio: number) =>
   Layer.unwrap(
     Effect.map(
@@ -95,7 +95,7 @@ const traces = (service: Service, ratio: number) =>
     })
   )
 
-/** `send` sends one signal over HTTP; nothing when it was not asked for. */
+/** Exports one signal over HTTP with `send`, or nothing when the signal was not requested. */
 const alsoSent = <E>(signal: "METRICS" | "LOGS", send: (to: Destination) => Layer.Layer<never, E>) =>
   Layer.unwrap(
     Effect.gen(function* () {
@@ -119,8 +119,8 @@ const metricsAndLogs = (service: Service) =>
   )
 
 /**
- * `kind`: of the process, its service's name unless `OTEL_SERVICE_NAME` gives another. `instance`: which of them it is.
- * What is left in the buffers is sent when the layer closes, for at most 3 seconds.
+ * `kind` is the kind of process and the service name, unless `OTEL_SERVICE_NAME` sets another. `instance` identifies
+ * the process. When the layer closes, the buffers are sent, for at most 3 seconds.
  */
 export const layer = (kind: string, instance?: string): Layer.Layer<never, Config.ConfigError | TelemetryUnsupported> =>
   Layer.unwrap(

@@ -1,11 +1,11 @@
 /**
  * The configuration of one gateway process that Clawster starts: what it listens on, where it writes, and which model
- * it asks. Some settings are always ours, whatever the user's own configuration says, since two gateways on one machine
- * would else share a port, a log file or a workspace, or would act on their own.
+ * it uses. Clawster's own values always override the user's for some settings, because two gateways on one machine
+ * would otherwise share a port, a log file or a workspace, or would act on their own.
  */
 import { Schema } from "effect"
 
-/** An OpenAI-compatible model provider, asked at `<baseUrl>/chat/completions`. */
+/** An OpenAI-compatible model provider, called at `<baseUrl>/chat/completions`. */
 export const ModelProvider = Schema.Struct({
   /** The provider's name in the configuration; the model is addressed as `<name>/<model>`. */
   name: Schema.NonEmptyString,
@@ -24,11 +24,14 @@ export interface GatewayConfigOptions {
   readonly workspace: string
   /** Absolute path; without it all gateways of a machine write to one file. */
   readonly logFile: string
-  /** Turns that run at once in this gateway, over all its sessions. */
+  /** Maximum concurrent turns in this gateway, across all its sessions. */
   readonly maxConcurrent?: number
-  /** Used where `base` names no model of its own. */
+  /** Used when `base` names no model of its own. */
   readonly model?: ModelProvider
-  /** The user's own OpenClaw configuration. It wins over the defaults and the model, never over what must be ours. */
+  /**
+   * The user's own OpenClaw configuration. It overrides the defaults and the model, never the settings that Clawster
+   * needs.
+   */
   readonly base?: ConfigObject
 }
 
@@ -50,8 +53,8 @@ const defaults: ConfigObject = {
   browser: { enabled: false },
   agents: { defaults: { skipBootstrap: true } },
   /**
-   * Of deleted sessions the gateway keeps an archive; tasks and sessions are Clawster's to keep. Its driver removes
-   * what stays all the same.
+   * The gateway archives deleted sessions. Clawster keeps tasks and sessions itself, so the archives expire early; the
+   * process driver removes those that remain.
    */
   session: { maintenance: { resetArchiveRetention: "10m", maxDiskBytes: "2gb" } }
 }
@@ -119,11 +122,11 @@ export const mergeConfig = (...configs: ReadonlyArray<ConfigObject>): ConfigObje
 export interface GatewayPaths {
   readonly config: string
   readonly state: string
-  /** A home of its own, so that nothing is read from or written to the user's. */
+  /** A separate home directory, so that the gateway neither reads nor writes the user's. */
   readonly home: string
 }
 
-/** The environment that makes a gateway process use these paths and leave its life to us. */
+/** The environment that makes a gateway process use these paths and leave its lifecycle to Clawster. */
 export const gatewayEnvironment = (paths: GatewayPaths): Record<string, string> => ({
   OPENCLAW_CONFIG_PATH: paths.config,
   OPENCLAW_STATE_DIR: paths.state,

@@ -1,9 +1,9 @@
 /**
- * What the rest of Clawster may ask of one OpenClaw gateway. `GatewayClient` speaks it to a real gateway over the
- * WebSocket protocol v4; the simulated driver answers it in memory, with the same rules and faults to order.
+ * The port to one OpenClaw gateway. `GatewayClient` implements it for a real gateway over the WebSocket protocol v4;
+ * the simulated driver implements it in memory, with the same rules and with injected faults.
  *
- * A turn is identified by its `runKey`: the gateway's `idempotencyKey` and, for `agent`, its run id. Keys live in the
- * gateway's memory only, so after any doubt a caller asks `reconcile` first and never sends blindly.
+ * A turn is identified by its `runKey`: the gateway's `idempotencyKey` and, for `agent`, its run id. The gateway keeps
+ * keys in memory only, so after any doubt a caller calls `reconcile` first and never sends blindly.
  */
 import { Context, type Effect, Schema, type Scope, type Stream } from "effect"
 import type { QueueMode } from "../schema/Session.ts"
@@ -34,13 +34,13 @@ export const TurnFailure = Schema.Struct({
   code: Schema.String,
   message: Schema.String,
   retryable: Schema.Boolean,
-  /** It says nothing of the gateway: the request, the account, the provider or a restart was the cause. */
+  /** The failure does not count against the gateway: the request, the account, the provider or a restart caused it. */
   excused: Schema.optionalKey(Schema.Boolean),
   retryAfterMillis: Schema.optionalKey(Schema.Number)
 })
 export type TurnFailure = typeof TurnFailure.Type
 
-/** How a run ended. The first terminal sign wins, later ones are ignored. */
+/** How a run ended: the first terminal event, completed by the final response or the gateway's records. */
 export const TurnEnd = Schema.Struct({
   status: Schema.Literals(["ok", "error", "aborted", "timeout"]),
   text: Schema.String,
@@ -50,7 +50,7 @@ export const TurnEnd = Schema.Struct({
 })
 export type TurnEnd = typeof TurnEnd.Type
 
-/** What a running turn tells. `TextDelta.text` is cumulative, so a lost delta costs nothing. */
+/** Progress of a running turn. `TextDelta.text` is cumulative, so a lost delta costs nothing. */
 export const TurnProgress = Schema.Union([
   Schema.TaggedStruct("Accepted", { runId: Schema.String, bootId: Schema.String }),
   Schema.TaggedStruct("Phase", { phase: Schema.String }),
@@ -63,9 +63,9 @@ export const TurnProgress = Schema.Union([
 export type TurnProgress = typeof TurnProgress.Type
 
 /**
- * What the gateway knows of a run key, from `chat.history` (fact sheet section 3, reconcile rule).
- * `absent`: safe to send. `running`: attach. `resuming`: the gateway restarted and continues the turn under another run
- * id; attach, never send. `done`: use `end`.
+ * The state of a run key at the gateway, from its transcript, its pending inputs and its memory. `absent`: safe to
+ * send. `running`: attach. `resuming`: the gateway restarted and continues the turn under another run id; attach, never
+ * send. `done`: use `end`.
  */
 export const Reconciled = Schema.Union([
   Schema.TaggedStruct("absent", {}),
@@ -75,7 +75,7 @@ export const Reconciled = Schema.Union([
 ])
 export type Reconciled = typeof Reconciled.Type
 
-/** Why a gateway cannot be used, or refused a request. `reason` is what a caller branches on. */
+/** A gateway cannot be used or has refused a request. Callers branch on `reason`. */
 export class GatewayError extends Schema.TaggedError<GatewayError>()("GatewayError", {
   reason: Schema.Literals([
     "Unreachable",
@@ -85,7 +85,7 @@ export class GatewayError extends Schema.TaggedError<GatewayError>()("GatewayErr
     "MissingScope",
     "Unavailable",
     "InvalidRequest",
-    /** The gateway could not do it, and what it says is no reason that lies with the caller. */
+    /** The gateway failed, for a reason that does not lie with the caller. */
     "Failed",
     "ConnectionLost",
     "FrameTooLarge",
@@ -103,7 +103,7 @@ export class GatewayError extends Schema.TaggedError<GatewayError>()("GatewayErr
 export const GatewayHello = Schema.Struct({
   protocol: Schema.Int,
   version: Schema.String,
-  /** Changes on every start, also in-process restarts: the incarnation fence. */
+  /** Changes on every start, including in-process restarts; it distinguishes the gateway's incarnations. */
   bootId: Schema.String,
   connId: Schema.String,
   scopes: Schema.Array(Schema.String),
@@ -115,7 +115,7 @@ export type GatewayHello = typeof GatewayHello.Type
 export const LinkStatus = Schema.Union([
   Schema.TaggedStruct("connecting", { attempt: Schema.Int }),
   Schema.TaggedStruct("connected", { hello: GatewayHello }),
-  /** Lost or refused; `retrying` is false when trying again cannot help (token, protocol). */
+  /** Lost or refused; `retrying` is false when retrying cannot help (token, protocol version). */
   Schema.TaggedStruct("down", { error: GatewayError, retrying: Schema.Boolean }),
   Schema.TaggedStruct("closed", {})
 ])
@@ -133,7 +133,7 @@ export const GatewaySystem = Schema.Struct({
   pid: Schema.optionalKey(Schema.Int),
   rssBytes: Schema.optionalKey(Schema.Number),
   heapUsedBytes: Schema.optionalKey(Schema.Number),
-  /** 0 to 1. */
+  /** Share of a CPU core, 0 to 1. */
   cpu: Schema.optionalKey(Schema.Number),
   eventLoopDelayP99Millis: Schema.optionalKey(Schema.Number)
 })
@@ -176,17 +176,20 @@ export interface GatewayLink {
   readonly ready: Effect.Effect<GatewayHello, GatewayError>
 
   /**
-   * Sends the turn and streams it to its end: the last element is `Ended`. A provider failure is an `Ended` with status
-   * `error`, not a failure of the stream. The stream fails with `ConnectionLost` when the socket is lost in mid-turn
-   * (the run goes on at the gateway): `reconcile`, then `attach`.
+   * Sends the turn and streams its progress to the end: the last element is `Ended`. A provider failure is an `Ended`
+   * with status `error`, not a failure of the stream. The stream fails with `ConnectionLost` when the socket is lost in
+   * mid-turn (the run continues at the gateway); then call `reconcile`, and `attach` if it is still running.
    */
   readonly run: (turn: Turn) => Stream.Stream<TurnProgress, GatewayError>
-  /** Follows a run that was sent earlier, also one being resumed after a gateway restart. Sends nothing. */
+  /**
+   * Follows a run that was sent earlier, including a run that is resumed after a gateway restart. Sends nothing. Fails
+   * with `InvalidRequest`, code `RUN_UNKNOWN`, when the gateway does not have the run.
+   */
   readonly attach: (turn: Turn) => Stream.Stream<TurnProgress, GatewayError>
   readonly reconcile: (turn: Pick<Turn, "sessionKey" | "runKey">) => Effect.Effect<Reconciled, GatewayError>
   /** Ends one run, or all runs of the session when no key is given. Succeeds when there is nothing to abort. */
   readonly abort: (sessionKey: string, runKey?: string) => Effect.Effect<void, GatewayError>
-  /** A message into a busy session by `queueMode` (steer, interrupt, collect). */
+  /** Sends a message into a busy session, handled by its `queueMode` (steer, followup, collect, interrupt). */
   readonly send: (
     options: Pick<Turn, "sessionKey" | "message" | "runKey"> & { readonly queueMode: QueueMode }
   ) => Effect.Effect<void, GatewayError>
@@ -208,19 +211,23 @@ export interface GatewayLink {
   readonly system: Effect.Effect<GatewaySystem, GatewayError>
   readonly lanes: Effect.Effect<ReadonlyArray<GatewayLane>, GatewayError>
   readonly logs: (limit: number) => Effect.Effect<ReadonlyArray<string>, GatewayError>
-  /** Cordon and drain: running turns finish, new ones are refused until `resume` or the lease ends. */
+  /**
+   * Cordons and drains the gateway: running turns finish, new turns are refused until `resume` or until the suspension
+   * expires.
+   */
   readonly suspend: (requestId: string) => Effect.Effect<Suspension, GatewayError>
   readonly suspensionStatus: (suspensionId: string) => Effect.Effect<Suspension, GatewayError>
   readonly resume: (suspensionId: string) => Effect.Effect<void, GatewayError>
 }
 
-/** Where a gateway listens, and how to be let in. */
+/** Address of a gateway and the token to connect with. */
 export const GatewayEndpoint = Schema.Struct({
   /** `ws://host:port/` or `wss://host:port/`. */
   url: Schema.String,
   token: Schema.RedactedFromValue(Schema.String),
   /**
-   * Milliseconds between two tries to connect: the first wait doubles to the longest. Absent: as the connector does.
+   * Milliseconds between connection attempts: the first delay doubles up to the longest. Absent values are the
+   * connector's.
    */
   reconnect: Schema.optionalKey(
     Schema.Struct({ firstMillis: Schema.optionalKey(Schema.Finite), longestMillis: Schema.optionalKey(Schema.Finite) })

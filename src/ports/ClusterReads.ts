@@ -1,10 +1,13 @@
-/** What the store and the runners themselves say of the cluster. */
+/** Reads of the cluster's condition, from the store and from the runners' own reports. */
 import { Context, type Effect } from "effect"
 import type { RunnerStatus, ShardGroup } from "../schema/Cluster.ts"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { Placement } from "../schema/Ids.ts"
 
-/** How one runner answered a call to one placement: by its mailbox, its event loop and its store. */
+/**
+ * Outcome of one probe call to a placement of a runner, which goes through the runner's mailbox, event loop and store.
+ * `millis` is the time to the answer or to the timeout.
+ */
 export interface ServedProbe {
   readonly address: string
   readonly placement: Placement
@@ -15,15 +18,15 @@ export interface ServedProbe {
 export class ClusterReads extends Context.Service<
   ClusterReads,
   {
-    /** By address. */
+    /** Ordered by address. */
     readonly runners: Effect.Effect<ReadonlyArray<RunnerStatus>, ActorUnavailable>
-    /** By placement. */
+    /** Ordered by placement. */
     readonly shards: Effect.Effect<ReadonlyArray<ShardGroup>, ActorUnavailable>
-    /** A call to each placement of each live runner. Ends within seconds, whoever is silent. */
+    /** Calls each placement of each live runner once. Completes within seconds even when runners do not answer. */
     readonly probes: Effect.Effect<ReadonlyArray<ServedProbe>, ActorUnavailable>
-    /** Time of one small durable commit. */
+    /** Milliseconds of one small durable commit. */
     readonly commitMillis: Effect.Effect<number, ActorUnavailable>
-    /** Messages from actor to actor that wait, and the age of the oldest of the first thousand. */
+    /** Undelivered messages between actors, counted up to 1,000, and the age of the oldest of these in milliseconds. */
     readonly outbox: Effect.Effect<{ readonly waiting: number; readonly oldestMillis: number }, ActorUnavailable>
   }
 >()("clawster/ports/ClusterReads") {}

@@ -1,6 +1,6 @@
 /**
- * How a runner says that it looks after an instance, and how it learns that the instance was deregistered while no
- * runner had it. Absent: nobody is told, and nothing is ever retired.
+ * How a runner reports that it serves an instance, and how it learns that the instance was deregistered while no runner
+ * had it. By default no heartbeats are recorded, and no instance is ever retired.
  */
 import { Context, Effect, type Scope } from "effect"
 
@@ -11,8 +11,8 @@ export interface HeartbeatsShape {
    */
   readonly keep: (entityId: string, epoch: number) => Effect.Effect<Effect.Effect<void>, never, Scope.Scope>
   /**
-   * Deregistered without its runner: the actor is to stop its gateway and to remove itself. Waits for as long as the
-   * store does not answer.
+   * True when the instance was deregistered without its runner: its actor must stop the gateway and remove itself.
+   * Waits while the store does not answer.
    */
   readonly isRetired: (entityId: string) => Effect.Effect<boolean>
 }

@@ -1,10 +1,16 @@
-/** Questions to the runner that has an instance, answered there by its driver. Nothing of it is stored. */
+/**
+ * Queries about an instance, answered by the runner that has it: logs by its driver, metrics by its actor. Nothing is
+ * stored.
+ */
 import { Context, type Effect } from "effect"
 import type { InstanceLogs, InstanceMetrics } from "../rpc/Requests.ts"
 import type { ActorUnavailable, Conflict, NotFound } from "../schema/Errors.ts"
 import type { InstanceId, Placement } from "../schema/Ids.ts"
 
-/** `Conflict`: its driver has no such thing, or it does not run. `ActorUnavailable`: its runner does not answer. */
+/**
+ * `Conflict`: the instance's driver does not support the query, or the instance is not running. `ActorUnavailable`: its
+ * runner does not answer.
+ */
 export type InstanceOpsError = NotFound | Conflict | ActorUnavailable
 
 export class InstanceOps extends Context.Service<
@@ -17,7 +23,10 @@ export class InstanceOps extends Context.Service<
       limit: number
     ) => Effect.Effect<InstanceLogs, InstanceOpsError>
     readonly metrics: (instanceId: InstanceId, placement: Placement) => Effect.Effect<InstanceMetrics, InstanceOpsError>
-    /** Runs `use` while nobody else in the cluster registers an instance of this id. */
+    /**
+     * Runs `use` while no other registration of this instance id runs in the cluster. `ActorUnavailable`: another
+     * registration held the id for too long; `use` has not run.
+     */
     readonly alone: <A, E, R>(
       instanceId: InstanceId,
       use: Effect.Effect<A, E, R>

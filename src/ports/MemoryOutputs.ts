@@ -1,4 +1,4 @@
-/** Outputs in memory, for tests and simulation. A value that is shared outlives those who use it, as a store does. */
+/** Outputs in memory, for tests and simulation. A shared instance outlives the actors that use it, as a store does. */
 import { Effect, Layer } from "effect"
 import type { StoredOutput } from "../schema/Output.ts"
 import { type OutputAddress, Outputs, piecesOf } from "./Outputs.ts"

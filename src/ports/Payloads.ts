@@ -1,6 +1,6 @@
 /**
- * Texts that are too long to be carried by messages between actors: read where they are needed, from the row of their
- * task or turn.
+ * Texts that are too long for messages between actors. They are read where they are needed, from the row of their task
+ * or turn.
  */
 import { Context, type Effect } from "effect"
 import type { Attempt } from "../schema/Attempt.ts"
@@ -10,7 +10,7 @@ import type { HeldPayload } from "../schema/Task.ts"
 export class Payloads extends Context.Service<
   Payloads,
   {
-    /** Undefined: there is no such row any more. */
+    /** Undefined when the row no longer exists. */
     readonly of: (
       attempt: Pick<Attempt, "tenantId" | "taskId" | "turnId" | "origin">
     ) => Effect.Effect<Pick<HeldPayload, "message" | "extraSystemPrompt"> | undefined, ActorUnavailable>

@@ -1,6 +1,6 @@
 /**
- * The read side: lists, single rows and the feed. Every list tells the feed position at which it is true, so that who
- * joins list and feed misses nothing and sees nothing twice.
+ * The read side: lists, single rows and the feed. Every list returns the feed position at which it is true, so a client
+ * that continues with the feed from there misses nothing and sees nothing twice.
  */
 import { Context, type Effect, type Stream } from "effect"
 import type { ActorUnavailable, InvalidInput } from "../schema/Errors.ts"
@@ -13,7 +13,7 @@ import type { SessionStatus, TurnPlace, TurnStatus } from "../schema/Session.ts"
 import type { TaskPhase, TaskStatus } from "../schema/Task.ts"
 import type { TaskFilter, TaskPlace } from "../schema/TaskFilter.ts"
 
-/** `next` is what to pass as `after` for the following page; absent on the last. */
+/** `next` is the `after` of the following page; absent on the last page. */
 export interface Page<A> {
   readonly items: ReadonlyArray<A>
   readonly next?: string
@@ -21,7 +21,7 @@ export interface Page<A> {
 }
 
 export interface PageOptions {
-  /** Absent: all tenants. */
+  /** Absent for all tenants. */
   readonly tenantId?: TenantId | undefined
   readonly after?: string | undefined
   /** At most 1,000. */
@@ -29,20 +29,20 @@ export interface PageOptions {
 }
 
 export interface TaskListOptions extends TaskFilter {
-  /** Absent: all tenants. */
+  /** Absent for all tenants. */
   readonly tenantId?: TenantId | undefined
   readonly after?: TaskPlace | undefined
   /** At most 1,000. */
   readonly limit: number
 }
 
-/** What a task's row says of its submission. */
+/** What the row of a task holds about its submission. */
 export interface StoredSubmission {
   readonly lane: LaneName
   readonly phase: TaskPhase
   readonly submittedAt: number
   readonly fingerprint: string | undefined
-  /** Only where there is no fingerprint; as it is stored. */
+  /** The spec as stored. Only set when there is no fingerprint. */
   readonly spec: unknown
 }
 
@@ -54,34 +54,34 @@ export class TaskReads extends Context.Service<
       taskId: TaskId
     ) => Effect.Effect<TaskStatus | undefined, ActorUnavailable>
     /**
-     * By submission, or by end when the filter has one of the ends; newest first unless told otherwise. Results are
-     * shown by their beginning (`isPreview`). Only so many rows are looked at for one page: one may be short, or empty,
-     * and still have a `next`.
+     * Ordered by submission time, or by end time when the filter bounds the end; newest first unless the filter says
+     * otherwise. A result is shown by its beginning (`isPreview`). One page scans a bounded number of rows, so it may
+     * be short or empty and still have a `next`.
      */
     readonly list: (options: TaskListOptions) => Effect.Effect<Page<TaskStatus>, ActorUnavailable>
-    /** Of those that there are. */
+    /** Submissions of those of the tasks that exist. */
     readonly submissions: (
       tenantId: TenantId,
       taskIds: ReadonlyArray<TaskId>
     ) => Effect.Effect<ReadonlyMap<TaskId, StoredSubmission>, ActorUnavailable>
-    /** The lanes of those that there are, in one read. */
+    /** Lanes of those of the tasks that exist, in one read. */
     readonly lanesOf: (
       tenantId: TenantId,
       taskIds: ReadonlyArray<TaskId>
     ) => Effect.Effect<ReadonlyMap<TaskId, LaneName>, ActorUnavailable>
     /**
-     * What was said of the task, oldest first: from its submission on, and until some seconds after its end. Whole
-     * journal entries, so that a page may hold a few more than `limit`; one may be empty and still have a `next`.
+     * Events about the task, oldest first, from its submission until some seconds after its end. A page consists of
+     * whole journal entries, so it may hold a few events more than `limit`; it may be empty and still have a `next`.
      */
     readonly events: (
       task: TaskStatus,
       options: { readonly after?: Cursor | undefined; readonly limit: number }
     ) => Effect.Effect<Page<FeedEvent>, ActorUnavailable>
     /**
-     * Sums of what the lanes keep with their commits; no task is counted. `pending`, `scheduled`, `running`, `retrying`
-     * and `dead_lettered` are those of now, of which `retrying` is counted up to 10,000 and the others of them are
-     * among `scheduled`. `completed`, `failed` and `cancelled` are all that ever ended so in the lanes there are,
-     * whether or not their rows are still kept.
+     * Sums of the counters that the lanes keep with their commits; no tasks are counted. `pending`, `scheduled`,
+     * `running`, `retrying` and `dead_lettered` are current numbers; `retrying` is counted up to 10,000, and retrying
+     * tasks beyond that are included in `scheduled`. `completed`, `failed` and `cancelled` are totals since the
+     * beginning, whether or not the rows are still kept. Phases without tasks are left out.
      */
     readonly counts: (
       tenantId: TenantId | undefined
@@ -95,10 +95,10 @@ export class ViewReads extends Context.Service<
   {
     readonly instances: (options: PageOptions) => Effect.Effect<Page<InstanceStatus>, ActorUnavailable>
     readonly instance: (instanceId: InstanceId) => Effect.Effect<InstanceStatus | undefined, ActorUnavailable>
-    /** Names the cluster for as long as its data lives, also over a dump and restore. */
+    /** Name of the cluster, the same for as long as its data exists, also across a dump and restore. */
     readonly cluster: Effect.Effect<string, ActorUnavailable>
     readonly sessions: (options: PageOptions) => Effect.Effect<Page<SessionStatus>, ActorUnavailable>
-    /** `having`: only lanes that have some of these. */
+    /** `having`: only lanes with tasks in at least one of these states. */
     readonly lanes: (
       options: PageOptions & {
         readonly having?: ReadonlyArray<"pending" | "scheduled" | "running" | "deadLettered"> | undefined
@@ -107,7 +107,7 @@ export class ViewReads extends Context.Service<
   }
 >()("clawster/ports/ViewReads") {}
 
-/** Turns of a session, as its commits wrote them. Kept as long as tasks are. */
+/** Turns of a session as its commits wrote them. Kept as long as tasks. */
 export class TurnReads extends Context.Service<
   TurnReads,
   {
@@ -116,7 +116,7 @@ export class TurnReads extends Context.Service<
       readonly sessionId: SessionId
       readonly turnId: string
     }) => Effect.Effect<TurnStatus | undefined, ActorUnavailable>
-    /** Newest first, by acceptance. */
+    /** Newest first, by the time of acceptance. */
     readonly list: (options: {
       readonly tenantId: TenantId
       readonly sessionId: SessionId
@@ -126,41 +126,41 @@ export class TurnReads extends Context.Service<
   }
 >()("clawster/ports/TurnReads") {}
 
-/** A page of the feed, bounded in rows and bytes, so that it may have no events and still have got further. */
+/** A page of the feed. It is bounded in rows and bytes, so it may have no events and still have advanced the cursor. */
 export interface FeedPage {
   readonly events: ReadonlyArray<FeedEvent>
-  /** How far was read: where to go on, also when nothing is returned. */
+  /** How far the page has read. Continue here, also when it has no events. */
   readonly cursor: Cursor
-  /** Whether that is all there was. */
+  /** True when the page reaches the end of the feed. */
   readonly isPresent: boolean
-  /** Present when events after the position that was asked for are no longer there. */
+  /** Present when events after the requested position no longer exist. */
   readonly gap?: FeedGap
 }
 
 export class Feed extends Context.Service<
   Feed,
   {
-    /** After everything committed so far. */
+    /** Position after everything committed so far. */
     readonly position: Effect.Effect<Cursor, ActorUnavailable>
     /**
-     * Fails when nobody can have been given the position by this cluster: it is ahead of the feed, or of another one.
-     * `path` names the caller's field.
+     * Fails with `InvalidInput` when this cluster cannot have issued the position: it is ahead of the feed, or belongs
+     * to another one. `path` names the caller's field in the error.
      */
     readonly check: (cursor: Cursor, path: string) => Effect.Effect<void, InvalidInput | ActorUnavailable>
-    /** Events after `after`, oldest first, of whole journal entries. Internal events and secrets are left out. */
+    /** Events after `after`, oldest first, in whole journal entries. Internal events and secrets are left out. */
     readonly read: (
       after: Cursor,
       options: { readonly tenantId?: TenantId | undefined; readonly limit: number }
     ) => Effect.Effect<FeedPage, ActorUnavailable>
     /**
-     * Everything from `after` on, as it is committed, with what the feed says of itself (FeedNotice.ts). Follows
-     * through store outages, and never stops at an entry that cannot be shown.
+     * All events from `after` on as they are committed, and the feed's own notices (FeedNotice.ts). It continues after
+     * store outages and never stops at an entry that cannot be shown.
      */
     readonly follow: (after: Cursor, tenantId?: TenantId) => Stream.Stream<FeedEvent>
     /**
-     * How long ago the oldest entry was written that is committed and not yet read, in milliseconds; 0 when there is
-     * none. `after`: what was read so far; absent: what can be read. `heldBy` tells an operator what holds the feed
-     * back, when something does.
+     * Age in milliseconds of the oldest entry that is committed and not yet read; 0 when there is none. `after`: the
+     * position read so far; absent for what can be read now. `heldBy` tells an operator what delays the feed, if
+     * anything does.
      */
     readonly age: (
       after?: Cursor

@@ -1,25 +1,25 @@
-/** Whether what a gateway keeps of a conversation is still wanted. */
+/** Tells whether the data that a gateway keeps for a conversation is still wanted. */
 import { Context, Effect } from "effect"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 
-/** Of whom a gateway's session is: a task of this id, or a session of this id, or both. */
+/** Owner of a gateway's session: the task or the session with this id, or both. */
 export interface SessionOwner {
   readonly tenantId: string
   readonly id: string
 }
 
 /**
- * `wanted`: the task has not ended for good, or the session is open or was closed a short time ago. `ended`: it has,
- * and nobody reads the gateway's copy any more. `unknown`: there is no such task or session, or not any more.
+ * `wanted`: the task has not ended for good, or the session is open or was closed recently. `ended`: it has ended, and
+ * the gateway's copy is no longer read. `unknown`: no such task or session exists, or it was removed.
  */
 export type Use = "wanted" | "ended" | "unknown"
 
 export interface SessionUse {
-  /** In the order of the owners; at most 1,000. */
+  /** One result per owner, in their order; at most 1,000 owners. */
   readonly of: (owners: ReadonlyArray<SessionOwner>) => Effect.Effect<ReadonlyArray<Use>, ActorUnavailable>
 }
 
-/** Without a store that knows, everything is wanted. */
+/** By default, without a store to ask, everything is wanted. */
 export const SessionUse = Context.Reference<SessionUse>("clawster/ports/SessionUse", {
   defaultValue: () => ({ of: (owners) => Effect.succeed(owners.map(() => "wanted" as const)) })
 })

@@ -1,7 +1,7 @@
 /**
- * Instances that were deregistered without their runner. Such a one is in no list and gets no work from the moment its
- * tombstone is there; its actor obeys when a runner has it again: it stops its gateway and removes itself. Absent:
- * nothing is ever deregistered so.
+ * Instances that were deregistered without their runner. Once its tombstone exists, an instance is in no list and gets
+ * no work. When a runner has it again, its actor stops the gateway and removes itself. By default no instance is
+ * deregistered in this way.
  */
 import { Context, Effect } from "effect"
 import type { ActorUnavailable } from "../schema/Errors.ts"
@@ -9,7 +9,7 @@ import type { ActorUnavailable } from "../schema/Errors.ts"
 export interface TombstonesShape {
   readonly put: (entityId: string) => Effect.Effect<void, ActorUnavailable>
   readonly has: (entityId: string) => Effect.Effect<boolean, ActorUnavailable>
-  /** For one that is registered again, once its actor is gone. */
+  /** Called when the instance is registered again, after its actor was removed. */
   readonly remove: (entityId: string) => Effect.Effect<void, ActorUnavailable>
 }
 

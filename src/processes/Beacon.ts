@@ -1,7 +1,7 @@
 /**
- * A socket in a folder by which others learn that its holder lives, where numbers of processes tell nothing: in another
- * container, with another process namespace and the same folder. The system answers for it, also while the holder is
- * frozen, and stops when the holder ends, however it does.
+ * A socket in a folder that shows other processes that its holder is alive, where a pid does not help: in another
+ * container with its own process namespace and the same folder. The operating system accepts connections for it, also
+ * while the holder is frozen, and stops when the holder ends, however it ends.
  */
 import { Effect } from "effect"
 import { closeSync, constants, existsSync, openSync, rmSync } from "node:fs"
@@ -9,14 +9,14 @@ import { createConnection, createServer, type Socket } from "node:net"
 import { join } from "node:path"
 import { callbackWith } from "../resources/Callback.ts"
 
-/** The path of a socket may have some hundred bytes; that of the folder's descriptor is short. */
+/** A socket's path is limited to about a hundred bytes; a path through the folder's descriptor is short. */
 const withShortPath = <A>(folder: string, name: string, use: (path: string, close: () => void) => A): A => {
   if (!existsSync("/proc/self/fd")) return use(join(folder, name), () => undefined)
   const descriptor = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY)
   return use(`/proc/self/fd/${descriptor}/${name}`, () => closeSync(descriptor))
 }
 
-/** Whether somebody holds it. */
+/** Whether a process holds the beacon. */
 export const isLit = (folder: string, name: string): Effect.Effect<boolean> =>
   Effect.suspend(() => {
     if (!existsSync(join(folder, name))) return Effect.succeed(false)
@@ -36,8 +36,8 @@ export const isLit = (folder: string, name: string): Effect.Effect<boolean> =>
   })
 
 /**
- * Until the scope closes. What somebody who is gone left there is replaced. Where the file system has no sockets,
- * nothing is lit.
+ * Holds the beacon until the scope closes. A socket left by a process that has ended is replaced. Where the file system
+ * has no sockets, there is no beacon.
  */
 export const light = (folder: string, name: string) =>
   Effect.acquireRelease(

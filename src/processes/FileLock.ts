@@ -1,14 +1,14 @@
 /**
- * A lock between processes of one host: a file created exclusively, with its holder's identity in it. A lock whose
- * holder is gone is broken, by one breaker at a time, so that two waiters never both take it. The holder's identity has
- * its start time, so that a process which was given the same number since, as the first processes of a restarted
- * container are, is not taken for the holder.
+ * A lock between processes of one host: a file created exclusively that contains its holder's identity. A lock whose
+ * holder has ended is broken, by one process at a time, so that two waiters never both take it. The identity includes
+ * the start time: a later process with the same pid, such as the first processes of a restarted container, is not
+ * mistaken for the holder.
  */
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from "node:fs"
 import { Clock, Effect, Option, Schema } from "effect"
 import { identify, isAlive, type ProcessIdentity } from "./ProcessIdentity.ts"
 
-/** A process as a file names it. */
+/** The identity of a process as it is written to a file. */
 export const StoredIdentity: Schema.Codec<ProcessIdentity> = Schema.Struct({
   pid: Schema.Int.check(Schema.isGreaterThan(0)),
   startedAt: Schema.NonEmptyString
@@ -17,7 +17,7 @@ export const StoredIdentity: Schema.Codec<ProcessIdentity> = Schema.Struct({
 const retryMillis = 10
 const breakerStaleMillis = 5_000
 
-/** Takes the lock if it is free or its holder is gone. Throws when the file cannot be written. */
+/** Takes the lock if it is free or its holder has ended. Throws when the file cannot be written. */
 export const tryLock = (path: string, now: number): boolean => {
   const content = JSON.stringify(identify(process.pid) ?? { pid: process.pid, startedAt: "unknown" })
   if (create(path, content)) return true
@@ -26,7 +26,7 @@ export const tryLock = (path: string, now: number): boolean => {
   return create(path, content)
 }
 
-/** Who has the lock; undefined when nobody has, or it is just being written. */
+/** The lock's holder; undefined when it is free or the file is just being written. */
 export const holderOf = (path: string): ProcessIdentity | undefined => {
   try {
     return Option.getOrUndefined(decode(readFileSync(path, "utf8")))
@@ -35,14 +35,14 @@ export const holderOf = (path: string): ProcessIdentity | undefined => {
   }
 }
 
-/** Gives the lock back, unless another process has it by now. */
+/** Releases the lock, unless another process has taken it meanwhile. */
 export const unlock = (path: string): void => {
   if (holderOf(path)?.pid === process.pid) rmSync(path, { force: true })
 }
 
 /**
- * For work of milliseconds: runs `use` while holding the lock. Dies when it cannot be had within `timeoutMillis`: a
- * live holder never holds it that long.
+ * For critical sections of milliseconds: runs `use` while holding the lock. Dies when the lock cannot be taken within
+ * `timeoutMillis`, because a live holder never holds it that long.
  */
 export const withFileLock =
   (path: string, timeoutMillis = 30_000) =>
@@ -77,7 +77,7 @@ const create = (path: string, content: string): boolean => {
 
 const decode = Schema.decodeUnknownOption(Schema.fromJsonString(StoredIdentity))
 
-/** A lock that does not decode is being written, unless it is old. */
+/** A lock that does not decode is still being written, and is stale only when it is older than 5 s. */
 const isStale = (path: string, now: number): boolean => {
   try {
     const holder = Option.getOrUndefined(decode(readFileSync(path, "utf8")))
@@ -93,7 +93,7 @@ const breakLock = (path: string, now: number): void => {
     try {
       if (now - statSync(breaker).mtimeMs > breakerStaleMillis) rmSync(breaker, { force: true })
     } catch {
-      // Another one removed it.
+      // Another process removed it.
     }
     return
   }

@@ -1,5 +1,6 @@
 /**
- * Which process of this machine listens on a port, as far as this user may know. Linux only; elsewhere nobody is known.
+ * Finds the process of this machine that listens on a port, as far as this user may see it. Linux only; elsewhere none
+ * is found.
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 
@@ -15,7 +16,7 @@ const inodesOf = (port: number): ReadonlySet<string> => {
         if (fields[1]?.endsWith(`:${hex}`) === true && fields[3] === listening) inodes.add(`socket:[${fields[9]}]`)
       }
     } catch {
-      // There is no such table here.
+      // This system has no such table.
     }
   }
   return inodes
@@ -43,7 +44,7 @@ const commandOf = (pid: string): string => {
   }
 }
 
-/** Its number and command, for people. */
+/** Pid and command of the process, for messages to people. */
 export const portHolder = (port: number): string | undefined => {
   const inodes = inodesOf(port)
   if (inodes.size === 0) return undefined

@@ -1,18 +1,21 @@
 /**
- * Which process a pid means. A pid alone is recycled by the system; together with the time at which the process
- * started, and the boot of the machine, it is not. Used for whatever is written down and read again by another runner.
- * Needs nothing but Node, since guardians use it too.
+ * Identifies a process beyond its pid, which the system reuses. The pid with the time at which the process started and
+ * the machine's boot id is unique. Used for identities that are written down and read later by another runner. It
+ * depends on Node only, because guardians use it too.
  */
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 
 export interface ProcessIdentity {
   readonly pid: number
-  /** Clock ticks since the boot of the machine, with the boot's own id. */
+  /**
+   * On Linux the machine's boot id and the clock ticks from boot to the start of the process; elsewhere the start time
+   * that `ps` prints.
+   */
   readonly startedAt: string
 }
 
-/** The process that has this pid now; undefined when none has, or it is a zombie. */
+/** The process that has this pid now; undefined when there is none, or it is a zombie (detected on Linux only). */
 export const identify = (pid: number): ProcessIdentity | undefined => {
   const startedAt = startTime(pid)
   return startedAt === undefined ? undefined : { pid, startedAt }
@@ -20,7 +23,7 @@ export const identify = (pid: number): ProcessIdentity | undefined => {
 
 export const isAlive = (identity: ProcessIdentity): boolean => identify(identity.pid)?.startedAt === identity.startedAt
 
-/** Sends a signal to this process, or to its group, unless its pid means another process by now. */
+/** Sends a signal to this process or to its group, unless the pid now belongs to another process. */
 export const signal = (identity: ProcessIdentity, name: "SIGTERM" | "SIGKILL", to: "process" | "group"): void => {
   if (!isAlive(identity)) return
   try {
@@ -30,7 +33,7 @@ export const signal = (identity: ProcessIdentity, name: "SIGTERM" | "SIGKILL", t
   }
 }
 
-/** Fields of `/proc/PID/stat` after the name, which may itself hold spaces and parentheses: [0] is the state. */
+/** Fields of `/proc/PID/stat` after the name, which may itself contain spaces and parentheses: [0] is the state. */
 export const statFields = (stat: string): ReadonlyArray<string> =>
   stat
     .slice(stat.lastIndexOf(")") + 2)
@@ -57,7 +60,7 @@ const startTimeByPs = (pid: number): string | undefined => {
 
 let knownBootId: string | undefined
 
-/** Empty where the system does not tell it. */
+/** Empty where the system does not provide it. */
 const bootId = (): string => {
   try {
     return (knownBootId ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim())

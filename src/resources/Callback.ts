@@ -1,13 +1,13 @@
 import { Effect } from "effect"
 
 /**
- * Waits for the first answer of a resource that calls back, such as a socket, a server, a timer or a child process, and
- * releases it on every way out: the answer, a failure, an interruption, a timeout around the effect. The finalizer of a
- * plain `Effect.callback` runs on interruption alone.
+ * Waits for the first answer of a resource with callbacks, such as a socket, a server, a timer or a child process, and
+ * releases the resource on every exit: an answer, a failure, an interruption, or a timeout around the effect. The
+ * finalizer of a plain `Effect.callback` runs on interruption only.
  *
- * `acquire` creates the one resource and adds its listeners in the same step, so that no event of it is missed, and
- * calls `resume` at most once that counts. `release` runs once, before the effect goes on, and must tolerate a resource
- * that has ended by itself.
+ * `acquire` creates the resource and adds its listeners in the same step, so that no event is missed. Only its first
+ * call of `resume` counts. `release` runs once, before the effect continues, and must tolerate a resource that has
+ * already ended.
  */
 export const callbackWith = <Resource, A, E = never, R = never>(
   acquire: (resume: (answer: Effect.Effect<A, E, R>) => void) => Resource,
@@ -28,7 +28,7 @@ export const callbackWith = <Resource, A, E = never, R = never>(
         resume(answer)
       })
     }
-    // It answered while it was being created.
+    // The resource answered while it was being created.
     if (ended) end()
     return Effect.sync(end)
   })

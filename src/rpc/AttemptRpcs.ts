@@ -1,6 +1,6 @@
 /**
- * One attempt at a turn, as it travels between whoever wants it (a Lane for a task, a Session for a turn) and the
- * Instance that runs it. Both directions go through the outbox: delivered at least once, applied once.
+ * The messages about one attempt at a turn, between its origin (a Lane for a task, a Session for a turn) and the
+ * Instance that runs it. Both directions go through the outbox: messages are delivered at least once and applied once.
  */
 import { Schema } from "effect"
 import { AttemptOutcome } from "../schema/Attempt.ts"
@@ -13,7 +13,10 @@ export const AttemptEnded = command("AttemptEnded", {
   payload: { runKey: Schema.NonEmptyString, instanceId: InstanceId, outcome: AttemptOutcome }
 })
 
-/** The instance did not take it and nothing of it ran: full, draining, breaker open. Spends no retry budget. */
+/**
+ * The instance did not accept the attempt, and nothing of it ran: the instance is full or draining, or its circuit
+ * breaker is open. A refusal does not use up the retry budget.
+ */
 export const AttemptRefused = command("AttemptRefused", {
   payload: {
     runKey: Schema.NonEmptyString,

@@ -1,6 +1,7 @@
 /**
- * Who calls, and what the call needs. Every endpoint and every public RPC is annotated with the action it is; one
- * without the annotation is refused, so that a new one is closed until somebody has decided who may use it.
+ * The caller's identity, and the permission that a call needs. Every endpoint and every public RPC is annotated with
+ * its action. A call without the annotation is refused, so that a new endpoint stays closed until its action has been
+ * chosen.
  */
 import { Context, Schema } from "effect"
 import { RpcMiddleware } from "effect/rpc"
@@ -24,13 +25,16 @@ export type Action =
 
 export class CurrentPrincipal extends Context.Service<CurrentPrincipal, Principal>()("clawster/rpc/CurrentPrincipal") {}
 
-/** The action an endpoint or RPC is. */
+/** The action of an endpoint or RPC, which the policy checks. */
 export class RequiredAction extends Context.Service<RequiredAction, Action>()("clawster/rpc/RequiredAction") {}
 
-/** An RPC header and an HTTP header: the caller's idempotency key. */
+/** Name of the RPC header and HTTP header with the caller's idempotency key. */
 export const idempotencyKeyHeader = "idempotency-key"
 
-/** What the typed client puts before the keys that it draws itself: nobody uses one of them for two things. */
+/**
+ * Prefix of the idempotency keys that the typed client generates. Such keys are random, so none of them is used for two
+ * different requests.
+ */
 export const drawnKeyPrefix = "drawn-"
 
 export class Authentication extends RpcMiddleware.Service<Authentication, { provides: CurrentPrincipal }>()(

@@ -1,7 +1,7 @@
 /**
- * The typed client. Every change carries an idempotency key, so what failed on the way, or because an actor was moving,
- * is sent again under the same key and happens once. What is refused for good is not repeated. A call ends within
- * `retryFor` and the time of its last try.
+ * The typed client. Every change carries an idempotency key: a call that failed in transit, or because an actor was
+ * moving, is retried under the same key and takes effect once. A permanent refusal is not retried. A call ends within
+ * `retryFor` plus the timeout of its last attempt.
  */
 import {
   Clock,
@@ -39,7 +39,7 @@ type Rpcs = RpcGroup.Rpcs<typeof ClientRpcs>
 type Refusals = Unauthenticated | Forbidden | ActorUnavailable
 
 export interface ClientCallOptions {
-  /** Of your own, when a repetition by another process must be the same change. Drawn when absent. */
+  /** Set your own key when a retry from another process must be the same change. Generated when absent. */
   readonly idempotencyKey?: string | undefined
 }
 
@@ -56,7 +56,7 @@ type Failure<Tag extends Rpcs["_tag"]> =
   | RpcClientError.RpcClientError
 
 export interface ClientShape extends Calls {
-  /** The task when it has ended, or as it is after `timeoutMillis`. */
+  /** Returns the task when it has ended, or its current status after `timeoutMillis`. */
   readonly awaitTask: (
     task: { readonly taskId: TaskId; readonly tenantId?: TenantId },
     timeoutMillis: number
@@ -66,15 +66,15 @@ export interface ClientShape extends Calls {
     timeoutMillis: number
   ) => Effect.Effect<TurnStatus, Failure<"WaitTurn">>
   /**
-   * Events from `cursor` on, for ever: a connection that breaks is made again, without gap or repeat. A `feed.gap`
-   * among them says that events after the cursor are no longer there, a `feed.skipped` that one entry could not be
-   * shown.
+   * Events after `cursor` (absent: from now on), without end. A broken connection is reopened, without gap or repeat in
+   * the stream. A `feed.gap` reports that events after the cursor are no longer available, a `feed.skipped` that one
+   * entry could not be shown.
    */
   readonly events: (options?: {
     readonly cursor?: Cursor
     readonly tenantId?: TenantId
     readonly types?: ReadonlyArray<string>
-    /** Only what is said of this task, this session or this instance. */
+    /** Only events about this task, session or instance. */
     readonly taskId?: TaskId
     readonly sessionId?: SessionId
     readonly instanceId?: InstanceId
@@ -82,10 +82,10 @@ export interface ClientShape extends Calls {
 }
 
 export interface ClientOptions {
-  /** Of the gateway, without a path: `http://127.0.0.1:7373`. */
+  /** URL of the gateway, without a path: `http://127.0.0.1:7373`. */
   readonly url: string
   readonly apiKey: string | Redacted.Redacted
-  /** For all tries of one call together; 30 s when absent. */
+  /** Time limit for all attempts of one call together; 30 s when absent. */
   readonly retryFor?: Duration.Input | undefined
 }
 
@@ -104,12 +104,12 @@ interface Refusal {
 
 const isStatusForNow = (status: number): boolean => status === 429 || status >= 500
 
-/** The connection ended before the answer did. */
+/** The connection closed before the whole response had arrived. */
 const isCutShort = (message: string | undefined): boolean => /ended before|empty HTTP response/.test(message ?? "")
 
 /**
- * A transport that failed may be better next time; a request that was refused as such, or an answer that is no RPC
- * answer, will not be.
+ * A transport failure may be temporary. A request that was refused as invalid, or a response that is not an RPC
+ * response, will not succeed on a retry.
  */
 const isRetryable = (error: unknown): error is Refusal => {
   const { _tag, reason } = error as Refusal
@@ -144,7 +144,7 @@ const retrying = <A, E, R>(once: Effect.Effect<A, E, R>, retryForMillis: number)
     return attempt(0)
   })
 
-/** For one try, beside what the call itself is asked to wait. */
+/** Timeout of one attempt, in addition to the time that the call itself asks the server to wait. */
 const tryMillis = 15_000
 const silence = new ActorUnavailable({ message: "the gateway did not answer in time", retryAfterMillis: 0 })
 
@@ -166,7 +166,7 @@ const issueOf = (defect: unknown): SchemaIssue.Issue | undefined => {
   return defect instanceof Error && SchemaIssue.isIssue(defect.cause) ? defect.cause : undefined
 }
 
-/** A payload that does not fit its schema is the caller's fault, and is told as such before anything is sent. */
+/** A payload that does not match its schema fails with `InvalidInput` before anything is sent. */
 const faultsToErrors = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | InvalidInput, R> =>
   Effect.catchCause(effect, (cause): Effect.Effect<never, E | InvalidInput> => {
     for (const reason of cause.reasons) {
@@ -278,11 +278,11 @@ const rpcUrl = (url: string, protocol: "http" | "ws"): string =>
   `${url.replace(/\/+$/, "").replace(/^(http|ws)/, protocol)}/rpc`
 
 export class ClawsterClient extends Context.Service<ClawsterClient, ClientShape>()("clawster/rpc/ClawsterClient") {
-  /** Over a protocol of your own. */
+  /** Uses the RPC protocol that the caller provides. */
   static readonly layerProtocol = (options: ClientOptions): Layer.Layer<ClawsterClient, never, RpcClient.Protocol> =>
     Layer.effect(ClawsterClient, make(options)).pipe(Layer.provide(authenticated(options)))
 
-  /** One HTTP request a call. */
+  /** Sends one HTTP request per call. */
   static readonly layerHttp = (options: ClientOptions): Layer.Layer<ClawsterClient> =>
     ClawsterClient.layerProtocol(options).pipe(
       Layer.provide(
@@ -294,7 +294,7 @@ export class ClawsterClient extends Context.Service<ClawsterClient, ClientShape>
       Layer.provide([FetchHttpClient.layer, RpcSerialization.layerNdjson])
     )
 
-  /** One socket for all calls; it is opened again when it breaks. */
+  /** Uses one WebSocket for all calls, and reopens it when it breaks. */
   static readonly layerWebSocket = (options: ClientOptions): Layer.Layer<ClawsterClient> =>
     ClawsterClient.layerProtocol(options).pipe(
       Layer.provide(RpcClient.layerProtocolSocket({ retryPolicy: reconnecting })),

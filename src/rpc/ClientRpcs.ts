@@ -1,7 +1,7 @@
 /**
- * The public RPC group, served over HTTP and WebSocket at `/rpc`. It says what REST says; use the typed client
- * (`Client.ts`), which repeats what failed on the way under the same idempotency key. Tags are stored in clients: they
- * never change.
+ * The public RPC group, served over HTTP and WebSocket at `/rpc`. It offers the same operations as REST. Use the typed
+ * client (`Client.ts`), which retries calls that failed in transit under the same idempotency key. Clients depend on
+ * the tags, so a tag never changes.
  */
 import { Context, Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
@@ -59,7 +59,7 @@ import {
   UpdateInstance
 } from "./Requests.ts"
 
-/** Whether a call changes something, and so carries an idempotency key. */
+/** Whether the call changes something and therefore carries an idempotency key. */
 export const IsChange = Context.Reference<boolean>("clawster/rpc/IsChange", { defaultValue: () => false })
 
 const ReadError = Schema.Union([InvalidInput, NotFound, ActorUnavailable])
@@ -95,7 +95,7 @@ export class ClientRpcs extends RpcGroup.make(
 
   change("SubmitTasks", "task:write", SubmitTasks.fields, SubmitReceipts),
   read("GetTask", "task:read", task, TaskStatus),
-  /** A part of what the task answered: from the beginning, or from `next` of the part before. */
+  /** A part of the task's result: from the beginning, or from `next` of the previous part. */
   read("TaskResult", "task:read", { ...task, from: partPlace }, OutputPart),
   read(
     "ListTasks",
@@ -112,11 +112,11 @@ export class ClientRpcs extends RpcGroup.make(
     { ...task, after: Schema.optionalKey(Cursor), limit: pageQuery.limit },
     pageOf(FeedEvent)
   ),
-  /** Answered when the task has ended, or as it is after `millis`. */
+  /** Returns when the task has ended, or with its current status after `millis`. */
   read("WaitTask", "task:read", { ...task, millis: WaitMillis }, TaskStatus),
 
   change("RegisterInstance", "instance:write", InstanceRegistration.fields, InstanceStatus),
-  /** What is left out stays as it is; work that runs, sessions and history stay. */
+  /** Absent fields keep their value; running work, sessions and history are kept. */
   change("UpdateInstance", "instance:write", { ...instance, update: UpdateInstance }, UpdatedInstance),
   read("ListInstances", "instance:read", { ...list, ...instanceFilter }, pageOf(InstanceStatus)),
   read("GetInstance", "instance:read", instance, InstanceStatus),
@@ -141,11 +141,11 @@ export class ClientRpcs extends RpcGroup.make(
   read("GetTurn", "session:read", turn, TurnStatus),
   read("ListTurns", "session:read", { ...session, ...pageQuery }, pageOf(TurnStatus)),
   read("TurnResult", "session:read", { ...turn, from: partPlace }, OutputPart),
-  /** Answered when the turn has ended, or as it is after `millis`. */
+  /** Returns when the turn has ended, or with its current status after `millis`. */
   read("WaitTurn", "session:read", { ...turn, millis: WaitMillis }, TurnStatus),
   change("SteerSession", "session:write", { ...session, ...SteerSession.fields }, TurnStatus),
   change("AbortSession", "session:write", { ...session, ...AbortSession.fields }, SessionStatus),
-  /** The next turn that starts goes there. What was said so far stays at the old gateway. */
+  /** The next turn starts on that instance. The conversation so far stays at the old gateway. */
   change("MoveSession", "session:write", { ...session, ...MoveSession.fields }, SessionStatus),
   change("TerminateSession", "session:write", session, SessionStatus),
 
@@ -162,16 +162,16 @@ export class ClientRpcs extends RpcGroup.make(
 
   read("FeedPosition", "event:read", {}, Schema.Struct({ position: Cursor })),
   /**
-   * Events from `cursor` on (absent: from now on), without gap or repeat, for ever, with what the feed says of itself
-   * (`schema/feed/FeedNotice.ts`). `types`: such as `task.*`. Fails with `InvalidInput` for a cursor that this cluster
-   * never gave.
+   * Events after `cursor` (absent: from now on), without gap, repeat or end, including the notices of the feed itself
+   * (`schema/feed/FeedNotice.ts`). `types` filters by type, such as `task.*`. Fails with `InvalidInput` for a cursor
+   * that this cluster never issued.
    */
   Rpc.make("FollowEvents", {
     payload: {
       ...tenant,
       cursor: Schema.optionalKey(Cursor),
       types: Schema.optionalKey(listOf(text(bounds.label), 64)),
-      /** Only what is said of this task, this session or this instance. */
+      /** Only events about this task, session or instance. */
       taskId: Schema.optionalKey(TaskId),
       sessionId: Schema.optionalKey(SessionId),
       instanceId: Schema.optionalKey(InstanceId)

@@ -1,6 +1,6 @@
 /**
- * Questions to the driver that runs an instance, answered on its runner. Nothing of it is stored: a lost answer is
- * asked for again.
+ * Requests to the driver that runs an instance, answered on its runner. Nothing about them is stored: when a reply is
+ * lost, the caller asks again.
  */
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"

@@ -7,7 +7,7 @@ import { TaskPhase, TaskSpec } from "../schema/Task.ts"
 import { command, protocol } from "../actor/Protocol.ts"
 import { AttemptEnded, AttemptRefused } from "./AttemptRpcs.ts"
 
-/** What became of one submitted task. `dropped` and `redirected` are the lane's backpressure policy at work. */
+/** The outcome of one submitted task. `dropped` and `redirected` come from the lane's backpressure policy. */
 export const SubmitOutcome = Schema.Struct({
   taskId: TaskId,
   outcome: Schema.Literals(["accepted", "duplicate", "dropped", "redirected"]),
@@ -17,7 +17,7 @@ export const SubmitOutcome = Schema.Struct({
 })
 export type SubmitOutcome = typeof SubmitOutcome.Type
 
-/** All tasks of one call are accepted in one commit, or none is. At most 1,000. */
+/** Accepts all tasks of one call in one commit, or none. At most 1,000 tasks. */
 export const Submit = command("Submit", {
   payload: { tasks: Schema.NonEmptyArray(TaskSpec).check(Schema.isMaxLength(1_000)) },
   success: Schema.Array(SubmitOutcome),
@@ -36,7 +36,7 @@ export const CancelWhere = command("CancelWhere", {
   success: Schema.Struct({ cancelled: Schema.Int, remaining: Schema.Int })
 })
 
-/** Puts dead-lettered tasks back with a fresh budget; all of the lane's when none is named. */
+/** Puts dead-lettered tasks back with a fresh retry budget. When no task is named, all dead letters of the lane. */
 export const Replay = command("Replay", {
   payload: { taskIds: Schema.Array(TaskId).check(Schema.isMaxLength(1_000)) },
   success: Schema.Struct({ replayed: Schema.Array(TaskId) }),
@@ -44,8 +44,8 @@ export const Replay = command("Replay", {
 })
 
 /**
- * `change` is applied to the configuration that the lane has when it decides. `config` is the whole as the caller saw
- * it, for runners of before, which know nothing of `change`.
+ * `change` is applied to the lane's configuration at the time of the decision. `config` is the complete configuration
+ * as the caller read it, for runners of an older version, which do not know `change`.
  */
 export const Configure = command("Configure", {
   payload: { config: LaneConfig, change: Schema.optionalKey(LaneChange) },
@@ -53,13 +53,13 @@ export const Configure = command("Configure", {
 })
 export const LaneGet = command("LaneGet", { success: LaneStatus })
 
-/** Why a task waits, or where it runs. */
+/** Why a task waits, or on which instance it runs. */
 export const Explain = command("Explain", {
   payload: { taskId: TaskId },
   success: Schema.Struct({ waitingFor: Schema.optionalKey(Schema.String), instanceId: Schema.optionalKey(InstanceId) })
 })
 
-/** Why each of these waits; those that do not wait, or are not here, are left out. */
+/** Why each of these tasks waits. Tasks that do not wait, or that the lane does not have in memory, are omitted. */
 export const ExplainMany = command("ExplainMany", {
   payload: { taskIds: Schema.Array(TaskId).check(Schema.isMaxLength(1_000)) },
   success: Schema.Array(Schema.Struct({ taskId: TaskId, waitingFor: Schema.String }))

@@ -1,4 +1,4 @@
-/** What clients may ask for, the same over REST and RPC. The edge fills in what is left out. */
+/** Requests of clients, the same over REST and RPC. The edge fills in defaults for absent fields. */
 import { Schema } from "effect"
 import { SubmitOutcome } from "./LaneRpcs.ts"
 import { bounds, document, instant, list, nonEmptyText, text, within } from "../schema/text/Bounds.ts"
@@ -23,11 +23,11 @@ const label = nonEmptyText(bounds.label)
 const labels = list(label, bounds.labels)
 const reason = text(bounds.reason)
 
-/** Tasks of one call. */
+/** Maximum number of tasks in one call. */
 export const bulkMost = 1_000
-/** Phases of one filter. There are fewer; one may be named twice. */
+/** Maximum number of phases in one filter. There are fewer phases, but one may be named twice. */
 export const phasesMost = 16
-/** Longest time a call may wait for something to end. */
+/** Longest time in milliseconds that a call may wait for an end. */
 export const waitMost = 60_000
 
 export const WaitMillis = within(0, waitMost).annotate({
@@ -39,13 +39,13 @@ export const TurnId = Schema.String.check(
   Schema.isMaxLength(128)
 )
 
-/** All of one tenant and one lane: they are accepted in one commit, or none is. */
+/** All tasks must belong to one tenant and one lane: they are accepted in one commit, or none is. */
 export const SubmitTasks = Schema.Struct({
   tasks: Schema.Array(TaskSubmission).check(Schema.isMinLength(1), Schema.isMaxLength(bulkMost))
 }).annotate({ identifier: "SubmitTasks" })
 export type SubmitTasks = typeof SubmitTasks.Type
 
-/** `task` is there when the call waited for it. */
+/** `task` is present when the call waited for the task. */
 export const SubmitReceipt = Schema.Struct({
   ...SubmitOutcome.fields,
   task: Schema.optionalKey(TaskStatus)
@@ -63,13 +63,16 @@ export const CancelTask = Schema.Struct({
 }).annotate({ identifier: "CancelTask" })
 export type CancelTask = typeof CancelTask.Type
 
-/** `running`: its instance has been told to stop it. `pending`: it is being looked up and cancelled. */
+/**
+ * `running`: the instance has been asked to abort the task. `pending`: the task's row is being looked up, and the task
+ * is then cancelled.
+ */
 export const CancelledTask = Schema.Struct({ taskId: TaskId, phase: TaskPhase }).annotate({
   identifier: "CancelledTask"
 })
 export type CancelledTask = typeof CancelledTask.Type
 
-/** One command a lane; without `lane`, one to each lane of the tenant. */
+/** Sends one command to the lane, or without `lane` one to each lane of the tenant. */
 export const CancelTasks = Schema.Struct({
   tenantId: Schema.optionalKey(TenantId),
   lane: Schema.optionalKey(LaneName),
@@ -86,7 +89,7 @@ export const CancelledTasks = Schema.Struct({ cancelled: Schema.Int, remaining: 
 })
 export type CancelledTasks = typeof CancelledTasks.Type
 
-/** Without `taskIds`, the oldest 1,000 dead letters of the lane, or of each lane of the tenant. */
+/** Without `taskIds`, replays the oldest 1,000 dead letters of the lane, or of each lane of the tenant. */
 export const ReplayTasks = Schema.Struct({
   tenantId: Schema.optionalKey(TenantId),
   lane: Schema.optionalKey(LaneName),
@@ -95,8 +98,8 @@ export const ReplayTasks = Schema.Struct({
 export type ReplayTasks = typeof ReplayTasks.Type
 
 /**
- * `remaining`: dead letters that are left, when none were named: call again, with another idempotency key, until it is
- * 0.
+ * `remaining` is the number of dead letters left when the request named none. Call again with another idempotency key
+ * until it is 0.
  */
 export const ReplayedTasks = Schema.Struct({
   replayed: Schema.Array(TaskId),
@@ -109,7 +112,7 @@ const count = (most: number) => within(1, most)
 export const InstanceRegistration = Schema.Struct({
   instanceId: Schema.optionalKey(InstanceId),
   driver: DriverKind,
-  /** Where it lives. Absent: the host of a `process` instance, the region when runners serve it, else `default`. */
+  /** Absent: a host for a `process` instance, the region's placement when runners serve it, else `default`. */
   placement: Schema.optionalKey(Placement),
   region: Schema.optionalKey(label),
   tenancy: Schema.optionalKey(Tenancy),
@@ -126,7 +129,7 @@ export const InstanceRegistration = Schema.Struct({
 }).annotate({ identifier: "InstanceRegistration" })
 export type InstanceRegistration = typeof InstanceRegistration.Type
 
-/** Either may be left out: it stays as it is. */
+/** An absent field keeps its value. */
 const EndpointUpdate = Schema.Struct({
   url: Schema.optionalKey(
     text(bounds.url).check(Schema.isPattern(/^wss?:\/\/[^\s/]+/u, { expected: "a ws:// or wss:// URL" }))
@@ -135,8 +138,8 @@ const EndpointUpdate = Schema.Struct({
 })
 
 /**
- * What is left out stays as it is. `driver`, `placement` and `tenancy` cannot be changed: they may be repeated as they
- * are. `null` takes a region, a configuration or a supervision away.
+ * Absent fields keep their value. `driver`, `placement` and `tenancy` cannot be changed, but their current values may
+ * be repeated. `null` removes a region, a configuration or a supervision.
  */
 export const UpdateInstance = Schema.Struct({
   driver: Schema.optionalKey(DriverKind),
@@ -156,21 +159,21 @@ export const UpdateInstance = Schema.Struct({
 }).annotate({ identifier: "UpdateInstance" })
 export type UpdateInstance = typeof UpdateInstance.Type
 
-/** `now`: it holds already. `restart`: from the gateway's next start on. */
+/** `now`: the change is already in effect. `restart`: the change takes effect at the gateway's next start. */
 export const ChangedField = Schema.Struct({
   field: Schema.String,
   takesEffect: Schema.Literals(["now", "restart"])
 })
 export type ChangedField = typeof ChangedField.Type
 
-/** `changed` is empty when everything was so already. */
+/** `changed` is empty when all fields already had these values. */
 export const UpdatedInstance = Schema.Struct({
   ...InstanceStatus.fields,
   changed: Schema.Array(ChangedField)
 }).annotate({ identifier: "UpdatedInstance" })
 export type UpdatedInstance = typeof UpdatedInstance.Type
 
-/** `unknown` also when its runner does not answer. */
+/** The health is also `unknown` when the instance's runner does not answer. */
 export const InstanceHealthReport = Schema.Struct({
   instanceId: InstanceId,
   health: InstanceHealth,
@@ -192,14 +195,17 @@ export type InstanceLoadReport = typeof InstanceLoadReport.Type
 export const LogLevelName = Schema.Literals(["debug", "info", "warn", "error"])
 export type LogLevelName = typeof LogLevelName.Type
 
-/** Which lines of a log: those of the last 10,000 (and the last 4 MiB) for which all that is given holds. */
+/**
+ * Filter of log lines: of the last 10,000 lines (and at most the last 4 MiB), those for which all given conditions
+ * hold.
+ */
 export const logFilter = {
   since: Schema.optionalKey(instant.annotate({ description: "Unix milliseconds, included." })),
   level: Schema.optionalKey(LogLevelName.annotate({ description: "This one and worse." })),
   search: Schema.optionalKey(nonEmptyText(bounds.label).annotate({ description: "Text that a line has, in any case." }))
 }
 
-/** Which instances a list shows: those for which all that is given holds. */
+/** Filter of instance lists: instances for which all given conditions hold. */
 export const instanceFilter = {
   health: Schema.optionalKey(InstanceHealth),
   phase: Schema.optionalKey(InstancePhase),
@@ -217,7 +223,7 @@ export type InstanceLogs = typeof InstanceLogs.Type
 export const InstanceMetrics = Schema.Struct({
   instanceId: InstanceId,
   rssBytes: Schema.optionalKey(Schema.Finite),
-  /** 0 to 1 of one core. */
+  /** From 0 to 1 of one core. */
   cpu: Schema.optionalKey(Schema.Finite),
   uptimeMillis: Schema.optionalKey(Schema.Finite)
 }).annotate({ identifier: "InstanceMetrics" })
@@ -256,19 +262,19 @@ export const SteerSession = Schema.Struct({
 }).annotate({ identifier: "SteerSession" })
 export type SteerSession = typeof SteerSession.Type
 
-/** `queued`: also the turns that wait. */
+/** `queued`: also abort the waiting turns. */
 export const AbortSession = Schema.Struct({ queued: Schema.optionalKey(Schema.Boolean) }).annotate({
   identifier: "AbortSession"
 })
 export type AbortSession = typeof AbortSession.Type
 
-/** Absent: any other instance than the present one. */
+/** Absent: any instance other than the current one. */
 export const MoveSession = Schema.Struct({ instanceId: Schema.optionalKey(InstanceId) }).annotate({
   identifier: "MoveSession"
 })
 export type MoveSession = typeof MoveSession.Type
 
-/** What is left out stays as it is. `ratePerSecond: null` takes the limit away. */
+/** Absent fields keep their value. `ratePerSecond: null` removes the rate limit. */
 export const ConfigureLane = Schema.Struct({
   concurrency: Schema.optionalKey(LaneConfig.fields.concurrency),
   ratePerSecond: Schema.optionalKey(Schema.NullOr(count(1_000_000))),

@@ -1,4 +1,7 @@
-/** Every actor of a runner over its reads; the runner gives the cluster, the database and the drivers. */
+/**
+ * Every actor of a runner together with the reads it needs; the runner provides the cluster, the database and the
+ * drivers.
+ */
 import { Layer } from "effect"
 import * as InstanceLayer from "../entities/Instance/InstanceLayer.ts"
 import * as HomeSweep from "../entities/InstanceHost/HomeSweep.ts"

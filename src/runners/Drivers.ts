@@ -1,4 +1,4 @@
-/** The drivers that a runner has, by its settings. */
+/** The drivers of a runner, according to its settings. */
 import { NodeServices } from "@effect/platform-node"
 import { type Config, Effect, Layer, Option, type Scope } from "effect"
 import { join } from "node:path"
@@ -15,7 +15,10 @@ import * as OpenClawInstall from "../openclaw/install/OpenClawInstall.ts"
 import type { DriverKind } from "../schema/Instance.ts"
 import * as Settings from "./Settings.ts"
 
-/** The command that was given; else the managed install, where a version was asked for; else what is found on PATH. */
+/**
+ * Uses the configured command, otherwise the managed installation when a version is configured, otherwise a program on
+ * the PATH.
+ */
 const launcher = Effect.fnUntraced(function* () {
   const { command, home, path, version } = yield* Settings.drivers
   if (Option.isSome(command)) {

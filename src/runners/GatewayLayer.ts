@@ -1,6 +1,6 @@
 /**
- * The gateway as a layer: the edge on a port, over the cluster's client and the database. Any number may run side by
- * side.
+ * The gateway as a layer: the edge on a port, over the cluster's client and the database. Any number of gateways may
+ * run in parallel.
  */
 import { Context, Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
@@ -25,10 +25,13 @@ import * as Probes from "./Probes.ts"
 
 export interface GatewayOptions {
   readonly host: string
-  /** 0: any free one. */
+  /** 0 chooses a free port. */
   readonly port: number
   readonly socketsMost?: number
-  /** Whose things operators and administrators change when they name no tenant. Absent: they are refused. */
+  /**
+   * The tenant whose objects operators and administrators change when they name no tenant. Absent: such changes are
+   * refused.
+   */
   readonly defaultTenant?: TenantId | undefined
 }
 
@@ -43,7 +46,7 @@ const fleetMetrics = Layer.unwrap(
   })
 )
 
-/** Needs `Sharding` and the database. */
+/** Requires `Sharding` and the database. */
 export const layer = ({ defaultTenant, host, port, socketsMost }: GatewayOptions) =>
   Layer.mergeAll(ServerNode.layer({ host, port }), KeyService.layer, fleetMetrics, ProcessMetricsNode.layer).pipe(
     Layer.provide([
@@ -61,14 +64,14 @@ export const layer = ({ defaultTenant, host, port, socketsMost }: GatewayOptions
     Layer.provide(Layer.succeed(EdgeConfig, { defaultTenant, socketsMost }))
   )
 
-/** From this machine. */
+/** The address under which this machine reaches the host. */
 const reachedAt = (host: string): string => {
   if (host === "0.0.0.0") return "127.0.0.1"
   if (host === "::") return "[::1]"
   return host.includes(":") ? `[${host}]` : host
 }
 
-/** Serves until the scope closes; answers where, and the service that makes API keys. */
+/** Serves until the scope closes. Returns the URL, and the service that creates API keys. */
 export const start = Effect.fnUntraced(function* (options: GatewayOptions) {
   const services = yield* Layer.build(layer(options))
   const { address } = Context.get(services, HttpServer.HttpServer)

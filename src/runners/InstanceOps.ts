@@ -1,4 +1,4 @@
-/** The edge's questions about an instance, asked of the runner that has it. */
+/** Adapter: asks the runner that owns an instance for the instance's logs and metrics. */
 import { Effect, Layer } from "effect"
 import * as ActorClient from "../actor/ActorClient.ts"
 import { Instance } from "../entities/Instance.ts"

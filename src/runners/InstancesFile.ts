@@ -1,6 +1,6 @@
 /**
- * The file that declares a deployment's instances, JSON or YAML: a list of registrations, or `{instances, prune}`. What
- * is wrong in it is named with its line.
+ * The file that declares a deployment's instances, in JSON or YAML: a list of registrations, or `{instances, prune}`.
+ * Errors name the line.
  */
 import { ClusterReads } from "../ports/ClusterReads.ts"
 import type { RunnerStatus } from "../schema/Cluster.ts"
@@ -36,11 +36,11 @@ const textOf = (file: string) =>
       })
   })
 
-/** `instances[2].endpoint.url` */
+/** Splits a path such as `instances[2].endpoint.url` into its keys. */
 const keysOf = (path: string): ReadonlyArray<string | number> =>
   [...path.matchAll(/\[(\d+)\]|([^.[\]]+)/g)].map(([, index, key]) => (index === undefined ? key! : Number(index)))
 
-/** The line of the nearest part that is there. */
+/** The line of the deepest part of the path that exists in the document. */
 const lineOf = (document: Document, lines: LineCounter, path: string): number => {
   const keys = keysOf(path)
   for (let depth = keys.length; depth > 0; depth--) {
@@ -94,8 +94,8 @@ export const read = Effect.fnUntraced(function* (file: string) {
 })
 
 /**
- * A process that has just started names placements whose runners, itself among them, may not be registered yet: those
- * count as live.
+ * Adds a live runner for the process's own placements, because their runners, possibly including this process, may not
+ * be registered yet.
  */
 const known = (placements: ReadonlyArray<Placement>) =>
   Layer.effect(
@@ -106,15 +106,15 @@ const known = (placements: ReadonlyArray<Placement>) =>
     })
   ).pipe(Layer.provide(PgCluster.layer))
 
-/** What applies a declaration, over the cluster's client and the database. */
+/** The services that apply a declaration, over the cluster's client and the database. */
 export const services = (placements: ReadonlyArray<Placement>) =>
   Instances.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(PgViewReads.layer, InstanceOps.layer, PgTombstones.layer, known(placements)))
   )
 
 /**
- * The instances of `CLAWSTER_INSTANCES`, where it is set. A file that is wrong fails the start; what the cluster
- * refuses is logged, and the process serves on.
+ * Applies the instances of `CLAWSTER_INSTANCES` when it is set. An invalid file fails the start. Instances that the
+ * cluster refuses are logged, and the process continues to serve.
  */
 export const layerConfig = (placements: ReadonlyArray<Placement>) =>
   Layer.unwrap(

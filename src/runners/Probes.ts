@@ -1,11 +1,11 @@
-/** What the gateway's health asks of the database. */
+/** Adapter: the probes of the database for the gateway's health. */
 import type { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { ProbeFailed, Probes } from "../gateway/Probes.ts"
 import { faultOf } from "../shards/postgres/DatabaseFault.ts"
 import * as Membership from "../shards/reads/Membership.ts"
 
-/** Health is public: no address, and no name of a user. Those are in the log. */
+/** Removes addresses and user names, because health is public. The log contains them. */
 const words = (error: unknown) => {
   const fault = faultOf(error)
   const message = fault === undefined ? "it does not answer" : fault.message.replace(/ \(.*\)$/, "")

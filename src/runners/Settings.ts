@@ -1,4 +1,4 @@
-/** What a process reads from its environment. The catalogue has every name, its meaning and what it may be. */
+/** The settings of a process. The catalogue contains every name with its meaning and accepted values. */
 import { Config, Effect, Option } from "effect"
 import { join } from "node:path"
 import { defaultPlacement, hostPlacement, type Placement, regionPlacement } from "../schema/Ids.ts"
@@ -7,7 +7,7 @@ import * as HostName from "./settings/HostName.ts"
 
 export const home = Catalogue.home.config
 
-/** Where OpenClaw is installed, for a home. */
+/** Folder of the OpenClaw installation, for a given home. */
 export const openclawDirectory = (home: string) =>
   Config.map(Catalogue.openclawDirectory.config, (given) => Option.getOrElse(given, () => join(home, "openclaw")))
 
@@ -17,7 +17,7 @@ const named = Config.all({ hosts: Catalogue.hosts.config, regions: Catalogue.reg
   Config.map(({ hosts, regions }) => [...hosts.map(hostPlacement), ...regions.map(regionPlacement)])
 )
 
-/** On a machine of that name: what its runners serve, and every placement of the cluster. */
+/** For a machine of this name: the placements that its runners serve, and all placements of the cluster. */
 export const placementsOf = (host: string) =>
   Config.all({ named, region: Catalogue.region.config }).pipe(
     Config.map(({ named, region }) => {
@@ -28,8 +28,8 @@ export const placementsOf = (host: string) =>
   )
 
 /**
- * Of a process that serves no actors: those that are named, and the host that is given or that a runner over the same
- * home is.
+ * For a process that serves no actors: the named placements, and the host that is configured or that the home's runner
+ * uses.
  */
 const placements = Config.all({ home, named, given: Catalogue.hostName.config }).pipe(
   Config.map(({ given, home, named }) => {
@@ -38,7 +38,7 @@ const placements = Config.all({ home, named, given: Catalogue.hostName.config })
   })
 )
 
-/** A port of its own for `/metrics`, with everything and for everyone who reaches it. */
+/** A separate port for `/metrics`, which shows all metrics to everyone who can reach it. */
 const metricsAt = (fallback: Config.Config<string>) =>
   Config.all({ host: Catalogue.metricsHost.config, fallback, port: Catalogue.metricsPort.config }).pipe(
     Config.map(({ fallback, host, port }) =>
@@ -46,7 +46,7 @@ const metricsAt = (fallback: Config.Config<string>) =>
     )
   )
 
-/** Where a runner is reached, and where it listens when that is elsewhere. */
+/** The address at which a runner is reached, and the address it listens on when that is different. */
 export const runnerAddress = Config.all({
   host: Catalogue.runnerHost.config,
   port: Catalogue.runnerPort.config,
@@ -64,9 +64,7 @@ const runnerConfig = Config.all({
   metrics: metricsAt(Catalogue.runnerHost.config)
 })
 
-/**
- * What a runner is told, with the placements that it serves: what belongs nowhere, this home's host, and its region.
- */
+/** The settings of a runner, with the placements it serves: the default placement, its home's host, and its region. */
 export const runner = Effect.gen(function* () {
   const { hostName, ...config } = yield* runnerConfig
   const { host, listenHost, listenPort, port } = yield* runnerAddress
@@ -82,7 +80,7 @@ export const runner = Effect.gen(function* () {
 export const drivers = Config.all({
   home,
   kinds: Catalogue.drivers.config,
-  /** Overrides the managed install and what is on PATH. */
+  /** Takes precedence over the managed installation and the PATH. */
   command: Catalogue.gatewayCommand.config,
   version: Catalogue.openclawVersion.config,
   firstPort: Catalogue.gatewayPort.config,

@@ -1,7 +1,7 @@
 /**
  * `npm run demo`: 40 tasks and three sessions of five turns on two real gateways, half over REST and half over the
- * typed client, and a runner killed in the middle. Ends with a table, and with exit code 1 if anything was lost, done
- * twice or out of order.
+ * typed client, with a runner killed in the middle. Prints a table at the end, and exits with code 1 if anything was
+ * lost, executed twice or out of order, or did not complete.
  */
 import { Clock, Effect, Schedule, Schema } from "effect"
 import type { SessionStatus } from "../schema/Session.ts"
@@ -71,7 +71,7 @@ const until = (run: Run, met: (now: Effect.Success<ReturnType<typeof state>>) =>
 
 type Started = Effect.Success<ReturnType<typeof Stack.start>>
 
-/** Kills the runner that has the most actors, and waits until others have all its shards. */
+/** Kills the runner with the most resident actors, and waits until other runners own all its shards. */
 const killOne = Effect.fnUntraced(function* ({ runners, sql }: Started) {
   const owners = yield* sql.unsafe<{ owner: string }>(
     `SELECT owner FROM clawster_shards JOIN clawster_wakes USING (shard_id) WHERE resident

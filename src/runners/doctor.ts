@@ -1,6 +1,6 @@
 /**
- * `clawster doctor`: looks at everything that a process of this environment needs, in a few seconds, and says what to
- * do. Changes nothing.
+ * `clawster doctor`: checks everything that a process in this environment needs, within seconds, and says what to do.
+ * It changes nothing.
  */
 import { Effect } from "effect"
 import { checked, fail, type Finding, ok, warn } from "./doctor/Finding.ts"

@@ -1,5 +1,6 @@
 /**
- * A gateway process: REST, RPC and events over a cluster whose runners are elsewhere. Put any number behind a balancer.
+ * A gateway process: REST, RPC and events for a cluster whose runners are other processes. Any number can run behind a
+ * load balancer.
  */
 import { Effect, Layer, Option } from "effect"
 import * as MetricsServerNode from "../observability/metrics/MetricsServerNode.ts"

@@ -1,6 +1,6 @@
 /**
- * Brings the database up to date, and says what it did. Where there is no key yet it makes the first one, an
- * administrator's, and tells it once.
+ * Migrates the database and prints the applied migrations. When there is no API key yet, creates the first one, for an
+ * administrator, and prints it once.
  */
 import { Effect, Layer } from "effect"
 import { KeyService } from "../auth/KeyService.ts"

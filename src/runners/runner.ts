@@ -1,4 +1,4 @@
-/** A runner: serves actors. Start as many as there are machines, or several on one. */
+/** A runner process, which serves actors. Start one per machine, or several on one machine. */
 import { Effect, Layer, Option } from "effect"
 import { createRequire } from "node:module"
 import * as Cluster from "../shards/Cluster.ts"
@@ -34,7 +34,7 @@ const ready = Layer.effectDiscard(
   })
 )
 
-/** `/metrics` of this runner, when `CLAWSTER_METRICS_PORT` is set. */
+/** Serves `/metrics` of this runner when `CLAWSTER_METRICS_PORT` is set. */
 const metrics = Layer.unwrap(
   Effect.map(Settings.runner, ({ metrics }) =>
     Option.isNone(metrics) ? Layer.empty : MetricsServerNode.layer(metrics.value)

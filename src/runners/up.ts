@@ -1,4 +1,4 @@
-/** `clawster up`: everything on this machine, until Ctrl-C. */
+/** `clawster up`: runs the whole stack on this machine until Ctrl-C. */
 import { Effect } from "effect"
 import * as Check from "./settings/Check.ts"
 import * as Options from "./up/Options.ts"

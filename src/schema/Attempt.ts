@@ -1,9 +1,9 @@
-/** One attempt at a turn, and how it may end. */
+/** One attempt at a turn, and its possible outcomes. */
 import { Schema } from "effect"
 import { TaskId, TenantId } from "./Ids.ts"
 import { TaskError, TaskResult } from "./Task.ts"
 
-/** Who is told how the attempt ended: the address of an actor that understands `AttemptEnded` and `AttemptRefused`. */
+/** Address of the actor that receives `AttemptEnded` or `AttemptRefused` when the attempt ends. */
 export const AttemptOrigin = Schema.Struct({
   entityType: Schema.Literals(["Lane", "Session"]),
   entityId: Schema.NonEmptyString
@@ -12,8 +12,8 @@ export type AttemptOrigin = typeof AttemptOrigin.Type
 
 export const Attempt = Schema.Struct({
   /**
-   * `<task or turn id>.<attempt>`: unique within its origin. With it, the gateway's idempotency key, so that the same
-   * attempt never runs twice.
+   * `<task or turn id>.<attempt>`, unique within its origin. Origin and run key together form the idempotency key at
+   * the gateway, so the same attempt never runs twice.
    */
   runKey: Schema.NonEmptyString,
   origin: AttemptOrigin,
@@ -21,7 +21,9 @@ export const Attempt = Schema.Struct({
   taskId: Schema.optionalKey(TaskId),
   turnId: Schema.optionalKey(Schema.String),
   sessionKey: Schema.NonEmptyString,
-  /** Absent: it and `extraSystemPrompt` are long, and are to be read from the row of the task or turn. */
+  /**
+   * Absent when the text is long: `message` and `extraSystemPrompt` must then be read from the row of the task or turn.
+   */
   message: Schema.optionalKey(Schema.String),
   model: Schema.optionalKey(Schema.String),
   thinking: Schema.optionalKey(Schema.String),
@@ -31,10 +33,10 @@ export const Attempt = Schema.Struct({
 })
 export type Attempt = typeof Attempt.Type
 
-/** Counts from 1 within its task or turn. */
+/** Number of the attempt within its task or turn, starting at 1. */
 export const attemptNumberOf = (runKey: string): number => Number(runKey.slice(runKey.lastIndexOf(".") + 1))
 
-/** How it ended. `aborted` is a cancel that was asked for. */
+/** How the attempt ended. `aborted` is the result of a requested cancel. */
 export const AttemptOutcome = Schema.Union([
   Schema.TaggedStruct("completed", { result: TaskResult }),
   Schema.TaggedStruct("failed", { error: TaskError }),

@@ -1,10 +1,10 @@
 /**
- * What can go wrong for a caller, each with a stable `_tag` that is the public error code. Every error says whether the
- * same request may succeed later; `retryAfterMillis` is when to try.
+ * The errors a caller can receive. The `_tag` of each is stable and is the public error code. `retryAfterMillis` is
+ * present on errors after which the same request may succeed later, and says when to retry.
  */
 import { Schema } from "effect"
 
-/** One fault in the input: `path` names the field (`tasks[3].priority`), `expected` what would have been accepted. */
+/** One fault in the input. `path` names the field (`tasks[3].priority`), `expected` describes the accepted values. */
 export const FieldFault = Schema.Struct({ path: Schema.String, expected: Schema.String })
 export type FieldFault = typeof FieldFault.Type
 
@@ -27,21 +27,21 @@ export class Forbidden extends Schema.TaggedError<Forbidden>()(
   { httpApiStatus: 403 }
 ) {}
 
-/** Also the answer for what belongs to another tenant. */
+/** Also returned for objects of another tenant. */
 export class NotFound extends Schema.TaggedError<NotFound>()(
   "NotFound",
   { kind: Schema.String, id: Schema.String, message: Schema.String },
   { httpApiStatus: 404 }
 ) {}
 
-/** The thing is in a state that does not allow this. Nothing changed. */
+/** The state of the object does not allow the operation. Nothing was changed. */
 export class Conflict extends Schema.TaggedError<Conflict>()(
   "Conflict",
   { message: Schema.String, state: Schema.optionalKey(Schema.String) },
   { httpApiStatus: 409 }
 ) {}
 
-/** The key was used before with another payload. Nothing changed. */
+/** The idempotency key was used before with another payload. Nothing was changed. */
 export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>()(
   "IdempotencyConflict",
   { key: Schema.String, message: Schema.String },
@@ -54,7 +54,7 @@ export class PayloadTooLarge extends Schema.TaggedError<PayloadTooLarge>()(
   { httpApiStatus: 413 }
 ) {}
 
-/** A bound was met (backlog, cap, rate). `layer` names which one; nothing was stored. */
+/** A limit (backlog, concurrency cap or rate) was reached. `layer` names the limit. Nothing was stored. */
 export class Overloaded extends Schema.TaggedError<Overloaded>()(
   "Overloaded",
   { layer: Schema.String, message: Schema.String, retryAfterMillis: Schema.Int },
@@ -62,8 +62,9 @@ export class Overloaded extends Schema.TaggedError<Overloaded>()(
 ) {}
 
 /**
- * The actor could not answer durably: it is moving, its store is away, or its commit is in doubt. The same request id
- * may be sent again, and gets the recorded answer if the command was committed after all.
+ * The actor could not answer durably: its shard is moving, the store is unavailable, or the outcome of its commit is
+ * unknown. The same request id may be sent again; if the command was committed after all, the recorded reply is
+ * returned.
  */
 export class ActorUnavailable extends Schema.TaggedError<ActorUnavailable>()(
   "ActorUnavailable",

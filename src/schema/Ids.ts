@@ -1,10 +1,11 @@
-/** Identifiers. Every entity id is built here and nowhere else, since it is stored for ever. */
+/** Identifiers. All entity ids are built in this module only, because they are stored permanently. */
 import { Schema } from "effect"
 
 const nameLength = 128
 
 /**
- * Letters, digits, dot, underscore and hyphen, 1 to 128 characters: safe in a path, a shell word and a log line (R119).
+ * Letters, digits, dot, underscore and hyphen, 1 to 128 characters, beginning with a letter or digit: safe in a path, a
+ * shell word and a log line (R119).
  */
 const Name = Schema.String.check(
   Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9._-]*$/u, {
@@ -22,7 +23,7 @@ export type TaskId = typeof TaskId.Type
 export const InstanceId = Name.pipe(Schema.brand("InstanceId"))
 export type InstanceId = typeof InstanceId.Type
 
-/** Lower case only: the gateway folds its session keys. */
+/** Lower case only, because the gateway folds session keys to lower case. */
 export const SessionId = Schema.String.check(
   Schema.isPattern(/^[a-z0-9][a-z0-9._-]*$/u, {
     expected: "lower-case letters, digits, dot, underscore and hyphen, beginning with a letter or digit"
@@ -37,7 +38,7 @@ export type LaneName = typeof LaneName.Type
 export const WorkspaceId = Name.pipe(Schema.brand("WorkspaceId"))
 export type WorkspaceId = typeof WorkspaceId.Type
 
-/** Where an actor may live: `default`, `region-<name>` or `host-<name>`. It is the name of a shard group. */
+/** Where an actor may run: `default`, `region-<name>` or `host-<name>`. A placement is the name of a shard group. */
 export const Placement = Name.pipe(Schema.brand("Placement"))
 export type Placement = typeof Placement.Type
 
@@ -47,7 +48,8 @@ export const hostPlacement = (host: string): Placement =>
 export const regionPlacement = (region: string): Placement => Placement.make(`region-${region}`)
 
 /**
- * The caller's key for a mutation: the same key and payload give the same answer (I3). 1 to 255 printable characters.
+ * The caller's key for a mutation: the same key and payload return the same answer (I3). 1 to 255 visible ASCII
+ * characters.
  */
 export const IdempotencyKey = Schema.String.check(
   Schema.isPattern(/^[\x21-\x7e]+$/u, { expected: "1 to 255 visible ASCII characters" }),
@@ -57,7 +59,7 @@ export type IdempotencyKey = typeof IdempotencyKey.Type
 
 const separator = "/"
 
-/** An instance's actor carries its placement, so that its shard group can be read off the id. */
+/** The entity id of an instance contains its placement, so that the shard group can be derived from the id. */
 export const instanceEntityId = (placement: Placement, instanceId: InstanceId): string =>
   `${placement}${separator}${instanceId}`
 
@@ -89,14 +91,17 @@ export const parseSessionEntityId = (
 }
 
 /**
- * The gateway's session key for a session, or for a task without one. The gateway folds its keys to lower case, so an
- * upper-case letter is written `_` and the letter, `_` is doubled, and so is a `-` of the tenant: no two pairs share a
- * key.
+ * The gateway's session key for a session, or for a task without one. The gateway folds its keys to lower case.
+ * Therefore an upper-case letter is written as `_` and the lower-case letter, `_` is doubled, and `-` in the tenant is
+ * doubled, so that no two pairs share a key.
  */
 export const gatewaySessionKey = (tenantId: TenantId, id: SessionId | TaskId): string =>
   `agent:main:${fold(tenantId).replaceAll("-", "--")}-${fold(id)}`
 
-/** What a gateway's session was made for; undefined for a key that is not of ours. */
+/**
+ * The tenant and the session or task id encoded in a gateway's session key; undefined when `gatewaySessionKey` cannot
+ * have built the key.
+ */
 export const parseGatewaySessionKey = (key: string): { readonly tenantId: string; readonly id: string } | undefined => {
   const [, tenant, id] = /^agent:main:((?:[^-]|--)+)-([^-].*)$/u.exec(key) ?? []
   return tenant === undefined || id === undefined

@@ -1,5 +1,6 @@
 /**
- * One OpenClaw gateway as Clawster sees it: what was asked for (spec), what it is (status), how loaded it is (load).
+ * One OpenClaw gateway as Clawster sees it: its requested configuration (spec), its current state (status) and its
+ * load.
  */
 import { Schema } from "effect"
 import { bounds, nonEmptyText, text, within } from "./text/Bounds.ts"
@@ -10,7 +11,7 @@ export const DriverKind = Schema.Literals(["process", "remote", "simulated"])
 export type DriverKind = typeof DriverKind.Type
 
 /**
- * Life of an instance (requirements 1.3). `provisioning`, `warming` and `draining` wait for something and have a
+ * Lifecycle phase of an instance (requirements 1.3). `provisioning`, `warming` and `draining` are transient and have a
  * deadline.
  */
 export const InstancePhase = Schema.Literals([
@@ -32,7 +33,7 @@ export type InstanceHealth = typeof InstanceHealth.Type
 export const Occupancy = Schema.Literals(["warming", "warm", "claimed", "releasing", "destroyed"])
 export type Occupancy = typeof Occupancy.Type
 
-/** `shared` takes anyone's work, `dedicated` only that tenant's (C35). */
+/** `shared` accepts work of every tenant, `dedicated` only that tenant's (C35). */
 export const Tenancy = Schema.Union([
   Schema.TaggedStruct("shared", {}),
   Schema.TaggedStruct("dedicated", { tenantId: TenantId })
@@ -49,14 +50,17 @@ export const ResourceLimits = Schema.Struct({
 })
 export type ResourceLimits = typeof ResourceLimits.Type
 
-/** Where a gateway that Clawster did not start is reached. */
+/** Address and token of a gateway that Clawster did not start. */
 export const RemoteEndpoint = Schema.Struct({
   url: Schema.String.check(Schema.isPattern(/^wss?:\/\/[^\s/]+/u, { expected: "a ws:// or wss:// URL" })),
   token: Schema.NonEmptyString
 })
 export type RemoteEndpoint = typeof RemoteEndpoint.Type
 
-/** As they may be registered: what is stored has the bounds of its time. */
+/**
+ * Limits that a registration may contain. They are stricter than `ResourceLimits`, because stored values were accepted
+ * under the limits of their time.
+ */
 export const RegisteredLimits = Schema.Struct({
   maxMemoryMB: Schema.optionalKey(within(1, 16_777_216)),
   maxCpuCores: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(4_096))),
@@ -75,7 +79,7 @@ export const InstanceSpec = Schema.Struct({
   region: Schema.optionalKey(label),
   tenancy: Tenancy,
   capabilities: Schema.Array(label),
-  /** Empty: any model. */
+  /** Empty means any model. */
   allowedModels: Schema.Array(label),
   enabledChannels: Schema.Array(label),
   maxConcurrentTasks: positive,
@@ -83,25 +87,25 @@ export const InstanceSpec = Schema.Struct({
   maxAgents: positive,
   resourceLimits: ResourceLimits,
   supervision: Schema.optionalKey(Supervision),
-  /** Remote driver only. */
+  /** Only for driver `remote`. */
   endpoint: Schema.optionalKey(RemoteEndpoint),
-  /** Process driver: merged over the lean gateway config that Clawster writes. */
+  /** Only for driver `process`: merged over the lean gateway configuration that Clawster writes. */
   gatewayConfig: Schema.optionalKey(Schema.Json)
 })
 export type InstanceSpec = typeof InstanceSpec.Type
 
-/** A spec, and the registration of its id that it belongs to. */
+/** A spec, and the registration of the instance id that it belongs to. */
 export type RegisteredSpec = InstanceSpec & { readonly registration?: string }
 
-/** Load of one instance as last seen (R062, R089). */
+/** Load of one instance as last observed (R062, R089). */
 export const InstanceLoad = Schema.Struct({
   runningTasks: Schema.Int,
   activeSessions: Schema.Int,
   queuedTasks: Schema.Int,
-  /** 0 to 1. */
+  /** From 0 to 1. */
   cpu: Schema.optionalKey(Schema.Finite),
   memoryBytes: Schema.optionalKey(Schema.Finite),
-  /** Mean of the recent turns, for routing. */
+  /** Mean latency of the recent turns, used for routing. */
   latencyMillis: Schema.optionalKey(Schema.Finite)
 })
 export type InstanceLoad = typeof InstanceLoad.Type
@@ -109,7 +113,7 @@ export type InstanceLoad = typeof InstanceLoad.Type
 export const BreakerState = Schema.Literals(["closed", "open", "half_open"])
 export type BreakerState = typeof BreakerState.Type
 
-/** The public face of an instance. Never carries a token. */
+/** The public view of an instance. It never contains a token. */
 export const InstanceStatus = Schema.Struct({
   instanceId: InstanceId,
   driver: DriverKind,
@@ -125,7 +129,7 @@ export const InstanceStatus = Schema.Struct({
   occupancy: Occupancy,
   breaker: BreakerState,
   load: InstanceLoad,
-  /** Why the instance is not healthy, in words for an operator. */
+  /** Why the instance is not healthy, as text for an operator. */
   reason: Schema.optionalKey(Schema.String),
   /** `ws://` address of the gateway, without its token. */
   url: Schema.optionalKey(Schema.String),
@@ -133,12 +137,12 @@ export const InstanceStatus = Schema.Struct({
   bootId: Schema.optionalKey(Schema.String),
   restarts: Schema.Int,
   registeredAt: Schema.Finite,
-  /** Names this registration of the id. The files that its host keeps belong to it alone. */
+  /** Identifies this registration of the instance id. Files on the host belong to exactly one registration. */
   registration: Schema.optionalKey(Schema.String),
-  /** Since when it has been up under its present boot, as far as was seen. */
+  /** Unix milliseconds since which the gateway has been up under its current boot id, as far as observed. */
   readyAt: Schema.optionalKey(Schema.Finite),
   supervision: Schema.optionalKey(Supervision),
-  /** Filled where one instance is asked for. */
+  /** Set only when a single instance is read. */
   uptimeMillis: Schema.optionalKey(Schema.Finite),
   lastHeartbeatAt: Schema.optionalKey(Schema.Finite)
 })

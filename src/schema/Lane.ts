@@ -3,7 +3,8 @@ import { Schema } from "effect"
 import { LaneName, TenantId } from "./Ids.ts"
 
 /**
- * What a full lane does with a submit: refuse with a retry time, drop it, or pass it on to another lane (R414-R416).
+ * What a full lane does with a submit: refuse it with a retry time, drop it, or redirect it to another lane
+ * (R414-R416).
  */
 export const Backpressure = Schema.Union([
   Schema.TaggedStruct("Block", {}),
@@ -13,20 +14,20 @@ export const Backpressure = Schema.Union([
 export type Backpressure = typeof Backpressure.Type
 
 export const LaneConfig = Schema.Struct({
-  /** Tasks of this lane that may run at once. */
+  /** Maximum number of tasks of this lane that run at once. */
   concurrency: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 })),
-  /** Starts per second, with a burst of as many; absent: no limit. */
+  /** Maximum starts per second, with a burst of the same size; absent means no limit. */
   ratePerSecond: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))),
-  /** Tasks that may wait. */
+  /** Maximum number of waiting tasks. */
   capacity: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000_000 })),
   backpressure: Backpressure,
-  /** How long a task must wait to overtake the next higher priority. 0 would be plain arrival order. */
+  /** How long a task must wait before it overtakes the next higher priority. 0 means plain arrival order. */
   ageingMillis: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 86_400_000 })),
   paused: Schema.Boolean
 })
 export type LaneConfig = typeof LaneConfig.Type
 
-/** What is left out stays as it is; `null` takes the rate away. */
+/** Absent fields keep their value; `ratePerSecond: null` removes the rate limit. */
 export const LaneChange = Schema.Struct({
   concurrency: Schema.optionalKey(LaneConfig.fields.concurrency),
   ratePerSecond: Schema.optionalKey(Schema.NullOr(Schema.Int)),

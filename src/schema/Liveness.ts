@@ -1,31 +1,31 @@
 /**
- * What an instance's own word is worth. The stored status is what its actor last said; when the actor has no runner any
- * more, nobody takes it back. Every reader (router, lists, counts, metrics, health) therefore sees the status through
+ * Liveness of instances. The stored status is the last one its actor wrote; when the actor no longer has a runner,
+ * nothing corrects it. Every reader (router, lists, counts, metrics, health) therefore reads the status through
  * `asSeen`.
  *
- * A runner records one heartbeat for each gateway that it is linked to. Its age is measured by the store's clock, since
- * the clocks of runners differ.
+ * A runner records one heartbeat for each gateway it is connected to. The age of a heartbeat is measured by the store's
+ * clock, because the clocks of runners differ.
  */
 import type { InstanceStatus } from "./Instance.ts"
 
-/** Time between two heartbeats. */
+/** Interval between two heartbeats. */
 export const heartbeatMillis = 2_500
-/** An instance that was not heard for three heartbeats is unknown. */
+/** An instance whose last heartbeat is older than three intervals is `unknown`. */
 export const silentAfterMillis = 3 * heartbeatMillis
 /**
- * For a runner of an older version, which records no heartbeats: the stored status says at most every 30 s when the
- * actor was last heard.
+ * Applies to runners of an older version, which record no heartbeats: their stored status contains the time the actor
+ * was last heard, updated at most every 30 s.
  */
 const silentAfterUnrecordedMillis = 60_000
 
 export interface Liveness {
-  /** A live runner serves the instance's placement. */
+  /** True when a live runner serves the instance's placement. */
   readonly isServed: boolean
-  /** Age of the last heartbeat by the store's clock. Absent: none is recorded. */
+  /** Age of the last heartbeat by the store's clock. Absent when none is recorded. */
   readonly silentMillis?: number | undefined
 }
 
-/** In these phases a runner is linked to the gateway, and so records heartbeats. */
+/** In these phases a runner is connected to the gateway and therefore records heartbeats. */
 const isLinked = ({ phase }: InstanceStatus): boolean => phase === "warm" || phase === "claimed"
 
 const isSilent = (status: InstanceStatus, { silentMillis }: Liveness, now: number): boolean => {
@@ -36,7 +36,7 @@ const isSilent = (status: InstanceStatus, { silentMillis }: Liveness, now: numbe
 
 const isOver = ({ phase }: InstanceStatus): boolean => phase === "stopped" || phase === "destroyed"
 
-/** Why what was stored does not count any more; undefined when it does. */
+/** Why the stored status is no longer valid; undefined when it is valid. */
 const doubtOf = (status: InstanceStatus, liveness: Liveness, now: number): string | undefined => {
   if (!liveness.isServed && !isOver(status)) {
     return `no live runner serves ${status.placement}: its machine or its runner is gone`
@@ -46,7 +46,7 @@ const doubtOf = (status: InstanceStatus, liveness: Liveness, now: number): strin
     : undefined
 }
 
-/** `now`: Unix milliseconds by the store's clock. */
+/** `now` is in Unix milliseconds by the store's clock. */
 export const asSeen = (stored: InstanceStatus, liveness: Liveness, now: number): InstanceStatus => {
   const { silentMillis } = liveness
   const heard = silentMillis === undefined ? -Infinity : Math.floor(now - silentMillis)

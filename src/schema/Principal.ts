@@ -1,8 +1,8 @@
-/** Who calls. Every call has a principal from the first day on. */
+/** The caller's identity. Every call has a principal. */
 import { Schema } from "effect"
 import { TenantId } from "./Ids.ts"
 
-/** `admin` may do all, `operator` all but keys, `tenant` only what is its own. */
+/** `admin` may do everything, `operator` everything except managing keys, `tenant` may access only its own objects. */
 export const Role = Schema.Literals(["admin", "operator", "tenant"])
 export type Role = typeof Role.Type
 

@@ -1,4 +1,6 @@
-/** A session: one user's conversation with one gateway, whose turns run one at a time in the order accepted. */
+/**
+ * A session: one user's conversation with one gateway. Its turns run one at a time, in the order they were accepted.
+ */
 import { Schema } from "effect"
 import { InstanceId, SessionId, TenantId } from "./Ids.ts"
 import { StoredOutput } from "./Output.ts"
@@ -7,25 +9,28 @@ import { RoutingHints, TaskError, Usage } from "./Task.ts"
 export const SessionPhase = Schema.Literals(["open", "active", "idle", "closing", "closed"])
 export type SessionPhase = typeof SessionPhase.Type
 
-/** How a message reaches a session that is busy (the gateway's `queueMode`). */
+/** How a message is delivered to a session with a running turn (the gateway's `queueMode`). */
 export const QueueMode = Schema.Literals(["steer", "followup", "collect", "interrupt"])
 export type QueueMode = typeof QueueMode.Type
 
 export const TurnPhase = Schema.Literals(["queued", "running", "completed", "failed", "aborted"])
 export type TurnPhase = typeof TurnPhase.Type
 
-/** Characters of a turn's message that its status shows. */
+/** Maximum number of characters of a turn's message that its status shows. */
 export const messageShown = 4_096
 
 export const TurnStatus = Schema.Struct({
   turnId: Schema.NonEmptyString,
   phase: TurnPhase,
-  /** Its beginning. */
+  /** The beginning of the message. */
   message: Schema.String,
   text: Schema.optionalKey(Schema.String),
-  /** Set when `text` is only the beginning: how large the whole is, which `GET /sessions/ID/turns/ID/result` gives. */
+  /**
+   * Set when `text` is only the beginning of the answer: the size of the whole, which `GET
+   * /sessions/ID/turns/ID/result` returns.
+   */
   stored: Schema.optionalKey(StoredOutput),
-  /** The text is only its beginning, as lists of sessions show it: read the turn for more. */
+  /** Set in lists of sessions, where `text` is only the beginning. Read the turn for more. */
   isPreview: Schema.optionalKey(Schema.Boolean),
   error: Schema.optionalKey(TaskError),
   usage: Schema.optionalKey(Usage),
@@ -35,7 +40,7 @@ export const TurnStatus = Schema.Struct({
 })
 export type TurnStatus = typeof TurnStatus.Type
 
-/** Where a page of a session's turns ends. */
+/** Position of the last turn of a page, from which the next page continues. */
 export interface TurnPlace {
   readonly acceptedAt: number
   readonly turnId: string
@@ -45,7 +50,7 @@ const placePattern = /^(\d{1,16})~([A-Za-z0-9._-]{1,128})$/u
 
 export const toTurnToken = ({ acceptedAt, turnId }: TurnPlace): string => `${acceptedAt}~${turnId}`
 
-/** Undefined: the text is no such token. */
+/** Undefined when the text is not such a token. */
 export const fromTurnToken = (token: string): TurnPlace | undefined => {
   const [, acceptedAt, turnId] = placePattern.exec(token) ?? []
   return acceptedAt === undefined || !Number.isSafeInteger(Number(acceptedAt))
@@ -62,7 +67,7 @@ export const SessionStatus = Schema.Struct({
   label: Schema.optionalKey(Schema.String),
   queued: Schema.Int,
   turnsCompleted: Schema.Int,
-  /** The last 20, newest last. */
+  /** The last 20 turns, newest last. */
   turns: Schema.Array(TurnStatus),
   createdAt: Schema.Finite,
   lastActivityAt: Schema.Finite,

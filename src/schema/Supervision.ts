@@ -1,11 +1,11 @@
 /**
- * How patiently one gateway is started, probed, connected to and started again. What is left out is as for every other
- * instance. All times are milliseconds.
+ * Timeouts and limits for starting, probing, connecting to and restarting one gateway. Absent fields use the default of
+ * all instances. All times are in milliseconds.
  */
 import { Schema } from "effect"
 import { within } from "./text/Bounds.ts"
 
-/** A wait that doubles from the first to the longest. */
+/** A delay that doubles from the first to the longest. */
 const backoff = (firstMost: number, longestMost: number) =>
   Schema.Struct({
     firstMillis: Schema.optionalKey(within(50, firstMost)),
@@ -13,21 +13,30 @@ const backoff = (firstMost: number, longestMost: number) =>
   })
 
 export const Supervision = Schema.Struct({
-  /** Driver process: from the launch to the startup probe; 120,000 or what the runner was told. */
+  /**
+   * Only for driver `process`: time from the launch until the startup probe succeeds. Default: the runner's setting,
+   * which is 120,000 when not set.
+   */
   startupMillis: Schema.optionalKey(within(5_000, 3_600_000)),
-  /** From the started gateway to its first hello over the link; 60,000. */
+  /** Time from the start of the gateway to its first hello on the link. Default: 60,000. */
   readyMillis: Schema.optionalKey(within(1_000, 600_000)),
-  /** Between two health probes; 2,000. */
+  /** Interval between health probes. Default: 2,000. */
   probeEveryMillis: Schema.optionalKey(within(500, 60_000)),
-  /** Failed probes in a row until it is unhealthy; 3. */
+  /** Consecutive failed probes after which the instance is unhealthy. Default: 3. */
   unhealthyAfterProbes: Schema.optionalKey(within(1, 1_000)),
-  /** Failed probes in a row until it is started again; 15. Never for driver remote. */
+  /**
+   * Consecutive failed probes after which the gateway is restarted. Default: 15. A gateway of driver `remote` is never
+   * restarted.
+   */
   restartAfterProbes: Schema.optionalKey(within(1, 1_000)),
-  /** Between two tries to connect to it; 250 and 15,000. */
+  /** Delay between connection attempts. Default: 250, up to 15,000. */
   reconnect: Schema.optionalKey(backoff(60_000, 300_000)),
-  /** Between two starts of it; 1,000 and 60,000. */
+  /** Delay between starts of the gateway. Default: 1,000, up to 60,000. */
   restart: Schema.optionalKey(backoff(600_000, 3_600_000)),
-  /** Restarts within ten minutes after which it is given up; 5. Driver remote is never given up. */
+  /**
+   * Restarts within ten minutes after which the instance is given up. Default: 5. An instance of driver `remote` is
+   * never given up.
+   */
   restartsMost: Schema.optionalKey(within(0, 10))
 }).annotate({ identifier: "Supervision" })
 export type Supervision = typeof Supervision.Type

@@ -1,4 +1,4 @@
-/** A task: one unit of work for some OpenClaw gateway. Tasks are rows owned by their lane, never resident actors. */
+/** A task: one unit of work for an OpenClaw gateway. Tasks are rows owned by their lane, never resident actors. */
 import { Schema } from "effect"
 import { bounds, instant, list, longestDelay, nonEmptyText, text, within } from "./text/Bounds.ts"
 import { InstanceId, LaneName, SessionId, TaskId, TenantId, WorkspaceId } from "./Ids.ts"
@@ -7,7 +7,7 @@ import { StoredOutput } from "./Output.ts"
 export const Priority = Schema.Literals(["low", "normal", "high", "critical"])
 export type Priority = typeof Priority.Type
 
-/** `medium` is an alias of `normal` on input (C16). */
+/** `medium` is accepted on input as an alias of `normal` (C16). */
 export const PriorityInput = Schema.Literals(["low", "normal", "medium", "high", "critical"])
 
 export const TaskPhase = Schema.Literals([
@@ -22,7 +22,7 @@ export const TaskPhase = Schema.Literals([
 ])
 export type TaskPhase = typeof TaskPhase.Type
 
-/** Phases from which a task never moves by itself; `dead_lettered` may be replayed. */
+/** Phases that a task does not leave by itself; a `dead_lettered` task may be replayed. */
 export const terminalPhases: ReadonlySet<TaskPhase> = new Set(["completed", "failed", "cancelled", "dead_lettered"])
 
 const label = Schema.NonEmptyString.check(Schema.isMaxLength(128))
@@ -37,7 +37,7 @@ export const RoutingPolicy = Schema.Literals([
 ])
 export type RoutingPolicy = typeof RoutingPolicy.Type
 
-/** Wishes and demands on the instance. `region` is a hard constraint when `regionRequired`. */
+/** Routing preferences and constraints. `preferredRegion` is a hard constraint when `regionRequired` is set. */
 export const RoutingHints = Schema.Struct({
   policy: Schema.optionalKey(RoutingPolicy),
   preferredRegion: Schema.optionalKey(label),
@@ -50,9 +50,9 @@ export const RoutingHints = Schema.Struct({
 export type RoutingHints = typeof RoutingHints.Type
 
 export const RetryPolicy = Schema.Struct({
-  /** Attempts in all, the first one included. */
+  /** Maximum number of attempts, including the first. */
   maxAttempts: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 20 })),
-  /** First delay; doubles each time with jitter, at most `maxBackoffMillis`. */
+  /** First retry delay. It doubles with each retry, with jitter, up to `maxBackoffMillis`. */
   backoffMillis: millis,
   maxBackoffMillis: millis
 })
@@ -60,7 +60,7 @@ export type RetryPolicy = typeof RetryPolicy.Type
 
 export const defaultRetryPolicy: RetryPolicy = { maxAttempts: 3, backoffMillis: 1_000, maxBackoffMillis: 60_000 }
 
-/** What the gateway is to do. */
+/** The request to the gateway. */
 export const TaskPayload = Schema.Struct({
   message: Schema.NonEmptyString.check(Schema.isMaxLength(200_000)),
   model: Schema.optionalKey(label),
@@ -84,15 +84,16 @@ export const TaskSpec = Schema.Struct({
   deadlineAt: Schema.optionalKey(millis),
   /** Unix milliseconds; the task is `scheduled` until then. */
   notBefore: Schema.optionalKey(millis),
-  /** Limit of one attempt. */
+  /** Timeout of one attempt. */
   timeoutMillis: Schema.Int.check(Schema.isBetween({ minimum: 1_000, maximum: 86_400_000 })),
   /**
-   * The edge made the id itself, so no other task can have it. Without it the lane reads the task's row back before it
-   * starts the task, so that an id that was used before does not run again; that costs one more read and commit.
+   * Set when the edge generated the id, so that no other task can have it. Otherwise the lane reads the task's row back
+   * before it starts the task, so that a reused id does not run again; this costs one more read and one more commit.
    */
   idIsNew: Schema.optionalKey(Schema.Boolean),
   /**
-   * Of what was asked for under an id of the caller's own: another submission under the same id is told apart by it.
+   * Fingerprint of the submission, set when the caller chose the id: it distinguishes another submission under the same
+   * id.
    */
   fingerprint: Schema.optionalKey(Schema.String),
   traceparent: Schema.optionalKey(Schema.String)
@@ -100,8 +101,8 @@ export const TaskSpec = Schema.Struct({
 export type TaskSpec = typeof TaskSpec.Type
 
 /*
- * What clients may say is narrower than what is stored: stored values were accepted under the bounds of their time, and
- * have to be read for ever.
+ * The schemas for client input are narrower than the stored ones: stored values were accepted under the limits of their
+ * time and must stay readable.
  */
 
 const submittedLabel = nonEmptyText(bounds.label)
@@ -130,7 +131,9 @@ const SubmittedPayload = Schema.Struct({
   extraSystemPrompt: Schema.optionalKey(text(bounds.systemPrompt))
 })
 
-/** As an actor holds it: a long text is in the task's row alone, and is read when the task is run. */
+/**
+ * The payload as an actor keeps it in memory: a long text exists only in the task's row and is read when the task runs.
+ */
 export const HeldPayload = Schema.Struct({
   message: Schema.optionalKey(Schema.String),
   model: TaskPayload.fields.model,
@@ -144,17 +147,17 @@ export type HeldTask = typeof HeldTask.Type
 export const textLength = ({ extraSystemPrompt, message }: HeldPayload): number =>
   (message?.length ?? 0) + (extraSystemPrompt?.length ?? 0)
 
-/** Characters that an actor holds of a task that waits, and of one that runs. */
+/** Maximum characters of text that an actor keeps in memory for a waiting task and for a running task. */
 export const heldMost = { waiting: 8_192, running: 1_024 } as const
 
-/** Without its text, when that is longer than `most`. */
+/** Removes the text from the task when it is longer than `most` characters. */
 export const hold = (task: HeldTask, most: number): HeldTask => {
   if (textLength(task.payload) <= most) return task
   const { extraSystemPrompt: _, message: __, ...payload } = task.payload
   return { ...task, payload }
 }
 
-/** What a client may say when it submits. */
+/** The fields that a client may set when it submits a task. */
 export const TaskSubmission = Schema.Struct({
   taskId: Schema.optionalKey(TaskId),
   tenantId: Schema.optionalKey(TenantId),
@@ -190,12 +193,14 @@ export const TaskResult = Schema.Struct({
   text: Schema.String,
   durationMillis: Schema.Finite,
   usage: Schema.optionalKey(Usage),
-  /** Set when `text` is only the beginning: how large the whole is, which `GET /tasks/ID/result` gives. */
+  /**
+   * Set when `text` is only the beginning of the result: the size of the whole, which `GET /tasks/ID/result` returns.
+   */
   stored: Schema.optionalKey(StoredOutput)
 })
 export type TaskResult = typeof TaskResult.Type
 
-/** The public face of a task. */
+/** The public view of a task. */
 export const TaskStatus = Schema.Struct({
   taskId: TaskId,
   tenantId: TenantId,
@@ -212,10 +217,10 @@ export const TaskStatus = Schema.Struct({
   notBefore: Schema.optionalKey(Schema.Finite),
   deadlineAt: Schema.optionalKey(Schema.Finite),
   result: Schema.optionalKey(TaskResult),
-  /** The result's text is only its beginning, as lists show it: read the task for the whole. */
+  /** Set in lists, where the text of the result is only its beginning. Read the task for the whole. */
   isPreview: Schema.optionalKey(Schema.Boolean),
   error: Schema.optionalKey(TaskError),
-  /** What a waiting task waits for, in words (R097, G20). */
+  /** Why the task waits, as text (R097, G20). */
   waitingFor: Schema.optionalKey(Schema.String),
   /** Why this instance was chosen. */
   routedBecause: Schema.optionalKey(Schema.String)

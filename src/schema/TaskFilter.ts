@@ -1,4 +1,4 @@
-/** Which tasks a list shows, and in what order. */
+/** Filters and order of task lists. */
 import { Schema } from "effect"
 import { bounds, instant, nonEmptyText } from "./text/Bounds.ts"
 import { InstanceId, LaneName, SessionId, WorkspaceId } from "./Ids.ts"
@@ -9,7 +9,7 @@ export type ListOrder = typeof ListOrder.Type
 const described = <S extends Schema.Top>(schema: S, description: string) =>
   Schema.optionalKey(schema.annotate({ description }) as unknown as S)
 
-/** All that are given must hold. */
+/** All given conditions must hold. */
 export const taskFilter = {
   lane: Schema.optionalKey(LaneName),
   instanceId: described(InstanceId, "Of the attempt that runs, ran last, or is to be tried again."),
@@ -40,7 +40,10 @@ export interface TaskFilter {
   readonly order?: ListOrder | undefined
 }
 
-/** Where a page of tasks ends: the instant the list is ordered by, and what tells apart the tasks of that instant. */
+/**
+ * Position of the last task of a page: the timestamp by which the list is ordered, and ids to distinguish tasks with
+ * the same timestamp.
+ */
 export interface TaskPlace {
   readonly at: number
   readonly taskId: string
@@ -51,7 +54,7 @@ const placePattern = /^(\d{1,16})~([A-Za-z0-9._-]{1,128})(?:~([A-Za-z0-9._-]{1,1
 
 export const toPlaceToken = ({ at, taskId, tenantId }: TaskPlace): string => `${at}~${taskId}~${tenantId}`
 
-/** Undefined: the text is no such token. Tokens of before the tenant was in them are still read. */
+/** Undefined when the text is not such a token. Older tokens, which do not contain the tenant, are still accepted. */
 export const fromPlaceToken = (token: string): TaskPlace | undefined => {
   const [, at, taskId, tenantId = ""] = placePattern.exec(token) ?? []
   return at === undefined || !Number.isSafeInteger(Number(at))

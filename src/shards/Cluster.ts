@@ -1,6 +1,6 @@
 /**
- * The actor runtime, assembled: on many runners with PostgreSQL, as a client of them, or in one process with
- * PostgreSQL.
+ * Layers that assemble the actor runtime on PostgreSQL: a runner of a cluster, a client of a cluster, or a single
+ * process.
  */
 import { Layer } from "effect"
 import { MessageStorage, RunnerHealth, Runners, RunnerStorage, Sharding, ShardingConfig } from "effect/cluster"
@@ -37,7 +37,8 @@ const kit = ActorDirectory.layer.pipe(
 const leases = PgLeases.layer.pipe(Layer.provideMerge(OwnedShards.layer))
 
 /**
- * Who owns which shard, and the messages of persisted entities where they are wanted: Clawster's own actors need none.
+ * Shard ownership (leases) and, with `messages`, the message storage of persisted entities. Clawster's own actors need
+ * no message storage.
  */
 const storage = ({ messages = false }: Pick<ClusterConfig.ClusterOptions, "messages">) =>
   messages
@@ -53,7 +54,7 @@ const lean = (sharding: typeof Sharding.layer) =>
     ShardingConfig.ShardingConfig
   ])
 
-/** A runner: serves actors of its placements on `host:port`. Stopping it hands every shard over. */
+/** A runner, which serves the actors of its placements on `host:port`. Closing the layer hands every shard over. */
 export const layerRunner = (options: ClusterConfig.ClusterOptions) =>
   kit.pipe(
     Layer.provideMerge(FailureDetector.layer()),
@@ -72,7 +73,7 @@ export const layerRunner = (options: ClusterConfig.ClusterOptions) =>
     Layer.provide(Layer.effectDiscard(Anchors.check))
   )
 
-/** Calls actors from a process that serves none. `messages`: persisted entities too. */
+/** A client: calls actors from a process that serves none. With `messages` it can call persisted entities, too. */
 export const layerClient = (placements: ReadonlyArray<Placement>, options: { readonly messages?: boolean } = {}) =>
   Sharding.layer.pipe(
     Layer.provideMerge(RunnersTransport.layer),
@@ -82,7 +83,10 @@ export const layerClient = (placements: ReadonlyArray<Placement>, options: { rea
     Layer.provide(ClusterConfig.client(placements))
   )
 
-/** One process, no port: for a laptop and for embedding. The same storage, so a cluster may take over later. */
+/**
+ * A single process without a port, for a laptop or for embedding. It uses the storage of a cluster, so a cluster can
+ * take over its data later.
+ */
 export const layerSingle = (options: Omit<ClusterConfig.ClusterOptions, "host" | "port">) =>
   kit.pipe(
     Layer.provideMerge(lean(Sharding.layer).pipe(Layer.provide([Runners.layerNoop, LeaseHealth.layer]))),

@@ -1,43 +1,48 @@
 /**
- * How a runner takes part in a cluster. The times decide how long keys stay silent: a killed runner is noticed by its
- * closed port at the next probe; a frozen one when its lease runs out; one that stops by SIGTERM hands over at once.
- * What each setting costs:
+ * How a runner takes part in a cluster. The timings decide how long actors are unavailable after a failure: peers
+ * notice a killed runner at the next probe because its port refuses; a frozen runner when its lease expires; a runner
+ * that is stopped by SIGTERM hands over at once. The trade-off of each setting:
  *
- * - lease, 6 s: how long a frozen or cut off runner keeps its shards. Shorter, and a runner that stands still for that
- *   long (garbage, disk) loses them; each runner renews four times a lease, with two small statements.
- * - assignments, 100 ms: how late runners and clients learn of a runner that came, went or died; a part of every
- *   failover. One small query each time from each process.
- * - termination, 0.4 s: how long a shard that moves waits for calls under way on it, silent for everybody else. A call
- *   that takes longer is cut off, and its client sends it again under the same id.
- * - sending again, 50 ms, for a call whose shard is moving; ever later when it goes on (RunnersTransport.ts).
- * - the poll, 1 s, only with `messages`: how late a message with a delivery time may be, and one whose notification was
- *   lost. A small query each time from each runner.
- * - the failure detector's round, 400 ms (FailureDetector.ts).
+ * - lease, 6 s: how long a frozen or disconnected runner keeps its shards. With a shorter lease, a runner that stalls
+ *   for that long (garbage collection, disk) loses its shards; each runner renews four times per lease, with two small
+ *   statements each time.
+ * - assignments, 100 ms: the delay until runners and clients learn that a runner has joined, left or died, which is a
+ *   part of every failover. It costs one small query per interval from each process.
+ * - termination, 0.4 s: how long a moving shard waits for its calls in flight; it is unavailable to all other callers
+ *   meanwhile. A call that takes longer is cancelled, and its client sends it again under the same request id.
+ * - retry, 50 ms: the interval at which a call whose shard is moving is sent again; RunnersTransport.ts backs off when
+ *   the move goes on.
+ * - poll, 1 s, only with `messages`: the maximum delay of a message with a delivery time, and of a message whose
+ *   notification was lost. It costs one small query per interval from each runner.
+ * - failure detector, 400 ms: the interval between its checks (FailureDetector.ts).
  */
 import { Duration, Option } from "effect"
 import { RunnerAddress, ShardingConfig } from "effect/cluster"
 import { defaultPlacement, type Placement } from "../schema/Ids.ts"
 
-/** Decides which shard an actor is in, so the same for every runner and for ever. */
+/** Determines which shard an actor is in, so it must be the same on every runner and must never change. */
 export const shardsPerGroup = 300
 
 export interface ClusterOptions {
   readonly host: string
   readonly port: number
-  /** Where to listen, when that is not where others reach this runner: behind a port forward or a proxy. */
+  /**
+   * Address to listen on when it differs from the address at which peers reach this runner: behind a port forward or a
+   * proxy.
+   */
   readonly listen?: { readonly host: string; readonly port: number }
   /** Every placement of the cluster, the same on all of its runners. */
   readonly placements: ReadonlyArray<Placement>
   /** The placements this runner serves. */
   readonly serves: ReadonlyArray<Placement>
-  /** A runner that has not renewed its lease for so long has lost its shards. */
+  /** Lease duration: a runner that does not renew its lease within this time loses its shards. Default: 6,000. */
   readonly leaseMillis?: number
-  /** Actors that one runner keeps in memory. */
+  /** Maximum number of actors that one runner keeps in memory. Default: 100,000. */
   readonly maxResident?: number
-  /** An actor that has had nothing to do for so long leaves memory. */
+  /** Idle time after which an actor is passivated. Default: 120,000. */
   readonly passivateAfterMillis?: number
   /**
-   * Stores the messages of persisted entities, for entities other than actors. Off unless said: it is the same for
+   * Enables message storage for persisted entities other than Clawster's actors. Off by default; must be the same in
    * every process of a cluster.
    */
   readonly messages?: boolean

@@ -1,6 +1,6 @@
 /**
- * The one connection pool of a process. The connection must not go through a pooler that rewrites sessions' prepared
- * statements.
+ * The single connection pool of a process. Its connections must not pass through a pooler that rewrites the sessions'
+ * prepared statements.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Config, Effect, Layer, Redacted } from "effect"
@@ -15,20 +15,20 @@ export interface DatabaseOptions {
   readonly applicationName?: string
 }
 
-/** Few connections are enough, since commits are grouped: two carry the flushes, the rest reads. */
+/** Few connections suffice because commits are grouped: two carry the flushes, the rest serve reads. */
 export const defaultConnections = 10
 
 /**
- * Everything here reads or writes few rows by their keys. A plan is kept for as long as its statement is prepared, and
- * one made while a table was small would go on reading the whole table when it is large; so plans that read whole
- * tables are made only where there is no other.
+ * All statements read or write few rows by key. A plan is kept for as long as its statement stays prepared, and a plan
+ * made while a table was small would keep scanning the whole table after it has grown. Plans that scan whole tables are
+ * therefore used only where there is no alternative.
  */
 const planning = { jit: "off", enable_seqscan: "off", enable_hashjoin: "off", enable_mergejoin: "off" }
 
 /**
- * The largest message that is read from the server, which is at least one row. The driver's own limit, 16 MiB, is less
- * than one state or entry may have become in versions that did not bound them; a row beyond it breaks the connection,
- * each time that it is read.
+ * Largest message accepted from the server, in bytes; a message holds at least one row. The driver's default limit, 16
+ * MiB, is less than one state or entry may have grown to in versions that did not bound them, and a row above the limit
+ * breaks the connection every time it is read.
  */
 const maxMessageSize = 256 * 1024 * 1024
 
@@ -42,7 +42,7 @@ const fileOf = (name: string, path: string) =>
       })
   })
 
-/** With the certificates that the URL names. */
+/** TLS options, including the contents of the certificate files that the URL names. */
 const tlsOf = Effect.fnUntraced(function* ({ tls, tlsFiles }: DatabaseTarget) {
   if (typeof tls !== "object") return tls
   const names = { ca: "sslrootcert", cert: "sslcert", key: "sslkey" } as const
@@ -53,7 +53,7 @@ const tlsOf = Effect.fnUntraced(function* ({ tls, tlsFiles }: DatabaseTarget) {
   return { ...tls, ...files }
 })
 
-/** What the URL asks for, understood; the driver's options for it. */
+/** Parses the URL into its target and the driver's pool options. */
 const optionsOf = Effect.fnUntraced(function* (options: DatabaseOptions) {
   const target = yield* Effect.fromResult(parse(Redacted.value(options.url), process.env["USER"]))
   const ssl = yield* tlsOf(target)
@@ -73,8 +73,8 @@ const optionsOf = Effect.fnUntraced(function* (options: DatabaseOptions) {
 })
 
 /**
- * Connects, and looks once whether the database is one that Clawster can use. Fails with what is wrong and what to do:
- * `BadDatabaseUrl` when nothing was tried, else `DatabaseFault`.
+ * Connects, and checks once that the database is suitable for Clawster. Fails with the cause and the remedy:
+ * `BadDatabaseUrl` when no connection was attempted, otherwise `DatabaseFault`.
  */
 export const layer = (options: DatabaseOptions) =>
   Layer.unwrap(
@@ -89,7 +89,7 @@ export const layer = (options: DatabaseOptions) =>
     )
   )
 
-/** `DATABASE_URL`, and optionally `CLAWSTER_DATABASE_CONNECTIONS`. */
+/** Reads `DATABASE_URL` and, optionally, `CLAWSTER_DATABASE_CONNECTIONS` (default 10). */
 export const layerConfig = Layer.unwrap(
   Config.all({
     url: Config.Redacted("DATABASE_URL"),

@@ -1,10 +1,10 @@
 /**
- * Indexes that are built and replaced beside running work (`CREATE INDEX CONCURRENTLY`), since a migration that builds
- * one on a large table would keep every write of it waiting. They are wanted by name: what is missing is built, what a
- * killed build left behind is built again, what no statement uses any more is dropped. A reader that comes before its
- * index is slow, not wrong.
+ * Indexes that are built and replaced online (`CREATE INDEX CONCURRENTLY`), because a migration that builds an index on
+ * a large table would block every write to it. The wanted indexes are listed by name: a missing index is built, an
+ * invalid one that a killed build left behind is rebuilt, and an index that no statement uses any more is dropped. A
+ * reader that runs before its index exists is slow, not wrong.
  *
- * A change of an index is another name. Names are stored in databases: they are not used again for something else.
+ * A changed index gets a new name. Names are stored in databases, so a name is never reused for another index.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Schedule } from "effect"
@@ -18,9 +18,8 @@ const tasks = "clawster_tasks"
 const journal = "clawster_journal"
 
 /**
- * For the lists of tasks (reads/TaskListStatement.ts). Each has a price on every task that enters it, so that they are
- * partial and each holds what no other does: those that wait, those that have ended, and the few that are otherwise, by
- * phase.
+ * Indexes for the task lists (reads/tasks/TaskListStatement.ts). Each index costs a write for every task that enters
+ * it, so the indexes are partial and split by phase: pending tasks, ended tasks, and the few tasks in the rare phases.
  */
 const ofTasks: Readonly<Record<string, string>> = {
   clawster_tasks_pending: `(${place}) WHERE phase = 'pending'`,
@@ -36,7 +35,7 @@ const ofTasks: Readonly<Record<string, string>> = {
   clawster_tasks_end: `(ended_at, task_id, tenant_id COLLATE "C") WHERE ended_at IS NOT NULL`
 }
 
-/** For the feed of one tenant (reads/TenantPages.ts). Entries that no tenant is shown are not in it. */
+/** Index for the feed of one tenant (reads/feed/TenantPages.ts). Entries that no tenant is shown are not in it. */
 const ofJournal: Readonly<Record<string, string>> = {
   clawster_journal_tenant: `((${tenantOf}), tx, position) WHERE ${tenantOf} <> ''`
 }
@@ -50,7 +49,7 @@ const on = (table: string, indexes: Readonly<Record<string, string>>): ReadonlyA
 const wanted: ReadonlyMap<string, Wanted> = new Map([...on(tasks, ofTasks), ...on(journal, ofJournal)])
 export const indexNames: ReadonlyArray<string> = [...wanted.keys()]
 
-/** Dropped when all that are wanted are there. */
+/** Former indexes, dropped once all wanted indexes exist. */
 const superseded = [
   "clawster_tasks_newest",
   "clawster_tasks_ended",
@@ -68,9 +67,9 @@ interface Found {
 }
 
 /**
- * Success: every wanted index is there and valid. Answers the names of those that were built now. Several processes may
- * ask at once: one builds, the others wait by asking again, since one that waited inside a statement would hold a
- * snapshot that the build waits for.
+ * Builds missing indexes and drops superseded ones. Success: every wanted index exists and is valid; the result is the
+ * names of the indexes built by this call. Several processes may call it at once: one builds, the others poll the
+ * advisory lock every 100 ms, because waiting inside a statement would hold a snapshot that the build waits for.
  */
 export const build = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
@@ -89,7 +88,7 @@ export const build = Effect.gen(function* () {
       )
     )
   )
-  // A build takes as long as its table is large, and waits for transactions that are open.
+  // The duration of a build grows with the table, and a build waits for open transactions.
   yield* run("SET statement_timeout = 0")
   yield* run("SET lock_timeout = '5min'")
 

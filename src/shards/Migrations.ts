@@ -1,4 +1,4 @@
-/** The one ordered list of migrations. They only go forward, and one that has been released is never edited. */
+/** The ordered list of migrations. Migrations only go forward, and a released migration is never edited. */
 import { Effect } from "effect"
 import { Migrator } from "effect/sql"
 import { actors } from "./migrations/0001_actors.ts"
@@ -33,7 +33,10 @@ export const loader = Migrator.fromRecord({
   "0017_ended_actors": endedActors
 })
 
-/** Brings the database up to date; safe to run from several processes at once. Answers what it applied. */
+/**
+ * Applies pending migrations, builds the indexes (Indexes.ts) and ensures the feed's timeline (Timelines.ts). Safe to
+ * run from several processes at once. Returns the names of the migrations that this call applied.
+ */
 export const migrate = Migrator.make({})({ loader, table: "clawster_migrations" }).pipe(
   Effect.map((applied) => applied.map(([id, name]) => `${String(id).padStart(4, "0")}_${name}`)),
   Effect.retry({ times: 20, while: (error) => error._tag === "MigrationError" && error.kind === "Locked" }),

@@ -1,10 +1,10 @@
-/** Whether the database has the tables that this version of Clawster expects, asked when a process starts. */
+/** Checks at process start whether the database has the tables that this version of Clawster expects. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { loader } from "./Migrations.ts"
 import { DatabaseFault, faultOf } from "./postgres/DatabaseFault.ts"
 
-/** The highest migration that was applied; 0 for none. */
+/** Id of the highest migration applied; 0 when there is none. */
 export const applied = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
   const [table] = yield* sql.unsafe<{ readonly exists: boolean }>(
@@ -19,11 +19,12 @@ export const applied = Effect.gen(function* () {
 
 const four = (id: number) => String(id).padStart(4, "0")
 
-/** What this version's code expects of the tables. */
+/** Id of the newest migration, which this version's code requires. */
 export const newest = Effect.map(loader, (migrations) => Math.max(...migrations.map(([id]) => id)))
 
 /**
- * Undefined: it is what is expected, or newer, which old processes can live with while a cluster is brought up to date.
+ * Undefined when the schema is the required one or newer. Old processes can run on a newer schema while a cluster is
+ * being upgraded.
  */
 export const fault = (found: number, newestMigration: number): DatabaseFault | undefined =>
   found >= newestMigration
@@ -37,7 +38,7 @@ export const fault = (found: number, newestMigration: number): DatabaseFault | u
         advice: "run clawster migrate, with the same DATABASE_URL"
       })
 
-/** Refuses a database that was not migrated for this version. One that is newer is told. */
+/** Fails when the database was not migrated for this version, and logs a warning when its schema is newer. */
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const found = yield* Effect.mapError(applied, (error) => faultOf(error)!)

@@ -1,4 +1,4 @@
-/** One run under way: looks at it every virtual second through all watchers, and collects what they say. */
+/** One run in progress: observes it every virtual second through all watchers, and collects their violations. */
 import { type Context, Effect, Exit } from "effect"
 import type { Sharding } from "effect/cluster"
 import type { Folded } from "./checks/Folded.ts"
@@ -37,7 +37,10 @@ export class Run<Outside> {
     this.#watchers = watchers.map((make) => make())
   }
 
-  /** Lets time pass until it is so, or `withinMillis` have passed, or something is broken. */
+  /**
+   * Advances virtual time until the condition holds, `withinMillis` have passed, or a violation was found. Watchers run
+   * every `everyMillis`.
+   */
   async until(condition: () => boolean, everyMillis: number, withinMillis: number): Promise<void> {
     const { world } = this.cluster
     const end = world.now + withinMillis
@@ -72,7 +75,7 @@ export class Run<Outside> {
     return this.cluster.database.history
   }
 
-  /** Five calls on every runner and from the client, which must all succeed. */
+  /** Makes five calls on every runner and from the client, which must all succeed. */
   async probe(call: (n: number) => Effect.Effect<unknown, unknown, Sharding.Sharding>): Promise<void> {
     const { clientContext, client, machines } = this.cluster
     const callers = [...machines.values()].flatMap(({ context, host, name }) =>

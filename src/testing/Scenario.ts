@@ -1,4 +1,4 @@
-/** What is simulated: actors on a cluster, what is asked of them, and under which faults. */
+/** The input of a simulation: actors on a cluster, the workload, and the faults. */
 import type { Context, Duration, Effect, Layer, Scope } from "effect"
 import type { Sharding } from "effect/cluster"
 import type { Placement } from "../schema/Ids.ts"
@@ -13,7 +13,7 @@ import type { Workload } from "./Workload.ts"
 export interface Scenario<Outside = never> {
   /** Built anew each time a runner starts. */
   readonly actors: Layer.Layer<never, never, RunnerServices | Outside>
-  /** Of the actors whose state, deadlines and answers are checked. */
+  /** The definitions of the actors whose state, deadlines and answers are checked. */
   readonly definitions: ReadonlyArray<AnyDefinition>
   /** Runs in a client process. It should end when its time is over; see `Workload.repeat`. */
   readonly workload: Effect.Effect<void, never, Sharding.Sharding | Workload | Scope.Scope | Outside>
@@ -21,28 +21,31 @@ export interface Scenario<Outside = never> {
   readonly runners?: number
   readonly placements?: ReadonlyArray<Placement>
   readonly leaseMillis?: number
-  /** What lives outside of all runners and outlives them, for example the gateways that they drive. */
+  /** Services that are outside of all runners and outlive them, for example the gateways that the runners drive. */
   readonly outside?: Layer.Layer<Outside>
-  /** Gives faults of kind `outside` their meaning. */
+  /** Interprets faults of kind `outside`. */
   readonly disturb?: (context: Context.Context<Outside>) => Disturb
   /** Entity types whose reads are checked (`Workload.call` with `reads`): all their states are kept. */
   readonly reads?: ReadonlyArray<string>
-  /** Beside those that hold for all actors. */
+  /** Checks in addition to those that apply to all actors. */
   readonly checks?: ReadonlyArray<() => Watcher>
-  /** A call that must succeed on every runner, five times, when all has healed. `n` counts them. */
+  /**
+   * A call that must succeed five times on every runner and from the client, after all faults have healed. `n` numbers
+   * the calls.
+   */
   readonly probe?: (n: number) => Effect.Effect<unknown, unknown, Sharding.Sharding>
-  /** Why the run has not come to rest yet; empty when it has. Asked when the workload is over and all has healed. */
+  /** The reasons why the run is not at rest yet; empty when it is. Called after the run's duration has passed. */
   readonly unfinished?: (run: Run<Outside>) => ReadonlyArray<string>
-  /** How long the cluster may take to come to rest after the last fault. 60 s when absent. */
+  /** Milliseconds that the cluster may take to come to rest after the run's duration has passed. 60 s when absent. */
   readonly settleMillis?: number
 }
 
 export interface Options<Outside = never> extends Scenario<Outside> {
   readonly seed: number | string
   readonly duration: Duration.Input
-  /** A list, or how to draw one from the seed. */
+  /** A list of faults, or the options for drawing one from the seed. */
   readonly faults: FaultSource
   readonly plant?: Plant
-  /** Trace lines kept for the timeline; 0 when absent, which keeps the notable ones. */
+  /** Trace lines kept for the timeline; 0 when absent, which keeps only the notable ones. */
   readonly keepLines?: number
 }

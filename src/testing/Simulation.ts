@@ -1,7 +1,7 @@
 /**
- * Runs actors on a whole cluster in one process: the real sharding, shell, leases and transport, over virtual time, a
- * virtual network and a virtual store, under faults drawn from a seed, and checked all along from the journal. The same
- * scenario and seed give the same run, step for step.
+ * Runs actors on a whole cluster in one process: the real sharding, actor runtime, leases and transport, over virtual
+ * time, a virtual network and a virtual store, under faults drawn from a seed. The run is checked against the journal
+ * throughout. The same scenario and seed give the same run, step for step.
  */
 import { Context, Duration, Effect, Layer } from "effect"
 import { leaseMillisDefault } from "../shards/ClusterConfig.ts"
@@ -33,23 +33,23 @@ export interface Report {
   readonly seed: number | string
   readonly violations: ReadonlyArray<Violation>
   readonly faults: ReadonlyArray<FaultRecord>
-  /** Of the whole trace. Equal for equal runs. */
+  /** Hash of the whole trace, equal for equal runs. */
   readonly hash: string
   readonly virtualMillis: number
   readonly wallMillis: number
-  /** From the end of the last fault until the cluster was at rest. */
+  /** Virtual milliseconds from the end of the run's duration until the cluster was at rest. */
   readonly settledAfterMillis: number
   readonly commits: number
   readonly statements: number
   readonly packets: number
   readonly calls: number
-  /** Readable: the faults and what happened around them. */
+  /** Readable text: the faults and what happened around them. */
   readonly timeline: () => string
-  /** What `keepLines` kept. */
+  /** The lines that `keepLines` kept. */
   readonly trace: ReadonlyArray<TraceLine>
 }
 
-/** How much later than its deadline something may happen: a sweep, a move of its shard and a retry on the way. */
+/** Milliseconds by which a timer may be late: time for a sweep, a move of its shard and a retry. */
 const deadlineBoundMillis = 30_000
 const settleMillisDefault = 60_000
 const lookEveryMillis = 1_000
@@ -154,8 +154,8 @@ const end = async <Outside>(
   { records, run, world }: Simulated<Outside>
 ): Promise<void> => {
   /**
-   * Whatever was due by now is overdue after this. Nothing else is asked of the cluster meanwhile, so it must wake
-   * itself.
+   * Every timer that is due by now counts as overdue after this wait. No calls are made meanwhile, so the cluster must
+   * wake its actors by itself.
    */
   await run.until(() => false, lookEveryMillis, deadlineBoundMillis + lookEveryMillis)
   if (probe !== undefined && run.violations.length === 0) await run.probe(probe)
@@ -197,19 +197,21 @@ const simulate = async <Outside>(options: Options<Outside>, faults: ReadonlyArra
   }
 }
 
-/** One run. Its violations are in the report; it fails only when the scenario itself cannot run. */
+/**
+ * Runs the scenario once. The violations are in the report; the effect dies only when the scenario itself cannot run.
+ */
 export const run = <Outside = never>(options: Options<Outside>): Effect.Effect<Report> =>
   Effect.promise(() => simulate(options, drawn(options)))
 
 export interface Shrunk {
   readonly faults: ReadonlyArray<Fault>
-  /** Of the run with those faults only. */
+  /** Report of the run with only those faults. */
   readonly report: Report
 }
 
 /**
- * The shortest list of faults found under which a failing seed still breaks an invariant that it broke, and the run
- * under it.
+ * Finds the shortest list of faults under which a failing seed still breaks one of the same invariants, in at most
+ * `tries` runs, and returns it with the run under it.
  */
 export const shrinkFaults = <Outside = never>(
   options: Options<Outside>,

@@ -1,6 +1,6 @@
 /**
- * One scenario under many seeds: how much was run and felt, and of each seed that broke something the shortest faults
- * that still break it.
+ * Runs one scenario under many seeds. The summary has what was run and which faults took effect, and for each seed that
+ * broke an invariant the shortest list of faults that still breaks it.
  */
 import { Effect } from "effect"
 import { describe, type FaultKind } from "./faults/Fault.ts"
@@ -20,18 +20,18 @@ export interface Summary {
   readonly commits: number
   readonly packets: number
   readonly calls: number
-  /** The longest time from the last fault until all was at rest. */
+  /** The longest time from the end of a run's duration until its cluster was at rest. */
   readonly settledAfterMillis: number
   readonly failures: ReadonlyArray<Failure>
 }
 
 export interface SweepOptions<Outside> {
-  /** Each seed gets a scenario of its own. */
+  /** Each seed gets its own scenario. */
   readonly scenario: (seed: number) => Options<Outside>
   readonly seeds: Iterable<number>
-  /** No seed is begun after that much wall time. */
+  /** No seed is begun after this much wall time. */
   readonly wallMillis: number
-  /** Runs spent on shortening one failure. */
+  /** Maximum runs spent on shrinking one failure. */
   readonly tries?: number
   readonly onRun?: (report: Report) => Effect.Effect<void>
 }
@@ -71,7 +71,7 @@ export const sweep = <Outside = never>(options: SweepOptions<Outside>): Effect.E
     }
   })
 
-/** A failure for a person: what broke, the faults that suffice, and the timeline under them. */
+/** A failure as text for people: what broke, the faults that suffice, and the timeline under them. */
 export const explain = ({ report, shrunk }: Failure): string =>
   [
     `seed ${report.seed} broke:`,

@@ -1,4 +1,4 @@
-/** A run as a person reads it. */
+/** Formats the trace of a run for people. */
 import type { Violation } from "./checks/History.ts"
 import type { TraceLine } from "./world/Trace.ts"
 
@@ -6,7 +6,7 @@ const linesShown = 400
 
 const stamp = (millis: number) => `${(millis / 1_000).toFixed(3).padStart(9)} s`
 
-/** Actors that the violations name: what happened to them is shown in full. */
+/** Actors that the violations name; the lines about them are shown in full. */
 const named = (violations: ReadonlyArray<Violation>) =>
   violations.flatMap(({ message }) => message.match(/\b[A-Z]\w+\/[\w./-]+/g) ?? [])
 

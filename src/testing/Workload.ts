@@ -1,6 +1,6 @@
 /**
- * What a workload of a simulated run has at hand. It runs in a client process of its own, on virtual time and seeded
- * randomness.
+ * The service for the workload of a simulated run. The workload runs in its own client process, on virtual time and
+ * seeded randomness.
  */
 import { Cause, Context, type Duration, Effect, Exit } from "effect"
 import type { Call } from "./checks/Observation.ts"
@@ -11,20 +11,25 @@ export interface CallDetails {
   readonly actor: string
   readonly command: string
   readonly requestId?: string
-  /** A success must be in the journal under the request id. */
+  /** Whether a success must be in the journal under the request id. */
   readonly changes?: boolean
-  /** What the answer must be in the state that was read; the actor must be named in the scenario's `reads`. */
+  /**
+   * Computes the correct answer from the state that was read. The scenario's `reads` must name the actor's entity type.
+   */
   readonly reads?: (state: never) => unknown
 }
 
 export class Workload extends Context.Service<
   Workload,
   {
-    /** Runs a call and keeps what the client saw of it, for I13. */
+    /** Runs a call and records what the client saw of it, for I13. */
     readonly call: <A, E, R>(details: CallDetails, call: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
     /** Virtual milliseconds until the workload should come to its end. */
     readonly remainingMillis: Effect.Effect<number>
-    /** Again and again until the run's time is over; waits `pause` between. Failures are left to the checks. */
+    /**
+     * Repeats the effect until the run's time is over, with `pause` in between. Failures are ignored here and left to
+     * the checks.
+     */
     readonly repeat: <A, E, R>(effect: Effect.Effect<A, E, R>, pause: Duration.Input) => Effect.Effect<void, never, R>
   }
 >()("clawster/testing/Workload") {

@@ -1,6 +1,6 @@
 /**
- * `npm run simulate -- --seeds 1000 --minutes 10`: the whole of Clawster on a simulated cluster, under one seed after
- * another.
+ * The command `npm run simulate -- --seeds 1000 --minutes 10`: runs the whole of Clawster on a simulated cluster, one
+ * seed after another.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, Option } from "effect"

@@ -1,6 +1,6 @@
 /**
- * Bounds many calls in time with one timer. `Effect.timeout` starts two fibers and a timer for every call; here a call
- * costs one fiber and an entry, and one fiber sleeps until the first of all is due.
+ * Timeouts of many calls with one timer. `Effect.timeout` starts two fibers and a timer per call; here a call costs one
+ * fiber and an entry, and one fiber sleeps until the earliest deadline.
  */
 import { Clock, Context, Effect, Fiber } from "effect"
 
@@ -15,7 +15,7 @@ export class CallTimeouts {
   #sleeper: Fiber.Fiber<void> | undefined
   #sleepsUntil = Infinity
 
-  /** Runs the effect; when it takes longer than `millis` it is interrupted, and `onTimeout` is the answer. */
+  /** Runs the effect. After `millis` milliseconds it is interrupted, and the result is `onTimeout`. */
   within<A, E, E2>(
     effect: Effect.Effect<A, E>,
     millis: number,
@@ -39,7 +39,7 @@ export class CallTimeouts {
     )
   }
 
-  /** Calls `expire` after `millis`, unless the function that it returns was called before. */
+  /** Calls `expire` after `millis` milliseconds, unless the returned function is called first to cancel it. */
   arm(millis: number, context: Context.Context<never>, expire: () => void): () => void {
     const clock = Context.get(context, Clock.Clock)
     const entry: Pending = { at: clock.currentTimeMillisUnsafe() + millis, expire }
@@ -56,7 +56,7 @@ export class CallTimeouts {
     if (this.#pending.delete(entry) && this.#pending.size === 0) this.#rest()
   }
 
-  /** A sleeper without a call would keep its process alive. */
+  /** Stops the sleeping fiber once no call is pending: its timer would keep the process alive. */
   #rest(): void {
     this.#sleeper?.interruptUnsafe()
     this.#sleeper = undefined

@@ -1,7 +1,7 @@
 /**
- * A quicker way to an actor than the cluster's own, for one that is known to be in memory where it was last found. It
- * is a hint: what it cannot do is left to the cluster, and what makes a command happen once is its request id,
- * whichever way it went.
+ * A shorter path to an actor than the cluster's delivery, for an actor that is expected to be in memory where it was
+ * last found. It is only a hint: a call it cannot deliver goes through the cluster, and the request id makes the
+ * command effectively once on either path.
  */
 import { Context, Effect, Exit, Layer } from "effect"
 import { type Entity, EntityId, type Sharding } from "effect/cluster"
@@ -9,6 +9,7 @@ import type { Rpc } from "effect/rpc"
 import { type CommandCodec, commands } from "../state/Codec.ts"
 import { type IncomingCall, ActivationDirectory } from "../runtime/ActivationDirectory.ts"
 
+/** An actor as the fast path addresses it. */
 export interface FastTarget {
   readonly entityType: string
   readonly entityId: string
@@ -16,7 +17,7 @@ export interface FastTarget {
   readonly codecOf: (tag: string) => CommandCodec | undefined
 }
 
-/** The actors of a type. */
+/** Makes the targets of one entity type. */
 export const targetsOf = (entity: Entity.Entity<string, Rpc.Any>, sharding: Sharding.Sharding["Service"]) => {
   const codecOf = commands(entity.protocol.requests)
   return (entityId: string): FastTarget => ({
@@ -28,7 +29,7 @@ export const targetsOf = (entity: Entity.Entity<string, Rpc.Any>, sharding: Shar
   })
 }
 
-/** The actor is not where it was thought to be; it has not seen the command. */
+/** The actor is not in memory where it was expected. It has not seen the command. */
 export class NotHere {
   readonly _tag = "Elsewhere"
 }
@@ -37,14 +38,14 @@ export class FastPath extends Context.Service<
   FastPath,
   {
     /**
-     * False: not taken; go by the cluster. True: `resume` will be called at most once: with the actor's answer; with a
-     * failure `Elsewhere`; or with `ActorUnavailable`, when it may have seen the command. Never, when its connection
-     * hangs: the caller needs a time limit.
+     * False: the call was not accepted and must go through the cluster. True: `resume` is called at most once, with the
+     * actor's reply, with the failure `Elsewhere` (NotHere), or with `ActorUnavailable` when the actor may have seen
+     * the command. It is never called when the connection hangs, so the caller needs a timeout.
      */
     readonly ask: (target: FastTarget, asked: IncomingCall) => boolean
   }
 >()("clawster/actor/client/FastPath") {
-  /** To actors of this process only. */
+  /** Reaches the actors of this process only. */
   static readonly layerLocal = Layer.effect(
     FastPath,
     Effect.map(ActivationDirectory, (residents) => ({ ask: askHere(residents) }))

@@ -1,6 +1,6 @@
 /**
- * The journal in memory, with the real semantics: sequences and request ids are unique, an old epoch is refused, a
- * commit lands whole. For tests and simulation. `faults` lets a test lose a commit or its reply.
+ * The journal in memory with the real semantics: sequences and request ids are unique, a stale epoch is refused, and a
+ * commit is written as a whole. For tests and simulation. `faults` lets a test lose a commit or its acknowledgement.
  */
 import { Context, Effect, Layer } from "effect"
 import {
@@ -29,8 +29,8 @@ export interface Stored {
 }
 
 /**
- * What to do with the next commit: `refuse` loses it, `lose-reply` writes it and then reports doubt, `reject` cannot
- * hold what it says.
+ * Fault injected into the next commit: `refuse` drops it and reports `InDoubt`, `lose-reply` writes it and reports
+ * `InDoubt`, `reject` drops it and reports `Refused`.
  */
 export type CommitFault = "none" | "refuse" | "lose-reply" | "reject"
 
@@ -38,9 +38,9 @@ export class MemoryStore extends Context.Service<
   MemoryStore,
   {
     readonly actors: Map<string, Stored>
-    /** Highest epoch granted for a shard. */
+    /** Highest epoch granted, by shard. */
     readonly epochs: Map<string, number>
-    /** By the table's name and the row's key, its columns joined by `/`. */
+    /** Rows by table name and by the key columns' values, joined by `/`. */
     readonly tables: Map<string, Map<string, Record<string, unknown>>>
     readonly faults: { next: (commit: Commit) => CommitFault }
     commits: number
@@ -62,7 +62,7 @@ const keyOf = (address: ActorAddress) => `${address.entityType}/${address.entity
 
 const failed = (reason: CommitFailed["reason"], message: string) => new CommitFailed({ reason, message })
 
-/** The actor's rows; none yet when it was never written. */
+/** The actor's stored data; creates empty data for an actor that was never written. */
 export const stored = (store: MemoryStore["Service"], address: ActorAddress): Stored => {
   const key = keyOf(address)
   let actor = store.actors.get(key)
@@ -93,7 +93,7 @@ const writeRows = (store: MemoryStore["Service"], commit: Commit): void => {
   }
 }
 
-/** A row of the commit is there already: its sequence or its request id is taken. */
+/** True when a sequence or request id of the commit is already stored, or its sequences do not continue the journal. */
 export const conflicts = (store: MemoryStore["Service"], { address, entries }: Commit): boolean => {
   const actor = stored(store, address)
   const last = actor.entries.at(-1)?.seq ?? 0
@@ -102,7 +102,7 @@ export const conflicts = (store: MemoryStore["Service"], { address, entries }: C
   )
 }
 
-/** As PostgreSQL's text columns do not hold U+0000. What is stored as JSON may say it. */
+/** PostgreSQL's text columns cannot hold U+0000; JSON columns can, so JSON values are not checked. */
 export const isRefused = ({ address, entries, outbox, rows, view }: Commit): boolean =>
   [
     address.entityType,
@@ -113,7 +113,7 @@ export const isRefused = ({ address, entries, outbox, rows, view }: Commit): boo
     ...rows.flatMap(({ row }) => Object.values(row))
   ].some((value) => typeof value === "string" && value.includes("\u0000"))
 
-/** Writes the whole commit, whatever its epoch: the caller has checked. */
+/** Writes the whole commit without checking its epoch; the caller has checked it. */
 export const apply = (store: MemoryStore["Service"], commit: Commit): void => {
   const actor = stored(store, commit.address)
   for (const entry of commit.entries) {
@@ -143,7 +143,7 @@ export const answersOf = ({ entries }: Stored, requestIds: ReadonlyArray<string>
     requestId !== null && answer !== null && requestIds.includes(requestId) ? [{ requestId, payloadHash, answer }] : []
   )
 
-/** As much as one read takes. */
+/** One page of a read. */
 const pieceOf = <A>(rows: ReadonlyArray<A>): Piece<A> => {
   const count = fitting(rows, weightOf, { count: 1_024, weight: 262_144 })
   return { items: rows.slice(0, count), more: count < rows.length }
@@ -162,7 +162,7 @@ export const outboxAfter = (
       .sort((left, right) => left.seq - right.seq || left.ordinal - right.ordinal)
   )
 
-/** All but `complete`, which the snapshot says. */
+/** Everything but `complete`, which depends on whether there is a snapshot. */
 export const loadedOf = (actor: Stored, stateVersion: number): Omit<Loaded, "complete"> => {
   const snapshot = actor.snapshot?.version === stateVersion ? actor.snapshot : undefined
   const entries = entriesAfter(actor, snapshot?.seq ?? 0)
@@ -178,7 +178,7 @@ export const loadedOf = (actor: Stored, stateVersion: number): Omit<Loaded, "com
   }
 }
 
-/** Actors of these shards that are due by `until`, or have something under way. */
+/** Actors of these shards that are due by `until`, are resident, or have undelivered messages. */
 export const wakesOf = (store: MemoryStore["Service"], shardIds: ReadonlySet<string>, until: number) =>
   [...store.actors.values()].flatMap(({ address, outbox, wake }) => {
     if (!shardIds.has(address.shardId)) return []

@@ -1,5 +1,5 @@
 /**
- * Ownership for one process and its tests: it has every shard it is asked about, under an epoch that `revoke` raises.
+ * Ownership for one process and its tests: it owns every shard it is asked about, under an epoch that `revoke` raises.
  */
 import { Context, Effect, Layer, PubSub, Stream } from "effect"
 import { MemoryStore } from "./MemoryJournal.ts"
@@ -8,7 +8,10 @@ import { changesHeld, Ownership, type OwnershipChange } from "../Ownership.ts"
 export class MemoryOwnershipControl extends Context.Service<
   MemoryOwnershipControl,
   {
-    /** As if another runner had taken the shard and this one had it back: residents of the old epoch are fenced. */
+    /**
+     * Raises the shard's epoch, as if another runner had taken the shard and this one had reacquired it. Activations of
+     * the old epoch are fenced.
+     */
     readonly revoke: (shardId: string) => Effect.Effect<void>
   }
 >()("clawster/actor/MemoryOwnershipControl") {}

@@ -1,7 +1,7 @@
 /**
- * Actors that will not take a message any more although they are addressed: they were removed while nobody could reach
- * them. What is under way to such a one counts as delivered; else it would be tried for ever. Asked only before a
- * delivery that may be a repeated one. Absent: every actor answers some day.
+ * Tells whether an actor was removed while no runner could reach it, so that it will never accept a message again.
+ * Messages to such an actor count as delivered; otherwise the relay would retry them for ever. It is asked only before
+ * a delivery that may be a repeated one. By default no actor has departed.
  */
 import { Context, Effect } from "effect"
 

@@ -1,7 +1,7 @@
 /**
- * The messages of one actor to one receiver, in order. A receiver that is away for long would fill the memory: only the
- * first ones are held, the others stay in the store, where they are committed, and are read again when these have been
- * delivered.
+ * The pending messages of one actor to one receiver, in order. Only the first ones are held in memory, because a
+ * receiver that is unreachable for long would fill it. The others stay in the store, where they are committed, and are
+ * read again once the held ones have been delivered.
  */
 import { Effect } from "effect"
 import type { ActorAddress, Journal, OutboxMessage, StoreUnavailable } from "../Journal.ts"
@@ -12,23 +12,23 @@ interface Held {
   readonly weight: number
 }
 
-/** Well below what one message between runners can carry; a single message may be heavier. */
+/** Limits of one delivery, well below what one message between runners can carry. A single message may be heavier. */
 const aDelivery = { count: 256, weight: 2 * 1024 * 1024 }
-/** Held in memory for one receiver; one message, however heavy it is. */
+/** Limits of what is held in memory for one receiver: no further message is held once either is reached. */
 export const heldMost = 4 * aDelivery.count
 export const heldWeight = 4 * aDelivery.weight
 
 type Place = Pick<OutboxMessage, "seq" | "ordinal">
 
 export class OutboxQueue {
-  /** The first delivery may repeat one that an earlier owner made. */
+  /** True when the next delivery may repeat messages: after a takeover, and after a failed attempt. */
   again: boolean
   readonly target: { readonly entityType: string; readonly entityId: string }
   readonly #held: Array<Held> = []
   #weight = 0
-  /** What lies behind it is not held. Undefined: all is. */
+  /** Messages after this one are in the store only. Undefined when all are held. */
   #readAfter: Place | undefined
-  /** A message came that is not held since the store was read last. */
+  /** A message has come since the last read of the store and is not held. */
   #cameSince = false
 
   constructor(first: OutboxMessage, again: boolean) {
@@ -47,7 +47,7 @@ export class OutboxQueue {
     this.#cameSince = true
   }
 
-  /** What the next delivery takes. */
+  /** Messages of the next delivery. */
   next(): ReadonlyArray<OutboxMessage> {
     const count = fitting(this.#held, ({ weight }) => weight, aDelivery)
     return this.#held.slice(0, count).map(({ message }) => message)
@@ -57,7 +57,7 @@ export class OutboxQueue {
     for (const { weight } of this.#held.splice(0, count)) this.#weight -= weight
   }
 
-  /** Holds what the store has next, when nothing is held any more. */
+  /** Reads the next messages from the store when none is held and more are stored. */
   refill(journal: Journal["Service"], address: ActorAddress): Effect.Effect<void, StoreUnavailable> {
     return Effect.gen({ self: this }, function* () {
       while (this.#held.length === 0 && this.#readAfter !== undefined) {

@@ -1,7 +1,7 @@
 /**
- * Relays the messages of one actor, each until its receiver has committed it. One delivery at a time to one receiver,
- * so that order holds; many messages a delivery, so that it is quick. It lives and dies with the actor; what is left is
- * relayed by the next owner.
+ * Relays the messages of one activation, each until its receiver has committed it. At most one delivery per receiver is
+ * in flight, which keeps the order; a delivery carries many messages, for throughput. The relay ends with the
+ * activation, and the next owner relays what is left.
  */
 import { Effect, Schedule } from "effect"
 import * as ActorMetrics from "../../observability/metrics/ActorMetrics.ts"
@@ -15,12 +15,14 @@ export type DeliverTo = (
   again: boolean
 ) => Effect.Effect<void, ActorUnavailable>
 
-/** Tries for ever, since an undelivered message is a promise: from 50 ms between tries up to 5 s. */
+/**
+ * Retries for ever, because a committed message must be delivered: exponential backoff from 50 ms to 5 s, with jitter.
+ */
 const patience = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(Schedule.jittered)
 
 export class OutboxRelay {
   #queues: Map<string, OutboxQueue> | undefined
-  /** Messages of this actor that the backlog has in it. */
+  /** This activation's share of the backlog metric. */
   #counted = 0
   readonly #address: ActorAddress
   readonly #journal: Journal["Service"]
@@ -38,7 +40,7 @@ export class OutboxRelay {
     return this.#queues !== undefined
   }
 
-  /** What is to run; the caller forks each in the actor's scope. */
+  /** Queues the messages. Returns the relays to run; the caller forks each of them. */
   offer(messages: ReadonlyArray<OutboxMessage>, again: boolean): Array<Effect.Effect<void>> {
     if (messages.length === 0) return []
     const started: Array<Effect.Effect<void>> = []
@@ -59,8 +61,9 @@ export class OutboxRelay {
   }
 
   /**
-   * What an earlier life has left in the store, of which `first` has been read: piece by piece, so that only what each
-   * receiver's queue holds is in memory at once. No relay runs meanwhile, so none reads what is still to be offered.
+   * Queues the messages that an earlier activation has left in the store, of which `first` has been read. It reads page
+   * by page, so that memory holds only what each receiver's queue holds. No relay runs meanwhile, so none reads
+   * messages that are still to be queued.
    */
   restore(first: Piece<OutboxMessage>): Effect.Effect<Array<Effect.Effect<void>>, StoreUnavailable> {
     return Effect.gen({ self: this }, function* () {

@@ -1,7 +1,7 @@
 /**
- * One actor in memory. It loads itself from the journal, decides its mail in rounds, commits each round, and answers
- * after the commit. Memory never runs ahead of the journal: when a commit fails or is in doubt this life ends, the next
- * one loads again, and the callers are told to ask again.
+ * One actor in memory. It loads itself from the journal, decides its mail in batches, commits each batch, and replies
+ * after the commit. Memory never runs ahead of the journal: when a commit fails or is in doubt, the loaded state is
+ * dropped and loaded again, and the callers are asked to retry.
  */
 import { Cause, type Clock, type Context, Effect, Exit, Fiber, Latch } from "effect"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
@@ -18,13 +18,13 @@ import { exitOf, refuseAll, unavailable } from "./CommandBatch.ts"
 import type { WakeScheduler } from "./WakeScheduler.ts"
 import { weightOf } from "../state/Weight.ts"
 
-/** What an actor tells itself in the commit that is about to be made. */
+/** A signal that the actor decides in the commit that is being prepared. `onCommitted` runs once it is committed. */
 export interface Proposal<Signal> {
   readonly signal: Signal
   readonly onCommitted: Effect.Effect<void>
 }
 
-/** What all actors of one type have in common. */
+/** What all actors of one type share. */
 export interface ActivationOptions {
   readonly definition: Definition
   readonly codec: ActorCodec<any, any>
@@ -32,29 +32,32 @@ export interface ActivationOptions {
   readonly ownership: Ownership["Service"]
   readonly wakes: WakeScheduler["Service"]
   readonly deliver: DeliverTo
-  /** An actor's call to its own `Hold`. */
+  /** Calls an actor's own `Hold`. */
   readonly hold: (entityId: string) => Effect.Effect<void>
   readonly perform: (activity: any, self: ActivationSelf) => Effect.Effect<void>
   readonly propose:
     | ((state: any, now: number) => Effect.Effect<Proposal<{ readonly _tag: string }> | undefined>)
     | undefined
-  /** The events of a commit, encoded, and the state before it. */
+  /** Called after each commit with its events, encoded, and the state before it. */
   readonly onCommitted:
     | ((events: ReadonlyArray<{ readonly _tag: string }>, before: any) => Effect.Effect<void>)
     | undefined
   readonly maxBatch: number
   readonly mailboxCapacity: number
   readonly answersKept: AnswersKept
-  /** Commands that changed nothing when they were last decided: worth a `peek`. Shared by all actors of the type. */
+  /**
+   * Tags of commands that changed nothing when they were last decided, for which `peek` is tried first. Shared by all
+   * actors of the type.
+   */
   readonly quiet: Set<string>
-  /** How long after a delivery by the cluster an actor may be reached without it. */
+  /** Milliseconds after a delivery by the cluster during which the fast path may reach the actor. */
   readonly freshMillis: number
   readonly clock: Clock.Clock
-  /** Of the fibers that decide. */
+  /** Context of the fibers that decide. */
   readonly context: Context.Context<never>
 }
 
-/** What an activity knows of its actor. */
+/** What an activity may do with its actor. */
 export interface ActivationSelf {
   readonly entityId: string
   readonly epoch: number
@@ -62,7 +65,10 @@ export interface ActivationSelf {
   readonly state: Effect.Effect<any>
 }
 
-/** Milliseconds before an actor that was dropped is loaded again. */
+/**
+ * Milliseconds before a dropped actor is loaded again: at most 100 after a failed commit or load, and after the n-th
+ * defect in a row 100 × 2^n, up to 30 s.
+ */
 const restFirst = 100
 const restMost = 30_000
 
@@ -70,8 +76,8 @@ const moving = "the actor is moving or its store is away; send the same request 
 const full = Exit.fail(unavailable("as much as may waits for the actor already; send the same request again"))
 
 /**
- * Its fiber lives from the first mail until the box is empty, so that an actor at rest is little more than its state:
- * there may be a hundred thousand. What it has under way goes on without that fiber.
+ * The fiber runs from the first mail until the mailbox is empty, so that an idle actor costs little more than its
+ * state: there may be a hundred thousand in memory. Background work runs without that fiber.
  */
 export class Activation implements ActivationHandle, Post {
   readonly mailbox = new Mailbox()
@@ -83,12 +89,12 @@ export class Activation implements ActivationHandle, Post {
   #fiber: Fiber.Fiber<void> | undefined
   #isWorking = false
   #isClosed = false
-  /** How often in a row it could not be loaded, or died of its own code. */
+  /** Consecutive defects, while loading or in the actor's own code. */
   #deaths = 0
-  /** Made when somebody waits for it. */
+  /** Created when a caller waits for it. */
   #loaded: Latch.Latch | undefined
 
-  /** Begins to load. */
+  /** Starts loading. */
   constructor(options: ActivationOptions, address: ActorAddress) {
     this.#options = options
     this.#address = address
@@ -109,7 +115,7 @@ export class Activation implements ActivationHandle, Post {
     this.#work()
   }
 
-  /** Answers after the commit; at once what changes nothing, when it can (`Life.peek`). */
+  /** Replies after the commit, or at once to a command that changes nothing when possible (`LoadedActor.peek`). */
   take({ again, fingerprint, payload, requestId, resume, tag }: IncomingCall): void {
     const isDelivery = tag === "Deliver"
     const isNew = !isDelivery && !again && fingerprint === null && !this.#isWorking
@@ -128,12 +134,12 @@ export class Activation implements ActivationHandle, Post {
     return true
   }
 
-  /** The cluster has delivered to it. */
+  /** Records that the cluster has delivered to the actor. */
   refresh(): void {
     this.freshUntil = this.#options.clock.currentTimeMillisUnsafe() + this.#options.freshMillis
   }
 
-  /** Completes when the actor is loaded and has begun what it should be doing. */
+  /** Completes when the actor is loaded and its background work is running. */
   get loaded(): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.#life !== undefined) return Effect.void
@@ -142,12 +148,12 @@ export class Activation implements ActivationHandle, Post {
     })
   }
 
-  /** Completes when nothing is under way. */
+  /** Completes when no background work is running. */
   get idle(): Effect.Effect<void> {
     return Effect.suspend(() => this.#life?.released ?? Effect.void)
   }
 
-  /** Interrupts what is under way, waits until that has ended, and refuses the mail that is left. */
+  /** Interrupts the background work, waits until it has ended, and refuses the remaining mail. */
   get close(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.#isClosed = true
@@ -166,7 +172,7 @@ export class Activation implements ActivationHandle, Post {
     if (this.#isWorking) this.#fiber = fiber
   }
 
-  /** What comes in one turn of the event loop is decided together. */
+  /** Mail that arrives within one turn of the event loop is decided as one batch. */
   get #stint(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       if (this.#life !== undefined) yield* Effect.yieldNow
@@ -200,8 +206,9 @@ export class Activation implements ActivationHandle, Post {
   }
 
   /**
-   * What its activities told it last is refused with the rest of the mail. One that its own code or its own history
-   * keeps from living is left alone for longer each time: all that it would do is the same again.
+   * Ends the background work; signals that its activities sent last are refused with the remaining mail. After a defect
+   * in the actor's own code or in its history the pause before the next load doubles, because the next attempt would
+   * most likely fail in the same way.
    */
   #drop(cause: Cause.Cause<CommitFailed | StoreUnavailable>): Effect.Effect<void> {
     const { entityId, entityType } = this.#address
@@ -233,7 +240,7 @@ export class Activation implements ActivationHandle, Post {
     )
   }
 
-  /** What has come, or comes soon. */
+  /** Refuses the mail that is there or arrives within 100 ms. */
   get #refuse(): Effect.Effect<void> {
     return Effect.asVoid(Effect.timeoutOption(this.#refuseMail, restFirst))
   }

@@ -1,8 +1,10 @@
 /**
- * The actors that are in memory here, for callers who need not go through the cluster's own delivery. An actor is found
- * only while the cluster has delivered to it lately: that is what keeps it from being put away as idle.
+ * The activations of this process, for callers that can bypass the cluster's delivery. Calls that bypass it do not
+ * reset the cluster's idle timer, so an activation is found only for a while after the last delivery by the cluster:
+ * the next call then goes through the cluster and keeps a busy actor from being passivated as idle.
  *
- * It also knows who is away, so that what is stored of an actor can be removed while nobody here can write for it.
+ * It also records which actors are not in memory, so that an actor's stored data can be removed while this process
+ * cannot write for it.
  */
 import { Clock, Context, Effect, type Exit, Latch, Layer, type Scope } from "effect"
 import type { CommandCodec } from "../state/Codec.ts"
@@ -12,18 +14,18 @@ export interface IncomingCall {
   readonly tag: string
   readonly payload: any
   readonly requestId: string
-  /** Of the payload, when the request id is a caller's idempotency key. */
+  /** Fingerprint of the payload, when the request id is a caller's idempotency key. */
   readonly fingerprint: string | null
-  /** The journal may hold the answer already. */
+  /** True on a retry: the journal may already hold the reply. */
   readonly again: boolean
   readonly resume: (answer: Exit.Exit<unknown, unknown>) => void
 }
 
 export interface ActivationHandle {
-  /** Unix milliseconds: from then on it is not found. */
+  /** Unix milliseconds. From then on the activation is not found. */
   readonly freshUntil: number
   readonly codecOf: (tag: string) => CommandCodec | undefined
-  /** False: not taken, since the shard is not ours any more or the mailbox is full. */
+  /** False: not accepted, because the shard is no longer owned or the mailbox is full. */
   readonly ask: (asked: IncomingCall) => boolean
 }
 
@@ -31,15 +33,17 @@ export class ActivationDirectory extends Context.Service<
   ActivationDirectory,
   {
     readonly add: (entityType: string, entityId: string, residence: ActivationHandle) => void
-    /** Nothing, when another has taken its place. */
+    /** Does nothing when another activation has replaced this one. */
     readonly remove: (entityType: string, entityId: string, residence: ActivationHandle) => void
     readonly find: (entityType: string, entityId: string) => ActivationHandle | undefined
     readonly count: () => number
-    /** Begins to watch that it stays away; until the scope closes. */
+    /**
+     * Marks the actor as away until the scope closes or the actor is activated. Does nothing when it is in memory now.
+     */
     readonly watchAway: (entityType: string, entityId: string) => Effect.Effect<void, never, Scope.Scope>
     /**
-     * Runs the effect if the actor is watched and has not been in memory since. One that comes meanwhile is not loaded
-     * before the effect has ended (`arrival`).
+     * Runs the effect if the actor is marked as away and has not been activated since. An activation that starts
+     * meanwhile waits in `arrival` and does not load before the effect has ended.
      */
     readonly whileAway: <E, R>(
       entityType: string,
@@ -58,7 +62,7 @@ export class ActivationDirectory extends Context.Service<
 
 const make = (clock: Clock.Clock): ActivationDirectory["Service"] => {
   const types = new Map<string, Map<string, ActivationHandle>>()
-  /** Those that are watched and have not come. */
+  /** Actors that are marked as away and have not been activated since. */
   const away = new Set<string>()
   const held = new Map<string, Latch.Latch>()
   const keyOf = (entityType: string, entityId: string): string => `${entityType}/${entityId}`

@@ -1,7 +1,7 @@
 /**
- * The side effects an actor has under way, kept equal to what its state wants. An activity that dies is tried again,
- * from 1 s between tries up to 30 s, for as long as it is wanted; one that ends is not started again until its key has
- * gone and come back.
+ * Keeps the running side effects of an actor equal to what its state wants. An activity that dies is restarted while it
+ * is wanted, with exponential backoff from 1 s up to 30 s. One that returns is not started again until its key has been
+ * removed and has come back.
  */
 import { Effect, Exit, Fiber, Schedule } from "effect"
 
@@ -16,7 +16,7 @@ export class Activities<A extends Activity> {
   readonly #perform: (activity: A) => Effect.Effect<void>
   readonly #fork: (effect: Effect.Effect<void>) => Effect.Effect<Fiber.Fiber<void>>
 
-  /** `fork` starts a fiber that ends with the actor, at the latest. */
+  /** `fork` starts a fiber that ends with the actor at the latest. */
   constructor(
     perform: (activity: A) => Effect.Effect<void>,
     fork: (effect: Effect.Effect<void>) => Effect.Effect<Fiber.Fiber<void>>
@@ -30,6 +30,10 @@ export class Activities<A extends Activity> {
   }
 
   sync(wanted: ReadonlyArray<A>): Effect.Effect<void> {
+    /**
+     * Starts the missing activities and interrupts those that are no longer wanted. It does not wait for an interrupted
+     * one to end.
+     */
     if (wanted.length === 0 && this.#running.size === 0) return Effect.void
     return Effect.gen({ self: this }, function* () {
       const keys = new Set(wanted.map((activity) => activity.key))

@@ -1,6 +1,6 @@
 /**
- * The actors of this runner by type, and how the shell reaches any of them in the cluster: for relays, wake-ups and
- * holds.
+ * The actor types of this runner, and how the shell reaches any of their actors in the cluster: for relays, wake-ups
+ * and holds.
  */
 import { Context, Effect, Layer, Option } from "effect"
 import { type Entity, Sharding } from "effect/cluster"
@@ -24,7 +24,7 @@ type ShellClient = (entityId: string) => {
   }) => Effect.Effect<void, unknown>
 }
 
-/** Deliveries are known by their messages' ids: they need no id of their own. */
+/** Messages are deduplicated by their own ids, so a delivery needs no request id. */
 const quickly = (path: FastPath["Service"], target: FastTarget, payload: unknown): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
     const asked = { tag: "Deliver", payload, requestId: "", fingerprint: null, again: false, resume }
@@ -35,12 +35,12 @@ export class ActorDirectory extends Context.Service<
   ActorDirectory,
   {
     readonly register: (definition: Definition) => Effect.Effect<void>
-    /** Undefined: not an actor of this runner. */
+    /** Undefined when this runner has no such actor type. */
     readonly definitionOf: (entityType: string) => Definition | undefined
-    /** Where the cluster places it. Undefined: not an actor of this runner. */
+    /** Shard in which the cluster places the actor. Undefined when this runner has no such actor type. */
     readonly shardOf: (entityType: string, entityId: string) => string | undefined
     readonly deliver: DeliverTo
-    /** False: it could not be woken, or was not in time. */
+    /** False: the actor could not be woken, or not within 15 s. */
     readonly wake: (entityType: string, entityId: string) => Effect.Effect<boolean>
     readonly hold: (entityType: string, entityId: string) => Effect.Effect<void>
   }

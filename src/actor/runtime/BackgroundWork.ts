@@ -1,6 +1,6 @@
 /**
- * What one life of an actor has under way: activities, relays, snapshots, and the call that keeps it resident
- * meanwhile. Made with the first of them and dropped with the last, since most actors in memory have none.
+ * The background work of one activation: activities, relays, snapshots, and the call that keeps the actor resident
+ * meanwhile. Created with the first of them and dropped with the last, because most actors in memory have none.
  */
 import { Effect, Fiber } from "effect"
 import { Activities } from "./Activities.ts"
@@ -33,14 +33,14 @@ export class BackgroundWork {
     return this.#hold.released
   }
 
-  /** Relays what was committed, and has the wanted activities under way and no others. */
+  /** Relays the committed messages, starts the wanted activities and interrupts all others. */
   begin(outbox: ReadonlyArray<OutboxMessage>, wanted: ReadonlyArray<any>): Effect.Effect<void> {
-    /** At once: before the effect runs the last fiber may end, and this be dropped. */
+    /** Set before the effect runs: the last fiber may end in between, and this object would be dropped. */
     this.#isBeginning = true
     return Effect.suspend(() => this.#start(this.#pump.offer(outbox, false), wanted))
   }
 
-  /** The same for an actor that was just loaded, and what its earlier lives have left in the outbox. */
+  /** The same after loading, including the messages that earlier activations have left in the outbox. */
   resume(outbox: Piece<OutboxMessage>, wanted: ReadonlyArray<any>): Effect.Effect<void, StoreUnavailable> {
     this.#isBeginning = true
     return Effect.flatMap(this.#pump.restore(outbox), (relays) => this.#start(relays, wanted))
@@ -57,7 +57,7 @@ export class BackgroundWork {
     })
   }
 
-  /** In the background, until `end`. */
+  /** Runs the effect in the background until `end`. */
   fork<A>(effect: Effect.Effect<A>): Effect.Effect<Fiber.Fiber<A>> {
     const forked = Effect.map(Effect.forkDetach(effect), (fiber) => {
       this.#fibers.add(fiber)
@@ -70,7 +70,7 @@ export class BackgroundWork {
     return Effect.uninterruptible(forked)
   }
 
-  /** Interrupts all, and waits until all have ended. */
+  /** Interrupts all background work and waits until it has ended. */
   get end(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.#hold.settle(false)

@@ -1,6 +1,6 @@
 /**
- * One round of an actor: the mail taken from its box, decided in order into one batch. `answers` are given after the
- * commit, or when it failed, never before.
+ * One batch of an actor: the mail taken from its mailbox, decided in order into one commit. Replies are given after the
+ * commit has succeeded or failed, never before.
  */
 import { Cause, Exit } from "effect"
 import { ActorUnavailable, IdempotencyConflict } from "../../schema/Errors.ts"
@@ -21,7 +21,7 @@ export const refuseAll = (mails: ReadonlyArray<Mail>, message: string): void => 
   for (const mail of mails) mail.resume(failure)
 }
 
-/** Request ids that may have been answered, though memory does not have the answer. */
+/** Request ids that may have a recorded reply which is not in memory. */
 export const forgotten = (mails: ReadonlyArray<Mail>, { answered }: LoadedState): ReadonlyArray<string> =>
   mails.flatMap((mail) => {
     if (mail._tag === "Request") {
@@ -69,7 +69,8 @@ export class CommandBatch {
       this.#take(mail)
     } catch (defect) {
       /**
-       * A defect has the cluster start the actor anew, and all that it has under way; a delivery comes again and again.
+       * A defect makes the cluster restart the actor with all its background work, and a delivery is retried until it
+       * succeeds. A failed delivery is therefore answered with `ActorUnavailable`.
        */
       const answer =
         mail._tag === "Delivery" ? Exit.fail(unavailable("a message cannot be taken now")) : Exit.die(defect)
@@ -132,7 +133,8 @@ export class CommandBatch {
   }
 
   /**
-   * One that the actor does not know may come from a newer version, so it is left for when the actor has moved there.
+   * A message with an unknown tag may come from a newer version. It is never dropped: it is retried until the actor has
+   * moved to a runner of that version.
    */
   #message(message: DeliveredMessage): void {
     if (this.#known(message.id) !== undefined) return
@@ -150,7 +152,7 @@ export class CommandBatch {
     if (step.recorded !== undefined) this.#remember(id, null, step.recorded)
   }
 
-  /** Each key once a round, and only while it is still due. */
+  /** Decides the timers that are due, each key at most once per batch and only while it is still due. */
   #due(only: string | undefined): void {
     const seen = new Set<string>()
     const isWanted = ({ at, key }: Timer): boolean =>

@@ -1,11 +1,11 @@
 /**
- * Contexts without what is not asked for. The cluster module copies the context that an entity type was registered in,
- * and the one that its sharding was made in, for each entity in memory: a service that merely happened to be there
- * would be paid for a hundred thousand times.
+ * Reduces Effect contexts to the services that are needed. For each entity in memory the cluster module copies the
+ * context in which the entity type was registered and the one in which its sharding was created: every unneeded service
+ * would be kept a hundred thousand times.
  */
 import { Clock, Console, Context, Effect, Layer, Metric, Random, References, Scope } from "effect"
 
-/** What fibers go by, whatever they serve. */
+/** Services that all fibers use. */
 const ofAllFibers: ReadonlyArray<string> = [
   ...Object.values(References),
   Clock.Clock,
@@ -25,7 +25,7 @@ const only = (
   return Context.makeUnsafe(new Map([...context.mapUnsafe].filter(([key]) => kept.has(key))))
 }
 
-/** Runs the effect with these services, and those of all fibers, in its context. */
+/** Runs the effect with only these services and those of all fibers in its context. */
 export const run = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   services: ReadonlyArray<Context.Key<R, any>>
@@ -34,7 +34,7 @@ export const run = <A, E, R>(
     Effect.setContext(effect, only(context as Context.Context<never>, services))
   )
 
-/** Builds the layer likewise. */
+/** Builds the layer in the same reduced context. */
 export const layer = <A, E, R>(
   self: Layer.Layer<A, E, R>,
   services: ReadonlyArray<Context.Key<R, any>>

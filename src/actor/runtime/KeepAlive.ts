@@ -1,9 +1,9 @@
-/** Keeps an actor resident while something is under way, by an unanswered call to itself. */
+/** Keeps an actor resident while background work is running, by an unanswered call to itself. */
 import { Effect, Latch, Schedule } from "effect"
 
 export class KeepAlive {
   readonly #call: Effect.Effect<void>
-  /** Undefined: nothing is under way. */
+  /** Undefined when no background work is running. */
   #idle: Latch.Latch | undefined
   #held = false
 
@@ -16,8 +16,8 @@ export class KeepAlive {
   }
 
   /**
-   * Undefined: nothing to do. Else the call to fork: made again when it has ended, or failed, while something is under
-   * way again.
+   * Returns the call to fork, or undefined when there is nothing to do. The call is repeated when it has ended or
+   * failed while background work is still running.
    */
   settle(busy: boolean): Effect.Effect<void> | undefined {
     if (!busy) {

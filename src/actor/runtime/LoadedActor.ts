@@ -1,4 +1,4 @@
-/** One life of an actor in memory: from loading it to the first commit that fails. */
+/** An actor from its load to the first failed commit. */
 import { Clock, Effect } from "effect"
 import * as ActorMetrics from "../../observability/metrics/ActorMetrics.ts"
 import type { Answer } from "../Actor.ts"
@@ -26,15 +26,15 @@ import { weightOf } from "../state/Weight.ts"
 const moving = "the actor is moving; send the same request again"
 const doubtful = "the outcome is not known yet; send the same request id again to learn it"
 
-/** Entries with more events than this on average bring the snapshot forward, so that loading stays as quick. */
+/** Average number of events per entry beyond which a snapshot is taken earlier, so that loading stays fast. */
 const eventsAnEntry = 8
 
-/** A commit takes no more mail once it weighs so much; the mail that is left is decided in the next. */
+/** A commit takes no further mail once it has this weight; the remaining mail goes into the next commit. */
 const commitWeight = 4 * 1024 * 1024
 /**
- * Entries that weigh so much bring the snapshot forward too, and so does twice the weight of the last snapshot when
- * that is more: so a large state is not written for each of its changes, and loading reads at most about three times as
- * much as the state is large.
+ * A snapshot is also taken when the entries since the last one weigh at least this much and at least twice as much as
+ * that snapshot. A large state is then not rewritten for each of its changes, and loading reads at most about three
+ * times the weight of the state.
  */
 const unfoldedWeight = 4 * 1024 * 1024
 
@@ -43,10 +43,10 @@ const asleep: WakeRow = { dueAt: null, resident: false }
 const isRefused = (failure: CommitFailed | StoreUnavailable): failure is CommitFailed =>
   failure._tag === "CommitFailed" && failure.reason === "Refused"
 
-/** Where a life finds its mail. */
+/** The actor's mail. */
 export interface Post {
   readonly mailbox: Mailbox
-  /** Also has it decided. */
+  /** Adds mail and has it decided. */
   readonly offer: (mail: Mail) => void
 }
 
@@ -57,9 +57,9 @@ export class LoadedActor {
   readonly #epoch: number
   #memory!: LoadedState
   #wake: WakeRow = asleep
-  /** Of the view that was written last, which may be long. */
+  /** Digest of the view that was written last; the view itself may be long. */
   #viewDigest: number | undefined
-  /** Undefined: nothing is under way. */
+  /** Undefined when no background work is running. */
   #undertakings: BackgroundWork | undefined
   readonly #setbacks = new Setbacks()
   #isLoaded = false
@@ -71,7 +71,7 @@ export class LoadedActor {
     this.#epoch = epoch
   }
 
-  /** Success: what its state asks for is under way. */
+  /** Success: the actor is loaded and the background work that its state asks for is running. */
   get load(): Effect.Effect<void, StoreUnavailable> {
     return Effect.gen({ self: this }, function* () {
       const { answersKept, codec, definition, journal } = this.#options
@@ -85,7 +85,7 @@ export class LoadedActor {
     })
   }
 
-  /** Decides the mail, round after round, until there is none. */
+  /** Decides the mail, batch by batch, until the mailbox is empty. */
   get rounds(): Effect.Effect<void, CommitFailed | StoreUnavailable> {
     return Effect.gen({ self: this }, function* () {
       const { mailbox } = this.#post
@@ -99,7 +99,7 @@ export class LoadedActor {
     })
   }
 
-  /** Ends what is under way, and waits until it has ended. */
+  /** Interrupts the background work and waits until it has ended. */
   get end(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const ended = this.#undertakings?.end ?? Effect.void
@@ -115,8 +115,9 @@ export class LoadedActor {
   }
 
   /**
-   * Answers a new request at once, when it changes nothing. Undefined: it must go by the mailbox. To be called only
-   * while nothing is decided or committed, so that what is read is committed, under an epoch that still holds.
+   * Replies at once to a new request that changes nothing. Undefined: the request must go through the mailbox. Call it
+   * only while no batch is being decided or committed, so that it reads committed state under an epoch that is still
+   * valid.
    */
   peek(tag: string, payload: unknown, requestId: string): Answer<unknown, unknown> | undefined {
     const { clock, definition, ownership, quiet } = this.#options
@@ -141,8 +142,8 @@ export class LoadedActor {
   }
 
   /**
-   * The store refuses what is said somewhere in the mail: each part is decided and written by itself, so that it hits
-   * only what is wrong.
+   * Handles mail of which the store has refused some content. Each part is decided and committed separately, so that
+   * only the invalid part fails.
    */
   #apart(mails: ReadonlyArray<Mail>): Effect.Effect<void, CommitFailed | StoreUnavailable> {
     return Effect.gen({ self: this }, function* () {
@@ -165,7 +166,7 @@ export class LoadedActor {
     })
   }
 
-  /** The view may be written with the next commit. */
+  /** Also clears the view digest, so that the next commit writes the view again. */
   #refused(mail: Mail, failure: CommitFailed): Effect.Effect<void> {
     return Effect.map(Clock.currentTimeMillis, (now) => {
       this.#viewDigest = undefined
@@ -187,8 +188,8 @@ export class LoadedActor {
   }
 
   /**
-   * Takes out of `mails` what does not fit into one commit, and puts it back into the box. `proposing`: the actor may
-   * tell itself something in the same commit.
+   * Decides and commits one batch. Mail that does not fit into the commit is removed from `mails` and put back into the
+   * mailbox. `proposing`: a signal from `propose` may be added to the commit.
    */
   #round(mails: Array<Mail>, proposing: boolean): Effect.Effect<void, CommitFailed | StoreUnavailable> {
     return Effect.gen({ self: this }, function* () {
@@ -232,7 +233,7 @@ export class LoadedActor {
     })
   }
 
-  /** One that dies is left to an activity, which says so. */
+  /** A `propose` that dies is ignored: an activity reports the same and logs its own failure. */
   #proposal({ state }: PendingCommit, now: number) {
     const { propose } = this.#options
     return propose === undefined ? Effect.undefined : Effect.catchCause(propose(state, now), () => Effect.undefined)
@@ -275,7 +276,7 @@ export class LoadedActor {
     return { tenantId: view?.tenantId ?? null, doc }
   }
 
-  /** Begins what the state asks for: activities, relays, the next wake-up. */
+  /** Starts what the state asks for: activities, relays, the next wake-up. */
   #undertake(outbox: ReadonlyArray<OutboxMessage>): Effect.Effect<void> {
     const wanted = this.#wanted()
     if (this.#undertakings === undefined && outbox.length === 0 && wanted.length === 0) return Effect.void
@@ -288,7 +289,7 @@ export class LoadedActor {
     return outbox.items.length === 0 && wanted.length === 0 ? Effect.void : this.#undertaking.resume(outbox, wanted)
   }
 
-  /** Also arms the next wake-up. */
+  /** The activities that the state wants. Also arms the next wake-up. */
   #wanted(): ReadonlyArray<unknown> {
     const { definition, wakes } = this.#options
     const { state } = this.#memory

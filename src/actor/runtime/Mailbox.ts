@@ -1,8 +1,8 @@
 /**
- * What an actor has been sent and not yet decided. Bounded by the entity's mailbox capacity, which counts unanswered
- * calls, and by weight: calls and deliveries that come to a full box are refused with `ActorUnavailable`, and sent
- * again by their senders. What the actor tells itself is taken always: each activity waits for the answer before it
- * tells more.
+ * Mail that an actor has received and not yet decided. It is bounded by the entity's mailbox capacity, which counts
+ * unanswered calls, and by weight: calls and deliveries to a full mailbox are refused with `ActorUnavailable`, and
+ * their senders retry. The actor's own signals are always accepted: each activity waits for the reply before it sends
+ * the next.
  */
 import { Effect, type Exit } from "effect"
 
@@ -22,7 +22,7 @@ export type Mail =
       readonly requestId: string
       /** Fingerprint of the payload, when the request id is an idempotency key. */
       readonly fingerprint: string | null
-      /** The journal may hold the answer already. */
+      /** True on a retry: the journal may already hold the reply. */
       readonly again: boolean
       readonly weight: number
       readonly resume: Resume
@@ -35,16 +35,16 @@ export type Mail =
       readonly resume: Resume
     }
   | { readonly _tag: "Signal"; readonly signal: { readonly _tag: string }; readonly resume: Resume }
-  /** `only`: of the timers that are due, this one. */
+  /** `only` restricts it to one of the due timers. */
   | { readonly _tag: "Due"; readonly only?: string; readonly resume: Resume }
 
-/** Of the payloads that wait in one box (Weight.ts). */
+/** Maximum weight of the payloads in one mailbox (Weight.ts). */
 export const mailWeight = 32 * 1024 * 1024
 
 const weightIn = (mails: ReadonlyArray<Mail>): number =>
   mails.reduce((sum, mail) => ("weight" in mail ? sum + mail.weight : sum), 0)
 
-/** Shared by all empty boxes; never written to. */
+/** Shared by all empty mailboxes; never written to. */
 const none: Array<Mail> = []
 
 export class Mailbox {
@@ -60,7 +60,10 @@ export class Mailbox {
     return this.#mails.length === 0
   }
 
-  /** Whether mail of this weight may be offered. An empty box has room for any: its first mail need not be weighed. */
+  /**
+   * Whether mail of this weight may be offered. An empty mailbox accepts any weight, so its first mail need not be
+   * weighed.
+   */
   hasRoomFor(weight: number): boolean {
     return this.isEmpty || this.#weight + weight <= mailWeight
   }
@@ -74,7 +77,7 @@ export class Mailbox {
     wake?.()
   }
 
-  /** Mail that was taken and not decided: it comes first again. */
+  /** Puts mail that was taken and not decided back to the front. */
   putBack(mails: ReadonlyArray<Mail>): void {
     this.#mails = [...mails, ...this.#mails]
     this.#weight += weightIn(mails)

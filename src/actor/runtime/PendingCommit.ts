@@ -1,20 +1,20 @@
 /**
- * Folds a batch of commands over an actor's state: what to write in one commit, and what to answer after it. Pure: the
- * shell commits and answers.
+ * Folds a batch of commands over an actor's state into what to write in one commit and what to reply after it. Pure:
+ * the shell commits and replies.
  */
 import type { ActorDefinition, Answer, DecideContext, Decision, RowWrite } from "../Actor.ts"
 import type { ActorCodec } from "../state/Codec.ts"
 import type { CommitTexts, EncodedAnswer, Entry, OutboxMessage } from "../Journal.ts"
 
 /**
- * Characters of what one command, signal or timer leaves behind: well above what one request can bring, well below what
- * one row can hold.
+ * Maximum characters that one command, signal or timer may write: well above what one request can contain, well below
+ * what one row can hold.
  */
 const entryWeight = 32 * 1024 * 1024
 
 export type Definition = ActorDefinition<string, any, any, any, any, any>
 
-/** One thing to decide. A `Command` has a name to be answered by; signals and timers have none. */
+/** One item to decide. A `Command` has a request id under which its reply is recorded; signals and timers have none. */
 export type Item =
   | {
       readonly _tag: "Command"
@@ -28,11 +28,11 @@ export type Item =
 
 export interface Step {
   readonly answer: Answer<unknown, unknown>
-  /** Present when the answer was written. */
+  /** Present when the reply is recorded. */
   readonly recorded?: EncodedAnswer
 }
 
-/** A batch under way. Mutable, and dropped whole when its commit fails. */
+/** A commit in preparation. Mutable, and discarded as a whole when the commit fails. */
 export class PendingCommit {
   state: unknown
   seq: number
@@ -41,7 +41,10 @@ export class PendingCommit {
   readonly rows: Array<RowWrite> = []
   readonly #entryTexts: Array<CommitTexts["entries"][number]> = []
   readonly #outboxTexts: Array<string> = []
-  /** Of the commit (Weight.ts). Rows say what the events say. */
+  /**
+   * Weight of the commit (Weight.ts). Rows are not weighed themselves: an item that writes rows counts its events
+   * twice.
+   */
   weight = 0
   readonly #definition: Definition
   readonly #codec: ActorCodec<any, any>
@@ -61,7 +64,10 @@ export class PendingCommit {
     this.seq = seq
   }
 
-  /** Throws only what the actor's own code throws; then nothing of the item is in the batch. */
+  /**
+   * Adds one item. Throws what the actor's own code or a codec throws, and when the item would write more than
+   * `entryWeight`; nothing of the item is then in the commit.
+   */
   apply(item: Item): Step {
     const decision = this.#decide(item)
     if (decision.events.length === 0 && decision.send.length === 0) return { answer: decision.answer }

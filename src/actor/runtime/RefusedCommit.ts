@@ -1,11 +1,11 @@
 /**
- * Mail whose commit the store refused for its content, taken apart, and what becomes of a part that is refused by
- * itself:
+ * Splits mail whose commit the store refused for its content, and handles a part that is refused on its own:
  *
- * - a command fails for good, with `InvalidInput`;
- * - a message is passed over, as its sender would send the same again: what waits for it ends by its own deadline;
- * - a signal's activity dies, and is started again by its own schedule;
- * - a timer is put off.
+ * - a command fails permanently, with `InvalidInput`;
+ * - a message is dropped, because its sender would send the same again: work that waits for it ends by its own
+ *   deadline;
+ * - a signal's activity dies, and is restarted by its own schedule;
+ * - a timer is postponed (Setbacks.ts).
  */
 import { Cause, Exit } from "effect"
 import { InvalidInput } from "../../schema/Errors.ts"
@@ -15,11 +15,11 @@ import type { Setbacks } from "./Setbacks.ts"
 
 interface Parts {
   readonly parts: ReadonlyArray<Mail>
-  /** To be called when all parts have been decided. */
+  /** Call it when all parts have been decided. */
   readonly answer: () => void
 }
 
-/** `due`: the keys of the timers that are due. */
+/** `due`: keys of the timers that are due. */
 export const apart = (mail: Mail, due: ReadonlyArray<string>): Parts => {
   if (mail._tag !== "Delivery" && mail._tag !== "Due") return { parts: [mail], answer: () => {} }
   let failure: Exit.Exit<unknown, unknown> | undefined

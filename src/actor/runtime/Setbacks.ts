@@ -1,17 +1,20 @@
 /**
- * What an actor could not take: a message or a timer that its code throws on, or whose commit the store refuses for its
- * content. Neither may stand in the way of all else, nor be tried again at once for ever.
+ * Messages and timers that an actor cannot process: its code throws on them, or the store refuses their commit for its
+ * content. Neither may block all other work, nor be retried at once for ever.
  *
- * A timer is put off, from 30 s on, doubling to an hour. A message that the actor's code throws on is asked for again
- * for two minutes, since a newer version may take the actor over meanwhile and know it; then it is passed over. So the
- * work that waits for it ends by its own deadline.
+ * A timer is postponed by 30 s, and then by twice as long each time, up to 1 h. A message on which the actor's code
+ * throws is retried for two minutes, because a newer version may take over the actor meanwhile and accept it; then it
+ * is dropped. Work that waits for it ends by its own deadline.
  */
 import type { Cause } from "effect"
 
 const timerFirst = 30_000
 const timerMost = 3_600_000
 const messagePatience = 120_000
-/** Timers, and messages, that are remembered; beyond, the oldest is as one that never failed. */
+/**
+ * Maximum number of timers, of messages and of unreported setbacks that are remembered. Beyond it the oldest timer or
+ * message counts as one that never failed, and further setbacks are not reported.
+ */
 const remembered = 1_024
 
 export interface Setback {
@@ -27,13 +30,13 @@ const add = <A>(map: Map<string, A>, key: string, value: A): Map<string, A> => {
   return map
 }
 
-/** Shared by all that have nothing to tell; never written to. */
+/** Shared by all actors that have nothing to report; never written to. */
 const none: ReadonlyArray<Setback> = []
 
 export class Setbacks {
-  /** Made when they are first written to: there may be a hundred thousand actors, and hardly one has any. */
+  /** Created by the first write: there may be a hundred thousand actors, and hardly any has an entry. */
   #timers: Map<string, { readonly wait: number; readonly until: number }> | undefined
-  /** Since when. */
+  /** Unix milliseconds of the first failure, by message id. */
   #messages: Map<string, number> | undefined
   #untold: ReadonlyArray<Setback> = none
 
@@ -47,7 +50,7 @@ export class Setbacks {
     this.tell({ what: `timer ${timer}`, becomes: `it is tried again in ${wait / 1_000} s`, cause })
   }
 
-  /** Whether to pass over a message that the actor's code throws on; else it is to be sent again. */
+  /** Whether to drop a message on which the actor's code throws. False: its sender must send it again. */
   passesOver(message: string, now: number, cause: Cause.Cause<unknown>): boolean {
     const since = this.#messages?.get(message)
     if (since === undefined) {
@@ -69,7 +72,7 @@ export class Setbacks {
     if (this.#untold.length < remembered) this.#untold = [...this.#untold, setback]
   }
 
-  /** Those that nobody was told of yet. */
+  /** Takes the setbacks that have not been reported yet. */
   take(): ReadonlyArray<Setback> {
     const taken = this.#untold
     this.#untold = none

@@ -1,5 +1,5 @@
 /**
- * A binary heap by due time with one place a key. Setting a key again moves it; what it left behind is skipped later.
+ * A binary heap by due time with one entry per key. Setting a key again moves it; its outdated entry is skipped later.
  */
 export class TimerHeap<A> {
   readonly #keyOf: (value: A) => string
@@ -19,7 +19,7 @@ export class TimerHeap<A> {
     return this.#heap[0]?.dueAt
   }
 
-  /** Whether it is now the first to be due. */
+  /** Returns whether the key has moved and is now the first to be due. */
   set(value: A, dueAt: number): boolean {
     const key = this.#keyOf(value)
     if (this.#current.get(key) === dueAt) return false

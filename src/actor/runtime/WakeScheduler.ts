@@ -1,11 +1,10 @@
 /**
- * Wakes actors that nobody calls: those whose timer is due, and on a shard just acquired those that have something
- * under way. The next due time is armed in memory; a sweep of the store is the floor, for wakes that were armed
- * elsewhere.
+ * Wakes actors without a call: those with a due timer, and, on a shard that was just acquired, those with background
+ * work. The next due time is armed in memory. A periodic sweep of the store finds the wakes that were armed elsewhere.
  *
- * An actor with something under way is in every sweep. Once woken it stays in memory and loads itself again when it
- * must, so it is woken again only now and then: with as many lanes as tenants, each sweep would be a call to each of
- * them.
+ * An actor with background work is in the result of every sweep. Once woken it stays in memory and reloads itself when
+ * it must, so it is woken again only now and then: with as many lanes as tenants, each sweep would otherwise call every
+ * one of them.
  */
 import { Clock, Context, Duration, Effect, Layer, Semaphore, Stream } from "effect"
 import { TimerHeap } from "./TimerHeap.ts"
@@ -13,7 +12,10 @@ import { type ActorAddress, Journal } from "../Journal.ts"
 import { Ownership } from "../Ownership.ts"
 
 export interface WakeSchedulerOptions {
-  /** How often the store is read, twice as far ahead. A timer armed on another runner is late by at most this. */
+  /**
+   * Interval between sweeps of the store. Each looks two intervals ahead, so a timer armed on another runner fires at
+   * most one interval late.
+   */
   readonly sweepEvery: Duration.Input
 }
 
@@ -22,20 +24,23 @@ export const defaults: WakeSchedulerOptions = { sweepEvery: "5 seconds" }
 export class WakeScheduler extends Context.Service<
   WakeScheduler,
   {
-    /** How to call actors of this type. True: it is loaded, and what it should be doing is under way. */
+    /**
+     * Sets how to wake actors of a type. `wake` returns true when the actor is loaded and its background work is
+     * running.
+     */
     readonly register: (entityType: string, wake: (entityId: string) => Effect.Effect<boolean>) => Effect.Effect<void>
-    /** Undefined `dueAt` disarms. */
+    /** Arms the actor's next wake-up (`dueAt` in Unix milliseconds); undefined disarms it. */
     readonly arm: (address: ActorAddress, dueAt: number | undefined) => void
   }
 >()("clawster/actor/runtime/WakeScheduler") {}
 
 /**
- * Of those that were found together, and of all: each loads an actor, and a store that is slow is not made quicker by
- * more. The others wait, each actor once.
+ * Maximum concurrent wakes, for actors found together and in total. Each wake loads an actor, and more of them do not
+ * make a slow store faster. The others are queued, each actor once.
  */
 const wakesAtOnce = 64
 export const wakesMost = 512
-/** For how long one that was woken is taken to be awake. */
+/** Milliseconds for which a woken actor is assumed to be in memory. */
 const awakeMillis = 60_000
 
 const keyOf = ({ entityId, entityType }: ActorAddress): string => `${entityType}/${entityId}`
@@ -47,12 +52,12 @@ const make = Effect.fnUntraced(function* (options: WakeSchedulerOptions) {
   const scope = yield* Effect.scope
   const callers = new Map<string, (entityId: string) => Effect.Effect<boolean>>()
   const queue = new TimerHeap<ActorAddress>(keyOf)
-  /** Those that are awake or being woken, and since when, in that order. */
+  /** Actors that are awake or being woken, with the time of the wake, oldest first. */
   const awake = new Map<string, number>()
   const waiting = new Set<string>()
   const permits = yield* Semaphore.make(wakesMost)
   const sweepMillis = Duration.toMillis(Duration.fromInputUnsafe(options.sweepEvery))
-  /** Something became due earlier than all that was known when this was last looked at. */
+  /** An actor became the first to be due since the heap was last read. */
   let earlier = false
   let armed: () => void = () => {}
 
@@ -88,7 +93,10 @@ const make = Effect.fnUntraced(function* (options: WakeSchedulerOptions) {
     armed()
   }
 
-  /** What has something under way is woken beside the queue, where it has the place of its own next timer. */
+  /**
+   * Actors with background work (`dueAt` 0) are woken directly and not through the heap, where their key holds their
+   * next timer.
+   */
   const read = Effect.fnUntraced(function* (shards: ReadonlyArray<string>, isNeeded: (key: string) => boolean) {
     if (shards.length === 0) return
     const now = yield* Clock.currentTimeMillis
@@ -102,7 +110,7 @@ const make = Effect.fnUntraced(function* (options: WakeSchedulerOptions) {
     yield* read(yield* ownership.owned, (key) => !awake.has(key))
   })
 
-  /** Other fibers run between the look at the queue and this, and may arm. */
+  /** Checks `earlier` first: another fiber may have armed an earlier wake-up since the heap was read. */
   const nextDue = Effect.callback<void>((resume) => {
     if (earlier) return resume(Effect.void)
     armed = () => resume(Effect.void)

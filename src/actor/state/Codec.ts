@@ -1,4 +1,4 @@
-/** The compiled codecs of one actor: everything it stores is JSON by its schemas. */
+/** The compiled codecs of one actor: everything it stores is JSON encoded by its schemas. */
 import { Schema } from "effect"
 import type { Rpc } from "effect/rpc"
 import type { ActorDefinition, Answer } from "../Actor.ts"
@@ -21,7 +21,7 @@ export interface ActorCodec<State, Event> {
 
 const json = (schema: Schema.Top) => Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown, unknown>
 const encoder = (schema: Schema.Top) => Schema.encodeUnknownSync(json(schema))
-/** What is stored was accepted under the bounds of its time, and is not judged by those of today. */
+/** Stored values were checked against the bounds of their time, so today's bounds are not applied when decoding. */
 const decoder = (schema: Schema.Top) => Schema.decodeUnknownSync(json(schema), { disableChecks: true })
 
 const commandCodec = (rpc: Rpc.AnyWithProps): CommandCodec => {
@@ -42,7 +42,7 @@ const commandCodec = (rpc: Rpc.AnyWithProps): CommandCodec => {
   }
 }
 
-/** Of all commands of a protocol. */
+/** Codecs for all commands of a protocol. */
 export const commands = (requests: ReadonlyMap<string, unknown>): ((tag: string) => CommandCodec | undefined) => {
   const codecs = new Map<string, CommandCodec>()
   for (const [tag, rpc] of requests) codecs.set(tag, commandCodec(rpc as Rpc.AnyWithProps))

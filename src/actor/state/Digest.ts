@@ -1,6 +1,6 @@
 /**
- * Tells two texts apart without keeping them. 53 bits: two that differ have the same digest once in 9 × 10^15. Not for
- * secrets.
+ * A 53-bit digest to compare texts without keeping them: two different texts collide with a probability of 1 in 9 ×
+ * 10^15. Not cryptographic.
  */
 export const digestOf = (text: string): number => {
   let high = 0xdeadbeef

@@ -1,7 +1,7 @@
 /**
- * Loads an actor from its journal: one read for nearly all of them; a large one piece by piece, each folded before the
- * next is read, so that neither its size nor the size of what was legal when it was written is ever in memory at once,
- * and other actors of the process go on meanwhile.
+ * Loads an actor from its journal. Nearly all actors take one read. A large one is read page by page, and each page is
+ * folded before the next is read: the whole journal, which may hold entries as large as was legal when they were
+ * written, is never in memory at once, and other actors of the process keep running meanwhile.
  */
 import { Effect } from "effect"
 import type { AnswersKept } from "./ReplyCache.ts"
@@ -12,14 +12,17 @@ import { begin, fold, type LoadedState } from "./LoadedState.ts"
 
 export interface LoadedJournal {
   readonly memory: LoadedState
-  /** The first of the undelivered messages, in order. */
+  /** The first undelivered messages, in order. */
   readonly outbox: Piece<OutboxMessage>
   readonly wake: WakeRow | undefined
 }
 
 const theLast: AnswersKept = { number: 1, weight: 0 }
 
-/** Dies when the journal does not continue the snapshot, or a piece of it the one before. */
+/**
+ * Dies when an entry is missing between the snapshot and the pages, and when the journal was pruned up to a snapshot of
+ * another version.
+ */
 export const load = Effect.fnUntraced(function* (
   journal: Journal["Service"],
   definition: Definition,

@@ -1,4 +1,4 @@
-/** What a loaded actor remembers: its state as of `seq`, and the answers it gave last. */
+/** What a loaded actor holds in memory: its state as of `seq`, and its latest replies. */
 import type { Definition } from "../runtime/PendingCommit.ts"
 import { ReplyCache, type AnswersKept } from "./ReplyCache.ts"
 import type { ActorCodec } from "./Codec.ts"
@@ -9,16 +9,16 @@ export interface LoadedState {
   state: unknown
   seq: number
   snapshotSeq: number
-  /** Of the last snapshot that was taken in this life; 0 when none was. */
+  /** Weight of the last snapshot taken by this activation; 0 before the first. */
   snapshotWeight: number
-  /** Events since the last snapshot: what loading has to fold. */
+  /** Events since the last snapshot, which loading has to fold. */
   unfolded: number
-  /** Of these events (Weight.ts): what loading has to read. */
+  /** Weight of these events (Weight.ts), which loading has to read. */
   unfoldedWeight: number
   readonly answered: ReplyCache
 }
 
-/** As of the snapshot. */
+/** The state at the snapshot, or the initial state. */
 export const begin = (
   definition: Definition,
   codec: ActorCodec<any, any>,
@@ -35,7 +35,7 @@ export const begin = (
   answered: new ReplyCache(answersKept, complete)
 })
 
-/** Throws when the journal does not go on where the memory ends. */
+/** Applies entries. Throws when the first does not follow `memory.seq` or one is missing. */
 export const fold = (
   definition: Definition,
   codec: ActorCodec<any, any>,

@@ -1,15 +1,15 @@
 /**
- * The ids of the last commands, and their answers while these weigh little. An answer that is not here is in the
- * journal, and is looked up when its request comes again. So is one whose id fell out, if the request may have come
- * before; the unique request ids there refuse one that comes twice without saying so.
+ * The request ids of the latest commands, with their replies up to a total weight. A reply that is not cached is in the
+ * journal, and is looked up when its request is repeated. An evicted id is looked up too when the request is marked as
+ * a possible repeat; a repeat that is not marked is refused by the journal's unique request ids.
  */
 import type { EncodedAnswer, RecordedAnswer } from "../Journal.ts"
 import { weightOf } from "./Weight.ts"
 
 export interface AnswersKept {
-  /** Ids. */
+  /** Maximum number of request ids. */
   readonly number: number
-  /** Bytes of answers, roughly. The last one is kept whatever its weight. */
+  /** Maximum total weight of the replies, roughly in bytes. The latest is kept whatever its weight. */
   readonly weight: number
 }
 
@@ -21,12 +21,12 @@ interface KeptAnswer {
 export class ReplyCache {
   readonly #kept: AnswersKept
   readonly #ids = new Set<string>()
-  /** In the same order. Made when it is first written to: an actor that was only loaded has none. */
+  /** In the order of `#ids`. Created by the first write: an actor that was only loaded has none. */
   #answers: Map<string, KeptAnswer> | undefined
   #weight = 0
   #complete: boolean
 
-  /** `complete`: an id that is never added is new for sure. */
+  /** `complete`: a request id that was never added is certainly new. */
   constructor(kept: AnswersKept, complete: boolean) {
     this.#kept = kept
     this.#complete = complete
@@ -40,12 +40,12 @@ export class ReplyCache {
     return this.#answers?.get(requestId)?.recorded
   }
 
-  /** Whether the journal may have an answer that is not here. `mayRepeat`: the request may have come before. */
+  /** True when the journal may have a reply that is not cached. `mayRepeat`: the request may be a repeat. */
   mustLookUp(requestId: string, mayRepeat: boolean): boolean {
     return this.#ids.has(requestId) ? this.get(requestId) === undefined : mayRepeat && !this.#complete
   }
 
-  /** An id whose answer is in the journal. */
+  /** Adds a request id whose reply is in the journal. */
   note(requestId: string): void {
     this.#ids.add(requestId)
     if (this.#ids.size <= this.#kept.number) return

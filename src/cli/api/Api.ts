@@ -1,4 +1,4 @@
-/** What the commands need of the public API: a call each, in the words of the protocol. */
+/** Port: the operations of the public API that the commands use, in the types of the protocol. */
 import { Context, type Effect, Schema, type Stream } from "effect"
 import type {
   AbortSession,
@@ -43,12 +43,12 @@ import type { OutputPart } from "../../schema/Output.ts"
 import type { TaskStatus, TaskSubmission } from "../../schema/Task.ts"
 import type { TaskFilter } from "../../schema/TaskFilter.ts"
 
-/** The command cannot begin: a flag, a variable or a file is not what it should be. */
+/** The command cannot start: a flag, a variable or a file is invalid. */
 export class BadSetup extends Schema.TaggedError<BadSetup>()("BadSetup", { message: Schema.String }) {}
 
 /**
- * The gateway could not be reached, or what answered is no Clawster gateway. Whether a command was carried out is not
- * known.
+ * The gateway could not be reached, or the server at this address is not a Clawster gateway. Whether a command was
+ * executed is unknown.
  */
 export class ApiUnreachable extends Schema.TaggedError<ApiUnreachable>()("ApiUnreachable", {
   url: Schema.String,
@@ -79,11 +79,11 @@ export interface Page<A> {
 export interface PageRequest {
   readonly tenantId?: TenantId | undefined
   readonly after?: string | undefined
-  /** 1 to 1,000. */
+  /** From 1 to 1,000. */
   readonly limit: number
 }
 
-/** A task of a tenant; `tenantId` only for who belongs to none. */
+/** A task of a tenant. Set `tenantId` only with a key that has no tenant. */
 export interface TaskAddress {
   readonly taskId: TaskId
   readonly tenantId?: TenantId | undefined
@@ -99,7 +99,7 @@ export interface LaneAddress {
   readonly tenantId?: TenantId | undefined
 }
 
-/** Only those for which all that is given holds. */
+/** All given conditions must hold. */
 export interface InstanceWish {
   readonly health?: InstanceHealth | undefined
   readonly phase?: InstancePhase | undefined
@@ -115,7 +115,7 @@ export interface LogQuery {
   readonly search?: string | undefined
 }
 
-/** Only what is said of it. */
+/** Only events about this task, session or instance. */
 export interface Subject {
   readonly taskId?: TaskId | undefined
   readonly sessionId?: SessionId | undefined
@@ -123,21 +123,21 @@ export interface Subject {
 }
 
 export interface Mutation {
-  /** Drawn when absent, so that a retry of one call is the same command. */
+  /** Generated when absent, so that a retry of one call is the same command. */
   readonly idempotencyKey?: string | undefined
 }
 
 export class Api extends Context.Service<
   Api,
   {
-    /** Of the gateway. */
+    /** URL of the gateway. */
     readonly url: Call<string>
     readonly me: Call<Principal>
     readonly tasks: {
-      /** At most 1,000 of one lane, all accepted or none. */
+      /** At most 1,000 tasks of one lane; all are accepted or none is. */
       readonly submit: (tasks: ReadonlyArray<TaskSubmission>, options: Mutation) => Call<SubmitReceipts>
       readonly get: (address: TaskAddress) => Call<TaskStatus>
-      /** A part of the result: from the beginning, or from `next` of the part before. */
+      /** A part of the result: from the beginning, or from `next` of the previous part. */
       readonly result: (address: TaskAddress & { readonly from?: number | undefined }) => Call<OutputPart>
       readonly list: (request: PageRequest & TaskFilter) => Call<Page<TaskStatus>>
       readonly cancel: (address: TaskAddress & { readonly reason?: string | undefined }) => Call<CancelledTask>
@@ -146,7 +146,7 @@ export class Api extends Context.Service<
       readonly events: (
         request: TaskAddress & { readonly after?: Cursor | undefined; readonly limit: number }
       ) => Call<Page<FeedEvent>>
-      /** Answers at the task's end, or with what it is after `millis`, at most 60,000. */
+      /** Returns when the task has ended, or with its current status after `millis`, at most 60,000. */
       readonly wait: (request: TaskAddress & { readonly millis: number }) => Call<TaskStatus>
     }
     readonly instances: {
@@ -191,14 +191,16 @@ export class Api extends Context.Service<
       }) => Call<Page<ApiKeyInfo>>
       readonly revoke: (keyId: string) => Call<ApiKeyInfo>
     }
-    /** For operators. */
+    /** Requires at least the role operator. */
     readonly cluster: {
       readonly runners: Call<ReadonlyArray<RunnerStatus>>
       readonly shards: Call<ReadonlyArray<ShardGroup>>
     }
-    /** Where the feed is now. */
+    /** The current position of the feed. */
     readonly position: Call<Cursor>
-    /** Everything after `after`, or from now on, without gap or repeat; goes on through lost connections. */
+    /**
+     * All events after `after`, or from now on, without gap or repeat. The stream continues when connections are lost.
+     */
     readonly follow: (
       request: Subject & { readonly after?: Cursor | undefined; readonly tenantId?: TenantId | undefined }
     ) => Stream.Stream<FeedEvent, ApiError>

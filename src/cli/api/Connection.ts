@@ -1,6 +1,6 @@
 /**
- * Where the gateway is and with which key: by flag, else by environment, else by the file that `clawster up` writes
- * into its home. A key from the file goes only to the gateway that the file names.
+ * The URL of the gateway and the API key: from flags, otherwise from the environment, otherwise from the file that
+ * `clawster up` writes to its home. A key from the file is sent only to the gateway that the file names.
  */
 import { Config, Effect, FileSystem, Option, Path, Redacted, Schema } from "effect"
 import { BadSetup } from "./Api.ts"
@@ -8,7 +8,7 @@ import { ApiKey, Url } from "../Settings.ts"
 
 export const defaultUrl = "http://127.0.0.1:7373"
 
-/** The file `.clawster/cli.json`. */
+/** Content of the file `.clawster/cli.json`. */
 export const CliFile = Schema.Struct({ url: Schema.String, apiKey: Schema.String })
 export type CliFile = typeof CliFile.Type
 

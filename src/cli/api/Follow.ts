@@ -1,4 +1,4 @@
-/** Events as they happen: a line each, and waiting for the one that ends it. */
+/** Prints events as they happen, one per line, and waits for the event that ends the stream. */
 import { Console, Effect, Option, Stream } from "effect"
 import type { Cursor, FeedEvent } from "../../schema/feed/Feed.ts"
 import { isNotice } from "../../schema/feed/FeedNotice.ts"
@@ -9,7 +9,7 @@ import { colourOf, time } from "../Print.ts"
 import { paint, Screen } from "../Terminal.ts"
 import { Json, Tenant } from "../Settings.ts"
 
-/** Most telling first; what is longer is cut by its end. */
+/** Payload fields to print, most informative first. Of a text longer than 100 characters only the end is printed. */
 const told = ["instanceId", "attempt", "reason", "because", "tool", "text", "message", "lane", "phase"] as const
 const textShown = 100
 
@@ -44,7 +44,7 @@ const facts = (event: FeedEvent): string => {
   return [...parts, ...(error === undefined ? [] : [error]), ...(text === undefined ? [] : [text])].join(" ")
 }
 
-/** `12:00:01 task.started t1 instanceId=i1 because=least loaded` */
+/** Formats an event as `12:00:01 task.started t1 instanceId=i1 because=least loaded`. */
 export const eventLine = (event: FeedEvent, screen: Screen): string => {
   const at = (time(event.timestamp) ?? "").slice(11)
   const last = event.type.slice(event.type.lastIndexOf(".") + 1).replace(/^turn_/, "")
@@ -58,14 +58,14 @@ export const printEvent = Effect.fnUntraced(function* (event: FeedEvent) {
 })
 
 /**
- * Prints what is wanted after the position, and what the feed says of itself, until one ends it, or for ever. `isOver`
- * is asked after a gap, in which the end may have been.
+ * Prints the wanted events after the position, and the notices of the feed, until an event ends the stream, or for
+ * ever. After a gap, in which that event may have been lost, `isOver` is asked instead.
  */
 export const follow = Effect.fnUntraced(function* (options: {
   readonly after: Cursor | undefined
   readonly wanted: (event: FeedEvent) => boolean
   readonly isEnd?: (event: FeedEvent) => boolean
-  /** What the gateway leaves out already; one of before this was known leaves out nothing. */
+  /** Filter applied by the gateway. Gateways of an older version ignore it. */
   readonly about?: Subject
   readonly isOver?: (api: Api["Service"]) => Effect.Effect<boolean, ApiError>
 }): Effect.fn.Return<FeedEvent | undefined, ApiError, Api | typeof Json.Identifier | typeof Tenant.Identifier> {
@@ -90,7 +90,7 @@ const taskEnds: ReadonlySet<string> = new Set([
 ])
 const turnEnds: ReadonlySet<string> = new Set(["session.turn_completed", "session.turn_failed", "session.turn_aborted"])
 
-/** Until the task has ended. */
+/** Follows the events of a task until it has ended. */
 export const followTask = Effect.fnUntraced(function* (taskId: TaskId, after: Cursor) {
   const tenantId = Option.getOrUndefined(yield* Tenant)
   return yield* follow({
@@ -102,7 +102,7 @@ export const followTask = Effect.fnUntraced(function* (taskId: TaskId, after: Cu
   })
 })
 
-/** Until the turn has ended. */
+/** Follows the events of a turn until it has ended. */
 export const followTurn = Effect.fnUntraced(function* (sessionId: SessionId, turnId: string, after: Cursor) {
   const tenantId = Option.getOrUndefined(yield* Tenant)
   return yield* follow({

@@ -1,4 +1,4 @@
-/** The API over the public typed client. */
+/** Adapter: the API over the public typed client. */
 import { Context, Effect, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient, HttpClient } from "effect/http"
 import { RpcClientError } from "effect/rpc"
@@ -8,11 +8,11 @@ import { Api, type ApiError, ApiUnreachable, type BadSetup } from "./Api.ts"
 import { connection } from "./Connection.ts"
 import { given } from "../Input.ts"
 
-/** Long enough for a failover, short enough for somebody who waits. */
+/** Long enough for a failover, but short enough for a user who waits. */
 const retryFor = "15 seconds"
 const probeTimeout = "5 seconds"
 
-/** Whether anybody is there at all, so that a wrong address is told at once and not after all retries. */
+/** Checks that a gateway answers at all, so that a wrong address is reported at once instead of after all retries. */
 const probe = (url: string) =>
   HttpClient.get(`${url}/live`).pipe(
     Effect.timeout(probeTimeout),
@@ -141,7 +141,7 @@ const open = Effect.gen(function* () {
   return { client: Context.get(services, ClawsterClient), url }
 })
 
-/** Connects at the first call: help and bad usage need no gateway. */
+/** Connects at the first call, because help and usage errors need no gateway. */
 export const layer = Layer.effect(
   Api,
   Effect.gen(function* () {

@@ -1,7 +1,7 @@
 import { Console, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 
-/** Some values cannot be used; the table says which. */
+/** Some values are invalid; the printed table says which. */
 export class SettingsWrong extends Schema.TaggedError<SettingsWrong>()("SettingsWrong", { message: Schema.String }) {}
 
 const kinds = ["up", "runner", "gateway", "migrate", "cli"] as const

@@ -1,7 +1,7 @@
 import { Console, Effect, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 
-/** Something is in the way of a start; the list says what. */
+/** A failed check would prevent a start; the printed list says which. */
 export class Unwell extends Schema.TaggedError<Unwell>()("Unwell", { message: Schema.String }) {}
 
 const marks = { ok: "✓", warn: "!", fail: "✗" } as const

@@ -1,7 +1,7 @@
 import { Config, Console, Effect, Option, Path, Schema } from "effect"
 import { Argument, Command } from "effect/cli"
 
-/** The install failed; the message says why and what to do. */
+/** The installation failed; the message says why and what to do. */
 export class InstallFailed extends Schema.TaggedError<InstallFailed>()("InstallFailed", { message: Schema.String }) {}
 
 const directories = Config.all({

@@ -1,4 +1,4 @@
-/** The commands that become a process, or run one to its end. */
+/** Commands that turn into a process, or run one to its end. */
 import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Handover } from "../ProcessLauncher.ts"
@@ -55,7 +55,7 @@ const to = Effect.fnUntraced(function* (start: () => Promise<void>) {
   yield* (yield* Handover).to(start)
 })
 
-/** On a terminal logs are for people, unless the environment says otherwise. */
+/** On a terminal, logs have the readable form unless the environment sets another. */
 const withReadableLogs = () => {
   if (process.stdout.isTTY) process.env.CLAWSTER_LOG ??= "pretty"
 }

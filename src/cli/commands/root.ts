@@ -1,4 +1,4 @@
-/** All commands. Those on the API get it from the layer given, when they run. */
+/** All commands. Commands that use the API get it from the given layer when they run. */
 import { Console, type Layer } from "effect"
 import { Argument, Command, Completions } from "effect/cli"
 import type { Api } from "../api/Api.ts"

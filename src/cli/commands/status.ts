@@ -8,10 +8,10 @@ import * as Input from "../Input.ts"
 import { showFields } from "../Print.ts"
 import { Tenant } from "../Settings.ts"
 
-/** Pages read for one overview; a larger fleet is shown as at least so much. */
+/** Maximum number of pages read per list. The counts of a larger fleet are lower bounds. */
 const pagesMost = 20
 
-/** Every item of a list, page by page. */
+/** The items of a list, read page by page. */
 const everything = Effect.fnUntraced(function* <A, E, R>(
   read: (after: string | undefined) => Effect.Effect<Page<A>, E, R>
 ) {
@@ -64,7 +64,7 @@ export const status = Command.make(
     const position = yield* api.position
     const instances = yield* everything((after) => api.instances.list({ tenantId, after, limit: 1_000 }))
     const lanes = yield* everything((after) => api.lanes.list({ tenantId, after, limit: 1_000 }))
-    /** Operators see the runners; other keys may not. */
+    /** Only operators may read the runners; with other keys they are omitted. */
     const runners = yield* api.cluster.runners.pipe(Effect.catchTag("Forbidden", () => Effect.undefined))
     const overview = {
       gateway: yield* api.url,

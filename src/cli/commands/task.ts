@@ -50,7 +50,7 @@ const entries = (task: TaskStatus, { now }: View): ReadonlyArray<Field> => [
 
 const showTask = (task: TaskStatus) => showFields(task, entries)
 
-/** An end other than completed is a failure of the command. */
+/** A task that ended without completing is a failure of the command. */
 const showEnd = Effect.fnUntraced(function* (task: TaskStatus) {
   yield* showTask(task)
   if (terminalPhases.has(task.phase) && task.phase !== "completed") {
@@ -177,7 +177,9 @@ const submissionOf = Effect.fnUntraced(function* (flags: Flags, message: string)
   } satisfies TaskSubmission
 })
 
-/** A line that is no JSON object is a message. What the flags say holds where a line says nothing. */
+/**
+ * A line that does not begin with `{` is a message. The flags apply to top-level fields that a JSON line does not set.
+ */
 const submitFile = Effect.fnUntraced(function* (flags: Flags & { readonly key: Option.Option<string> }, path: string) {
   const api = yield* Api
   const lines = (yield* Input.fileText(path))
@@ -235,7 +237,7 @@ const result = Command.make(
   })
 ).pipe(Command.withDescription("Print the whole result of a task, or write it to a file"))
 
-/** Every event so far; where to go on. */
+/** Prints all events so far and returns the position from which to continue. */
 const printPast = Effect.fnUntraced(function* (task: TaskId, owner: TenantId | undefined) {
   const api = yield* Api
   let page = yield* api.tasks.events({ taskId: task, tenantId: owner, limit: 1_000 })
@@ -247,7 +249,9 @@ const printPast = Effect.fnUntraced(function* (task: TaskId, owner: TenantId | u
   return page.position
 })
 
-/** What narrows a list. Times are of the submission, or with `--ended` of the end. */
+/**
+ * Filters of a list. `--since` and `--until` apply to the submission, `--ended-since` and `--ended-until` to the end.
+ */
 const narrowing = {
   lane: Flag.String("lane").pipe(Flag.withSchema(LaneName), Flag.optional, Flag.withDescription("Only of this lane")),
   phase: Flag.Literals("phase", TaskPhase.literals).pipe(Flag.atLeast(0), Flag.withDescription("May be repeated")),

@@ -1,18 +1,20 @@
 /**
- * A circuit breaker as pure data (R354-R357). `closed` opens after so many failures in a row, or so many within a
- * window; `open` becomes `half_open` when its time is over; `half_open` closes after so many successes and opens again
- * at the first failure. What ends while it is open is not counted.
+ * A circuit breaker as pure data (R354-R357). `closed` opens after a number of consecutive failures, or after a number
+ * of failures within a window. `open` becomes `half_open` when its time is over. `half_open` closes after a number of
+ * successes and opens again at the first failure. Results that arrive while the breaker is open are not counted.
  */
 import { Schema } from "effect"
 import { BreakerState } from "../../schema/Instance.ts"
 
 export interface BreakerProfile {
-  /** Failures in a row that open it. */
+  /** Consecutive failures that open a closed breaker. */
   readonly failures: number
-  /** Successes in half-open that close it, and how many may be under way there. */
+  /** Successes that close a half-open breaker, and how many attempts may run at once while it is half-open. */
   readonly successes: number
   readonly openMillis: number
-  /** Also opens at `failures` within `windowMillis`, whatever lies between them. */
+  /**
+   * A second limit: `failures` failures within `windowMillis` also open the breaker, even with successes between them.
+   */
   readonly total?: { readonly failures: number; readonly windowMillis: number }
 }
 
@@ -30,15 +32,18 @@ export const profiles = {
 
 export const Breaker = Schema.Struct({
   state: BreakerState,
-  /** In a row, while closed. */
+  /** Consecutive failures while closed. */
   failures: Schema.Int,
-  /** While half-open. */
+  /** Successes while half-open. */
   successes: Schema.Int,
-  /** Unix milliseconds; when open. */
+  /** Unix milliseconds at which an open breaker becomes half-open; set only while open. */
   until: Schema.optionalKey(Schema.Finite),
-  /** Times of the failures in the window, oldest first; only with a total limit, and never more than it. */
+  /**
+   * Unix milliseconds of the failures within the window, oldest first. Filled only for a profile with `total`, and
+   * never longer than its limit.
+   */
   recent: Schema.Array(Schema.Finite),
-  /** While not closed: the failure that opened it, in words. */
+  /** The failure that opened the breaker, in words; only while the breaker is not closed. */
   because: Schema.optionalKey(Schema.String)
 })
 export type Breaker = typeof Breaker.Type
@@ -62,7 +67,7 @@ export const open = (until: number, because?: string): Breaker => ({
 
 const told = (because: string | undefined) => (because === undefined ? {} : { because })
 
-/** Whether one more may start while `underWay` run. */
+/** Whether one more attempt may start while `underWay` attempts are running. */
 export const admits = (profile: BreakerProfile, breaker: Breaker, underWay: number): boolean =>
   breaker.state === "closed" || (breaker.state === "half_open" && underWay < profile.successes)
 
@@ -95,6 +100,6 @@ export const onFailure = (profile: BreakerProfile, breaker: Breaker, now: number
   }
 }
 
-/** Unchanged unless it is open and its time is over. */
+/** Turns an open breaker half-open once its time is over; any other breaker is returned unchanged. */
 export const onTime = (breaker: Breaker, now: number): Breaker =>
   breaker.state === "open" && now >= breaker.until! ? halfOpen(breaker.because) : breaker

@@ -1,4 +1,4 @@
-/** What the probe, the link and the gateway's own reports say of its health, and what follows. */
+/** Decisions on what the probe, the link and the gateway's own reports say of the gateway's health. */
 import { bounds, cut } from "../../schema/text/Bounds.ts"
 import { linkHung, linkUnhealthy, probesHungOf, probesUnhealthyOf } from "./InstancePolicy.ts"
 import { currentLoad, type InstanceRecord } from "./InstanceState.ts"
@@ -14,7 +14,7 @@ export type HealthSignal =
       readonly reason: string
       readonly retrying: boolean
     }
-  /** It is up, and was lost again and again. */
+  /** The link is up, but was lost repeatedly in a short time. */
   | { readonly _tag: "LinkUnsteady"; readonly start: number; readonly reason: string }
   /** The probe answers and the link is up. */
   | { readonly _tag: "Sound"; readonly start: number }
@@ -70,7 +70,9 @@ export const onHealthSignal = (
   }
 }
 
-/** Health is only judged while the gateway should be up. */
+/**
+ * Sets the health, but only while the gateway should be up. Unless the breaker is closed, `healthy` becomes `degraded`.
+ */
 export const setHealth = (change: InstanceDraft, health: "healthy" | "degraded" | "unhealthy", reason = ""): void => {
   const { breaker } = change.state
   if (health === "healthy" && breaker.state !== "closed") return setHealth(change, "degraded", failing(breaker))

@@ -1,6 +1,6 @@
 /**
- * The Instance actor: one OpenClaw gateway, its life, health, slots and breaker. Pure; what it wants done outside is
- * named by its activities and done in InstanceLayer.
+ * The Instance actor: lifecycle, health, slots and circuit breaker of one OpenClaw gateway. It is pure: its activities
+ * name the side effects, and InstanceLayer.ts performs them.
  */
 import { HashMap } from "effect"
 import * as Actor from "../../actor/Actor.ts"

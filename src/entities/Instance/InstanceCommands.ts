@@ -1,4 +1,4 @@
-/** The commands about a gateway's life. */
+/** Commands that change or read the lifecycle of a gateway. */
 import { Equal, HashMap } from "effect"
 import type { DecideContext, Decision } from "../../actor/Actor.ts"
 import { answer, refuse } from "../../actor/Actor.ts"
@@ -29,7 +29,7 @@ export const unknown = (entityId: string) => {
 const conflict = (record: InstanceRecord, message: string) =>
   refuse(new Conflict({ message: `instance ${record.spec.instanceId} ${message}`, state: record.phase }))
 
-/** The names of the fields that are not alike; what they hold may be a secret. */
+/** Names of the fields whose values differ. The values are left out because they may be secrets. */
 const differences = (known: InstanceSpec, given: InstanceSpec): string => {
   const fields = new Set([...Object.keys(known), ...Object.keys(given)] as Array<keyof InstanceSpec>)
   return [...fields].filter((field) => !Equal.equals(known[field], given[field])).join(", ")
@@ -76,13 +76,17 @@ export const register = (
   return done(change)
 }
 
-/** Differs from every other one of this id, also from one that ended in this millisecond. */
+/** A name that no earlier registration of this id had, even when the previous one ended in the same millisecond. */
 const nextRegistration = (before: InstanceRecord | undefined, now: number): string => {
   const last = Number.parseInt(before?.registration ?? "0", 36)
   return Math.max(now, Number.isNaN(last) ? 0 : last + 1).toString(36)
 }
 
-/** Also ends a wait for the next restart, and forgives what failed before. */
+/**
+ * Starts an instance that is stopped, has failed or waits for a planned restart; the wait ends, and earlier failures no
+ * longer count. An instance that is starting or running is left unchanged. Fails with `NotFound` when the instance is
+ * not registered, and with `Conflict` while it is draining.
+ */
 export const start = (
   state: InstanceState,
   _: void,
@@ -101,7 +105,7 @@ export const start = (
 /** One day. */
 const maxDrainMillis = 86_400_000
 
-/** The earlier of two deadlines holds; what is being aborted or stopped already goes on. */
+/** Of two deadlines the earlier one applies. An abort or a stop that has already begun continues unchanged. */
 const end = (
   state: InstanceState,
   goal: "stop" | "drain",

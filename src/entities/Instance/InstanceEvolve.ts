@@ -40,10 +40,13 @@ const runEnded = (state: InstanceState, event: InstanceEventOf<"run.ended">): In
   }
 }
 
-/** Of so many runs the texts are held as they came. */
+/** Up to this many runs, the texts of all runs are kept in memory as they arrived. */
 const textsHeld = 256
 
-/** With many runs under way, the text of a task is left to its row: it is read when the run begins. */
+/**
+ * With `textsHeld` or more runs, a long task text is not kept in memory: it is read from the task's row when the run
+ * begins.
+ */
 const heldAttempt = (attempt: Attempt, running: number): Attempt => {
   if (running < textsHeld || attempt.taskId === undefined || textLength(attempt) <= heldMost.running) return attempt
   const { extraSystemPrompt: _, message: __, ...rest } = attempt

@@ -1,4 +1,4 @@
-/** The Instance actor on a runner: needs the drivers this runner has. */
+/** Runs the Instance actor on a runner. Requires the drivers of this runner. */
 import { Effect, Layer, type Scope } from "effect"
 import * as ActorLayer from "../../actor/ActorLayer.ts"
 import type { InstanceDrivers } from "../../instances/InstanceDriver.ts"
@@ -12,7 +12,7 @@ import { abortAtGateway, steerAtGateway } from "./activities/RunInterventions.ts
 import { erase } from "./activities/Erase.ts"
 import { keepClean, stopGateway, supervise } from "./activities/Supervise.ts"
 
-/** `board`: of this runner. */
+/** `board` is the link registry of this runner. */
 export const performWith =
   (board: LinkRegistry) =>
   (

@@ -1,61 +1,73 @@
-/** The deadlines and bounds of an Instance actor, in milliseconds unless named otherwise, and its restart plan. */
+/** Deadlines and bounds of an Instance actor, in milliseconds unless stated otherwise, and its restart plan. */
 import type { DriverKind, InstanceSpec } from "../../schema/Instance.ts"
 import type { Supervision } from "../../schema/Supervision.ts"
 
-/** The driver start: its own startup probe, and the wait for its turn where a host starts many. */
+/**
+ * Timeout of a driver start: the driver's own startup probe, and the wait in the queue of a host that starts many
+ * gateways at once.
+ */
 export const startLimitOf = (supervision: Supervision = {}): number =>
   480_000 + Math.max(120_000, supervision.startupMillis ?? 0)
-/** From a started gateway to its first `hello`. */
+/** Timeout from a started gateway to its first `hello`. */
 export const warmLimitOf = (supervision: Supervision = {}): number => supervision.readyMillis ?? 60_000
-/** A graceful stop, the driver's force included. */
+/** Timeout of a graceful stop, including the driver's forced stop. */
 export const stopLimit = 90_000
-/** What the driver is given for a graceful stop; runs are over by then. */
+/** Grace period that the driver gets for a graceful stop. A drain stops the gateway only after its runs have ended. */
 export const stopGrace = 10_000
-/** How long an abort may take at the gateway before the run is ended without it. */
+/** How long an abort may take at the gateway before the run is ended without a confirmation. */
 export const abortLimit = 15_000
-/** How long the abort activity waits for a link. */
+/** How long the abort activity waits for a connected link. Also the timeout for delivering a steered message. */
 export const abortLinkWait = 8_000
 /**
- * How long runs wait for a gateway that is away: those that never began are then given back to their lane, the others
- * end as failed. With the lane's first backoff the work is elsewhere within 30 s.
+ * How long runs wait for an unreachable gateway. After that, runs that were never sent are returned to their lane and
+ * the others end as failed. With the lane's first backoff, the work runs elsewhere within 30 s.
  */
 export const awayLimit = 25_000
 /**
- * The same for a run that was sent to a process of ours, which is started again at once: OpenClaw needs 10 to 60 s for
- * it on a busy machine, and then goes on with the turn by itself. Giving it up before would have its tools act twice.
+ * The same limit for a run that was sent to a gateway process of ours. Such a process is restarted at once; OpenClaw
+ * needs 10 to 60 s for that on a busy machine and then continues the turn by itself. Giving up the run earlier would
+ * make its tools act twice.
  */
 export const restartLimit = 90_000
 
 export const awayLimitOf = (driver: DriverKind | undefined): number => (driver === "process" ? restartLimit : awayLimit)
-/** A link that is lost for silence was quiet for so long. */
+/** A link that is closed as silent has already been quiet for this long. */
 export const silenceBefore = 20_000
-/** A connection that held this long was one: the wait for the gateway starts anew when it ends. */
+/** A connection that lasted this long counts as a working one: when it ends, the wait for the gateway starts anew. */
 export const steadyLink = 5_000
-/** How long after its limit a run that the gateway did not end is aborted. */
+/** Time after a run's own limit at which the actor aborts a run that the gateway did not end. */
 export const guardSlack = 5_000
-/** The wake-up for it is rounded up to this, so that it seldom changes while runs come and go. */
+/** The timer for that abort is rounded up to a multiple of this, so that it seldom changes while runs start and end. */
 export const guardStep = 5_000
-/** Messages under way into one running turn. */
+/** Maximum messages in flight into one running turn. */
 export const steeringsPerRun = 16
 
-/** Between two health checks. */
+/** Interval between two health checks. */
 export const checkEveryOf = (supervision: Supervision = {}): number => supervision.probeEveryMillis ?? 2_000
 /**
- * The load is stored when it changed, and at least so often: a fleet of hundreds that does nothing writes next to
- * nothing.
+ * The load is stored when it has changed, and otherwise at this interval, so that a fleet of hundreds of idle instances
+ * writes next to nothing.
  */
 export const loadEvery = 30_000
-/** Between two looks at cpu, memory and the gateway's queues. */
+/** Interval between two measurements of CPU, memory and the gateway's queues. */
 export const measureEvery = 15_000
-/** A change of cpu or memory by less is not stored before `loadEvery`. */
+/**
+ * A change of CPU or memory is not stored before `loadEvery` when it is at most this fraction of the stored value. For
+ * CPU, a change of at most this share of one core is not stored either.
+ */
 export const loadStep = 0.1
-/** Failed probes in a row: unhealthy, and given up as hung. */
+/**
+ * Consecutive failed probes after which the gateway is unhealthy, and (`probesHungOf`) after which it is given up as
+ * hung.
+ */
 export const probesUnhealthyOf = (supervision: Supervision = {}): number => supervision.unhealthyAfterProbes ?? 3
 export const probesHungOf = (supervision: Supervision = {}): number => supervision.restartAfterProbes ?? 15
-/** How long the link may be down: unhealthy, and (own gateways) restarted. */
+/**
+ * How long the link may be down before the gateway is unhealthy, and (`linkHung`, own gateways) before it is restarted.
+ */
 export const linkUnhealthy = 5_000
 export const linkHung = 60_000
-/** A link that is lost so often is no link: the gateway is unhealthy until it keeps one. */
+/** A link that is lost this often within the window is flapping: the gateway is unhealthy until a link lasts. */
 export const unsteadyLink = { times: 5, withinMillis: 60_000 } as const
 
 const window = 600_000
@@ -69,10 +81,10 @@ export type RestartPlan =
   | { readonly _tag: "GiveUp"; readonly because: string }
 
 /**
- * When to start again, where its supervision does not say otherwise. Own gateways: 1 s doubling to 60 s, at most five
- * times in ten minutes or without being ready in between, and not at all when trying again cannot help. Remote ones are
- * somebody else's to mend, so they are tried for ever: up to every 60 s, or every 5 minutes when they refused us
- * (token, protocol).
+ * When to restart a gateway, unless its supervision says otherwise. Own gateways: exponential backoff from 1 s to 60 s.
+ * They are given up after five restarts within ten minutes, after five restarts without being ready in between, or at
+ * once when a retry cannot help. Remote gateways are operated by others, so they are retried for ever: with the same
+ * backoff, or with a backoff from 30 s to 5 minutes when they refused us (token, protocol).
  */
 export const planRestart = (
   { driver, supervision = {} }: Pick<InstanceSpec, "driver" | "supervision">,
@@ -93,32 +105,35 @@ export const planRestart = (
   }
 }
 
-/** Least time between two reports of a run's text. */
+/** Minimum interval between two reports of a run's text. */
 export const textEvery = 500
 /** A report carries the end of the text, at most this many characters. */
 export const textTail = 2_048
-/** Tool reports of one run; later ones are left out. */
+/** Maximum tool reports of one run; later tool calls are not reported. */
 export const toolReports = 500
-/** Between two tries to reach a run: the first wait, doubling to the last. */
+/** Backoff between two attempts to reach the gateway for a run: the first wait, doubling to the last. */
 export const retryWait = { first: 100, last: 5_000 }
-/** Requests that the gateway answers with "not now" before the attempt is given up. */
+/** Consecutive requests answered with "not now" after which the attempt is given up. */
 export const unavailableLimit = 10
-/** The same for requests that it does not answer at all, each within its own time. */
+/** Consecutive requests that time out without an answer after which the attempt is given up. */
 export const unansweredLimit = 3
 
-/** Deleting the gateway's sessions of what has ended, in milliseconds or numbers of sessions. */
+/** Bounds for deleting the gateway sessions of what has ended: times in milliseconds, otherwise counts. */
 export const tidy = {
   every: 5_000,
-  /** From a run's end: by then its lane has recorded it. */
+  /** Delay after a run's end; by then its lane has recorded the end. */
   after: 15_000,
   atOnce: 100,
-  /** Ends of runs that are noted; what is above is found by the sweep. */
+  /** Maximum run ends kept in memory; the sweep finds the others. */
   noted: 10_000,
   sweepEvery: 600_000,
   sweepPages: 50,
-  /** The sweep leaves alone what was used since. */
+  /** The sweep skips sessions that were used within this time. */
   idle: 600_000,
-  /** Of which there is neither task nor session any more: a task's history is kept for so long. */
+  /**
+   * Idle time after which a gateway session is deleted whose task or session no longer exists. A task's history is kept
+   * for the same time.
+   */
   unknown: 7 * 86_400_000
 } as const
 

@@ -1,6 +1,6 @@
 /**
- * What the activities of an Instance report, and what follows. `start` names the supervision that reports: an older
- * one's word is not taken.
+ * The signals that the activities of an Instance report, and the decisions on them. `start` identifies the supervision
+ * that reports; signals of an earlier supervision are ignored.
  */
 import { HashMap, Option } from "effect"
 import type { DecideContext, Decision } from "../../actor/Actor.ts"
@@ -29,7 +29,7 @@ export type LifeSignal =
   | { readonly _tag: "StartFailed"; readonly start: number; readonly reason: string; readonly retryable: boolean }
   | { readonly _tag: "Exited"; readonly start: number; readonly reason: string }
   | HealthSignal
-  /** It was deregistered while no runner had it. */
+  /** The instance was deregistered while no runner owned it. */
   | { readonly _tag: "Retired"; readonly start: number }
   | { readonly _tag: "Stopped"; readonly start: number }
   | { readonly _tag: "Erased"; readonly start: number; readonly left?: string }
@@ -67,13 +67,16 @@ export const decideSignal = (
   return change.accept(undefined)
 }
 
-/** A supervision is under way in these. */
+/** Whether a supervision activity is running in this state. */
 export const isSupervised = ({ drain, phase, restartAt }: InstanceRecord): boolean =>
   restartAt === undefined &&
   drain !== "stopping" &&
   (phase === "provisioning" || phase === "warming" || phase === "warm" || phase === "claimed" || phase === "draining")
 
-/** As a forced deregistration does. Nothing is left of one that has failed, since its clean-up has ended. */
+/**
+ * Acts like a forced deregistration. A failed instance is deregistered at once: its clean-up has ended, so nothing of
+ * it is left.
+ */
 const onRetired = (change: InstanceDraft, record: InstanceRecord, now: number): void => {
   if (!isRegistered(record)) return
   if (record.phase === "failed") return change.emit({ _tag: "instance.deregistered", ...about(record) })

@@ -1,6 +1,6 @@
 /**
- * The state of an Instance actor. `record` changes when the gateway's life does, `runs` with every attempt, so that
- * what is derived from the record alone need not be made again for each run.
+ * The state of an Instance actor. `record` changes with the gateway's lifecycle and `runs` with every attempt, so that
+ * values derived from the record alone need not be computed again for each run.
  */
 import { HashMap, Schema } from "effect"
 import { Attempt, type AttemptOrigin } from "../../schema/Attempt.ts"
@@ -14,16 +14,16 @@ import {
 } from "../../schema/Instance.ts"
 import { Breaker, closed } from "./Breaker.ts"
 
-/** One attempt that holds a slot, from its acceptance until its end is told. */
+/** One attempt that holds a slot, from its acceptance until its end is reported. */
 export const Run = Schema.Struct({
   runId: Schema.String,
   attempt: Attempt,
   epoch: Schema.Int,
   acceptedAt: Schema.Finite,
-  /** When the attempt's time is over. */
+  /** Unix milliseconds at which the attempt's time is over. */
   deadlineAt: Schema.Finite,
   abort: Schema.optionalKey(Schema.Struct({ cause: AbortCause, deadlineAt: Schema.Finite })),
-  /** At most `steeringsPerRun`. */
+  /** At most `steeringsPerRun` messages in flight into the turn. */
   steerings: Schema.Array(Steering)
 })
 export type Run = typeof Run.Type
@@ -32,36 +32,42 @@ export const InstanceRecord = Schema.Struct({
   spec: InstanceSpec,
   registeredAt: Schema.Finite,
   /**
-   * Names this registration of the id: what a driver keeps belongs to one of them. Absent in those that older versions
-   * made.
+   * Identifies this registration of the id: the files that a driver keeps belong to one registration. Absent in
+   * registrations that older versions made.
    */
   registration: Schema.optionalKey(Schema.String),
-  /** In `destroyed`: nothing that the driver kept is left, as far as can be told. */
+  /**
+   * Set in `destroyed` once the removal of what the driver kept has ended; what could not be removed is left to the
+   * host's sweep.
+   */
   erased: Schema.optionalKey(Schema.Boolean),
   phase: InstancePhase,
   health: InstanceHealth,
   reason: Schema.optionalKey(Schema.String),
-  /** Counts starts: names the supervision under way, so that what an older one reports is not taken for this one's. */
+  /**
+   * Number of starts. It identifies the current supervision, so that a report of an earlier one is not taken for its
+   * report.
+   */
   start: Schema.Int,
   fresh: Schema.Boolean,
   restarts: Schema.Int,
   recentRestarts: Schema.Array(Schema.Finite),
-  /** When the phase must be over; set in every phase that waits. */
+  /** Unix milliseconds at which the phase must be over; set in every phase that waits. */
   deadlineAt: Schema.optionalKey(Schema.Finite),
-  /** In `provisioning`: waits until then with nothing under way. */
+  /** Unix milliseconds of a planned restart. Set in `provisioning`; until then no activity is running. */
   restartAt: Schema.optionalKey(Schema.Finite),
-  /** In `draining`. */
+  /** Set in `draining`. */
   goal: Schema.optionalKey(StopGoal),
-  /** In `draining`: `waiting` for runs, `aborting` them, `stopping` the gateway. */
+  /** Set in `draining`: `waiting` for runs to end, `aborting` them, or `stopping` the gateway. */
   drain: Schema.optionalKey(Schema.Literals(["waiting", "aborting", "stopping"])),
   url: Schema.optionalKey(Schema.String),
   incarnation: Schema.optionalKey(Schema.String),
   version: Schema.optionalKey(Schema.String),
   bootId: Schema.optionalKey(Schema.String),
-  /** As last reported; what runs right now is `runs`. */
+  /** The load as last reported; the attempts running now are in `runs`. */
   load: InstanceLoad,
   lastHeartbeatAt: Schema.optionalKey(Schema.Finite),
-  /** When this boot of the gateway was first seen ready. */
+  /** Unix milliseconds at which this boot of the gateway was first seen ready. */
   readyAt: Schema.optionalKey(Schema.Finite)
 })
 export type InstanceRecord = typeof InstanceRecord.Type
@@ -69,7 +75,7 @@ export type InstanceRecord = typeof InstanceRecord.Type
 export const InstanceState = Schema.Struct({
   record: Schema.optionalKey(InstanceRecord),
   breaker: Breaker,
-  /** By run id; never more than the instance's cap. */
+  /** Keyed by run id. An attempt is accepted only while there are fewer runs than `maxConcurrentTasks`. */
   runs: Schema.HashMap(Schema.String, Run),
   latencyMillis: Schema.optionalKey(Schema.Finite)
 })
@@ -78,21 +84,24 @@ export type InstanceState = typeof InstanceState.Type
 export const initial: InstanceState = { breaker: closed, runs: HashMap.empty() }
 
 /**
- * Names a run on its instance and at the gateway, where it is the idempotency key: two tenants may well use the same
- * task id on a shared instance, and must not be given each other's answers.
+ * Identifies a run on its instance and at the gateway, where it is the idempotency key. It contains the origin, because
+ * two tenants may use the same task id on a shared instance and must not receive each other's answers.
  */
 export const runIdOf = (origin: AttemptOrigin, runKey: string): string =>
   `${origin.entityType}:${origin.entityId.replaceAll("/", ":")}:${runKey}`
 
-/** For the driver: the spec, and whose registration it is. */
+/** The spec as the driver gets it, with the registration that it belongs to. */
 export const registeredSpec = ({ registration, spec }: InstanceRecord): RegisteredSpec =>
   registration === undefined ? spec : { ...spec, registration }
 
-/** The instance exists, for whoever asks. */
+/** Whether the instance exists for its callers. */
 export const isRegistered = (record: InstanceRecord | undefined): record is InstanceRecord =>
   record !== undefined && record.phase !== "destroyed"
 
-/** Deregistered, with nothing running on it and nothing left of its files. */
+/**
+ * Whether nothing is left of the instance: it was never registered, or is deregistered and the removal of its files has
+ * ended, and nothing runs on it.
+ */
 export const isEnded = ({ record, runs }: InstanceState): boolean =>
   (record === undefined || (record.phase === "destroyed" && record.erased === true)) && HashMap.isEmpty(runs)
 
@@ -101,7 +110,7 @@ export const findRun = (state: InstanceState, matches: (run: Run) => boolean): R
   return undefined
 }
 
-/** Sessions with a turn under way. Tasks have a session key of their own each, and count as tasks only. */
+/** Session keys with a running turn of a session. Runs of tasks are left out; they count as tasks only. */
 export const activeSessions = (state: InstanceState): ReadonlySet<string> => {
   const keys = new Set<string>()
   for (const { attempt } of HashMap.values(state.runs)) {

@@ -1,4 +1,4 @@
-/** When an Instance wants to be woken, and what it does then. Every phase that waits has one (G14). */
+/** The timers of an Instance and what each of them does. Every phase that waits has a timer (G14). */
 import { HashMap } from "effect"
 import type { DecideContext, Decision, Timer } from "../../actor/Actor.ts"
 import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
@@ -18,7 +18,10 @@ import { about, abortRun, draft, endAllRuns, endRun, type InstanceDraft } from "
 
 const phaseAt = ({ deadlineAt, restartAt }: InstanceRecord): number | undefined => restartAt ?? deadlineAt
 
-/** When the actor aborts a run that the gateway should have ended, or ends one that could not be aborted. */
+/**
+ * Unix milliseconds at which the actor aborts a run that the gateway should have ended, or ends a run that could not be
+ * aborted.
+ */
 const overdueAt = (run: Run): number => run.abort?.deadlineAt ?? run.deadlineAt + guardSlack
 
 const known = new WeakMap<InstanceState, ReadonlyArray<Timer>>()

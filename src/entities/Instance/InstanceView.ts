@@ -1,4 +1,4 @@
-/** The public face of an instance, made from its state. Carries no token. */
+/** The public status of an instance, derived from its state. It carries no token. */
 import { Schema } from "effect"
 import type { View } from "../../actor/Actor.ts"
 import { type InstanceLoad, type InstancePhase, InstanceStatus, type Occupancy } from "../../schema/Instance.ts"
@@ -48,7 +48,7 @@ const statusWith = (record: InstanceRecord, breaker: InstanceStatus["breaker"], 
   }
 }
 
-/** As it is this moment. */
+/** The status with the current load. */
 export const statusOf = (state: InstanceState, record: InstanceRecord): InstanceStatus =>
   statusWith(record, state.breaker.state, currentLoad(state, record.load))
 
@@ -56,8 +56,8 @@ const encode = Schema.encodeSync(Schema.toCodecJson(InstanceStatus))
 const views = new WeakMap<InstanceRecord, { readonly breaker: InstanceStatus["breaker"]; readonly view: View }>()
 
 /**
- * None once it is deregistered. With the load as last reported: the same object until the record or the breaker
- * changes, so that a run costs no view.
+ * Undefined once the instance is deregistered. The view carries the load as last reported, and is the same object until
+ * the record or the breaker's state changes, so that a run causes no write of the view.
  */
 export const viewOf = ({ breaker, record }: InstanceState): View | undefined => {
   if (!isRegistered(record)) return undefined

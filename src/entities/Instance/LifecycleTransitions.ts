@@ -1,6 +1,6 @@
 /**
- * The steps of a gateway's life: start, restart with backoff, give up, drain, stop. Each leaves a deadline where it
- * waits.
+ * The steps of a gateway's lifecycle: start, restart with backoff, give up, drain, stop. Every step that waits sets a
+ * deadline.
  */
 import { HashMap } from "effect"
 import type { StopGoal } from "../../schema/events/InstanceEvents.ts"
@@ -24,12 +24,13 @@ export interface Trouble {
   readonly reason: string
   /** Whether the same start may succeed later. */
   readonly retryable: boolean
-  /** Something may still run and is to be stopped before the next start. */
+  /** The gateway may still be running, and must be stopped before the next start. */
   readonly fresh: boolean
 }
 
 /**
- * The gateway is not there: start it again later, or give up. Runs are kept meanwhile, and reconciled when it is back.
+ * Handles the loss of the gateway: plans a restart or gives up. With a planned restart, runs are kept and reconciled
+ * when the gateway is back. A draining instance ends its runs and stops instead.
  */
 export const loseGateway = (draft: InstanceDraft, lost: Trouble, now: number): void => {
   const trouble = { ...lost, reason: cut(lost.reason, bounds.errorMessage - 100) }
@@ -61,7 +62,7 @@ export const giveUp = (draft: InstanceDraft, reason: string, now: number): void 
   draft.emit({ _tag: "instance.failed", ...about(draft.state.record!), reason })
 }
 
-/** Takes no new work. What runs may end until `deadlineAt`. */
+/** Stops taking new work. Runs may end until `deadlineAt`; when it has passed already, they are aborted at once. */
 export const beginDrain = (draft: InstanceDraft, goal: StopGoal, deadlineAt: number, now: number): void => {
   const record = draft.state.record!
   if (record.drain === "stopping") return beginStopping(draft, goal, now)
@@ -93,7 +94,7 @@ const stopReasons: Record<StopGoal, string> = {
   deregister: "deregistered as asked"
 }
 
-/** The gateway is gone. */
+/** Records that the gateway has stopped. */
 export const finishStop = (draft: InstanceDraft): void => {
   const record = draft.state.record!
   const goal = record.goal ?? "stop"

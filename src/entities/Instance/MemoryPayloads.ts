@@ -1,4 +1,4 @@
-/** Texts of tasks and turns over the in-memory journal, for tests and simulation. */
+/** Texts of tasks and turns, read from the in-memory journal, for tests and simulation. */
 import { Effect, Layer } from "effect"
 import { MemoryStore } from "../../actor/memory/MemoryJournal.ts"
 import { parseSessionEntityId } from "../../schema/Ids.ts"

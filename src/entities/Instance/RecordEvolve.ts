@@ -1,4 +1,4 @@
-/** Folds one event of the gateway's life into the record of an Instance actor. */
+/** Folds one lifecycle event of the gateway into the record of an Instance actor. */
 import type { InstanceEvent, InstanceEventOf } from "../../schema/events/InstanceEvents.ts"
 import type { InstanceRecord } from "./InstanceState.ts"
 

@@ -1,7 +1,7 @@
 /**
- * Changes an instance's spec in place. Work that runs, sessions and history stay: caps and labels hold at once, another
- * address or token by connecting anew, and what only a start reads from the next start on. Who it belongs to, how and
- * where it runs cannot be changed, since work and files hang on them.
+ * Changes an instance's spec in place. Running work, sessions and history are kept. Limits and labels apply at once, a
+ * new address or token applies by reconnecting, and settings that only a start reads apply from the next start. Driver,
+ * placement and tenancy cannot be changed, since work and files depend on them.
  */
 import { Equal } from "effect"
 import { answer, type DecideContext, type Decision, refuse } from "../../actor/Actor.ts"
@@ -45,21 +45,24 @@ const changedKeys = (before: InstanceSpec, after: InstanceSpec): ReadonlyArray<k
     (key) => !Equal.equals(before[key], after[key])
   )
 
-/** What of its supervision is read when it is started and connected to. */
+/** The parts of the supervision that are read when the gateway is started and connected to. */
 const atStart = ({ supervision }: InstanceSpec) => [
   supervision?.startupMillis,
   supervision?.readyMillis,
   supervision?.reconnect
 ]
 
-/** A gateway of ours has a cap of its own, which it reads when it starts. */
+/**
+ * Whether the change takes effect only at a restart. A gateway process of ours has a task limit of its own, which it
+ * reads when it starts, so a raised limit is among these changes.
+ */
 const isForRestart = (field: keyof InstanceSpec, before: InstanceSpec, after: InstanceSpec): boolean =>
   field === "resourceLimits" ||
   field === "gatewayConfig" ||
   (field === "supervision" && !Equal.equals(atStart(before), atStart(after))) ||
   (field === "maxConcurrentTasks" && after.driver === "process" && after.maxConcurrentTasks > before.maxConcurrentTasks)
 
-/** Somebody is connected to it, or waits to be. */
+/** Whether a supervision is running, or will be after a planned restart. */
 const isConnecting = (record: InstanceRecord): boolean =>
   record.phase !== "draining" && (isSupervised(record) || record.restartAt !== undefined)
 

@@ -1,7 +1,7 @@
 /**
- * Removes what this host keeps of registrations that ended while it was away: an instance that was deregistered without
- * its host, or whose removal failed. At the start of a runner, and now and then after. What belongs to another cluster,
- * or to no known one, is left.
+ * Removes what this host keeps of registrations that ended while it was unreachable: instances that were deregistered
+ * without their host, or whose removal failed. The sweep runs when a runner starts, and every hour. What belongs to
+ * another cluster, or to an unknown one, is left alone.
  */
 import { Clock, Effect, Layer, Schedule } from "effect"
 import { type InstanceDriver, InstanceDrivers, type Kept } from "../../instances/InstanceDriver.ts"
@@ -10,8 +10,8 @@ import { ViewReads } from "../../ports/Reads.ts"
 const every = "1 hour"
 
 /**
- * Younger than this it may be one that is being registered: its view is written before its files, but a clock may be
- * off.
+ * A younger registration may still be in progress and is skipped: its view is written before its files, but a clock may
+ * be off.
  */
 const youngMillis = 600_000
 
@@ -29,7 +29,7 @@ export const layer = Layer.effectDiscard(
   })
 )
 
-/** Answers what was removed. */
+/** Returns what was removed. */
 export const sweepOne = Effect.fn("HomeSweep.sweep")(function* (driver: InstanceDriver, views: ViewReads["Service"]) {
   const removed: Array<Kept> = []
   const found = yield* driver.kept(yield* views.cluster)

@@ -1,4 +1,4 @@
-/** Answers for an instance by its driver, with what its view says of it. */
+/** Answers requests about an instance through its driver, with what the instance's view contains. */
 import { Effect } from "effect"
 import { Entity } from "effect/cluster"
 import { InstanceDrivers } from "../../instances/InstanceDriver.ts"
@@ -8,7 +8,7 @@ import type { InstanceStatus, RegisteredSpec } from "../../schema/Instance.ts"
 import { InstanceHost } from "../InstanceHost.ts"
 import { ViewReads } from "../../ports/Reads.ts"
 
-/** Enough of a spec to name the instance to its driver; what only a start needs is left out. */
+/** Enough of a spec to identify the instance to its driver; what only a start needs is left out. */
 const specOf = (status: InstanceStatus): RegisteredSpec => ({
   ...(status.registration === undefined ? {} : { registration: status.registration }),
   instanceId: status.instanceId,

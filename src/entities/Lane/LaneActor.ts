@@ -1,10 +1,10 @@
 /**
- * The Lane actor: the order, concurrency, rate, retries and dead letters of one tenant's tasks of one kind. Pure;
+ * The Lane actor: order, concurrency, rate, retries and dead letters of one tenant's tasks of one kind. It is pure;
  * LaneLayer.ts runs it.
  *
- * An acknowledged task ends completed, failed, cancelled or dead-lettered, exactly one of them (I2); at most
- * `concurrency` run (I6); of those that an instance can take, the first by rank starts first, by what the round of
- * dispatch saw (I7).
+ * An acknowledged task ends in exactly one of completed, failed, cancelled and dead-lettered (I2). At most
+ * `concurrency` tasks run at once (I6). Of the tasks that an instance can take, the first by rank starts first, by the
+ * state that the dispatch plan was made from (I7).
  */
 import { HashMap } from "effect"
 import { accept, answer, type Decision, define, note } from "../../actor/Actor.ts"
@@ -30,13 +30,15 @@ export interface LaneActivity {
   readonly kind: "dispatch" | "attempts" | "pending" | "scheduled" | "dead" | "lookups" | "deadlines"
 }
 
-/** Something waits that may start. */
+/** Whether a task waits that may start. */
 export const wantsDispatch = ({ config, pending, running }: LaneState): boolean =>
   !config.paused && pending.entries.length > 0 && HashMap.size(running) < config.concurrency
 
 const attemptsWatch: LaneActivity = { key: "attempts", kind: "attempts" }
 
-/** What should be under way. A key that changes is a new reading, or a new round for a lane at rest. */
+/**
+ * The activities that should be running. A changed key means a new read, or a new dispatch activity for a parked lane.
+ */
 export const activities = (state: LaneState): ReadonlyArray<LaneActivity> => {
   const { dead, lookups, pending, round, running, scheduled, sweep } = state
   const wanted: Array<LaneActivity> = []
@@ -89,7 +91,7 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
     Cancel: cancel,
     CancelWhere: cancelWhere,
     Replay: replay,
-    /** Tasks that wait keep the rank they were given. */
+    /** Waiting tasks keep the rank they were given. */
     Configure: (state, { change, config: whole }, { now }) => {
       const { lane, tenantId } = state
       const config = change === undefined ? whole : changedConfig(state.config, change)

@@ -1,4 +1,4 @@
-/** Folds an event of the lane into its state. Decides nothing. */
+/** Folds one event into the state of a lane. It makes no decisions. */
 import { HashMap } from "effect"
 import { DecisionBuilder } from "../../actor/DecisionBuilder.ts"
 import type { LaneEvent, LaneEventOf, WaitingTask } from "../../schema/events/LaneEvents.ts"
@@ -6,7 +6,7 @@ import { deadOps, type LaneState, levelAt, pendingOps, type RunningTask, running
 import * as InstanceUsage from "./dispatch/InstanceUsage.ts"
 import { heldMost, hold } from "../../schema/Task.ts"
 
-/** A parked lane looks again. */
+/** Ends the parking of a lane, so that it plans again. */
 const wake = (state: LaneState): LaneState =>
   state.parked === null ? state : { ...state, parked: null, round: state.round + 1 }
 
@@ -26,7 +26,7 @@ const held = (entry: WaitingTask): WaitingTask => {
   return task === entry.task ? entry : { ...entry, task }
 }
 
-/** Out of the running ones. */
+/** Removes a task from the running ones. */
 const leave = (state: LaneState, running: RunningTask, at: number): LaneState => {
   const rest = HashMap.remove(state.running, running.task.taskId)
   return wake({
@@ -108,7 +108,7 @@ const requeued = (state: LaneState, event: LaneEventOf<"task.requeued">): LaneSt
   return { ...next, shares: InstanceUsage.busy(next.shares, event.instanceId, event.busyUntil) }
 }
 
-/** Out of wherever it is, without a place to go. */
+/** Removes a task from where it is, without placing it elsewhere. */
 const ended = (state: LaneState, event: LaneEventOf<"task.failed" | "task.cancelled">): LaneState => {
   const { at, taskId, unheld } = event
   const running = runningOf(state, taskId)
@@ -144,7 +144,8 @@ const deadLettered = (state: LaneState, event: LaneEventOf<"task.dead_lettered">
 }
 
 /**
- * Its row is read back before it starts, since the lane no longer has its payload. Its deadline is looked up at once.
+ * The task's row is read back before the task starts, since the lane no longer has its payload. The lane does not know
+ * its deadline either, so a deadline sweep is due at once.
  */
 const replayed = (state: LaneState, event: LaneEventOf<"task.replayed">): LaneState => {
   const { at, endedAt, rank, taskId } = event
@@ -206,7 +207,7 @@ const parked = (state: LaneState, { at, skip, waits }: LaneEventOf<"lane.interna
   skippedAt: skip && state.pending.gap === null ? at : state.skippedAt
 })
 
-/** One that is under way may have read too early, so it does not count any more. */
+/** A sweep that is already running may have read too early, so its result no longer counts. */
 const nextSweep = (sweep: number): number => (sweep % 2 === 0 ? sweep + 1 : sweep + 2)
 
 export const evolve = (state: LaneState, event: LaneEvent): LaneState => {

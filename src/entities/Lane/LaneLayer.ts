@@ -1,4 +1,4 @@
-/** Lanes on this runner. */
+/** Runs the Lane actors on a runner. */
 import { Effect, Layer, type Scope } from "effect"
 import * as ActorLayer from "../../actor/ActorLayer.ts"
 import * as DomainMetrics from "../../observability/metrics/DomainMetrics.ts"

@@ -2,5 +2,5 @@ import type { Assign } from "./dispatch/StartTasks.ts"
 import type { GiveUp } from "./dispatch/GiveUp.ts"
 import type { Report } from "./backlog/PageDecisions.ts"
 
-/** What the lane's activities report. */
+/** The signals that the lane's activities report. */
 export type LaneSignal = Assign | GiveUp | Report | { readonly _tag: "Rewind" }

@@ -1,7 +1,7 @@
 /**
- * What a lane keeps in memory: the head of its backlog, the soonest of what is scheduled, the oldest dead letters, what
- * runs, and counters. All else is in the task rows. Bounds: 512 entries or 4 MiB of text a window (256 scheduled, 1,000
- * dead letters), `concurrency` running attempts, 1,024 lookups.
+ * What a lane keeps in memory: the head of its backlog, the earliest scheduled tasks, the oldest dead letters, the
+ * running tasks, and counters. Everything else is in the task rows. Bounds: windows of 512 pending and 256 scheduled
+ * entries, each of at most 4 Mi characters of text, 1,000 dead letters, `concurrency` running attempts, 1,024 lookups.
  */
 import { HashMap, Option, Schema } from "effect"
 import { InstanceId, LaneName, parseLaneEntityId, Placement, type TaskId, TenantId } from "../../schema/Ids.ts"
@@ -15,18 +15,21 @@ export const RunningTask = Schema.Struct({
   instanceId: InstanceId,
   placement: Placement,
   startedAt: Schema.Finite,
-  /** Nothing heard until then: the attempt is lost, or the cancel taken as done. */
+  /** Unix milliseconds at which an attempt without any report is lost, or a requested cancel is taken as done. */
   until: Schema.Finite,
   cancel: Schema.optionalKey(Schema.Struct({ reason: Schema.optionalKey(Schema.String) }))
 })
 export type RunningTask = typeof RunningTask.Type
 
-/** What the lane has on one instance. `peak` is the most it had there, last at `peakAt`. */
+/**
+ * The lane's usage of one instance. `peak` is the most attempts that ran there at once, last at `peakAt` (Unix
+ * milliseconds).
+ */
 export const Share = Schema.Struct({
   running: Schema.Int,
   peak: Schema.Int,
   peakAt: Schema.Finite,
-  /** The instance refused an attempt and asked not to be tried before. */
+  /** Unix milliseconds until which the instance asked not to be tried, when it refused an attempt. */
   busyUntil: Schema.Finite
 })
 export type Share = typeof Share.Type
@@ -44,20 +47,20 @@ export const LaneState = Schema.Struct({
   completed: Schema.Int,
   failed: Schema.Int,
   cancelled: Schema.Int,
-  /** Starts that the rate allows at `at`. */
+  /** Token bucket of the start rate: `level` starts are allowed at `at`. */
   bucket: Schema.Struct({ level: Schema.Finite, at: Schema.Finite }),
   lastInstanceId: Schema.NullOr(InstanceId),
-  /** No running attempt is due before. */
+  /** No running attempt is due before this time; null when none is running. */
   watch: Schema.NullOr(Schema.Finite),
-  /** No waiting task has a deadline before. */
+  /** No waiting task has a deadline before this time; null when no deadline is known. */
   deadline: Schema.NullOr(Schema.Finite),
-  /** Grows with each reading of deadlines from the rows; odd while one is under way. */
+  /** Incremented when a sweep of the deadlines in the rows begins and when it ends; odd while one is running. */
   sweep: Schema.Int,
-  /** Nothing that waits can be placed, for these reasons. */
+  /** Why no waiting task can be placed; null when the lane is not parked. */
   parked: Schema.NullOr(Schema.Array(Wait)),
-  /** When the lane began to look past stuck tasks. */
+  /** Unix milliseconds at which the lane began to look past stuck tasks. */
   skippedAt: Schema.Finite,
-  /** Grows when something happened that may let a parked task start. */
+  /** Incremented when something happened that may let a parked task start. */
   round: Schema.Int
 })
 export type LaneState = typeof LaneState.Type
@@ -114,7 +117,7 @@ export const initial = (entityId: string): LaneState => ({
   round: 0
 })
 
-/** Tasks that have not started: what `capacity` bounds. */
+/** Number of tasks that have not started, which `capacity` bounds. */
 export const waitingCount = (state: LaneState): number =>
   BacklogWindow.size(state.pending) + BacklogWindow.size(state.scheduled)
 
@@ -131,7 +134,7 @@ export type Held =
   | { readonly where: "running"; readonly task: RunningTask }
   | { readonly where: "pending" | "scheduled"; readonly task: WaitingTask }
 
-/** The task as the lane holds it. Undefined: it waits behind a window, or has ended, or never was. */
+/** The task as the lane holds it in memory. Undefined when it waits behind a window, has ended, or never existed. */
 export const held = (state: LaneState, taskId: string): Held | undefined => {
   const task = runningOf(state, taskId)
   if (task !== undefined) return { where: "running", task }
@@ -148,7 +151,10 @@ export function* waiting({ pending, scheduled }: LaneState): Generator<Held> {
 
 export type Unheld = { readonly window: "pending" | "scheduled"; readonly order: number }
 
-/** Where the lane counts a task that it held as waiting and has let go of since; undefined while it holds it. */
+/**
+ * Where the lane counts a waiting task that it held and has since dropped from memory; undefined while it is held or
+ * runs.
+ */
 export const unheldPlace = (state: LaneState, { task, where }: Held): Unheld | undefined =>
   where === "running" || held(state, task.task.taskId) !== undefined
     ? undefined
@@ -157,17 +163,19 @@ export const unheldPlace = (state: LaneState, { task, where }: Held): Unheld | u
 export const phaseOf = (found: Held): TaskPhase =>
   found.where === "scheduled" ? scheduledPhase(found.task) : found.where
 
-/** Starts that the lane's rate allows now. */
+/** Number of starts that the lane's rate allows now; `Infinity` without a rate. */
 export const startsAllowed = ({ bucket, config }: LaneState, now: number): number =>
   config.ratePerSecond === undefined ? Infinity : Math.floor(levelAt(bucket, config.ratePerSecond, now))
 
-/** A full bucket holds the starts of one second. */
+/** The bucket's level at `now`. A full bucket holds the starts of one second. */
 export const levelAt = (bucket: LaneState["bucket"], ratePerSecond: number, now: number): number =>
   Math.min(ratePerSecond, bucket.level + (Math.max(0, now - bucket.at) * ratePerSecond) / 1_000)
 
 const isDefault = Schema.toEquivalence(LaneConfig)
 
-/** Nothing waits, runs or lies dead in it, and it is configured as any lane is that nobody has named yet. */
+/**
+ * Whether nothing waits, runs, is dead-lettered or is being looked up, and the configuration is that of an unused lane.
+ */
 export const isEnded = (state: LaneState): boolean =>
   waitingCount(state) === 0 &&
   HashMap.isEmpty(state.running) &&

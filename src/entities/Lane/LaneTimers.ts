@@ -1,7 +1,7 @@
 /**
- * Everything a lane waits for ends by one of three timers: `attempts` (a running attempt that is not heard of),
- * `deadline` (a task that has not started), `promote` (a scheduled task whose time has come). Each is at or before the
- * first that it is for.
+ * Every wait of a lane ends by one of three timers: `attempts` (running attempts without a report), `deadline` (tasks
+ * that have not started), `promote` (scheduled tasks whose time has come). Each timer is due at or before the earliest
+ * task it is for.
  */
 import type { DecideContext, Decision, Timer } from "../../actor/Actor.ts"
 import { note } from "../../actor/Actor.ts"
@@ -51,7 +51,7 @@ const promote = (
   ])
 }
 
-/** Fails those held, then has the rows looked through that are not held. */
+/** Fails the held tasks that are past their deadline, then requests a sweep of the rows that are not held. */
 const expire = (state: LaneState, { now }: DecideContext): Decision<LaneEvent, void, never> => {
   const { lane, pending, scheduled, tenantId } = state
   const change = draft(state)

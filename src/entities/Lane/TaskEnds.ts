@@ -1,4 +1,4 @@
-/** Tells logs and traces of tasks that have ended. */
+/** Reports ended tasks to logs and traces. */
 import type { Effect } from "effect"
 import * as TaskSpan from "../../observability/TaskSpan.ts"
 import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
@@ -6,7 +6,7 @@ import { held, type LaneState } from "./LaneState.ts"
 
 type Fact = { readonly outcome: string; readonly error?: { readonly code: string; readonly message: string } }
 
-/** Undefined: the event ends no task. */
+/** Undefined when the event ends no task. */
 const factOf = (event: LaneEvent): Fact | undefined => {
   switch (event._tag) {
     case "task.completed":
@@ -40,8 +40,8 @@ const endOf = (event: LaneEvent, before: LaneState): TaskSpan.TaskEnd | undefine
 }
 
 /**
- * `events`: encoded, as committed. A task that the lane did not hold is told of without its trace and with no time of
- * its own.
+ * `events` are encoded, as committed. A task that the lane did not hold is reported without its trace, and with the
+ * time of the event as its submission time.
  */
 export const reportEnds = (events: ReadonlyArray<{ readonly _tag: string }>, before: LaneState): Effect.Effect<void> =>
   TaskSpan.tasksEnded(() => events.flatMap((event) => endOf(event as LaneEvent, before) ?? []))

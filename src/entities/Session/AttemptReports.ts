@@ -1,5 +1,5 @@
 /**
- * What the instance says of an attempt or of a steered message. What is said of anything else is old, and changes
+ * Reports of the instance on an attempt or a steered message. A report on anything else is outdated and changes
  * nothing.
  */
 import type { DecideContext, Decision } from "../../actor/Actor.ts"
@@ -32,7 +32,10 @@ export const attemptEnded = (
   return change.accept(undefined)
 }
 
-/** A refused attempt waits and is tried again; a message that missed its turn becomes a turn of its own. */
+/**
+ * A refused attempt waits and is retried. A message that missed its turn becomes a turn of its own, unless the session
+ * is closing or closed.
+ */
 export const attemptRefused = (
   state: SessionState,
   {

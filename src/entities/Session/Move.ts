@@ -1,4 +1,4 @@
-/** Sends a session to another instance by command. */
+/** Moves a session to another instance by command. */
 import type { DecideContext, Decision } from "../../actor/Actor.ts"
 import { answer, refuse } from "../../actor/Actor.ts"
 import { Conflict, type NotFound } from "../../schema/Errors.ts"
@@ -11,8 +11,9 @@ import { over, unknownSession } from "./TurnCommands.ts"
 import { about, draft } from "./TurnTransitions.ts"
 
 /**
- * The next turn that starts goes to `instanceId`, or to any other instance than the session has now. A turn under way
- * ends where it is. What was said so far stays at the old gateway.
+ * The next turn that starts goes to `instanceId`, or, without one, to any instance other than the current one. A
+ * running turn ends where it is. The history so far stays at the old gateway. Fails with `NotFound` when the session
+ * does not exist, and with `Conflict` when it is closing or closed, or is already at `instanceId`.
  */
 export const move = (
   state: SessionState,

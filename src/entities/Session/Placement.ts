@@ -1,8 +1,8 @@
 /**
- * Which instance takes the next attempt of a session. It stays with the one that has its history, and waits for it
- * while that may come back. It moves when that one is deregistered, failed or lost, when it has been stopped or
- * draining for a while, and when it was asked to; what was said before stays at the old gateway. A session that was
- * created for one instance alone waits for that.
+ * Chooses the instance for the next attempt of a session. The session stays with the instance that has its history, and
+ * waits for it while it may come back. The session moves when that instance is deregistered, failed or lost, when it is
+ * stopped or draining and the turn has waited for `historyWait`, and when a move was requested; the history so far
+ * stays at the old gateway. A session that was created for one specific instance waits for that instance.
  */
 import type { InstanceId } from "../../schema/Ids.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
@@ -16,13 +16,13 @@ import type { Place } from "./TurnTransitions.ts"
 
 export type Found = ({ readonly _tag: "Found" } & Place) | { readonly _tag: "None"; readonly reason: string }
 
-/** Why an instance is lost; undefined while it is not (routing/LostInstances.ts). */
+/** Why an instance is lost; undefined while it is not lost (routing/LostInstances.ts). */
 export type ReasonOf = (instanceId: InstanceId) => string | undefined
 
 const isReady = ({ breaker, health, phase }: InstanceStatus): boolean =>
   (phase === "warm" || phase === "claimed") && (health === "healthy" || health === "degraded") && breaker !== "open"
 
-/** Why the session leaves the instance that has its history; undefined: it stays. */
+/** Why the session leaves the instance that has its history; undefined when it stays. */
 const leaves = (
   { assignment, head, move }: SessionState,
   status: InstanceStatus | undefined,
@@ -90,6 +90,6 @@ const stay = (status: InstanceStatus): Found => {
   return { _tag: "None", reason: `waits for ${instanceId}, which has its history (${why})` }
 }
 
-/** Whether another instance than the lost one it has may take the session, by now or later. */
+/** Whether an instance other than the lost one may take the session, now or later. */
 export const mayMove = (state: SessionState, fleet: ReadonlyArray<InstanceStatus>, now: number): boolean =>
   hasAlternative(requestOf(state), fleet, now)

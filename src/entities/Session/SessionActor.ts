@@ -1,6 +1,6 @@
 /**
- * The Session actor: the order of one conversation's turns, and its affinity to an instance. Pure; it asks for one
- * thing outside: a place.
+ * The Session actor: the order of one conversation's turns, and its affinity to an instance. It is pure: its activities
+ * find an instance for a turn, and watch the turn that is running.
  */
 import * as Actor from "../../actor/Actor.ts"
 import { SessionEvent } from "../../schema/events/SessionEvents.ts"
@@ -15,11 +15,11 @@ import { rows } from "./TurnRow.ts"
 import * as Turns from "./TurnCommands.ts"
 import { about, assign, draft, onLost, type Place, start } from "./TurnTransitions.ts"
 
-/** `placement` names the search that reports: an older one's word is not taken. */
+/** `placement` identifies the search that reports; signals of an earlier search are ignored. */
 export type SessionSignal =
   | { readonly _tag: "Placed"; readonly placement: string; readonly place: Place }
   | { readonly _tag: "Unplaced"; readonly placement: string; readonly reason: string }
-  /** The instance that has the turn under way is lost, and another may take it. */
+  /** The instance of the running turn is lost, and another instance may take the turn. */
   | { readonly _tag: "Lost"; readonly runKey: string; readonly reason: string }
 
 export interface SessionActivity {

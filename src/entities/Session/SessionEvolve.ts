@@ -34,7 +34,7 @@ const queued = (state: SessionState, event: Of<"session.turn_queued">): SessionS
   }
 }
 
-/** The turn as head: the head it is already, or taken from the front of the queue. */
+/** Makes the turn the head, unless it already is: takes it from the front of the queue. */
 const begun = (state: SessionState, turnId: string, at: number): SessionState => {
   if (state.head?.turn.turnId === turnId) return state
   const [turn, ...queue] = state.queue
@@ -70,14 +70,17 @@ const started = (state: SessionState, event: Of<"session.turn_started">): Sessio
 
 type Ending = Pick<TurnStatus, "phase" | "text" | "stored" | "isPreview" | "error" | "usage">
 
-/** What an end says about the instance: `AttemptLost` that it does not answer, the deadline nothing at all. */
+/**
+ * What the end of a turn says about the instance: `AttemptLost` means that it does not answer, the deadline means
+ * nothing.
+ */
 const afterEnd = (assignment: Assignment, { error, phase }: Ending): Assignment => {
   if (error?.code === "AttemptLost") return { ...assignment, answers: false }
   const ran = phase === "completed" || (phase === "failed" && error?.code !== "DeadlineExceeded")
   return ran ? { ...assignment, settled: true, answers: true } : assignment
 }
 
-/** A session that was created for one instance alone is for the new one from now on, or for any. */
+/** A session that was created for one specific instance is, from now on, for the new instance or for any. */
 const moving = (state: SessionState, { at, to }: Of<"session.move_asked">): SessionState => {
   const { created } = state
   const { instanceId, ...hints } = created?.hints ?? {}
@@ -91,13 +94,13 @@ const moving = (state: SessionState, { at, to }: Of<"session.move_asked">): Sess
   }
 }
 
-/** After the loss of its instance the session looks for a place before it sends anything. */
+/** After the loss of its instance the session searches for a place before it sends anything. */
 const doubted = (state: SessionState, { reroutes }: Of<"session.internal_put_off">): SessionState =>
   reroutes === undefined || state.assignment === undefined
     ? state
     : { ...state, assignment: { ...state.assignment, answers: false } }
 
-/** Ends a turn, wherever it stands. */
+/** Ends a turn, whether it is the head, steered or queued. */
 const ended = (state: SessionState, turnId: string, at: number, ending: Ending): SessionState => {
   const isHead = state.head?.turn.turnId === turnId
   const turn = isHead
@@ -130,7 +133,7 @@ const ended = (state: SessionState, turnId: string, at: number, ending: Ending):
   }
 }
 
-/** The whole is in the turn's row. */
+/** Shortens the text for the state; the turn's row keeps the event's text in full. */
 const shortened = (text: string): Pick<TurnStatus, "text" | "isPreview"> =>
   text.length <= textKept ? { text } : { text: beginningOf(text, textKept), isPreview: true }
 

@@ -1,4 +1,4 @@
-/** The Session actor on a runner: needs the fleet, to find its turns a place. */
+/** Runs the Session actor on a runner. Requires the fleet, to find instances for the turns. */
 import { Clock, Effect, Layer, Stream } from "effect"
 import * as ActorLayer from "../../actor/ActorLayer.ts"
 import * as DomainMetrics from "../../observability/metrics/DomainMetrics.ts"
@@ -12,13 +12,13 @@ import { watchTurn } from "./WatchTurn.ts"
 
 type SessionSelf = ActorLayer.Self<SessionState, SessionSignal>
 
-/** A change of the fleet that was missed is seen after this. */
+/** A fleet change that was missed is seen after this time. */
 const lookEvery = "2 seconds"
 
 const tell = (self: SessionSelf, signal: SessionSignal): Effect.Effect<void> =>
   Effect.catch(self.tell(signal), () => Effect.never)
 
-/** Looks until there is a place; the turn's own deadline ends the search. */
+/** Searches until an instance is found; the turn's own deadline ends the search. */
 const findAPlace = Effect.fnUntraced(function* (placement: string, self: SessionSelf, lost: LostInstances) {
   const fleet = yield* Fleet
   const reasonOf = (instanceId: InstanceId) => lost.reasonOf(instanceId)

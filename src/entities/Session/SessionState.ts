@@ -1,6 +1,6 @@
 /**
- * The state of a Session actor. At most one turn is the `head`: it is placed, runs, or waits for its next try; all
- * others wait behind it in the order they were accepted (I4).
+ * The state of a Session actor. At most one turn is the `head`: it is being placed, is running, or waits for its next
+ * try. All other turns wait behind it in the order they were accepted (I4).
  */
 import { Schema } from "effect"
 import { parseSessionEntityId, InstanceId, Placement, SessionId, TenantId } from "../../schema/Ids.ts"
@@ -10,7 +10,7 @@ import { RoutingHints } from "../../schema/Task.ts"
 export const WaitingTurn = Schema.Struct({
   turnId: Schema.String,
   message: Schema.String,
-  /** It is in the turn's row as well, so that a long one need not be sent along. */
+  /** The message is in the turn's row as well, so that a long one need not be sent along. */
   isKept: Schema.optionalKey(Schema.Boolean),
   timeoutMillis: Schema.Int,
   traceparent: Schema.optionalKey(Schema.String),
@@ -19,8 +19,8 @@ export const WaitingTurn = Schema.Struct({
 export type WaitingTurn = typeof WaitingTurn.Type
 
 /**
- * `placing`: looks for its instance. `waiting`: tries again at `retryAt`. `sent`: the instance has it. `aborting`: the
- * instance was asked to end it.
+ * `placing`: an instance is being searched for. `waiting`: the turn is retried at `retryAt`. `sent`: the instance has
+ * the turn. `aborting`: the instance was asked to end the turn.
  */
 export const HeadStep = Schema.Literals(["placing", "waiting", "sent", "aborting"])
 export type HeadStep = typeof HeadStep.Type
@@ -29,13 +29,13 @@ export const Head = Schema.Struct({
   turn: WaitingTurn,
   step: HeadStep,
   attempt: Schema.Int,
-  /** How often its instance was lost; these attempts do not count. */
+  /** How often the turn's instance was lost; these attempts do not count. */
   reroutes: Schema.optionalKey(Schema.Int),
-  /** How often it was refused or put off: names the placement under way. */
+  /** How often the turn was refused or put off; identifies the current placement search. */
   tries: Schema.Int,
-  /** When this attempt could first be placed. */
+  /** Unix milliseconds since when this attempt could be placed. */
   waitsSince: Schema.Finite,
-  /** By then the step must be over. */
+  /** Unix milliseconds by which the step must be over. */
   deadlineAt: Schema.Finite,
   retryAt: Schema.optionalKey(Schema.Finite),
   startedAt: Schema.optionalKey(Schema.Finite),
@@ -53,9 +53,9 @@ export type Steered = typeof Steered.Type
 export const Assignment = Schema.Struct({
   instanceId: InstanceId,
   placement: Placement,
-  /** A turn has ended there: its gateway has history of this session. */
+  /** Whether a turn has ended there, so that its gateway has history of this session. */
   settled: Schema.Boolean,
-  /** The last attempt there got its answer; without it the instance is looked at before the next. */
+  /** Whether the last attempt there was answered. If not, the instance is checked before the next attempt is sent. */
   answers: Schema.Boolean
 })
 export type Assignment = typeof Assignment.Type
@@ -63,13 +63,15 @@ export type Assignment = typeof Assignment.Type
 export const SessionState = Schema.Struct({
   tenantId: TenantId,
   sessionId: SessionId,
-  /** Absent: not created yet. */
+  /** Absent until the session is created. */
   created: Schema.optionalKey(
     Schema.Struct({ hints: RoutingHints, label: Schema.optionalKey(Schema.String), at: Schema.Finite })
   ),
   phase: SessionPhase,
   assignment: Schema.optionalKey(Assignment),
-  /** It was asked to leave its instance, to another or to any; until it has. */
+  /**
+   * Set while the session is to leave its instance, for `to` or for any other instance; removed when it is assigned.
+   */
   move: Schema.optionalKey(Schema.Struct({ to: Schema.optionalKey(InstanceId) })),
   queue: Schema.Array(WaitingTurn),
   head: Schema.optionalKey(Head),
@@ -90,7 +92,7 @@ export const initial = (entityId: string): SessionState => ({
   lastActivityAt: 0
 })
 
-/** Closed, and no turn of it is under way. */
+/** Closed, with no turn of the session waiting or running. */
 export const isEnded = ({ head, phase, queue, steered }: SessionState): boolean =>
   phase === "closed" && head === undefined && queue.length === 0 && steered.length === 0
 

@@ -1,6 +1,6 @@
 /**
- * When a Session wants to be woken, and what it does then. Every step of the head, and every steered message, has an
- * end (G14).
+ * The timers of a Session and what each of them does. Every step of the head and every steered message has a deadline
+ * (G14).
  */
 import type { DecideContext, Decision, Timer } from "../../actor/Actor.ts"
 import type { SessionEvent } from "../../schema/events/SessionEvents.ts"

@@ -1,4 +1,4 @@
-/** The public face of a session and of its turns. */
+/** The public status of a session and of its turns. */
 import { Schema } from "effect"
 import type { View } from "../../actor/Actor.ts"
 import { SessionStatus, type TurnStatus } from "../../schema/Session.ts"
@@ -27,7 +27,9 @@ export const findTurn = ({ ended, head, queue, steered }: SessionState, turnId: 
 
 const queuedShown = 5
 
-/** The last that ended, then the one under way and the first that wait. */
+/**
+ * The last turns that ended, then the head, the steered messages and the first turns that wait; at most `most` in all.
+ */
 const turnsOf = ({ ended, head, queue, steered }: SessionState, most: number): ReadonlyArray<TurnStatus> => {
   const open = [
     ...(head === undefined ? [] : [ofHead(head)]),
@@ -67,7 +69,7 @@ const short = (turn: TurnStatus): TurnStatus => ({
 
 const encode = Schema.encodeSync(Schema.toCodecJson(SessionStatus))
 
-/** For lists: the last five turns, shortened. */
+/** The view for lists: the last five turns, shortened. */
 export const viewOf = (state: SessionState): View | undefined =>
   state.created === undefined
     ? undefined

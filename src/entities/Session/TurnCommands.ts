@@ -1,4 +1,4 @@
-/** The commands of a session and of its turns. */
+/** Commands on a session and on its turns. */
 import { Equal } from "effect"
 import type { DecideContext, Decision } from "../../actor/Actor.ts"
 import { accept, answer, refuse } from "../../actor/Actor.ts"
@@ -55,7 +55,7 @@ export const create = (
   return change.accept(statusOf(change.state))
 }
 
-/** The turn as it is when it was sent before; a refusal when it cannot be taken; undefined when it may be. */
+/** The turn as it is when its id was sent before; a refusal when it cannot be accepted; undefined when it can be. */
 const known = (
   state: SessionState,
   turn: { readonly turnId: string; readonly message: string }
@@ -83,7 +83,10 @@ const known = (
   return undefined
 }
 
-/** Messages on their way into the running turn become turns that wait when its instance is lost. */
+/**
+ * The turns that wait or may have to: messages in flight into the running turn become waiting turns when its instance
+ * is lost.
+ */
 const mayWait = ({ queue, steered }: SessionState): ReadonlyArray<WaitingTurn> =>
   steered.length === 0 ? queue : [...queue, ...steered.map(({ turn }) => turn)]
 

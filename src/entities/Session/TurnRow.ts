@@ -1,5 +1,5 @@
 /**
- * The rows of the turn table, as the session's commits write them. The names are stored for ever. Times are Unix
+ * The rows of the turn table, as the session's commits write them. The names are stored permanently. Times are Unix
  * milliseconds.
  */
 import type { RowWrite, Table } from "../../actor/Actor.ts"
@@ -14,9 +14,9 @@ export const turnTable = {
     session_id: "text",
     turn_id: "text",
     phase: "text",
-    /** Whole. */
+    /** The whole message. */
     message: "text",
-    /** The whole of a short answer, the beginning of a long one (`stored`). */
+    /** The whole of a short answer, or the beginning of a long one (`stored`). */
     text: "text",
     stored: "json",
     error: "json",
@@ -48,7 +48,7 @@ const update = (event: OfTurn, columns: Readonly<Record<string, unknown>>): RowW
   row: { ...keyOf(event), ...columns }
 })
 
-/** An event of a turn that the session does not have changes nothing. */
+/** The row writes of one event. An event of a turn that the session does not have writes nothing. */
 export const rows = (event: SessionEvent, before: SessionState, after: SessionState): ReadonlyArray<RowWrite> => {
   if (before === after) return []
   switch (event._tag) {

@@ -1,4 +1,4 @@
-/** The way of a turn: accepted, placed, sent, tried again, ended. After each end the next one begins. */
+/** The steps of a turn: accepted, placed, sent, retried, ended. After each end the next turn begins. */
 import { send } from "../../actor/Send.ts"
 import type { Attempt, AttemptOutcome } from "../../schema/Attempt.ts"
 import type { QueuePosition, SessionEvent } from "../../schema/events/SessionEvents.ts"
@@ -47,7 +47,7 @@ export const enqueue = (draft: SessionDraft, turn: WaitingTurn, position: QueueP
     at: turn.acceptedAt
   })
 
-/** Begins the next turn when none is under way; closes a closing session when nothing is left. */
+/** Begins the next turn when no turn is the head; closes a closing session instead. */
 export const advance = (draft: SessionDraft, now: number): void => {
   const { assignment, head, move, phase, queue } = draft.state
   if (head !== undefined) return
@@ -59,7 +59,7 @@ export const advance = (draft: SessionDraft, now: number): void => {
   place(draft, next.turnId, now)
 }
 
-/** Looks for an instance, for as long as one attempt may take. */
+/** Starts the search for an instance, which may last as long as one attempt. */
 export const place = (draft: SessionDraft, turnId: string, now: number): void =>
   draft.emit({ _tag: "session.internal_placing", ...ofTurn(draft.state, turnId), at: now })
 
@@ -121,7 +121,7 @@ export const failTurn = (draft: SessionDraft, turnId: string, error: TaskError, 
 export const abortTurn = (draft: SessionDraft, turnId: string, now: number): void =>
   draft.emit({ _tag: "session.turn_aborted", ...ofTurn(draft.state, turnId), at: now })
 
-/** Ends the head at once when nothing was sent, else asks its instance to. */
+/** Ends the head at once when nothing was sent; otherwise asks its instance to abort it. */
 export const abortHead = (draft: SessionDraft, now: number): void => {
   const { head } = draft.state
   if (head === undefined || head.step === "aborting") return
@@ -139,7 +139,7 @@ export const askAbort = (draft: SessionDraft, head: Head): void =>
     send(Instance, instanceOf(draft.state), "AbortAttempt", { runKey: runKeyOf(head), origin: origin(draft.state) })
   )
 
-/** A run that spent its time is not run again: the limit was the caller's. */
+/** A run that used up its time is not retried, since the caller set the limit. */
 const maySucceedLater = ({ code, retryable }: TaskError): boolean => retryable && code !== "AttemptTimeout"
 
 export const onEnded = (draft: SessionDraft, head: Head, outcome: AttemptOutcome, now: number): void => {
@@ -211,8 +211,9 @@ export const onRefused = (
 }
 
 /**
- * The instance of the turn under way is lost: the turn is tried elsewhere under its next attempt number, so that what
- * the lost attempt may still say is not taken. Messages on their way into it become turns of their own.
+ * The instance of the running turn is lost: the turn is retried elsewhere under its next attempt number, so that late
+ * reports of the lost attempt are ignored. Messages in flight into the turn become turns of their own. After more than
+ * `reroutesMost` losses the turn fails with `AttemptLost`.
  */
 export const onLost = (draft: SessionDraft, head: Head, reason: string, now: number): void => {
   askAbort(draft, head)
@@ -225,7 +226,7 @@ export const onLost = (draft: SessionDraft, head: Head, reason: string, now: num
   place(draft, turnId, now)
 }
 
-/** Puts a message into the running turn; the instance says whether it got there. */
+/** Sends a message into the running turn; the instance reports whether it arrived. */
 export const steerInto = (
   draft: SessionDraft,
   head: Head,

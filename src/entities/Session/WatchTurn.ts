@@ -1,6 +1,6 @@
 /**
- * Looks after the turn under way: says so when its instance is lost and another may take it. At rest it waits for a
- * change of what is lost.
+ * Watches the running turn, and reports when its instance is lost and another instance may take it. While nothing is
+ * lost it waits for a change of the lost instances.
  */
 import { Clock, Effect } from "effect"
 import type { Self } from "../../actor/ActorLayer.ts"
@@ -10,7 +10,7 @@ import { mayMove } from "./Placement.ts"
 import type { SessionSignal } from "./SessionActor.ts"
 import { runKeyOf, type SessionState } from "./SessionState.ts"
 
-/** Between two looks for another place while there is none. */
+/** Interval between two searches for another instance while there is none. */
 const lookAgain = "1 second"
 
 export const watchTurn = Effect.fnUntraced(

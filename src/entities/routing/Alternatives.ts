@@ -1,9 +1,12 @@
-/** Whether there is another place at all for what runs on an instance that is lost. */
+/** Whether another instance exists at all for what runs on a lost one. */
 import type { InstanceStatus } from "../../schema/Instance.ts"
 import * as Candidate from "./Candidate.ts"
 import { rejectedBy, type RouteRequest } from "./Filter.ts"
 
-/** One that is full or resting now takes work later, so what stands in its way must not be only that. */
+/**
+ * An instance that is full, or has an open breaker, takes work later, so its load and its breaker are left out of
+ * account.
+ */
 const atRest = (status: InstanceStatus): InstanceStatus => ({
   ...status,
   breaker: "closed",
@@ -18,6 +21,6 @@ const candidatesOf = (fleet: ReadonlyArray<InstanceStatus>): ReadonlyArray<Candi
   return known
 }
 
-/** Some instance of the fleet may take it, by now or later. Those that are unknown never do. */
+/** Whether some instance of the fleet may take the request, now or later. Instances of unknown health never may. */
 export const hasAlternative = (request: RouteRequest, fleet: ReadonlyArray<InstanceStatus>, now: number): boolean =>
   candidatesOf(fleet).some((candidate) => rejectedBy(request, candidate, now) < 0)

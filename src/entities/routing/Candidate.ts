@@ -5,12 +5,12 @@ import { hashOf } from "./Hash.ts"
 export interface Candidate {
   readonly status: InstanceStatus
   readonly capabilities: ReadonlySet<string>
-  /** Undefined: any model. */
+  /** Undefined when any model is allowed. */
   readonly models: ReadonlySet<string> | undefined
   readonly seed: number
-  /** Attempts there, as far as the caller knows. Grows while a round assigns. */
+  /** Attempts running there, as far as the caller knows. Incremented as a plan assigns. */
   running: number
-  /** Unix milliseconds; until then it asked not to be tried. */
+  /** Unix milliseconds until which the instance asked not to be tried. */
   readonly busyUntil: number
 }
 
@@ -40,7 +40,7 @@ export interface Knowledge {
   readonly busyUntil?: number
 }
 
-/** What the caller knows better than the snapshot goes before it. */
+/** What the caller knows better replaces the values of the snapshot. */
 export const make = (status: InstanceStatus, known: Knowledge = {}): Candidate => {
   const { capabilities, models, seed } = fixedOf(status)
   return {

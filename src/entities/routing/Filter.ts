@@ -1,5 +1,6 @@
 /**
- * What an instance must be to get a task at all, in a fixed order: the first filter that rejects it gives the reason.
+ * Conditions that an instance must meet to get a task at all, in a fixed order: the first filter that rejects the
+ * instance gives the reason.
  */
 import type { InstanceId, TenantId } from "../../schema/Ids.ts"
 import type { RoutingHints } from "../../schema/Task.ts"
@@ -7,17 +8,17 @@ import { type Candidate, queueDepth } from "./Candidate.ts"
 
 export interface RouteRequest {
   readonly tenantId: TenantId
-  /** Spreads equals: the same key over the same fleet goes to the same instance. */
+  /** Spreads equal candidates: the same key over the same fleet goes to the same instance. */
   readonly key: string
   readonly hints: RoutingHints
-  /** Its turns go to one instance while that is eligible. */
+  /** Turns of the session go to one instance while that instance is eligible. */
   readonly sessionId?: string | undefined
   readonly workspaceId?: string | undefined
-  /** Where the tenant's work went last. */
+  /** The instance to which the tenant's work went last. */
   readonly lastInstanceId?: InstanceId | undefined
-  /** Unix milliseconds by which it must start. */
+  /** Unix milliseconds by which the work must start. */
   readonly deadlineAt?: number | undefined
-  /** It would open one more session there, so the session cap counts too. */
+  /** The work would open one more session on the instance, so the session limit counts too. */
   readonly opensSession?: boolean | undefined
 }
 
@@ -45,7 +46,7 @@ const isModelRejected = ({ hints }: RouteRequest, { models }: Candidate): boolea
 const isHealthRejected = (_: RouteRequest, { status }: Candidate): boolean =>
   status.health !== "healthy" && status.health !== "degraded"
 
-/** A half-open breaker lets one attempt through to try the instance. */
+/** A half-open breaker lets one attempt through as a trial. */
 const isBreakerRejected = (_: RouteRequest, candidate: Candidate): boolean =>
   candidate.status.breaker === "open" || (candidate.status.breaker === "half_open" && candidate.running > 0)
 
@@ -63,7 +64,7 @@ const isOtherInstance = ({ hints }: RouteRequest, { status }: Candidate): boolea
   hints.instanceId !== undefined && hints.instanceId !== status.instanceId
 
 interface Filter {
-  /** Follows a count: "2 at capacity". */
+  /** Text that follows a count: "2 at capacity". */
   readonly words: string
   readonly rejects: (request: RouteRequest, candidate: Candidate, now: number) => boolean
 }
@@ -82,7 +83,7 @@ export const filters: ReadonlyArray<Filter> = [
   { words: "not the one asked for", rejects: isOtherInstance }
 ]
 
-/** Index of the first filter that rejects; -1 when eligible. */
+/** Index of the first filter that rejects the candidate; -1 when it is eligible. */
 export const rejectedBy = (request: RouteRequest, candidate: Candidate, now: number): number => {
   for (let index = 0; index < filters.length; index++) {
     if (filters[index]!.rejects(request, candidate, now)) return index
@@ -90,7 +91,7 @@ export const rejectedBy = (request: RouteRequest, candidate: Candidate, now: num
   return -1
 }
 
-/** Why none is eligible, with counts: "3 instances: 2 at capacity, 1 unhealthy". */
+/** Why no candidate is eligible, with counts: "3 instances: 2 at capacity, 1 unhealthy". */
 export const explainNone = (request: RouteRequest, candidates: ReadonlyArray<Candidate>, now: number): string => {
   if (candidates.length === 0) return "no instance is registered"
   const counts = new Array<number>(filters.length).fill(0)

@@ -1,4 +1,4 @@
-/** Hashes that decide where work goes. Changing them moves every session to another instance. */
+/** Hashes that decide where work goes. Changing them sends work with affinity to other instances than before. */
 
 /** FNV-1a over UTF-16 code units, 32 bits, unsigned. */
 export const hashOf = (text: string): number => {
@@ -9,7 +9,9 @@ export const hashOf = (text: string): number => {
   return hash >>> 0
 }
 
-/** Two hashes into one, spread well enough that the highest of many is even (rendezvous hashing). */
+/**
+ * Combines two hashes into one, mixed well enough that the lowest of many is evenly distributed (rendezvous hashing).
+ */
 export const mix = (left: number, right: number): number => {
   let hash = left ^ Math.imul(right, 0x9e3779b1)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)

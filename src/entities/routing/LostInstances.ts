@@ -1,9 +1,9 @@
 /**
- * Which instances have been unknown, or gone from the fleet, for so long that what runs there is given up and tried
+ * Instances that have been unknown, or missing from the fleet, for so long that their work is given up and retried
  * elsewhere. One watch serves all actors of a runner.
  *
  * Time counts only while the fleet can be read without a pause: after an outage of the store, or of this runner, every
- * heartbeat looks old for a moment, and nothing must be given up for that.
+ * heartbeat looks old for a moment, and no work must be given up for that.
  */
 import { Clock, Effect, Latch, Schedule, type Scope } from "effect"
 import type { InstanceId } from "../../schema/Ids.ts"
@@ -11,22 +11,22 @@ import type { InstanceStatus } from "../../schema/Instance.ts"
 import { Fleet } from "../../ports/Fleet.ts"
 
 /**
- * A machine that was killed is unknown after some two seconds, one that went silent after 7.5 to 10. With this on top,
- * its work runs elsewhere within 30 s of its death; a runner that is only restarted has that long to come back and
- * follow its runs to their ends.
+ * A machine that was killed is unknown after some two seconds, a machine that went silent after 7.5 to 10 s. With this
+ * time added, its work runs elsewhere within 30 s of its failure. A runner that is only restarted has that long to come
+ * back and follow its runs to their ends.
  */
 export const giveUpAfterMillis = 12_000
 const lookEvery = "500 millis"
-/** Between two readings of the fleet; after a longer pause time begins anew. */
+/** Longest pause between two reads of the fleet; after a longer one the time starts again from zero. */
 const pauseMillis = 3_000
 
-/** What is gone for good is forgotten, unless it is asked for again. */
+/** An instance that stays missing is forgotten after this time, unless it is asked for again. */
 const forgetAfterMillis = 600_000
 
 const goneReason = "it is not registered any more"
 
 interface Missing {
-  /** When it was first seen so. */
+  /** Unix milliseconds at which the instance was first seen unknown or missing. */
   readonly at: number
   readonly reason: string
 }
@@ -34,11 +34,11 @@ interface Missing {
 export class LostInstances {
   #revision = 0
   #readAt = -Infinity
-  /** What has been unknown or gone without a pause. */
+  /** Instances that have been unknown or missing without a pause in the reads. */
   #since: ReadonlyMap<InstanceId, Missing> = new Map()
   #known: ReadonlySet<InstanceId> = new Set()
   #lost: ReadonlyMap<InstanceId, string> = new Map()
-  /** Asked for, and perhaps gone before this runner first read the fleet. */
+  /** Instances that were asked for, and may have been missing before this runner first read the fleet. */
   readonly #asked = new Set<InstanceId>()
   readonly #changed = Latch.makeUnsafe(false)
 
@@ -54,23 +54,26 @@ export class LostInstances {
     return lost
   })
 
-  /** Grows when an instance is lost, or found again. Read it before asking, so that no change falls between the two. */
+  /**
+   * Incremented when an instance is lost or found again. Read it before asking, so that no change is missed between the
+   * two.
+   */
   get revision(): number {
     return this.#revision
   }
 
-  /** Completes once there is a later revision, at once when there is. */
+  /** Completes once there is a later revision; at once when there already is. */
   laterThan(revision: number): Effect.Effect<void> {
     return Effect.suspend(() => (this.#revision > revision ? Effect.void : this.#changed.await))
   }
 
-  /** Why it is lost; undefined while it is not. */
+  /** Why the instance is lost; undefined while it is not lost. */
   reasonOf(instanceId: InstanceId): string | undefined {
     if (!this.#known.has(instanceId)) this.#asked.add(instanceId)
     return this.#lost.get(instanceId)
   }
 
-  /** What the fleet was when it was last read, at `readAt` (Unix milliseconds by this process's clock). */
+  /** Records the fleet as it was last read, at `readAt` (Unix milliseconds by this process's clock). */
   note(snapshot: ReadonlyArray<InstanceStatus>, readAt: number): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (readAt <= this.#readAt) return Effect.void

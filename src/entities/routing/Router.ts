@@ -1,9 +1,9 @@
 /**
  * Chooses an instance for one task: filter, then score. Pure, and fast enough to run for every task of a full lane.
  *
- * The choice is the least by (policy class, load or affinity, tie-break), an order of each candidate by itself: taking
- * away an instance that was not chosen never changes the choice. The tie-break is a hash of the task and the instance,
- * so that lanes that look at the same snapshot do not all run to the same instance.
+ * The choice is the minimum by (policy class, load or affinity, tie-break). Each candidate is scored by itself, so
+ * removing an instance that was not chosen never changes the choice. The tie-break is a hash of the task and the
+ * instance, so that lanes that see the same snapshot do not all choose the same instance.
  */
 import type { InstanceId, Placement } from "../../schema/Ids.ts"
 import type { RoutingHints, RoutingPolicy } from "../../schema/Task.ts"
@@ -20,7 +20,7 @@ export interface Routed {
   readonly queueDepth: number
   readonly estimatedLatencyMillis: number
   readonly capabilities: ReadonlyArray<string>
-  /** Policy Fallback: where it goes when the first fails. Absent when only one is eligible. */
+  /** Policy Fallback: the instance to use when the first one fails. Absent when only one is eligible. */
   readonly backup?: InstanceId
 }
 
@@ -31,14 +31,14 @@ export interface Unroutable {
 
 export type RouteDecision = Routed | Unroutable
 
-/** The policy asked for, or the one that fits the other hints. */
+/** The requested policy, or the one that fits the other hints. */
 export const policyOf = (hints: RoutingHints): RoutingPolicy => {
   if (hints.policy !== undefined) return hints.policy
   if (hints.preferredRegion !== undefined) return "GeoAware"
   return (hints.requiredCapabilities?.length ?? 0) > 0 ? "CapabilityAware" : "LeastLoaded"
 }
 
-/** The lower class goes first, whatever the load. */
+/** The lower class wins, whatever the load. */
 const classOf = (policy: RoutingPolicy, request: RouteRequest, { capabilities, status }: Candidate): number => {
   switch (policy) {
     case "CapabilityAware":
@@ -54,7 +54,7 @@ const classOf = (policy: RoutingPolicy, request: RouteRequest, { capabilities, s
   }
 }
 
-/** What is to stay together, if anything: a session, or under TenantAffinity a workspace. */
+/** The key of what should stay together, if anything: a session, or under TenantAffinity a workspace. */
 const affinityOf = (policy: RoutingPolicy, { sessionId, tenantId, workspaceId }: RouteRequest): string | undefined => {
   if (sessionId !== undefined) return `${tenantId}/${sessionId}`
   return policy === "TenantAffinity" && workspaceId !== undefined ? `${tenantId}/${workspaceId}` : undefined
@@ -92,7 +92,7 @@ export const route = (request: RouteRequest, candidates: ReadonlyArray<Candidate
 interface Order {
   readonly request: RouteRequest
   readonly policy: RoutingPolicy
-  /** Affinity goes before load. */
+  /** Affinity takes precedence over load. */
   readonly sticky: boolean
   readonly seed: number
 }

@@ -32,5 +32,5 @@ export class Api extends HttpApi.make("clawster")
     })
   ) {}
 
-/** As clients see it. */
+/** The contract with the prefix that clients use. */
 export const ServedApi = Api.prefix(apiPrefix)

@@ -1,11 +1,11 @@
-/** Parts that endpoints share. */
+/** Parameters and responses shared by several endpoints. */
 import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
 import { idempotencyKeyHeader } from "../../rpc/Authentication.ts"
 import { IdempotencyKey, TenantId } from "../../schema/Ids.ts"
 import { pageQuery } from "../../schema/Page.ts"
 
-/** On every change: the same key and request give the same answer, and the change happens once. */
+/** Header of every change: the same key and request return the same answer, and the change takes effect once. */
 export const keyHeader = {
   [idempotencyKeyHeader]: Schema.optionalKey(
     IdempotencyKey.annotate({
@@ -24,7 +24,7 @@ export const tenantQuery = {
   )
 }
 
-/** A text that is streamed. */
+/** A streamed text. */
 export const resultText = Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/plain; charset=utf-8" }))
 
 export const listQuery = { ...tenantQuery, ...pageQuery }

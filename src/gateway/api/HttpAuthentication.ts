@@ -1,6 +1,6 @@
 /**
- * Two middlewares. The first only authenticates; the second asks the policy whether the principal may do what the
- * endpoint is annotated with. One middleware for both would answer 401 to a valid key of the wrong role.
+ * Two middlewares. The first only authenticates. The second asks the policy whether the principal has the action that
+ * the endpoint is annotated with. A single middleware would answer 401 to a valid key of the wrong role.
  */
 import { Context } from "effect"
 import { HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api"
@@ -25,13 +25,13 @@ export class Authorise extends HttpApiMiddleware.Service<Authorise, { requires: 
   { error: problems.Forbidden.schema }
 ) {}
 
-/** What an endpoint is, and what its documentation says. */
+/** Annotations of an endpoint: its action and its documentation. */
 export const endpoint = (action: Action, summary: string, description: string): Context.Context<never> =>
   Context.merge(
     OpenApi.annotations({ summary, description }),
     Context.make(RequiredAction, action) as unknown as Context.Context<never>
   )
 
-/** An endpoint for everyone, without a key. */
+/** Annotations of an endpoint that needs no key. */
 export const publicEndpoint = (summary: string, description: string): Context.Context<never> =>
   OpenApi.annotations({ summary, description })

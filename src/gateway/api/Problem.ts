@@ -1,7 +1,7 @@
 /**
- * The one error envelope of REST: `application/problem+json`. `code` is stable and what a program branches on; `faults`
- * name the fields; a `retryAfterMillis` (also a `Retry-After` header) says that the same request, with the same
- * idempotency key, may succeed then.
+ * The single error envelope of REST: `application/problem+json`. `code` is stable, for programs to branch on. `faults`
+ * name the fields. `retryAfterMillis` (also sent as a `Retry-After` header) says when the same request, with the same
+ * idempotency key, may succeed.
  */
 import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
@@ -11,7 +11,7 @@ const fields = {
   type: Schema.Literal("about:blank"),
   title: Schema.String,
   message: Schema.String,
-  /** Which fields are wrong, and what each may be. */
+  /** The invalid fields, with the accepted values of each. */
   faults: Schema.optionalKey(Schema.Array(FieldFault)),
   retryAfterMillis: Schema.optionalKey(Schema.Int)
 }
@@ -62,7 +62,7 @@ const of = <const Codes extends ReadonlyArray<ProblemCode>>(...codes: Codes) =>
     readonly [I in keyof Codes]: (typeof problems)[Codes[I]]["schema"]
   }
 
-/** What any endpoint may answer. */
+/** The problems that every endpoint may return. */
 const any = ["InvalidInput", "Unauthenticated", "Forbidden", "NotFound", "InternalError", "ActorUnavailable"] as const
 export const readProblems = of(...any)
 export const changeProblems = of(

@@ -7,17 +7,17 @@ import { problems, readProblems } from "./Problem.ts"
 
 export const Check = Schema.Struct({
   ok: Schema.Boolean,
-  /** What was found, in words for an operator. */
+  /** The finding, as text for an operator. */
   detail: Schema.optionalKey(Schema.String),
-  /** What to do about it. */
+  /** What the operator can do about it. */
   remedy: Schema.optionalKey(Schema.String),
-  /** When this gateway first saw it fail, in Unix milliseconds. */
+  /** Unix milliseconds at which this gateway first saw the check fail. */
   since: Schema.optionalKey(Schema.Finite),
   millis: Schema.Finite
 }).annotate({ identifier: "HealthCheck" })
 export type Check = typeof Check.Type
 
-/** `degraded`: calls are served, but not all is well. `down`: calls would fail. */
+/** `degraded`: calls are served, but at least one check fails. `down`: calls would fail. */
 export const Health = Schema.Struct({
   status: Schema.Literals(["ok", "degraded", "down"]),
   checks: Schema.Record(Schema.String, Check)

@@ -1,7 +1,7 @@
 /**
- * What is committed from now on, handed to everyone of this process who follows: one reader of the feed for all. A
- * subscriber that falls too far behind, in entries or in bytes, is let go with `Lagged`; what it has not taken by then
- * is contiguous, and it can read on from its position.
+ * Delivers newly committed entries to all followers of this process, so that the feed is read only once. A subscriber
+ * that falls too far behind, in entries or in characters, is dropped with `Lagged`. The entries it has not taken by
+ * then are contiguous, so it can continue by reading from its position.
  */
 import { Cause, Effect, Queue, type Scope } from "effect"
 import type { Cursor, FeedEvent } from "../../schema/feed/Feed.ts"
@@ -14,31 +14,34 @@ export interface Lagged {
 }
 const lagged: Lagged = { _tag: "Lagged" }
 
-/** One entry for all who follow. */
+/** One journal entry, shared by all followers. */
 export interface Published {
   readonly cursor: Cursor
   readonly entry: Entry
-  /** Its events with the positions to go on from, the same objects for everybody to whom all of it is visible. */
+  /**
+   * The entry's events with the positions to resume from, the same objects for every follower that may see the whole
+   * entry.
+   */
   readonly events: ReadonlyArray<FeedEvent>
-  /** Whose all of its events are; undefined when they are of several, or of none. */
+  /** The tenant of all events of the entry; undefined when they belong to several tenants or to none. */
   readonly tenantId: string | undefined
-  /** Whether it is something that the feed says of itself. */
+  /** True for a notice of the feed itself, such as `feed.gap`. */
   readonly isNotice: boolean
 }
 
 export interface Subscription {
-  /** Everything up to here was committed before; what is taken came after. */
+  /** Entries up to this position were committed before the subscription; entries taken from it come after. */
   readonly position: Cursor
-  /** At least one, at most `most`, in order. */
+  /** Waits for at least one entry, and returns at most `most`, in order. */
   readonly take: (most: number) => Effect.Effect<ReadonlyArray<Published>, Lagged>
   readonly hasLagged: () => boolean
   readonly close: Effect.Effect<void>
 }
 
-/** Characters that may wait for one subscriber, unless they are of one entry. */
+/** Maximum estimated characters of JSON that may wait for one subscriber. A single larger entry is still accepted. */
 const heldMost = 16_777_216
 
-/** What ends a wait: the task or the turn that an event is about. */
+/** Key of the wait that the event ends: the task or turn that the event is about. */
 const wakeKeyOf = ({ payload, tenantId, type }: FeedEvent): string | undefined => {
   switch (type) {
     case "task.completed":
@@ -82,12 +85,12 @@ export class Broadcast {
     this.#position = position
   }
 
-  /** How far the feed was read. */
+  /** Position up to which the feed was read. */
   get position(): Cursor {
     return this.#position
   }
 
-  /** Grows with every event. */
+  /** Number of events published so far. */
   get published(): number {
     return this.#published
   }
@@ -100,7 +103,7 @@ export class Broadcast {
     }
   }
 
-  /** The caller closes it. */
+  /** The caller must close the subscription. */
   subscribe(capacity: number): Effect.Effect<Subscription> {
     return Effect.map(Queue.dropping<Waiting, Lagged>(capacity), (queue) => {
       const subscriber: Subscriber = { queue, weight: 0 }
@@ -123,7 +126,7 @@ export class Broadcast {
     })
   }
 
-  /** An element after each event that ends the wait named by `key`. */
+  /** Queue that receives an element after each event that ends the wait named by `key`. */
   wakeups(key: string): Effect.Effect<Queue.Dequeue<void>, never, Scope.Scope> {
     const acquire = Effect.map(Queue.sliding<void>(1), (queue) => {
       const sleepers = this.#sleepers.get(key) ?? new Set()

@@ -1,7 +1,7 @@
 /**
- * The feed for many followers. A follower that starts in the past reads pages until it has reached the present, then
- * takes what is broadcast: no gap, no repeat, in the feed's order. The feed itself is read once for all, and only while
- * somebody follows.
+ * The feed for many followers. A follower that starts in the past reads pages until it has caught up, then receives the
+ * broadcast, without gap or repeat and in the order of the feed. The process reads the feed only once for all
+ * followers, and only while there is a follower.
  */
 import { Clock, Context, Effect, Layer, Option, type Queue, RcRef, Schedule, type Scope, Stream } from "effect"
 import { Feed, type FeedPage } from "../../ports/Reads.ts"
@@ -13,7 +13,7 @@ import { Broadcast, type Lagged, type Published, type Subscription } from "./Bro
 import { compare, entriesOf, type Entry, numbered, parse } from "./Position.ts"
 
 const eventsAPage = 500
-/** Entries that may wait for one follower. */
+/** Maximum entries that may wait for one follower. */
 const entriesHeld = 1_024
 const entriesATake = 256
 const keptWhenIdle = "5 seconds"
@@ -21,11 +21,11 @@ const keptWhenIdle = "5 seconds"
 export interface FollowOptions {
   /** Absent: from now on. */
   readonly after?: Cursor | undefined
-  /** Absent: all tenants'. */
+  /** Absent: events of all tenants. */
   readonly tenantId?: TenantId | undefined
   /**
-   * A follower that is too slow for the present either fails with `Lagged`, or reads on in pages at its own pace. Both
-   * remember nothing for it beyond a bound.
+   * A follower that is too slow for the broadcast either fails with `Lagged`, or continues in pages at its own pace. In
+   * both cases its buffer is bounded.
    */
   readonly onLag: "fail" | "reread"
 }
@@ -35,7 +35,7 @@ interface Progress {
   readonly position: Cursor
   readonly skip: number
   readonly subscription: Subscription
-  /** The end of the last gap that the follower was told of. */
+  /** End of the last gap that the follower was notified of. */
   readonly told: Cursor | undefined
 }
 
@@ -43,15 +43,18 @@ export class EventHub extends Context.Service<
   EventHub,
   {
     /**
-     * Events, with what the feed says of itself (FeedNotice.ts): a `feed.gap` before what follows it, a `feed.position`
-     * after each stretch that had nothing for this follower, so that its position moves on.
+     * Events, with the notices of the feed itself (FeedNotice.ts): a `feed.gap` before the events that follow the gap,
+     * and a `feed.position` after each stretch without events for this follower, so that its position advances.
      */
     readonly follow: (options: FollowOptions) => Stream.Stream<FeedEvent, Lagged | ActorUnavailable>
-    /** An element after each event that ends the wait named by `key` (`taskKey`, `turnKey`), from now on. */
+    /**
+     * Queue that receives an element after each event that ends the wait named by `key` (`taskKey`, `turnKey`), from
+     * now on.
+     */
     readonly wakeups: (key: string) => Effect.Effect<Queue.Dequeue<void>, ActorUnavailable, Scope.Scope>
-    /** A number that grows with every event, while the scope is open. */
+    /** Reads a counter that grows with every event while the scope is open. */
     readonly pulse: Effect.Effect<() => number, ActorUnavailable, Scope.Scope>
-    /** How far the feed was read for all; undefined while nobody follows. */
+    /** Position up to which the shared reader has read the feed; undefined while there is no follower. */
     readonly position: Effect.Effect<Cursor | undefined>
   }
 >()("clawster/gateway/EventHub") {
@@ -157,8 +160,8 @@ const readOn = (
   })
 
 /**
- * Those after the position, since what was read as the past may be broadcast too; and gaps, which begin where the feed
- * was.
+ * Removes entries at or before the position, because entries that the follower read as past may be broadcast too. Gap
+ * notices are kept: their cursor may be the position at which the gap begins.
  */
 const freshOf = (taken: ReadonlyArray<Published>, position: Cursor): ReadonlyArray<Published> => {
   const first = taken.findIndex(({ cursor }) => compare(cursor, position) > 0)

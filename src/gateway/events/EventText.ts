@@ -1,10 +1,13 @@
-/** Events as the messages of a socket, each written once for all who are sent it. */
+/** Events serialized as socket messages, each only once for all recipients. */
 import type { FeedEvent } from "../../schema/feed/Feed.ts"
 import { type SkipReason, skippedNotice } from "../../schema/feed/FeedNotice.ts"
 
 const known = new WeakMap<FeedEvent, string>()
 
-/** What JSON cannot tell, for example for its depth, is passed over with a note. */
+/**
+ * An event that cannot be serialized as JSON, for example because it is nested too deeply, is replaced by a
+ * `feed.skipped` notice.
+ */
 const write = (event: FeedEvent): string => {
   try {
     return JSON.stringify(event)

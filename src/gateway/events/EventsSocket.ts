@@ -1,21 +1,22 @@
 /**
- * `/events` (alias `/ws`): the feed over a WebSocket, one JSON message an event. Query: `cursor` (go on after it;
+ * `/events` (alias `/ws`): the feed over a WebSocket, one JSON message per event. Query: `cursor` (continue after it;
  * absent: from now on), `types` (`task.*,instance.*`), `topics` (`events` and `counts`; `events` when absent),
- * `tenantId`. Authenticates by an `Authorization` header, or, for browsers, by a first message
+ * `tenantId`. The client authenticates by an `Authorization` header, or, for browsers, by a first message
  * `{"type":"auth","token":"…"}` within 10 s.
  *
- * Beside events: `hello` (where the feed begins), `heartbeat` (every 15 s, and every second while the past is read: how
- * far the feed was read for this client), `counts` (at most once a second), and what the feed says of itself, whatever
- * `types` says: `feed.gap` when events after the cursor are no longer there (`from`, `to`: after that nothing is
- * missing, `reason`: `expired` or `restored`), `feed.skipped` for an entry that cannot be shown. An event above 4
- * million characters has its texts cut and says so by `shortenedFrom`.
+ * Other messages: `hello` (the cursor at which the feed begins), `heartbeat` (every 15 s, and at most every second
+ * while the past is read: how far the feed was read for this client), `counts` (at most once a second), and the notices
+ * of the feed, which `types` does not filter: `feed.gap` when events after the cursor are no longer available (`from`,
+ * `to`: nothing is missing after it, `reason`: `expired` or `restored`), `feed.skipped` for an entry that cannot be
+ * shown. The texts of an event above 4 million characters are cut, which `shortenedFrom` indicates.
  *
- * A cursor that is malformed is refused with 400 before the upgrade; one that this cluster never gave (ahead of its
- * feed, or of another cluster) with 400 where the key came as a header, and with close code 4400 where it came as a
- * message.
+ * A malformed cursor is refused with 400 before the upgrade. A cursor that this cluster never issued (ahead of its
+ * feed, or of another cluster) is refused with 400 when the key came as a header, and with close code 4400 when it came
+ * as a message.
  *
- * Closes with 1013 and the last cursor when the client is too slow, 1001 when the server stops, 4400 for a cursor as
- * above, 4401 when its key is not or no longer valid, 4404 for another tenant, 1009 when it sends more than 4 KiB.
+ * The server closes with 1013 and the last cursor when the client is too slow, 1001 when the server stops, 4400 for a
+ * cursor as above, 4401 when the key is not valid or no longer valid, 4404 for another tenant, 1009 when the client
+ * sends a message of more than 4 KiB.
  */
 import { Clock, Effect, Result, Schema, Stream } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -39,7 +40,7 @@ import { Farewell } from "./ShutdownSignal.ts"
 import { typeFilter } from "./TypeFilter.ts"
 
 const heartbeatMillis = 15_000
-/** While the past is read and has nothing for the client. */
+/** Minimum interval between heartbeats while the past is read and has no events for the client. */
 const progressMillis = 1_000
 const authenticateWithin = "10 seconds"
 const messageMost = 4_096
@@ -62,7 +63,7 @@ const namesOf = (text: string | undefined): ReadonlyArray<string> | undefined =>
     .map((name) => name.trim())
     .filter((name) => name !== "")
 
-/** Why a socket is closed from here. */
+/** The reason and code with which the server closes a socket. */
 class Closing extends Schema.TaggedError<Closing>()("Closing", { code: Schema.Int, reason: Schema.String }) {}
 
 const foreign = ({ faults, message }: InvalidInput) =>
@@ -78,7 +79,7 @@ const make = Effect.gen(function* () {
   const bounded = yield* Sockets.bounded
   const backlogs = new Backlogs()
 
-  /** The header that the principal was found by goes with it, so that its revocation can be watched. */
+  /** Returns the header together with the principal, so that a revocation of its key can be detected. */
   const firstMessage = (pull: Socket.Reader["pull"]) =>
     Effect.gen(function* () {
       const [frame] = yield* pull
@@ -142,7 +143,7 @@ const make = Effect.gen(function* () {
       else if (known === undefined) yield* Effect.catchTag(feed.check(cursor, "cursor"), "InvalidInput", foreign)
       yield* send("hello", { cursor, heartbeatMillis })
 
-      /** Nothing for this client up to here. */
+      /** Sends the position while there are no events for this client. */
       const progress = Effect.fnUntraced(function* (isCatchingUp: boolean) {
         const now = yield* Clock.currentTimeMillis
         if (!isCatchingUp || now - progressAt < progressMillis) return
@@ -215,7 +216,7 @@ const make = Effect.gen(function* () {
     return HttpServerResponse.empty()
   })
 
-  /** What can be refused before the upgrade is, with a status that says why. */
+  /** Checks the request before the upgrade, so that a refusal has an HTTP status. */
   const admit = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
     const parameters = yield* HttpServerRequest.ParsedSearchParams
     const query = yield* decodeQuery(parameters).pipe(Effect.mapError((error) => invalidInput("Query", error)))

@@ -1,6 +1,6 @@
 /**
- * How far the event feed of this process is behind what is committed: for health, which also says what holds it, and as
- * a gauge.
+ * The delay of this process's event feed behind the committed entries: for health, which also reports what holds the
+ * feed back, and as a gauge.
  */
 import { Context, Duration, Effect, Layer, Schedule } from "effect"
 import { Feed } from "../../ports/Reads.ts"
@@ -8,7 +8,7 @@ import * as EdgeMetrics from "../../observability/metrics/EdgeMetrics.ts"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
 import { EventHub } from "./EventHub.ts"
 
-/** Beyond it the feed is not well. Followers and waiters are late by as much. */
+/** Maximum delay of a healthy feed. Followers and waiters are late by the same time. */
 const toleratedMillis = 10_000
 const recordedEvery = Duration.seconds(5)
 
@@ -16,7 +16,8 @@ export class FeedHealth extends Context.Service<
   FeedHealth,
   {
     /**
-     * Since the oldest entry was written that is committed and not yet read; of what can be read, while nobody follows.
+     * Milliseconds since the oldest entry was written that is committed and not yet read by this process. While there
+     * is no follower, the oldest entry that cannot be read yet counts.
      */
     readonly feedAgeMillis: Effect.Effect<number, ActorUnavailable>
     readonly check: Effect.Effect<{ readonly ok: boolean; readonly detail: string }, ActorUnavailable>

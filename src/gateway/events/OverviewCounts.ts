@@ -1,4 +1,4 @@
-/** Counts for overviews, read at most once a second for each tenant, however many look. */
+/** Counts for overviews, cached for a second per tenant, independent of the number of clients. */
 import { Cache, Context, Effect, Layer } from "effect"
 import { TaskReads, ViewReads } from "../../ports/Reads.ts"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
@@ -12,14 +12,14 @@ const tenantsRemembered = 1_000
 
 export interface CountsNow {
   readonly tasks: Partial<Record<TaskPhase, number>>
-  /** Of those that the caller sees. */
+  /** Only instances that the caller may see. */
   readonly instances: Partial<Record<InstanceHealth, number>>
 }
 
 export class Counts extends Context.Service<
   Counts,
   {
-    /** Undefined: of all tenants. */
+    /** Undefined counts all tenants. */
     readonly of: (tenantId: TenantId | undefined) => Effect.Effect<CountsNow, ActorUnavailable>
   }
 >()("clawster/gateway/OverviewCounts") {

@@ -1,7 +1,7 @@
 /**
- * Positions of the feed, as a follower needs them. A journal entry may hold several events, all at the position after
- * it. So that a follower who was cut off between two of them neither misses nor repeats one, each but the last is given
- * the position before the entry and how many it has had: `P.n`.
+ * Feed positions of followers. A journal entry may hold several events, which share one position after the entry. To
+ * let a follower that was disconnected between two of them resume without gap or repeat, each event but the last gets
+ * the position before the entry and the number of events already received: `P.n`.
  */
 import { Cursor, type FeedEvent } from "../../schema/feed/Feed.ts"
 import { compareCursors as compare } from "../../schema/feed/FeedPosition.ts"
@@ -10,7 +10,7 @@ export { compare }
 
 export interface ResumePoint {
   readonly position: Cursor
-  /** Events of the first entry after it that the follower has had. */
+  /** Number of events of the next entry that the follower has already received. */
   readonly skip: number
 }
 
@@ -35,8 +35,8 @@ export const entriesOf = (events: ReadonlyArray<FeedEvent>): Array<Entry> => {
 }
 
 /**
- * The same events, each with the position to go on from after it. `before` is any position that this entry is the next
- * after.
+ * The same events, each with the position from which to resume after it. `before` may be any position that this entry
+ * directly follows.
  */
 export const numbered = (before: Cursor, entry: Entry, skip = 0): ReadonlyArray<FeedEvent> =>
   entry.length === 1 && skip === 0

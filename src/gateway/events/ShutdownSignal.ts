@@ -1,6 +1,6 @@
 /**
- * Tells open sockets that the server is about to stop, so that they end by themselves and their clients go elsewhere at
- * once.
+ * Signals open sockets that the server is about to stop, so that they close and their clients reconnect elsewhere
+ * immediately.
  */
 import { Context, Deferred, Effect, Layer } from "effect"
 

@@ -1,6 +1,6 @@
 /**
- * How much clients have not taken yet. The socket's writer never waits, so the transport's own count is the only sign
- * of a slow client. A transport that does not tell counts as quick.
+ * The amount of data that clients have not read yet. The socket's writer never waits, so the transport's own buffer
+ * size is the only sign of a slow client. A transport that does not report it counts as fast.
  */
 import type { HttpServerRequest } from "effect/http"
 
@@ -9,18 +9,21 @@ const bytesOf = ({ source }: HttpServerRequest.HttpServerRequest): number => {
   return socket?.writableLength ?? 0
 }
 
-/** Of one client. */
+/** Maximum bytes buffered for one client. */
 export const backlogMost = 4_194_304
-/** Of all together: beyond it whoever has more than a little is let go. */
+/**
+ * Maximum bytes buffered for all clients together. Beyond it, a client with more than 64 KiB buffered is disconnected
+ * at its next message.
+ */
 export const backlogsMost = 268_435_456
 const little = 65_536
 
-/** What is known of the backlog of each socket of a process, as of its last message. */
+/** The buffered bytes of each socket of this process, as of its last message. */
 export class Backlogs {
   readonly #known = new Map<HttpServerRequest.HttpServerRequest, number>()
   #sum = 0
 
-  /** Whether the client has left too much to be sent more. */
+  /** Whether the client has too many bytes buffered to be sent another message. */
   isTooMuch(request: HttpServerRequest.HttpServerRequest): boolean {
     const bytes = bytesOf(request)
     this.#sum += bytes - (this.#known.get(request) ?? 0)

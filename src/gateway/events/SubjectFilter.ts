@@ -1,6 +1,5 @@
 /**
- * Which events are about one thing: so that who follows one task is not sent everything of everybody. What the feed
- * says of itself is for all.
+ * Filters events by subject, so that a follower of one task is not sent all events. Notices of the feed always pass.
  */
 import type { FeedEvent } from "../../schema/feed/Feed.ts"
 

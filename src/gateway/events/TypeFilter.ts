@@ -1,6 +1,6 @@
 /**
- * Which events a follower wants: exact types, or all that begin so (`task.*`). None named: all. What the feed says of
- * itself everybody gets.
+ * Filters events by type: exact types, or prefixes such as `task.*`. Without patterns all events pass, and notices of
+ * the feed always pass.
  */
 export const typeFilter = (patterns: ReadonlyArray<string> | undefined): ((type: string) => boolean) => {
   if (patterns === undefined || patterns.length === 0 || patterns.includes("*")) return () => true

@@ -1,4 +1,4 @@
-/** The feed for one follower, from its cursor on, as long as its key is good. */
+/** Streams the feed to one follower from its cursor on, until the API key of the follower is revoked. */
 import { Effect, Stream } from "effect"
 import { Authenticator } from "../../auth/Authenticator.ts"
 import { Feed } from "../../ports/Reads.ts"
@@ -50,7 +50,7 @@ export const followEvents = Effect.gen(function* () {
 
 const positionEveryMillis = 5_000
 
-/** Of the positions of a follower for whom there is nothing, one each 5 s is enough to go on from. */
+/** Limits the `feed.position` notices of a follower to one per 5 s, which is enough to resume from. */
 const fewPositions = () => {
   let toldAt = 0
   return ({ timestamp, type }: FeedEvent): boolean => {

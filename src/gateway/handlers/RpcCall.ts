@@ -1,4 +1,4 @@
-/** The caller of an RPC, and the request that its idempotency key stands for: tag and payload. */
+/** The caller of an RPC, and the request that its idempotency key is bound to: tag and payload. */
 import { Effect, Schema } from "effect"
 import type { Headers } from "effect/http"
 import { IdempotencyStore } from "../../auth/IdempotencyStore.ts"

@@ -1,4 +1,4 @@
-/** The public RPCs over the use cases. */
+/** Handlers of the public RPCs, implemented by the use cases. */
 import { Effect } from "effect"
 import type { RpcGroup } from "effect/rpc"
 import { ClusterReads } from "../../ports/ClusterReads.ts"

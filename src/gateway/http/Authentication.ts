@@ -1,4 +1,4 @@
-/** Both edges ask the same two questions: who is it, and may they. */
+/** Authentication and authorization of both edges (REST and RPC). */
 import { Context, Effect, Layer, Option, Redacted } from "effect"
 import { Authenticator } from "../../auth/Authenticator.ts"
 import { leastRole, permits } from "../../auth/Policy.ts"
@@ -11,7 +11,7 @@ import { weigh } from "../../schema/text/Shorten.ts"
 import { errorResponse } from "./Respond.ts"
 import { Room } from "./Room.ts"
 
-/** What has no action is open to nobody. */
+/** An endpoint or RPC without an action is refused for everybody. */
 export const refusal = (principal: Principal, annotations: Context.Context<never>): Forbidden | undefined => {
   const action = Context.getOption(annotations, RequiredAction)
   if (Option.isNone(action)) return new Forbidden({ message: "nobody may call this: it has no action" })
@@ -23,7 +23,7 @@ export const refusal = (principal: Principal, annotations: Context.Context<never
   })
 }
 
-/** The request's span says whose key it came with. */
+/** Annotates the request's span with the tenant of its key. */
 const named = ({ tenantId }: Principal): Effect.Effect<void> =>
   tenantId === undefined ? Effect.void : Effect.annotateCurrentSpan(spanAttributes.tenantId, tenantId)
 
@@ -57,7 +57,10 @@ const full = Effect.fail(
   })
 )
 
-/** Calls of one socket do not wait for each other, so the number of sockets does not bound them: what they say does. */
+/**
+ * Calls on one socket run concurrently, so the number of sockets does not bound them. The total size of their payloads
+ * is bounded instead.
+ */
 const rpc = Layer.effect(
   Authentication,
   Effect.map(Authenticator, (authenticator) => {

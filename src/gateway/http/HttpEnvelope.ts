@@ -1,7 +1,7 @@
 /**
- * What holds for every response: a limit on bodies before they are read, one form for all failures, and headers that
- * keep answers out of caches. What no handler has turned into an answer is turned into one here: unknown paths, wrong
- * methods, bodies that are no JSON, faults of our own.
+ * Rules for every response: a limit on the body before it is read, one format for all failures, and headers that
+ * prevent caching. Failures that no handler has turned into a response become one here: unknown paths, wrong methods,
+ * bodies that are not JSON, and server faults.
  */
 import { ByteSize, Cause, Effect } from "effect"
 import { HttpIncomingMessage, HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -58,7 +58,7 @@ const noRoute = (path: string, method: string): Response => {
   return problemResponse("MethodNotAllowed", { message: `${method} is not possible here; ${allow} is` }, { allow })
 }
 
-/** Paths that only a WebSocket can use by GET. */
+/** Paths at which GET only upgrades to a WebSocket. */
 const socketPaths = new Set(["/rpc", "/events", "/ws"])
 
 const isPlainGet = ({ headers, method }: HttpServerRequest.HttpServerRequest, path: string): boolean =>
@@ -99,13 +99,13 @@ const responseOf = (
   return Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause as Cause.Cause<never>) : serverFault(cause)
 }
 
-/** The library answers a wrong content type in plain text. */
+/** The library answers an unsupported content type in plain text; this converts the answer to a problem document. */
 const inEnvelope = (response: Response): Response =>
   response.status === 415
     ? problemResponse("UnsupportedMediaType", { message: "send the body as `Content-Type: application/json`" })
     : response
 
-/** Sockets are left out: they are open for hours. */
+/** Sockets are not measured, because they stay open for hours. */
 const measured = (request: HttpServerRequest.HttpServerRequest, answer: Effect.Effect<Response>) => {
   const path = pathOf(request.url)
   if (socketPaths.has(path) && request.headers["upgrade"] !== undefined) return answer
@@ -119,8 +119,8 @@ const measured = (request: HttpServerRequest.HttpServerRequest, answer: Effect.E
 const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
 /**
- * The request runs in a trace: the caller's, that of this process's tracer, or else one that nobody samples, so that
- * its log lines, its task and the run at the gateway share one correlation id. The response names it.
+ * Runs the request in a trace: the caller's, or that of this process's tracer, or else a new unsampled one, so that its
+ * log lines, its task and the run at the gateway share one correlation id. The response contains the id.
  */
 const correlated = (request: HttpServerRequest.HttpServerRequest, answer: Effect.Effect<Response>) =>
   Effect.gen(function* () {
@@ -133,7 +133,7 @@ const correlated = (request: HttpServerRequest.HttpServerRequest, answer: Effect
     return HttpServerResponse.setHeader(response, correlationHeader, Traceparent.correlationId(traceparent) ?? "")
   })
 
-/** The trace id of the request, as its log lines have it. */
+/** Header with the trace id of the request, which its log lines contain as well. */
 export const correlationHeader = "x-correlation-id"
 
 const envelope = (room: Room) => (handler: Effect.Effect<Response, unknown>) =>

@@ -1,7 +1,7 @@
 /**
- * `GET /metrics` at the root. Without a key it shows what is nobody's secret (PublicMetrics.ts); with the key of an
- * operator or administrator (`Authorization: Bearer`) everything. A key that is wrong, or of a tenant, is refused
- * rather than shown less.
+ * `GET /metrics` at the root. Without a key it shows only public metrics (PublicMetrics.ts); with the key of an
+ * operator or administrator (`Authorization: Bearer`) it shows all. A request with an invalid key or a tenant's key is
+ * refused instead of being shown only the public metrics.
  */
 import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"

@@ -1,4 +1,6 @@
-/** Failures as problem documents. Every failure of REST, health and the WebSocket's handshake goes through here. */
+/**
+ * Converts failures to problem documents. Every failure of REST, health and the WebSocket handshake is converted here.
+ */
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
 import type {
@@ -32,7 +34,7 @@ interface Details {
   readonly retryAfterMillis?: number
 }
 
-/** `connection: close` where the rest of the body is not going to be read. */
+/** Pass `connection: close` when the rest of the body will not be read. */
 export const problemResponse = (
   code: ProblemCode,
   { faults, message, retryAfterMillis }: Details,
@@ -80,7 +82,7 @@ const detailsOf = (error: EdgeError): Details => {
 export const errorResponse = (error: EdgeError): HttpServerResponse.HttpServerResponse =>
   problemResponse(error._tag, detailsOf(error))
 
-/** The use case's failures become the response. */
+/** Converts the failures of a use case to the response. */
 export const answer = <A, R>(
   effect: Effect.Effect<A, EdgeError, R>
 ): Effect.Effect<A | HttpServerResponse.HttpServerResponse, never, R> =>

@@ -1,6 +1,6 @@
 /**
- * The caller of a REST request, and the request that its idempotency key stands for: method, path, query and body,
- * whichever prefix it came by.
+ * The caller of a REST request, and the request that its idempotency key belongs to: method, path, query and body. The
+ * path does not include the prefix, so both prefixes give the same request.
  */
 import { Context, Effect, Layer } from "effect"
 import type { HttpServerRequest } from "effect/http"
@@ -14,7 +14,7 @@ interface Keyed {
   readonly headers: { readonly [idempotencyKeyHeader]?: string }
 }
 
-/** How long the caller waits is no part of what it asks for. */
+/** The time that the caller waits is not part of the request. */
 const withoutWait = (url: string): string => {
   const { pathname, searchParams } = new URL(url, "http://localhost")
   searchParams.delete("wait")

@@ -1,18 +1,18 @@
 /**
- * Room for what long requests say, of one process. Read and decoded, a request takes several times its bytes, and it is
- * held until it is answered: while the store is slow, long ones would fill the memory. So those that are long share an
- * amount, and one that does not fit is refused: a body before it is read, a message of a socket before anything is done
- * with it.
+ * Bounds the memory for long requests in one process. When read and decoded, a request takes several times its size,
+ * and it is kept until it is answered: while the store is slow, long requests would exhaust the memory. Therefore long
+ * requests share a budget, and a request that does not fit is refused: a body before it is read, a socket message
+ * before it is processed.
  */
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 
-/** Bytes of all long requests together: of bodies, and again of what RPCs say. */
+/** Maximum bytes of all long requests together: one budget for bodies, and a separate one for RPC payloads. */
 export const roomMost = 134_217_728
-/** Bytes of a request that is never refused: nearly all are much shorter. */
+/** Requests up to this size in bytes are never refused. Nearly all requests are much shorter. */
 const short = 65_536
 
-/** As the request says; the most that is read of one that does not. */
+/** Size of the body as the request declares it; without a declared size, the most that will be read. */
 export const bodyBytes = ({ headers }: HttpServerRequest.HttpServerRequest, limit: number): number =>
   headers["content-length"] === undefined
     ? headers["transfer-encoding"] === undefined
@@ -23,7 +23,7 @@ export const bodyBytes = ({ headers }: HttpServerRequest.HttpServerRequest, limi
 export class Room {
   #taken = 0
 
-  /** Runs the effect with room for so many bytes, or else `full`. */
+  /** Runs the effect while the given number of bytes is reserved, or runs `full` when they are not available. */
   holding<A, E, R, A2, E2>(
     bytes: number,
     effect: Effect.Effect<A, E, R>,

@@ -1,14 +1,14 @@
-/** Every path there is, with its methods: what tells a wrong method from a wrong path, and what a test walks. */
+/** Every path with its methods: used to distinguish a wrong method from an unknown path, and by a test. */
 import { HttpApi } from "effect/http-api"
 import { aliasPrefix, Api, apiPrefix } from "../api/Api.ts"
 
 export interface Route {
   readonly method: string
-  /** With `:name` for parameters. */
+  /** Parameters are written as `:name`. */
   readonly path: string
 }
 
-/** Beside the REST contract. `/rpc` by POST and as a WebSocket, `/events` and `/ws` as WebSockets. */
+/** Routes outside the REST contract. `/rpc` is served by POST and as a WebSocket, `/events` and `/ws` as WebSockets. */
 export const plainRoutes: ReadonlyArray<Route> = [
   { method: "GET", path: "/health" },
   { method: "GET", path: "/live" },
@@ -43,11 +43,11 @@ const compiled = routes.map(({ method, path }) => ({
   pattern: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/:[^/]+/g, "[^/]+")}/?$`)
 }))
 
-/** The documented path that a request is for, of which there are few; undefined when there is none. */
+/** The documented path of a request, which keeps the number of metric labels small; undefined when there is none. */
 export const routeOf = (method: string, pathname: string): string | undefined =>
   compiled.find((route) => route.method === method && route.pattern.test(pathname))?.path
 
-/** Empty when there is no such path. */
+/** Empty when the path does not exist. */
 export const methodsOf = (pathname: string): ReadonlyArray<string> => [
   ...new Set(compiled.filter(({ pattern }) => pattern.test(pathname)).map(({ method }) => method))
 ]

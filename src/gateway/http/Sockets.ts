@@ -1,4 +1,7 @@
-/** The sockets of one kind that a process holds: each costs memory and a descriptor for as long as its client likes. */
+/**
+ * Bounds the number of sockets of one kind in a process. Each costs memory and a file descriptor for as long as the
+ * client keeps it open.
+ */
 import { Effect } from "effect"
 import type { HttpServerResponse } from "effect/http"
 import { Overloaded } from "../../schema/Errors.ts"
@@ -16,7 +19,7 @@ const full = (most: number): HttpServerResponse.HttpServerResponse =>
     })
   )
 
-/** Serves a socket to its end, or refuses it before the upgrade when there are as many as may be. */
+/** Serves a socket until it ends, or refuses it before the upgrade when the maximum number of sockets is open. */
 export const bounded = Effect.map(EdgeConfig, ({ socketsMost = mostDefault }) => {
   let sockets = 0
   return <E, R>(serve: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>

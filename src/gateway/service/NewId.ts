@@ -1,4 +1,4 @@
-/** Ids that the edge makes: they sort by time, and nobody else makes the same. */
+/** Ids generated at the edge. They sort by time and are unique, because they contain random digits. */
 import { Clock, Effect, Random } from "effect"
 
 const digits = 12

@@ -1,7 +1,4 @@
-/**
- * Where a page of a list goes on. A token names its list, so that one of another list is told apart from one that was
- * made up.
- */
+/** Page tokens of lists. A token contains the name of its list, so that a token of another list is detected. */
 import { Effect } from "effect"
 import type { Page } from "../../ports/Reads.ts"
 import { InvalidInput } from "../../schema/Errors.ts"
@@ -22,13 +19,13 @@ const shapes = {
 
 export type List = keyof typeof shapes
 
-/** The place that the token names; undefined: from the beginning. */
+/** The place that the token names; undefined for the first page. */
 export const placeOf = (list: List, token: string | undefined): Effect.Effect<string | undefined, InvalidInput> => {
   if (token === undefined) return Effect.undefined
   const place = token.startsWith(`${list}~`) ? token.slice(list.length + 1) : ""
   return shapes[list].test(place) ? Effect.succeed(place) : Effect.fail(badToken)
 }
 
-/** The page as its readers see it. */
+/** Converts the page's `next` to a token. */
 export const withToken = <A>(list: List, { next, ...page }: Page<A>): Page<A> =>
   next === undefined ? page : { ...page, next: `${list}~${next}` }

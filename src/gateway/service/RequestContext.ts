@@ -1,4 +1,7 @@
-/** One call of a principal, and how its idempotency key becomes the request id that makes its command happen once. */
+/**
+ * One call of a principal, and the derivation of the request id, which makes the command take effect once, from its
+ * idempotency key.
+ */
 import { Effect } from "effect"
 import type { CallOptions } from "../../actor/ActorClient.ts"
 import { sha256Hex } from "../../auth/DigestNode.ts"
@@ -10,7 +13,9 @@ import type { Principal } from "../../schema/Principal.ts"
 
 export interface Call {
   readonly principal: Principal
-  /** From the caller's idempotency key: the same for its repetitions. Absent: the caller gave none. */
+  /**
+   * Derived from the caller's idempotency key, so that retries have the same id. Absent when the caller gave no key.
+   */
   readonly requestId?: string | undefined
   readonly fingerprint?: string | undefined
 }
@@ -19,7 +24,9 @@ export const optionsOf = ({ fingerprint, requestId }: Call): CallOptions => ({ r
 
 type OfWrites = IdempotencyConflict | InvalidInput
 
-/** A read has no key that could conflict, and writes nothing that the store could refuse. */
+/**
+ * Removes the errors of writes: a read has no key that could conflict, and writes nothing that the store could refuse.
+ */
 export const asRead = <A, E, R>(effect: Effect.Effect<A, E | OfWrites, R>): Effect.Effect<A, Exclude<E, OfWrites>, R> =>
   Effect.catch(effect, (error) =>
     error instanceof IdempotencyConflict || error instanceof InvalidInput
@@ -27,7 +34,7 @@ export const asRead = <A, E, R>(effect: Effect.Effect<A, E | OfWrites, R>): Effe
       : Effect.fail(error as Exclude<E, OfWrites>)
   )
 
-/** JSON with the keys of every object in order, so that the same request has the same text. */
+/** JSON with the keys of every object sorted, so that equal requests have equal text. */
 export const canonicalJson = (value: unknown): string =>
   JSON.stringify(value, (_, part: unknown) =>
     typeof part === "object" && part !== null && !Array.isArray(part)
@@ -36,8 +43,8 @@ export const canonicalJson = (value: unknown): string =>
   ) ?? ""
 
 /**
- * Claims the key for this request before anything is done under it; a key that stood for another request is refused. A
- * key that the typed client drew is not claimed: it is random, and the actor compares its payload all the same.
+ * Claims the key for this request before the command is executed; a key of another request is refused. A key generated
+ * by the typed client is not claimed, because it is random, and the actor compares its payload anyway.
  */
 export const keyed = Effect.fnUntraced(function* (
   principal: Principal,

@@ -1,11 +1,11 @@
-/** What a task or turn answered, whole, in parts of bounded size. */
+/** The whole result of a task or turn, read in parts of bounded size. */
 import { Effect } from "effect"
 import type { OutputAddress, Outputs } from "../../ports/Outputs.ts"
 import { type ActorUnavailable, NotFound } from "../../schema/Errors.ts"
 import type { OutputPart, StoredOutput } from "../../schema/Output.ts"
 
 export interface Result {
-  /** Bytes of the whole in UTF-8. */
+  /** Size of the whole text in UTF-8. */
   readonly bytes: number
   readonly read: (from: number) => Effect.Effect<OutputPart, NotFound | ActorUnavailable>
 }

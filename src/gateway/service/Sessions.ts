@@ -37,7 +37,7 @@ import { untilOver } from "./Waiting.ts"
 type Unread = InvalidInput | NotFound | ActorUnavailable
 type Refused = Unread | IdempotencyConflict
 
-/** A session is one tenant's, so who belongs to none must name it. */
+/** A session belongs to one tenant, so a principal without a tenant must name it. */
 export interface SessionAddress {
   readonly sessionId: SessionId
   readonly tenantId?: TenantId | undefined
@@ -58,7 +58,7 @@ const badPlace = new InvalidInput({
 
 const overPhases: ReadonlySet<TurnPhase> = new Set(["completed", "failed", "aborted"])
 
-/** Instances that are looked at for another one to move to. */
+/** Maximum number of instances examined when a session moves to any other instance. */
 const othersLookedAt = 1_000
 
 const isOpenTo = ({ tenancy }: InstanceStatus, tenantId: TenantId): boolean =>
@@ -109,7 +109,10 @@ const make = Effect.gen(function* () {
     return yield* actor.SessionSteer({ turnId: turnId ?? (yield* newId("u")), message, queueMode }, optionsOf(call))
   })
 
-  /** The session says how an open turn stands; the row, as long as tasks are kept, how one has ended. */
+  /**
+   * The session actor knows the status of an open turn. The status of an ended turn is read from its row, which is kept
+   * as long as tasks are.
+   */
   const statusOf = Effect.fnUntraced(function* (call: Call, { turnId, ...address }: TurnAddress) {
     const { actor, tenantId } = yield* at(call, address)
     const known = yield* Effect.result(asRead(actor.TurnGet({ turnId })))
@@ -147,7 +150,10 @@ const make = Effect.gen(function* () {
     )
   })
 
-  /** The turn of an id that was used so long ago that the session does not know it any more. */
+  /**
+   * Returns the ended turn of a reused id that the session actor has already forgotten. Fails with `Conflict` when its
+   * message differs.
+   */
   const endedBefore = Effect.fnUntraced(function* (
     call: Call,
     address: SessionAddress,
@@ -244,7 +250,7 @@ export class Sessions extends Context.Service<
       call: Call,
       filter: { readonly tenantId?: TenantId; readonly after?: string; readonly limit?: number }
     ) => Effect.Effect<Page<SessionStatus>, InvalidInput | NotFound | ActorUnavailable>
-    /** Success: the turn is durable and runs after those accepted before it. */
+    /** Success: the turn is durable and runs after the turns accepted before it. */
     readonly send: (
       call: Call,
       address: SessionAddress,
@@ -256,11 +262,11 @@ export class Sessions extends Context.Service<
       request: SteerSession
     ) => Effect.Effect<TurnStatus, Refused | Conflict | Overloaded>
     readonly turn: (call: Call, address: TurnAddress) => Effect.Effect<TurnStatus, Unread>
-    /** Newest first, as long as tasks are kept. */
+    /** Newest first. Turns are kept as long as tasks. */
     readonly turns: (call: Call, address: SessionAddress, page: PageRequest) => Effect.Effect<Page<TurnStatus>, Unread>
-    /** What it answered. `NotFound` also while it has not completed. */
+    /** The answer of a turn. Also fails with `NotFound` while the turn has not completed. */
     readonly result: (call: Call, address: TurnAddress) => Effect.Effect<TurnResult, Unread>
-    /** The turn when it has ended, or as it is after `millis`. */
+    /** Returns the turn when it has ended, or its current status after `millis`. */
     readonly waitTurn: (call: Call, address: TurnAddress, millis: number) => Effect.Effect<TurnStatus, Unread>
     readonly abort: (
       call: Call,
@@ -268,8 +274,8 @@ export class Sessions extends Context.Service<
       request: AbortSession
     ) => Effect.Effect<SessionStatus, Refused>
     /**
-     * Success: its next turn starts there; one that runs ends where it is. What was said so far stays at the old
-     * gateway.
+     * Success: the next turn starts on the new instance; a running turn ends where it is. The conversation so far stays
+     * at the old gateway.
      */
     readonly move: (
       call: Call,

@@ -1,4 +1,4 @@
-/** The policy's answers as effects. */
+/** The policy's decisions as effects. */
 import { Effect } from "effect"
 import { actingTenant, readableTenant } from "../../auth/Policy.ts"
 import { spanAttributes } from "../../observability/metrics/Names.ts"
@@ -7,18 +7,18 @@ import type { TenantId } from "../../schema/Ids.ts"
 import { EdgeConfig } from "../EdgeConfig.ts"
 import type { Call } from "./RequestContext.ts"
 
-/** The request's span says whose things it touched. */
+/** Annotates the request's span with the tenant whose objects it accesses. */
 const onSpan = (tenantId: TenantId | undefined): Effect.Effect<void> =>
   tenantId === undefined ? Effect.void : Effect.annotateCurrentSpan(spanAttributes.tenantId, tenantId)
 
-/** Whose things a read shows; undefined: everyone's. */
+/** The tenant whose objects a read shows; undefined for all tenants. */
 export const reading = (
   { principal }: Call,
   named: TenantId | undefined
 ): Effect.Effect<TenantId | undefined, NotFound> =>
   Effect.tap(Effect.fromResult(readableTenant(principal, named)), onSpan)
 
-/** Whose things a change is made to. */
+/** The tenant whose objects a change affects. */
 export const acting = (
   { principal }: Call,
   named: TenantId | undefined

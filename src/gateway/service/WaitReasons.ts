@@ -1,13 +1,13 @@
 /**
- * Why each waiting task of a page waits: one question to each lane, all at once and within a bound. What is not
- * answered by then is left out.
+ * Why each waiting task of a page waits: one request to each lane, in parallel and with a timeout. Reasons that have
+ * not arrived by then are omitted.
  */
 import { Array, Effect } from "effect"
 import type { ActorUnavailable, IdempotencyConflict, InvalidInput } from "../../schema/Errors.ts"
 import { laneEntityId, type TaskId } from "../../schema/Ids.ts"
 import { type TaskStatus, terminalPhases } from "../../schema/Task.ts"
 
-/** Lanes that are asked for one page: those of its first tasks. */
+/** Maximum number of lanes asked for one page; the lanes of its first tasks are asked. */
 const lanesAsked = 64
 const lanesAtOnce = 16
 export const explainMillis = 1_000
@@ -26,7 +26,10 @@ const waits = ({ phase }: TaskStatus): boolean => phase !== "running" && !termin
 
 const laneOf = ({ lane, tenantId }: TaskStatus): string => laneEntityId(tenantId, lane)
 
-/** A lane on a runner that does not know the question yet fails as a defect: its tasks are shown without a reason. */
+/**
+ * A lane on a runner of an older version, which does not know the request, fails with a defect. Its tasks are shown
+ * without a reason.
+ */
 export const withReasons = Effect.fnUntraced(function* (
   tasks: ReadonlyArray<TaskStatus>,
   lane: (entityId: string) => Explaining

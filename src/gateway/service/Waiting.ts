@@ -1,18 +1,19 @@
 /**
- * Waits for an end without asking all the time: woken by the feed, and looking by itself seldom, since a wake-up is
- * only a hint.
+ * Waits for an end without polling constantly: the feed wakes the wait, and it also polls at a long interval, because a
+ * wake-up is only a hint.
  */
 import { Effect, Option, Queue, Random } from "effect"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
 import { waitMost } from "../../rpc/Requests.ts"
 import { EventHub } from "../events/EventHub.ts"
 
-/** Unlike for each waiter, so that thousands who wait for one thing do not look at once. */
+/** Random for each waiter, so that thousands of waiters for the same end do not poll at the same time. */
 const lookEvery = Random.nextBetween(10_000, 20_000)
 
 /**
- * The first status that is over, or the last one seen when the time is. At most `waitMost`. The status is asked for
- * once, and again after each wake-up: who waits listens before it asks, so that an end between the two is not missed.
+ * Returns the first status that is over, or the last status seen when the timeout expires, after at most `waitMost`.
+ * The status is read once, and again after each wake-up. The wait subscribes before it reads, so that an end between
+ * the two is not missed.
  */
 export const untilOver = Effect.fnUntraced(function* <A, E, R>(
   key: string,

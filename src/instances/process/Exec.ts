@@ -5,7 +5,7 @@ import { callbackWith } from "../../resources/Callback.ts"
 import type { ExecResult } from "../InstanceDriver.ts"
 
 const outputBytesMax = 1024 * 1024
-/** As `timeout(1)` and shells have them. */
+/** The exit codes that `timeout(1)` and shells use. */
 const timedOutCode = 124
 const notFoundCode = 127
 
@@ -15,7 +15,10 @@ export interface ExecOptions {
   readonly timeoutMillis: number
 }
 
-/** A command that cannot be found ends with 127, one that took too long with 124. Interruption kills it. */
+/**
+ * The exit code is 127 for a command that cannot be started, and 124 for one that exceeded its timeout. Interruption
+ * kills the command.
+ */
 export const exec = (command: ReadonlyArray<string>, options: ExecOptions): Effect.Effect<ExecResult> => {
   const [program = "", ...args] = command
   if (program === "") return Effect.succeed({ exitCode: notFoundCode, stdout: "", stderr: "no command" })
@@ -60,11 +63,11 @@ const killGroup = ({ pid }: ChildProcess): void => {
   try {
     if (pid !== undefined) process.kill(-pid, "SIGKILL")
   } catch {
-    // It ended by itself.
+    // The process has already ended.
   }
 }
 
-/** Keeps the first MiB and reads on, so that the command is not blocked. */
+/** Keeps the first MiB and discards the rest while it continues to read, so that the command is not blocked. */
 const collect = (stream: NodeJS.ReadableStream): (() => string) => {
   const chunks: Array<Buffer> = []
   let bytes = 0

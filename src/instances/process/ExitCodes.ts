@@ -1,9 +1,9 @@
-/** What the end of a gateway process means, from its exit code and its last lines. Pure. */
+/** Derives the meaning of a gateway process's end from its exit code and its last log lines. Pure. */
 import { cut } from "../../schema/text/Bounds.ts"
 import type { DriverError } from "../InstanceDriver.ts"
 
 export interface ProcessExit {
-  /** 128 + n for signal n, as a shell has it; undefined when nobody saw the process end. */
+  /** 128 + n for signal n, as in a shell; undefined when no exit was observed. */
   readonly exitCode: number | undefined
 }
 
@@ -18,7 +18,7 @@ const portInUse = /EADDRINUSE|port \d+ is already in use|already listening on/i
 const linesTold = 12
 const charactersTold = 2_000
 
-/** `started`: the gateway had answered its startup probe, so that its end is no failure to launch. */
+/** `started`: the gateway had answered its startup probe, so its end is not a failure to launch. */
 export const exitMeaning = (
   { exitCode }: ProcessExit,
   lastLines: ReadonlyArray<string>,
@@ -60,7 +60,9 @@ const meaning = (reason: ExitMeaning["reason"], message: string, retryable: bool
   retryable
 })
 
-/** What the gateway wrote last. Colours are for a terminal, and a long log line would drown the reason. */
+/**
+ * The gateway's last lines, without terminal colours, and truncated so that a long log line does not hide the reason.
+ */
 export const tell = (lines: ReadonlyArray<string>): string => {
   const plain = lines
     // oxlint-disable-next-line no-control-regex

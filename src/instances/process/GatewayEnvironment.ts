@@ -4,7 +4,8 @@ import type { ResourceLimits } from "../../schema/Instance.ts"
 import type { InstanceFiles } from "./files/InstanceFiles.ts"
 
 /**
- * What of the runner's own is passed on: a gateway's tools run shell commands, which must not see the runner's secrets.
+ * Variables of the runner that are passed on. A gateway's tools run shell commands, which must not see the runner's
+ * secrets.
  */
 const passedOn = [
   "PATH",
@@ -23,11 +24,14 @@ const passedOn = [
   "SSL_CERT_DIR"
 ]
 
-/** What a gateway process takes beside its heap. */
+/** Memory that a gateway process uses beside its heap. */
 const besideHeapMB = 320
 const heapMinMB = 192
 
-/** A gateway without a heap limit of its own takes what Node allows; with one it stays near `maxMemoryMB`, softly. */
+/**
+ * Without `maxMemoryMB` the heap may grow as far as Node allows. With it the process stays near `maxMemoryMB`, which is
+ * a soft limit.
+ */
 const heapLimit = ({ maxMemoryMB }: ResourceLimits): Record<string, string> =>
   maxMemoryMB === undefined
     ? {}

@@ -1,7 +1,7 @@
 /**
- * Start and stop of gateway processes, as owners with an epoch. Locks are held for moments only, never while a gateway
- * starts or drains: a later owner comes in between, and the earlier one is refused at its next step and leaves things
- * be.
+ * Starts and stops gateway processes on behalf of owners with an epoch. Locks are held only briefly, never while a
+ * gateway starts or drains: a later owner can take over in between, and the earlier owner is then refused at its next
+ * step and changes nothing more.
  */
 import { randomBytes, randomUUID } from "node:crypto"
 import { join } from "node:path"
@@ -109,7 +109,7 @@ export const makeLifecycle = Effect.fnUntraced(function* (
     return running
   })
 
-  /** A start that fails or is interrupted leaves nothing running. */
+  /** A start that fails or is interrupted ends its gateway, unless a later owner has taken the instance over. */
   const launchAndAwait = (
     spec: InstanceSpec,
     claim: DirectoryOwnership.Claim,
@@ -128,7 +128,10 @@ export const makeLifecycle = Effect.fnUntraced(function* (
   const startupMillisOf = ({ supervision }: InstanceSpec): number =>
     supervision?.startupMillis ?? options.startupTimeoutMillis
 
-  /** The first command that starts a gateway. One that refused its configuration, or a taken port, ends the search. */
+  /**
+   * Tries the commands in order until one starts a gateway. Only `LaunchFailed` and `StartupTimeout` lead to the next
+   * command: a refused configuration or a taken port ends the search.
+   */
   const launchFirst = Effect.fnUntraced(function* (spec: InstanceSpec, claim: DirectoryOwnership.Claim) {
     const commands = launchCommands({ path: process.env.PATH ?? "", ...options.launcher })
     let failure = driverError(spec.instanceId, {
@@ -147,7 +150,7 @@ export const makeLifecycle = Effect.fnUntraced(function* (
     return yield* failure
   })
 
-  /** Adopts what runs; what is stopping, or has lost its guardian, is ended first. */
+  /** Adopts the running gateway. A gateway that is stopping, or has lost its guardian, is ended instead. */
   const adopt = Effect.fnUntraced(function* (spec: InstanceSpec, claim: DirectoryOwnership.Claim) {
     const { files } = claim
     const found = files.pidFile

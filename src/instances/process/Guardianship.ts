@@ -1,6 +1,6 @@
 /**
- * One instance's gateway process on this host, through its files: launch it under a guardian, watch it, end it. Knows
- * neither epochs nor ports.
+ * Launches one instance's gateway process on this host under a guardian, watches it and ends it, through the instance's
+ * files. It handles neither epochs nor ports.
  */
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -18,18 +18,18 @@ const launchPollMillis = 20
 const killMillis = 10_000
 const lastLines = 40
 
-/** The guardian beside this file, as source or as built. */
+/** The guardian script beside this file, as TypeScript source or as built JavaScript. */
 const guardianPath = fileURLToPath(
   new URL(import.meta.url.endsWith(".ts") ? "./guardian.ts" : "./guardian.js", import.meta.url)
 )
 
-/** The gateway that runs for this instance, with a guardian that will keep its exit code. */
+/** The running gateway of this instance, whose live guardian will record its exit code. */
 export const runningGateway = (files: InstanceFiles): PidFile | undefined => {
   const found = files.pidFile
   return found !== undefined && isAlive(found.gateway) && isAlive(found.guardian) ? found : undefined
 }
 
-/** Starts a guardian for the launch and waits until it says what it runs, or how that failed. */
+/** Starts a guardian for the launch, and waits until it reports the processes or how the launch failed. */
 export const launch = Effect.fn("Guardianship.launch")(function* (files: InstanceFiles, wanted: Launch) {
   const guardian = yield* Effect.sync(() => {
     files.removePidFile(files.pidFile?.incarnation)
@@ -57,7 +57,9 @@ const guardianFailed = (what: string): ExitMeaning => ({
   retryable: true
 })
 
-/** In a session of its own, so that what ends the runner's process group or terminal does not reach it. */
+/**
+ * Spawns the guardian in its own session, so that a signal to the runner's process group or terminal does not reach it.
+ */
 const spawnGuardian = (files: InstanceFiles, { incarnation }: Launch): { readonly ended: () => string | undefined } => {
   let ended: string | undefined
   const child = spawn(
@@ -94,8 +96,8 @@ export const awaitStarted = Effect.fn("Guardianship.awaitStarted")(function* (
 })
 
 /**
- * SIGTERM, which drains what runs, then SIGKILL to all of its processes after `graceMillis`. Each signal is sent
- * `asOwner`. `false`: it would not end.
+ * Sends SIGTERM, which drains running turns, and after `graceMillis` SIGKILL to the whole process group. Each signal is
+ * sent `asOwner`. Returns `false` when the gateway did not end.
  */
 export const end = Effect.fn("Guardianship.end")(function* (
   files: InstanceFiles,
@@ -121,18 +123,19 @@ const awaitGone = Effect.fnUntraced(function* (files: InstanceFiles, running: Pi
   return true
 })
 
-/** Its exit is written down, or neither it nor its guardian is there to write it. */
+/** Whether its exit is recorded, or neither the gateway nor its guardian is alive to record one. */
 export const isGone = (files: InstanceFiles, { gateway, guardian, incarnation }: PidFile): boolean =>
   files.exit(incarnation) !== undefined || (!isAlive(gateway) && !isAlive(guardian))
 
-/** While this holds the incarnation may still run, or its guardian is about to write down its exit. */
+/** Whether the incarnation may still be running, or its guardian is about to record its exit. */
 export const isGuarded = (files: InstanceFiles, incarnation: string): boolean => {
   const found = files.pidFile
   return found?.incarnation === incarnation && isAlive(found.guardian) && files.exit(incarnation) === undefined
 }
 
 /**
- * What the end of an incarnation means; the exit code is the guardian's word, also for one that another runner started.
+ * The meaning of an incarnation's end. The exit code comes from the guardian, also for a gateway that another runner
+ * started.
  */
 export const meaningOfExit = (
   files: InstanceFiles,

@@ -1,4 +1,4 @@
-/** The gateway's unauthenticated health surfaces: `/healthz` (it answers) and `/startupz` (it takes work). */
+/** Probes the gateway's unauthenticated health endpoints: `/healthz` (it answers) and `/startupz` (it accepts work). */
 import { type ClientRequest, get } from "node:http"
 import { Effect } from "effect"
 import { callbackWith } from "../../resources/Callback.ts"

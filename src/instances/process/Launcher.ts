@@ -1,15 +1,18 @@
-/** Which command starts a gateway: the configured one, else the managed install, else what is found on PATH. */
+/**
+ * Chooses the command that starts a gateway: the configured one, else the managed install, else a program found on
+ * PATH.
+ */
 import { accessSync, constants } from "node:fs"
 import { delimiter, join } from "node:path"
 
 export interface LauncherOptions {
-  /** Overrides everything else: the program and its arguments, complete. */
+  /** Overrides everything else: the program and all its arguments. */
   readonly command?: readonly [string, ...Array<string>]
   /** The managed install: `node …/openclaw.mjs gateway run`. */
   readonly managed?: readonly [string, ...Array<string>]
-  /** Programs tried in this order where neither is given. */
+  /** Programs tried in this order when neither of the above is given. */
   readonly variants?: ReadonlyArray<string>
-  /** As the environment variable; where the variants are looked for. */
+  /** Directories in which the variants are searched, in the format of the `PATH` variable. */
   readonly path?: string
 }
 
@@ -20,7 +23,7 @@ export const defaultVariants: ReadonlyArray<string> = ["openclawd", "openclaws",
 /** Arguments that every variant takes. */
 export const gatewayArguments: ReadonlyArray<string> = ["gateway", "run"]
 
-/** The commands to try in order. Empty: nothing that could start a gateway was found. */
+/** The commands to try, in order. Empty when nothing that could start a gateway was found. */
 export const launchCommands = (
   options: LauncherOptions,
   isProgram: (path: string) => boolean = isExecutable

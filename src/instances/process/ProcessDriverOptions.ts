@@ -1,32 +1,37 @@
-/** What a host's process driver is told. */
+/** The options of a host's process driver. */
 import type { ConfigObject, ModelProvider } from "../../openclaw/GatewayConfig.ts"
 import type { LauncherOptions } from "./Launcher.ts"
 import type { PortRange } from "./files/PortRange.ts"
 
 export interface ProcessDriverOptions {
-  /** Holds one folder an instance, and the port reservations. Shared by all runners of a host. */
+  /** Holds one folder per registration of an instance, and the port reservations. Shared by all runners of a host. */
   readonly directory: string
   readonly launcher: LauncherOptions
-  /** From 19100, bases 20 apart, when not given. */
+  /** From 19100 to 31080, base ports 20 apart, when not given. */
   readonly ports?: PortRange
-  /** Gateways that start at once in this runner; 2 when not given, since a start takes six to eight CPU seconds. */
+  /**
+   * Maximum concurrent gateway starts in this runner; 2 when not given, since a start takes six to eight CPU seconds.
+   */
   readonly startConcurrency?: number
-  /** From launch to the startup probe; 120 s when not given. */
+  /** Milliseconds from launch to a successful startup probe; 120 s when not given. */
   readonly startupTimeoutMillis?: number
-  /** How long a launcher variant has to start before the next one is tried; 30 s when not given. */
+  /** Milliseconds that a launcher variant has to start before the next variant is tried; 30 s when not given. */
   readonly variantWindowMillis?: number
-  /** How long a gateway lives on without a runner; 60 s when not given. */
+  /** Milliseconds that a gateway keeps running without a runner that renews its lease; 60 s when not given. */
   readonly orphanAfterMillis?: number
   /**
-   * What becomes of the gateways when the runner stops in order: left for the next runner (when not given), or stopped.
+   * What happens to the gateways on a graceful shutdown of the runner: they are left for the next runner (when not
+   * given), or stopped.
    */
   readonly onShutdown?: "leave" | "stop"
   readonly shutdownGraceMillis?: number
   /** The model of gateways whose configuration names none. */
   readonly model?: ModelProvider
-  /** What an instance's own `gatewayConfig` is merged over. */
+  /** The configuration over which an instance's own `gatewayConfig` is merged. */
   readonly config?: ConfigObject
-  /** Added to the gateways' environment. Of the runner's own only a few harmless variables are passed on. */
+  /**
+   * Added to the gateways' environment. Only a few harmless variables of the runner's own environment are passed on.
+   */
   readonly environment?: Readonly<Record<string, string>>
 }
 

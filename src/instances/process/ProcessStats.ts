@@ -1,4 +1,4 @@
-/** Memory and CPU of a process from `/proc`; nothing where the system has none. */
+/** Reads the memory and CPU use of a process from `/proc`; undefined where the system has none. */
 import { readFileSync } from "node:fs"
 import { type ProcessIdentity, statFields } from "../../processes/ProcessIdentity.ts"
 
@@ -26,7 +26,7 @@ export const sample = ({ pid }: ProcessIdentity): ProcessSample | undefined => {
   }
 }
 
-/** Share of one core between two samples, or since the start without an earlier one. 0 to 1. */
+/** Share of one core used between two samples, or since the process started when there is no earlier sample. 0 to 1. */
 export const cpuShare = (now: ProcessSample, before: ProcessSample | undefined): number => {
   const millis = now.uptimeMillis - (before?.uptimeMillis ?? 0)
   const used = now.cpuMillis - (before?.cpuMillis ?? 0)

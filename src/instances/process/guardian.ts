@@ -1,9 +1,9 @@
 /**
- * The parent of one gateway process, itself a small process that outlives the runner. It says what it runs
- * (`process.json`), keeps the exit code for a runner that comes later (`exits/`), and ends the gateway when no runner
- * has touched the lease for `orphanAfterMillis`, or when another launch is wanted.
+ * The parent of one gateway process, itself a small process that outlives the runner. It reports the processes
+ * (`process.json`), records the exit code for a later runner (`exits/`), and ends the gateway when no runner has
+ * touched the lease for `orphanAfterMillis`, or when another launch is wanted.
  *
- * Run as `node guardian.ts RUN_DIRECTORY INCARNATION`. It needs nothing but Node, so that it stays small.
+ * Run as `node guardian.ts RUN_DIRECTORY INCARNATION`. It depends on nothing but Node, so that it stays small.
  */
 import { spawn } from "node:child_process"
 import { openSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from "node:fs"
@@ -54,12 +54,12 @@ const guard = (launch: Launch): void => {
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => child.kill("SIGTERM"))
 }
 
-/** What the gateway started and left behind is in its process group. */
+/** Kills the processes that the gateway started and left behind; they are in its process group. */
 const sweep = (pid: number): void => {
   try {
     process.kill(-pid, "SIGKILL")
   } catch {
-    // Nothing was left.
+    // No process was left.
   }
 }
 
@@ -90,7 +90,7 @@ const watch = (launch: Launch, pid: number): void => {
   }, checkMillis)
 }
 
-/** Compared with itself only, so the machine's clock may jump. */
+/** Modification time of the lease. It is only compared with earlier values of itself, so the wall clock may jump. */
 const leaseTime = (): number => {
   try {
     return statSync(join(directory, "lease")).mtimeMs

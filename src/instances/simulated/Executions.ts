@@ -1,6 +1,6 @@
 /**
- * How often each turn reached the simulated model, for exactly-once checks. A turn that the gateway resumes after a
- * crash is counted as resumed, not as a second execution, since the gateway itself continues it.
+ * Counts how often each turn reached the simulated model, for exactly-once checks. A turn that the gateway resumes
+ * after a crash is counted as resumed, not as a second execution, since the gateway itself continues it.
  */
 
 export interface ExecutionCount {
@@ -50,7 +50,10 @@ export class Executions {
     return this.#byMessage.get(message) ?? 0
   }
 
-  /** Every run key that was seen, in the order in which it first ran. At most the first 1,000,000 are kept. */
+  /**
+   * Every run key that was seen, in the order of first execution. Once 1,000,000 keys are kept, nothing more is
+   * counted.
+   */
   all(): ReadonlyArray<ExecutionCount> {
     return Array.from(this.#byRunKey, ([runKey, entry]) => ({ runKey, ...entry }))
   }

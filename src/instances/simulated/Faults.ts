@@ -1,5 +1,6 @@
 /**
- * Faults that a test orders from a simulated gateway. Each that took effect is counted, so that a test can see it did.
+ * Faults that a test injects into a simulated gateway. Each fault that took effect is counted, so that a test can
+ * verify that it did.
  */
 import type { DriverError } from "../InstanceDriver.ts"
 
@@ -10,20 +11,20 @@ export type Fault =
   /** The turn starts and never ends by itself. */
   | { readonly _tag: "hang"; readonly turns?: number }
   | { readonly _tag: "providerError"; readonly status: number; readonly turns?: number }
-  /** The turn fails at once, for no reason that the gateway names, as when its state folder is gone. */
+  /** The turn fails at once without a reason from the gateway, as when its state folder was removed. */
   | { readonly _tag: "failure"; readonly message: string; readonly turns?: number }
-  /** The process dies `afterMillis` after the turn began (0 when not given), as by SIGKILL. */
+  /** The process dies `afterMillis` after the turn began (0 when not given), like by SIGKILL. */
   | { readonly _tag: "crash"; readonly afterMillis?: number; readonly turns?: number }
-  /** All sockets are lost when the turn began; the turn goes on. */
+  /** All sockets are lost when the turn begins; the turn continues. */
   | { readonly _tag: "dropSocket"; readonly turns?: number }
-  /** The turn ends and is in the transcript; the socket is lost before anyone hears of it. */
+  /** The turn ends and is in the transcript; all sockets are lost before any client receives the end. */
   | { readonly _tag: "lostReply"; readonly turns?: number }
   | { readonly _tag: "startFailure"; readonly reason: DriverError["reason"]; readonly starts?: number }
-  /** The address answers nobody; links are lost. The process lives on, and so do its turns. */
+  /** The address does not answer and links are lost. The process and its turns continue. */
   | { readonly _tag: "unreachable" }
   /** Requests are read and never answered. */
   | { readonly _tag: "unresponsive" }
-  /** Links are refused, since the gateway speaks another protocol version. */
+  /** Links are refused because the gateway speaks another protocol version. */
   | { readonly _tag: "otherProtocol" }
 
 type Tag = Fault["_tag"]
@@ -48,25 +49,25 @@ export class Faults {
   #ordered: Array<{ readonly fault: Fault; left: number }> = []
   readonly seen = new Map<Tag, number>()
 
-  /** At most 1,000 may wait; the oldest is dropped. */
+  /** At most 1,000 faults may be pending; above that the oldest is dropped. */
   order(fault: Fault): void {
     if (this.#ordered.length >= limit) this.#ordered.shift()
     this.#ordered.push({ fault, left: uses(fault) })
   }
 
-  /** Only this one, when it is given. */
+  /** Removes this fault, or all faults when none is given. */
   heal(fault?: Fault): void {
     this.#ordered = fault === undefined ? [] : this.#ordered.filter((order) => order.fault !== fault)
   }
 
-  /** The fault of this kind that is in force, without using it up. */
+  /** The active fault of this kind, without using it up. Each check that finds one is counted. */
   standing<T extends Tag>(tag: T): Of<T> | undefined {
     const order = this.#ordered.find((candidate) => candidate.fault._tag === tag)
     if (order !== undefined) this.#see(tag)
     return order?.fault as Of<T> | undefined
   }
 
-  /** The next fault of this kind, used up by one. */
+  /** The next fault of this kind; takes one of its uses. */
   take<T extends Tag>(tag: T): Of<T> | undefined {
     if (this.#ordered.length === 0) return undefined
     const order = this.#ordered.find((candidate) => candidate.fault._tag === tag)

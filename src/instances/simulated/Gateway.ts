@@ -1,6 +1,6 @@
 /**
- * One simulated gateway: what outlives its process (sessions, the highest epoch, log, exits), the process while it
- * runs, and the links to it. Everything is synchronous; the driver and the link wrap it in effects.
+ * One simulated gateway: the state that outlives its process (sessions, the highest epoch, log, exits), the process
+ * while it is running, and the links to it. Everything is synchronous; the driver and the link wrap it in effects.
  */
 import { Semaphore } from "effect"
 import type { Turn, TurnEnd } from "../../openclaw/GatewayLink.ts"
@@ -14,24 +14,27 @@ import type { Timer, Timers } from "./Timers.ts"
 import { fromMessage, type TurnHandler, type TurnScript } from "./TurnScript.ts"
 
 export interface GatewayOptions {
-  /** Runs at once in one gateway, as `agents.defaults.maxConcurrent`. */
+  /** Maximum concurrent runs in one gateway, like `agents.defaults.maxConcurrent`. */
   readonly maxConcurrentRuns: number
-  /** How long a start takes. */
+  /** Milliseconds that a start takes. */
   readonly startMillis: number
-  /** Added to the length of every turn. */
+  /** Milliseconds added to every turn. */
   readonly turnMillis: number
-  /** How long the gateway retries a provider that answers 5xx before the turn fails; the real one takes about 75 s. */
+  /**
+   * Milliseconds that the gateway retries a provider that answers 5xx before the turn fails; the real one takes about
+   * 75 s.
+   */
   readonly providerRetryMillis: number
-  /** From the start of a process to the resumption of the turns that a crash cut. */
+  /** Milliseconds from the start of a process until it resumes the turns that a crash interrupted. */
   readonly resumeAfterMillis: number
-  /** From the loss of a socket to its reconnection. */
+  /** Milliseconds from the loss of a socket to its reconnection. */
   readonly reconnectMillis: number
   readonly requestTimeoutMillis: number
   readonly connectTimeoutMillis: number
-  /** Sessions kept a gateway; beyond it the oldest idle one is forgotten. */
+  /** Maximum sessions per gateway; above it the oldest idle session is removed. */
   readonly maxSessions: number
   readonly token: string
-  /** What a turn does, when its message alone should not say. Undefined fields come from the message. */
+  /** Decides what a turn does instead of its message. Fields that it does not return come from the message. */
   readonly handler?: TurnHandler
 }
 
@@ -48,7 +51,7 @@ export const defaultOptions: GatewayOptions = {
   token: "simulated"
 }
 
-/** A link as its gateway sees it. */
+/** The gateway's handle on a link. */
 export interface GatewaySocket {
   readonly lost: (why: string) => void
   readonly reachable: () => void
@@ -69,7 +72,7 @@ export class Gateway {
   readonly options: GatewayOptions
   readonly executions: Executions
   readonly faults = new Faults()
-  /** Start and stop, one at a time. */
+  /** Runs starts and stops one at a time. */
   readonly lifecycle = Semaphore.makeUnsafe(1)
   readonly sessions = new Map<string, Session>()
   readonly sockets = new Set<GatewaySocket>()
@@ -101,7 +104,7 @@ export class Gateway {
     return this.#timers.after(millis, run)
   }
 
-  /** `false` for an owner older than one that was seen before. */
+  /** Returns `false` for an epoch lower than the highest that was seen. */
   fence(epoch: number): boolean {
     if (epoch < this.epoch) return false
     this.epoch = epoch
@@ -122,7 +125,7 @@ export class Gateway {
     return process
   }
 
-  /** SIGKILL: at once, with all that ran. */
+  /** Ends the process at once, like SIGKILL, and interrupts its running turns. */
   kill(): void {
     this.#end({ exitCode: 137, message: "the gateway was killed (exit code 137)" }, "the socket was lost (1006)")
   }
@@ -145,7 +148,7 @@ export class Gateway {
     for (const wake of waiters ?? []) wake(exit)
   }
 
-  /** Calls back when the incarnation is gone, at once when it is already. */
+  /** Calls back when the incarnation has ended, at once when it already has. */
   onExit(incarnation: string, callback: (exit: GatewayExit) => void): () => void {
     if (this.process?.incarnation !== incarnation) {
       callback(this.#exits.get(incarnation) ?? { exitCode: 0, message: "this incarnation does not run" })
@@ -169,7 +172,7 @@ export class Gateway {
     if (fault._tag === "unreachable") this.dropSockets("the socket was lost (1006)")
   }
 
-  /** `false` when this gateway does not run it. */
+  /** Returns `false` when this gateway is not running the turn. */
   finish(runKey: string, end: TurnEnd | undefined): boolean {
     const run = this.process?.find(runKey)
     if (run === undefined || run.state !== "running") return false
@@ -192,13 +195,13 @@ export class Gateway {
     return handler === undefined ? fromMessage(request) : { ...fromMessage(request), ...handler(request) }
   }
 
-  /** Why the gateway would not take this turn, or the session for it. */
+  /** The session for this turn, or the reason why the gateway refuses the turn. */
   admit(turn: Pick<Turn, "sessionKey" | "message">): Session | string {
     if (turn.message.length > maxMessageBytes) return "the message is larger than 25 MiB"
     return this.session(turn.sessionKey) ?? "sessionKey must be agent:main:<name>"
   }
 
-  /** The session, created on first use; undefined for a key that no agent here has. */
+  /** The session, created on first use; undefined when the key names an agent that this gateway does not have. */
   session(key: string): Session | undefined {
     const folded = key.toLowerCase()
     const found = this.sessions.get(folded)
@@ -220,7 +223,7 @@ export class Gateway {
     }
   }
 
-  /** Nothing of the registration that has ended is left, save the epoch. */
+  /** Removes the sessions, exits and log of a registration that has ended; the epoch stays. */
   erase(): void {
     this.sessions.clear()
     this.#exits.clear()

@@ -1,6 +1,6 @@
 /**
- * One life of a simulated gateway: everything here is lost when it ends. Run keys are remembered only here, as in the
- * real one, so a key that was used before a crash is accepted again and then fails on the transcript.
+ * One process of a simulated gateway; all state here is lost when it ends. Run keys are deduplicated only here, as in
+ * the real gateway, so a key that was used before a crash is accepted again and then fails on the transcript.
  */
 import { failureOf } from "../../openclaw/protocol/Failures.ts"
 import type { GatewayLane, Suspension, Turn, TurnEnd } from "../../openclaw/GatewayLink.ts"
@@ -53,15 +53,12 @@ export class GatewayProcess {
     return this.#suspension.holds(this.#gateway.now())
   }
 
-  /** The run that will end this turn: after a crash the resumed one, whatever became of its key since. */
+  /** The run that will end this turn: after a crash the resumed run, even if the key was sent again since. */
   find(runKey: string): Run | undefined {
     return this.#resumed.get(runKey) ?? this.#runs.get(runKey)
   }
 
-  /**
-   * The `agent` call. The same key answers with the same run, whatever its text. `read` is called before the run
-   * begins.
-   */
+  /** The `agent` call. The same key gets the same run, whatever its text. `read` is called before the run begins. */
   agent(turn: Turn, session: Session, read: (run: Run) => void): void {
     const known = this.#runs.get(turn.runKey)
     if (known !== undefined) return read(known)
@@ -77,7 +74,7 @@ export class GatewayProcess {
     }
   }
 
-  /** The `chat.send` call. `false`: the key was used before with another text. */
+  /** The `chat.send` call. Returns `false` when the key was used before with another text. */
   send(turn: Pick<Turn, "runKey" | "message">, queueMode: QueueMode, session: Session): boolean {
     const before = this.#sent.get(turn.runKey)
     if (before !== undefined) return before === turn.message
@@ -113,7 +110,10 @@ export class GatewayProcess {
     return run
   }
 
-  /** The gateway continues by itself what a crash cut, under a new run id, at most three times a turn. */
+  /**
+   * Resumes the turn that a crash interrupted, under a new run id and at most three times per turn, as the gateway does
+   * by itself.
+   */
   resumeInterrupted(session: Session): void {
     const cut = session.interrupted
     if (cut === undefined) return
@@ -233,7 +233,7 @@ export class GatewayProcess {
     if (this.#lanes.running.size === 0) this.#wakeIdleWaiters()
   }
 
-  /** Ends a hanging or slow run now: as it would have ended by itself, or as given. */
+  /** Ends a hanging or slow run now, with the given end or with the end that it would have had. */
   finish(run: Run, end: TurnEnd | undefined): void {
     if (run.state === "running") this.#close(run, end ?? this.#answered(run))
   }
@@ -277,7 +277,7 @@ export class GatewayProcess {
     ]
   }
 
-  /** Calls back when nothing runs any more, at once when nothing does. */
+  /** Calls back when no run is running any more, at once when none is. */
   whenIdle(callback: () => void): () => void {
     if (this.active === 0) callback()
     else this.#idleWaiters.push(callback)
@@ -292,7 +292,7 @@ export class GatewayProcess {
     for (const wake of waiters) wake()
   }
 
-  /** The process is gone. What ran is marked in its session for the next process; what waited will never run. */
+  /** Ends the process. Running turns are marked in their sessions for the next process; queued turns will never run. */
   die(): void {
     for (const run of this.#lanes.running) {
       run.timer?.cancel()

@@ -1,5 +1,5 @@
 /**
- * Which runs of one process may run: one a session, in order, and at most `maxConcurrent` in all, first come first
+ * Schedules the runs of one process: one per session, in order, and at most `maxConcurrent` in all, first come, first
  * served.
  */
 import type { Run } from "./Run.ts"
@@ -8,7 +8,7 @@ export class Lanes {
   readonly running = new Set<Run>()
   readonly #maxConcurrent: number
   readonly #begin: (run: Run) => void
-  /** Heads of their sessions that wait for a free place. */
+  /** The first runs of their sessions, waiting for a free slot. */
   #waiting: Array<Run> = []
   #pumping = false
 
@@ -27,7 +27,7 @@ export class Lanes {
     this.#pump()
   }
 
-  /** Frees what the run held, or forgets that it waited. */
+  /** Frees the run's slot, or removes the run from its queue. */
   leave(run: Run): void {
     const { session } = run
     this.running.delete(run)
@@ -42,7 +42,7 @@ export class Lanes {
     this.#pump()
   }
 
-  /** The process died: nothing begins any more. */
+  /** Clears all lanes after the process died, so that no run begins any more. */
   clear(): void {
     this.#waiting = []
     this.running.clear()
@@ -53,7 +53,10 @@ export class Lanes {
     this.#waiting.push(run)
   }
 
-  /** A run that ends at once frees its place while the loop goes on, so a long queue does not grow the stack. */
+  /**
+   * Begins waiting runs while slots are free. A run that ends at once frees its slot within this loop, so a long queue
+   * does not grow the stack.
+   */
   #pump(): void {
     if (this.#pumping) return
     this.#pumping = true

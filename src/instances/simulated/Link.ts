@@ -1,4 +1,4 @@
-/** The `GatewayLink` to a simulated gateway: the real one's answers and errors, without a socket. */
+/** The `GatewayLink` to a simulated gateway, with the real link's answers and errors but without a socket. */
 import { Deferred, Effect, Result, type Scope, Stream } from "effect"
 import type {
   GatewayHello,
@@ -173,7 +173,10 @@ const link = (gateway: Gateway, socket: Socket): GatewayLink => {
       )
     })
 
-  /** One request: waits for a connection as `ready` does, and is never answered by an unresponsive gateway. */
+  /**
+   * Sends one request. It waits for a connection like `ready`; with an unresponsive gateway it fails with
+   * `DeadlineExceeded`.
+   */
   const request = <A>(
     answer: (process: GatewayProcess) => Result.Result<A, GatewayError>
   ): Effect.Effect<A, GatewayError> =>
@@ -285,7 +288,7 @@ const link = (gateway: Gateway, socket: Socket): GatewayLink => {
   }
 }
 
-/** What a gateway of that load was seen to take. */
+/** Bytes of memory, as measured on real gateways under the same load. */
 export const memory = (process: GatewayProcess): number => (750 + 40 * process.active) * 1_048_576
 
 export const load = (gateway: Gateway, process: GatewayProcess): number =>

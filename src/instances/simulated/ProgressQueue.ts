@@ -1,7 +1,7 @@
 /**
- * What one reader has yet to read of a run or of a link. It has no fiber and no queue of its own, since a short turn is
- * often over before its reader looks. It keeps at most `capacity` elements: `merge` may fold an element into the last
- * one, and beyond the bound the oldest is lost.
+ * The elements of a run or a link that one reader has not read yet. It has neither a fiber nor a `Queue`, because a
+ * short turn has often ended before its reader starts. It keeps at most `capacity` elements: `merge` may combine an
+ * element with the last one, and above the bound the oldest element is dropped.
  */
 import { Cause, Effect, Scope, Stream } from "effect"
 
@@ -58,7 +58,7 @@ export class Feed<A, E> {
     if (this.#failure !== undefined) return Effect.fail(this.#failure)
     if (this.#ended) return Cause.done()
     return Effect.callback<Items<A>, E | Cause.Done>((resume) => {
-      /** Another fiber may have run since they were looked at. */
+      /** Another fiber may have pushed an element or ended the feed since the checks above. */
       if (this.#items.length > 0 || this.#ended) return resume(this.#pull)
       this.#wake = () => resume(this.#pull)
       return Effect.sync(() => {
@@ -67,7 +67,7 @@ export class Feed<A, E> {
     })
   })
 
-  /** Opens a feed for each run of the stream and closes it when the reader is gone, however it ended. */
+  /** Opens a feed for each run of the stream, and closes it when the reader ends, fails or is interrupted. */
   static stream<A, E, E2>(
     open: Effect.Effect<Feed<A, E>, E2>,
     close: (feed: Feed<A, E>) => void

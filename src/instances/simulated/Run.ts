@@ -13,7 +13,7 @@ const mergeDeltas = (last: TurnProgress, next: TurnProgress): TurnProgress | und
 
 export class Run {
   readonly runId: string
-  /** The key under which the caller knows the turn; a resumed run has another id than key. */
+  /** The caller's key for the turn. The run id of a resumed run differs from it. */
   readonly runKey: string
   readonly session: Session
   readonly timeoutMillis: number | undefined
@@ -23,7 +23,7 @@ export class Run {
   state: "queued" | "running" | "ended" = "queued"
   text = ""
   end: TurnEnd | undefined
-  /** What further messages, steered into this run, are answered with. */
+  /** Answers to further messages that were steered into this run. */
   steered: Array<string> = []
   timer: Timer | undefined
   answer: TurnEnd | undefined
@@ -58,7 +58,7 @@ export class Run {
     if (this.feeds.size > 0) this.emit({ _tag: "TextDelta", delta, text })
   }
 
-  /** A new reader first gets where the run stands. */
+  /** Opens a feed for a new reader, which first receives the current state of the run. */
   subscribe(bootId: string): RunFeed {
     const feed: RunFeed = new Feed(mergeDeltas, feedCapacity)
     feed.push({ _tag: "Accepted", runId: this.runId, bootId })

@@ -1,11 +1,14 @@
 /**
- * One session of a simulated gateway. Transcript and turn records are what a real gateway keeps on disk: they outlive
- * the process. `current` and `queue` are its memory and are lost with it.
+ * One session of a simulated gateway. Transcript and turn records are what a real gateway keeps on disk, so they
+ * outlive the process. `current` and `queue` are in the process's memory and are lost with it.
  */
 import type { GatewaySession, HistoryMessage, Reconciled, TurnEnd } from "../../openclaw/GatewayLink.ts"
 import type { Run } from "./Run.ts"
 
-/** One turn in the transcript. Several keys may share it: a steered or collected message is answered by another run. */
+/**
+ * One turn in the transcript. Several keys may share it: a steered message is answered by the run that it was steered
+ * into.
+ */
 export interface TurnRecord {
   readonly runId: string
   end: TurnEnd | undefined
@@ -43,13 +46,15 @@ export class Session {
     return this.#records.get(runKey)
   }
 
-  /** What becomes of this key. Keeps the last 2,000. */
+  /** Stores the record of this key. The last 2,000 records are kept. */
   remember(runKey: string, record: TurnRecord): void {
     this.#records.set(runKey, record)
     if (this.#records.size > recordsKept) this.#records.delete(this.#records.keys().next().value!)
   }
 
-  /** The user's row and what its answer will be found under. Keeps the last 2,000 rows. */
+  /**
+   * Appends the user's row, and stores the record under which its answer will be found. At most 2,000 rows are kept.
+   */
   appendUser(runKey: string, text: string, record: TurnRecord, timestamp: number): void {
     this.remember(runKey, record)
     this.#append({ role: "user", text, idempotencyKey: `${runKey}:user`, timestamp })
@@ -81,8 +86,9 @@ export class Session {
   }
 
   /**
-   * The reconcile rule: in the transcript with an answer, done; in it without one, running in this process or being
-   * resumed by it; not in it, safe to send, unless this process holds it in a queue or an earlier one did.
+   * The reconcile rule: a key in the transcript with an answer is done. A key in it without an answer is running in
+   * this process or being resumed by it. A key that is not in it is safe to send, unless this process has it in a queue
+   * or an earlier process had.
    */
   reconcile(runKey: string, run: Run | undefined): Reconciled {
     const record = this.#records.get(runKey)

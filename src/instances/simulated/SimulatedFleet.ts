@@ -1,6 +1,6 @@
 /**
- * The gateways of the simulated driver, and what a test may do to them. One fleet serves all drivers and runners of a
- * process: build it once and give every runner the same value, so that a gateway outlives its runner.
+ * The gateways of the simulated driver, and the test's controls over them. One fleet serves all drivers and runners of
+ * a process: build it once and give every runner the same value, so that a gateway outlives its runner.
  */
 import { Context, Effect, Layer, Redacted, type Scope } from "effect"
 import type { TurnEnd } from "../../openclaw/GatewayLink.ts"
@@ -13,7 +13,9 @@ import * as Link from "./Link.ts"
 import * as Timers from "./Timers.ts"
 
 export interface FleetOptions extends Partial<GatewayOptions> {
-  /** Keep counts by run key and message (about 200 bytes a turn). On when not given; turn it off for long benches. */
+  /**
+   * Keep counts by run key and message (about 200 bytes per turn). On when not given; turn it off for long benchmarks.
+   */
   readonly countExecutions?: boolean
 }
 
@@ -27,7 +29,9 @@ export interface GatewaySnapshot {
   readonly active: number
   readonly queued: number
   readonly links: number
-  /** How often each kind of fault took effect. */
+  /**
+   * How often each kind of fault took effect; for faults that last until `heal`, how often an active one was checked.
+   */
   readonly faultsSeen: ReadonlyMap<Fault["_tag"], number>
 }
 
@@ -37,16 +41,16 @@ export class SimulatedFleet extends Context.Service<
     /** How often each turn reached the model, over the whole fleet. */
     readonly executions: Executions
     readonly order: (instanceId: string, fault: Fault) => Effect.Effect<void>
-    /** Takes back a fault that was ordered; without one, every fault that is not used up. */
+    /** Removes an ordered fault; without one, removes all ordered faults. */
     readonly heal: (instanceId: string, fault?: Fault) => Effect.Effect<void>
-    /** SIGKILL. */
+    /** Ends the gateway's process like SIGKILL. */
     readonly crash: (instanceId: string) => Effect.Effect<void>
     readonly dropSockets: (instanceId: string) => Effect.Effect<void>
-    /** Ends a running turn, for example a hanging one. `false` when no gateway runs it. */
+    /** Ends a running turn, for example a hanging one. Returns `false` when no gateway is running it. */
     readonly finish: (runKey: string, end?: TurnEnd) => Effect.Effect<boolean>
     readonly snapshot: (instanceId: string) => Effect.Effect<GatewaySnapshot>
     readonly instanceIds: Effect.Effect<ReadonlyArray<string>>
-    /** For the driver. The gateway is made on first use and does not run by itself. */
+    /** For the driver. The gateway is created on first use and has no process until it is started. */
     readonly gateway: (instanceId: string) => Gateway
   }
 >()("clawster/instances/simulated/SimulatedFleet") {
@@ -57,7 +61,7 @@ export class SimulatedFleet extends Context.Service<
     Layer.effect(SimulatedFleet, SimulatedFleet.make(options))
 
   /**
-   * Answers `ws://simulated/<instanceId>` with the fleet's gateways, so that the remote driver can be tried without a
+   * Connects `ws://simulated/<instanceId>` to the fleet's gateways, so that the remote driver can be tested without a
    * socket.
    */
   static readonly connector: Layer.Layer<GatewayConnector, never, SimulatedFleet> = Layer.effect(

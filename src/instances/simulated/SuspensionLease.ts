@@ -1,4 +1,4 @@
-/** The cordon of `gateway.suspend.prepare`: it holds until it is resumed, or its lease of two minutes ends. */
+/** The suspension of `gateway.suspend.prepare`: it holds until it is resumed or its lease of two minutes expires. */
 import type { Suspension } from "../../openclaw/GatewayLink.ts"
 
 const leaseMillis = 120_000

@@ -1,6 +1,6 @@
 /**
- * All timers of a simulated fleet on one sleeping fiber: thousands of turns under way cost one entry each, not a fiber
- * each. Time is the fleet's `Clock`, so a test moves it with `TestClock`.
+ * Runs all timers of a simulated fleet on one sleeping fiber: thousands of running turns cost one entry each, not a
+ * fiber each. Time is the fleet's `Clock`, so a test advances it with `TestClock`.
  */
 import { Clock, Effect, Fiber, type Scope } from "effect"
 

@@ -1,4 +1,6 @@
-/** What a simulated model does with a message: directives in the text, or a handler of the fleet. Pure. */
+/**
+ * Decides what a simulated model does with a message, from directives in the text or from a handler of the fleet. Pure.
+ */
 import { failureOf } from "../../openclaw/protocol/Failures.ts"
 import type { TurnEnd } from "../../openclaw/GatewayLink.ts"
 
@@ -7,7 +9,7 @@ export interface TurnRequest {
   readonly sessionKey: string
   readonly message: string
   readonly runKey: string
-  /** True when the gateway continues a turn that a crash cut. */
+  /** True when the gateway resumes a turn that a crash interrupted. */
   readonly resumed: boolean
 }
 
@@ -25,9 +27,9 @@ const directive = /\[\[\s*([a-z]+)(?:\s+([^\]]*?))?\s*\]\]/gi
 const maxDelayMillis = 600_000
 
 /**
- * The directives of the demo model: `[[delay MILLIS]]`, `[[error STATUS]]`, `[[hang]]`, `[[tool NAME]]`, `[[say
- * TEXT]]`; others name the message and do nothing. The answer is the text without them, after the demo model's opening
- * words.
+ * Interprets the demo model's directives: `[[delay MILLIS]]`, `[[error STATUS]]`, `[[hang]]`, `[[tool NAME]]`, `[[say
+ * TEXT]]`; others name the message and do nothing. The answer is the text without directives, after the demo model's
+ * opening words.
  */
 export const fromMessage = ({ message }: Pick<TurnRequest, "message">): TurnScript => {
   if (!message.includes("[[")) return { text: answerTo(message), delayMillis: 0, tools: [], outcome: "answer" }
@@ -61,7 +63,7 @@ export const fromMessage = ({ message }: Pick<TurnRequest, "message">): TurnScri
 
 const answerTo = (text: string): string => (text === "" ? "Hello from the demo model." : `Demo answer to: ${text}`)
 
-/** Ends of a run, as the gateway words them. */
+/** Ends of a run, in the gateway's wording. */
 export const ends = {
   answer: (text: string, prompt: string): TurnEnd => {
     const inputTokens = Math.ceil(prompt.length / 4)
@@ -80,7 +82,7 @@ export const ends = {
     text: "",
     failure: failureOf(undefined, `the model provider answered HTTP ${status}`)
   }),
-  /** A crash came while the turn waited in its queue. The key is used up; a new attempt needs a new one. */
+  /** A crash happened while the turn waited in its queue. Its key is used up; a new attempt needs a new key. */
   neverBegan: (): TurnEnd => ({
     status: "error",
     text: "",

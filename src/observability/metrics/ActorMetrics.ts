@@ -1,8 +1,8 @@
-/** What the actor kit measures. `entityType` is the only label: there may be a million actors. */
+/** Metrics of the actor kit. `entityType` is the only label, because there may be a million actors. */
 import { Effect } from "effect"
 import { adjust, record, timed } from "./Metrics.ts"
 
-/** Of the commits that succeeded. */
+/** Measures successful commits only. */
 export const timeCommit = <A, E, R>(
   entityType: string,
   size: number,
@@ -12,7 +12,7 @@ export const timeCommit = <A, E, R>(
     record("clawster_actor_batch_size", size, { entity_type: entityType })
   )
 
-/** `messages`: what a round found in the mailbox. */
+/** `messages` is the number of messages in the mailbox at the start of a command batch. */
 export const mailFound = (entityType: string, messages: number): Effect.Effect<void> =>
   record("clawster_actor_mailbox_size", messages, { entity_type: entityType })
 
@@ -22,13 +22,16 @@ export const loaded = (entityType: string): Effect.Effect<void> =>
 export const dropped = (entityType: string): Effect.Effect<void> =>
   adjust("clawster_actor_resident", -1, { entity_type: entityType })
 
-/** A message, a signal, a timer or a command that it could not take. */
+/** Counts a message, signal, timer or command that the actor could not process. */
 export const setBack = (entityType: string): Effect.Effect<void> =>
   record("clawster_actor_setbacks_total", 1, { entity_type: entityType })
 
-/** One delivery to another actor, until that has committed it. */
+/** Measures one delivery to another actor, until the receiver has committed it. */
 export const timeDelivery = <A, E, R>(targetType: string, deliver: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   timed("cross_instance_latency", { entity_type: targetType }, deliver)
 
-/** Positive: committed to the outbox. Negative: taken by their receivers, or dropped from memory with their actor. */
+/**
+ * Positive for messages committed to the outbox; negative for messages delivered to their receivers, or removed from
+ * memory with their actor.
+ */
 export const outboxChanged = (messages: number): Effect.Effect<void> => adjust("clawster_outbox_backlog", messages, {})

@@ -1,6 +1,6 @@
 /**
- * Counts what committed events say. Called once a commit, after it, by the runner that owns the actor: so each event
- * counts once in the cluster, save those of a commit whose runner died before it could count.
+ * Counts committed events. The runner that owns the actor calls it once after each commit, so each event counts once in
+ * the cluster, except for events of a commit whose runner died before it could count them.
  */
 import { Effect } from "effect"
 import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
@@ -39,12 +39,15 @@ const count = (event: Counted): Effect.Effect<void> | undefined => {
   }
 }
 
-/** Events of other actors are let by. */
+/** Events without a metric are ignored. */
 export const committed = (events: ReadonlyArray<{ readonly _tag: string }>): Effect.Effect<void> => {
   const counts = events.flatMap((event) => count(event as Counted) ?? [])
   return counts.length === 0 ? Effect.void : Effect.all(counts, { discard: true })
 }
 
-/** A task was given an instance: `millis` since it was ready to run (accepted, due, or to be retried). */
+/**
+ * An instance was chosen for a task `millis` after the task had become ready to run (accepted, due, or due for a
+ * retry).
+ */
 export const laneWaited = (millis: number): Effect.Effect<void> =>
   record("lane_wait_duration", Math.max(0, millis) / 1_000, {})

@@ -1,10 +1,10 @@
-/** What the edge measures: requests of callers, and the reads of the database that answer them. */
+/** Metrics of the edge: requests of callers, and the database reads that answer them. */
 import { Cause, Duration, Effect } from "effect"
 import { type Labels, record, timed } from "./Metrics.ts"
 
 type RequestLabels = Omit<Labels<"clawster_http_request_seconds">, "status">
 
-/** `status`: the class of the answer's code, such as `2xx`. */
+/** `status` returns the class of the status code, such as `2xx`. */
 export const timeRequest = <A, E, R>(
   labels: RequestLabels,
   status: (answer: A) => string,
@@ -17,7 +17,7 @@ export const timeRequest = <A, E, R>(
     )
   )
 
-/** A read that its caller gave up is counted as neither. */
+/** An interrupted read is counted neither as a success nor as a failure. */
 export const timeRead = <A, E, R>(read: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   timed("clawster_store_read_seconds", {}, read).pipe(
     Effect.tapCause((cause) =>
@@ -25,5 +25,5 @@ export const timeRead = <A, E, R>(read: Effect.Effect<A, E, R>): Effect.Effect<A
     )
   )
 
-/** How far the event feed of this process is behind what is committed. */
+/** Delay of this process's event feed behind the committed entries. */
 export const feedAge = (millis: number): Effect.Effect<void> => record("clawster_feed_age_seconds", millis / 1_000, {})

@@ -1,9 +1,9 @@
 /**
- * The gauges of the control plane, read again and again from what the store says: backlog, and health, breaker and load
- * of each instance. Every process that runs it exports the same values, so a query takes their maximum, not their sum.
+ * Gauges of the control plane, read periodically from the store: backlog, and health, circuit breaker and load of each
+ * instance. Every process with this layer exports the same values, so a query must take their maximum, not their sum.
  *
- * `clawster_fleet_reading_age_seconds` tells how old each reading is. When one fails, its gauges keep their values
- * while they may still be true, and are withdrawn after that: a gauge is never frozen without a sign.
+ * `clawster_fleet_reading_age_seconds` is the age of each reading. After a failed reading its gauges keep their values
+ * while these may still be true, and are withdrawn later, so that an outdated gauge is never exported without a sign.
  */
 import { Clock, type Duration, Effect, Layer, Schedule } from "effect"
 import type { BreakerState, InstanceHealth, InstanceStatus } from "../../schema/Instance.ts"
@@ -17,9 +17,9 @@ export interface FleetSources<E, R> {
   readonly interval?: Duration.Input
 }
 
-/** Values of a reading that is older than this are not exported any more. */
+/** Values of an older reading are no longer exported. */
 export const withdrawnAfterMillis = 60_000
-/** Between two warnings about one reading. */
+/** Minimum interval between two warnings about the same reading. */
 const warnEveryMillis = 60_000
 
 const waitingPhases = ["pending", "scheduled", "retrying"] as const
@@ -28,7 +28,7 @@ const breakerValue: Record<BreakerState, number> = { closed: 0, half_open: 1, op
 
 interface InstanceLabels {
   readonly instance_id: string
-  /** `dedicated` instances are not shown to those who have no key (PublicMetrics.ts). */
+  /** Series of `dedicated` instances are hidden from requests without a key (PublicMetrics.ts). */
   readonly tenancy: string
 }
 
@@ -60,7 +60,7 @@ const forgetInstance = (labels: InstanceLabels): Effect.Effect<void> =>
     { discard: true }
   )
 
-/** One source: how it is read and recorded, and how what it recorded is withdrawn. */
+/** One source: how to read and record it, and how to withdraw its recorded values. */
 interface Reading<E, R> {
   readonly name: "tasks" | "instances"
   readonly read: Effect.Effect<void, E, R>
@@ -92,7 +92,7 @@ const instancesReading = <E, R>({ instances }: FleetSources<E, R>): Reading<E, R
   }
 }
 
-/** Reads again and again for as long as its scope lives. */
+/** Reads periodically until its scope closes. */
 const follow = <E, R>({ name, read, withdraw }: Reading<E, R>, interval: Duration.Input) =>
   Effect.gen(function* () {
     let readAt = yield* Clock.currentTimeMillis

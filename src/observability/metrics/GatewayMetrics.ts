@@ -1,10 +1,10 @@
-/** What gateways do to their links, and what is removed of what runs left with them. */
+/** Metrics of the links to gateways, and of the removal of sessions at gateways. */
 import type { Effect } from "effect"
 import { record } from "./Metrics.ts"
 
-/** A session that a task or a closed session had left with its gateway was deleted there. */
+/** Counts a session that was deleted at its gateway after its task or session had ended. */
 export const sessionDeleted: Effect.Effect<void> = record("clawster_gateway_sessions_deleted_total", 1, {})
 
-/** A connection to a gateway failed or ended; `reason` is one of the link's own words. */
+/** Counts a connection to a gateway that failed or ended. `reason` is the reason of the link's error. */
 export const linkLost = (reason: string): Effect.Effect<void> =>
   record("clawster_gateway_links_lost_total", 1, { reason })

@@ -1,6 +1,4 @@
-/**
- * Recording into the metrics of `Names.ts`, and nothing else: a name or label that is not in the list does not compile.
- */
+/** Records the metrics of `Names.ts`: a name or label that is not in the list does not compile. */
 import { Duration, Effect, Metric } from "effect"
 import { type MetricName, metrics } from "./Names.ts"
 
@@ -11,7 +9,7 @@ export type Labels<N extends Name> = { readonly [Label in Metrics[N]["labels"][n
 
 type Series = Metric.Metric<number, unknown>
 
-/** Only a cache: the registry owns the series. */
+/** Maximum number of cached series. The registry owns the series, so the cache may be cleared at any time. */
 const seriesCached = 4_096
 const cache = new Map<string, Series>()
 
@@ -39,19 +37,19 @@ const series = (name: Name, labels: Record<string, string>): Series => {
   return found
 }
 
-/** Counter: adds. Gauge: sets. Histogram: observes. */
+/** Adds to a counter, sets a gauge, or observes a value in a histogram. */
 export const record = <N extends Name>(name: N, value: number, labels: Labels<N>): Effect.Effect<void> =>
   Metric.update(series(name, labels), value)
 
-/** Gauge only: adds, or takes away. */
+/** Adds to a gauge, or subtracts with a negative number. */
 export const adjust = <N extends Name>(name: N, by: number, labels: Labels<N>): Effect.Effect<void> =>
   Metric.modify(series(name, labels), by)
 
-/** The series of what is gone is not exported any more. */
+/** Stops the export of the series, for objects that no longer exist. */
 export const forget = <N extends Name>(name: N, labels: Labels<N>): Effect.Effect<void> =>
   Metric.remove(series(name, labels))
 
-/** Runs the effect and observes its time, in seconds, when it succeeds. */
+/** Runs the effect and observes its duration in seconds when it succeeds. */
 export const timed = <N extends Name, A, E, R>(
   name: N,
   labels: Labels<N>,

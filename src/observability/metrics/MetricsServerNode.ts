@@ -1,4 +1,6 @@
-/** A port of its own for `/metrics`, for processes that have no other HTTP server. */
+/**
+ * A separate port for `/metrics`, for processes without another HTTP server, and for gateways that expose all metrics.
+ */
 import { NodeHttpServer } from "@effect/platform-node"
 import { Layer } from "effect"
 import { HttpRouter, type HttpServerError } from "effect/http"

@@ -1,7 +1,7 @@
 /**
- * Every name that leaves the process: metrics, spans, log fields. Dashboards and alerts are written against this list,
- * and a test holds it against what is exported. Times are in seconds, sizes in units of what is counted; a label has
- * few values, or one for each instance.
+ * All exported names: metrics, spans and log fields. Dashboards and alerts rely on this list, and a test compares it
+ * with the exported names. Times are in seconds, sizes in units of the counted things. A label has few values, or one
+ * per instance.
  */
 
 export interface MetricName {
@@ -259,7 +259,7 @@ export const metrics = {
 } as const satisfies Record<string, MetricName>
 
 /**
- * Labels that say nothing of any tenant. Series with another label are shown to keys of operators only
+ * Labels that reveal nothing about a tenant. Series with any other label are shown only with an operator's key
  * (PublicMetrics.ts).
  */
 export const publicLabels: ReadonlySet<string> = new Set([
@@ -275,7 +275,7 @@ export const publicLabels: ReadonlySet<string> = new Set([
   "type"
 ])
 
-/** What the cluster of `effect` exports by itself. */
+/** Metrics that the cluster module of `effect` exports. */
 export const clusterMetrics = {
   effect_cluster_entities: { kind: "gauge", labels: ["type"] },
   effect_cluster_entity_mailbox_size: { kind: "gauge", labels: ["type"] },
@@ -291,12 +291,12 @@ export const clusterMetrics = {
 export const spans = {
   /** One task, from its submission to its end, over all its attempts. */
   task: "task",
-  /** One task, or one turn, at its instance: from the first try to its end. */
+  /** One attempt at a task or turn, at its instance, from the first try to reach the gateway to the end. */
   taskRun: "task.run",
   turnRun: "turn.run"
 } as const
 
-/** What happens inside a run. */
+/** Events within a run. */
 export const spanEvents = {
   started: "task_started",
   agentInvoked: "agent_invoked",
@@ -319,8 +319,8 @@ export const spanAttributes = {
 } as const
 
 /**
- * The fields of a log line, in their order. A line has the first three, `event` and `message`; of the others those it
- * knows.
+ * The fields of a log line, in their order. Every line has the first three, `event` and `message`, and any other field
+ * with a known value.
  */
 export const logFields = [
   "timestamp",

@@ -1,7 +1,7 @@
-/** What failure detection and shard ownership measure. */
+/** Metrics of failure detection and shard ownership. */
 import type { Effect } from "effect"
 import { record } from "./Metrics.ts"
 
-/** `refused`: its port does not answer any more. `expired`: its lease ran out. */
+/** `refused`: the runner's port no longer accepts connections. `expired`: its lease expired. */
 export const runnerLost = (cause: "refused" | "expired"): Effect.Effect<void> =>
   record("clawster_runners_lost_total", 1, { cause })

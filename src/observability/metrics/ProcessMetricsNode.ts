@@ -1,7 +1,7 @@
 /**
- * What this process holds of its machine: descriptors, memory, processor time, lag of the event loop, and what keeps
- * the loop alive. Read every five seconds. Names are those that Prometheus clients for Node use, so that dashboards for
- * them fit.
+ * Resources used by this process: descriptors, memory, processor time, event loop lag, and the resources that keep the
+ * event loop alive. Read every five seconds. The names are those of Prometheus clients for Node, so that existing
+ * dashboards work.
  */
 import { Duration, Effect, Layer, type Scope } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
@@ -16,10 +16,10 @@ import process from "node:process"
 import { record } from "./Metrics.ts"
 
 const readEvery = Duration.seconds(5)
-/** The event loop's lag is looked at so often, in milliseconds; each look costs one timer. */
+/** Interval in milliseconds at which the event loop's lag is sampled; each sample costs one timer. */
 const lagResolution = 20
 
-/** Undefined where the system has no such file. */
+/** Undefined on systems without this file. */
 const openDescriptors = (): number | undefined => {
   try {
     return readdirSync("/proc/self/fd").length
@@ -46,7 +46,7 @@ const countByType = (types: ReadonlyArray<string>): Map<string, number> => {
 const kindOf = (entry: PerformanceEntry): unknown =>
   "detail" in entry ? (entry.detail as NodeGCPerformanceDetail).kind : undefined
 
-/** The heap after each major collection, which is what leaks show in; heap in use between two is mostly garbage. */
+/** The heap size after each major collection, which reveals leaks; in between, most of the heap in use is garbage. */
 const heapAfterGc: Effect.Effect<() => number | undefined, never, Scope.Scope> = Effect.gen(function* () {
   let used: number | undefined
   yield* Effect.acquireRelease(

@@ -1,7 +1,7 @@
 /**
- * What `/metrics` shows to those who have no key: nothing by which a tenant or an instance of its own could be known. A
- * series is public when all of its labels are in `publicLabels` (Names.ts) and it is not of a dedicated instance, so
- * that a label that is new is private until somebody says otherwise.
+ * The metrics that `/metrics` shows without a key: nothing that identifies a tenant or an instance dedicated to one. A
+ * series is public when all of its labels are in `publicLabels` (Names.ts) and it does not belong to a dedicated
+ * instance, so that a new label is private until it is added there.
  */
 import { Effect, Metric } from "effect"
 import { PrometheusMetrics } from "effect/observability"

@@ -1,8 +1,10 @@
 /**
- * A small OpenAI-compatible model on 127.0.0.1, for trying Clawster without a key and for tests: it answers at once,
- * from the text alone (see `DemoReply`), and counts what reached it, so that a test can say "exactly once".
+ * A small OpenAI-compatible model on 127.0.0.1, for trying Clawster without an API key and for tests. It answers at
+ * once, from the text alone (see `DemoReply`), and counts the requests it received, so that a test can assert "exactly
+ * once".
  *
- * `POST /v1/chat/completions` streams server-sent events, `GET /v1/models` lists the one model, `GET /stats` counts.
+ * `POST /v1/chat/completions` streams server-sent events, `GET /v1/models` lists the one model, `GET /stats` returns
+ * the counts.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { ByteSize, Clock, Effect, Option, Result, Schema, Stream } from "effect"
@@ -12,7 +14,7 @@ import { createServer } from "node:http"
 import { ChatRequest, type DemoReply, type Reading, readConversation } from "./DemoReply.ts"
 import type { ModelProvider } from "../GatewayConfig.ts"
 
-/** What reached the model. The maps keep the last 10,000 keys; a key that fell out counts from one again. */
+/** Requests that reached the model. The maps keep the last 10,000 keys; an evicted key counts from one again. */
 export interface DemoStats {
   /** Chat requests of any kind. */
   readonly requests: number
@@ -20,7 +22,7 @@ export interface DemoStats {
   readonly byId: Readonly<Record<string, number>>
   /** Fresh requests by the user's text without directives, cut at 200 characters. */
   readonly byText: Readonly<Record<string, number>>
-  /** Requests by `[[id X]]` that a gateway made to go on after its own restart. */
+  /** Requests by `[[id X]]` that a gateway made to resume a turn after its own restart. */
   readonly resumedById: Readonly<Record<string, number>>
 }
 
@@ -43,7 +45,7 @@ const maxTextLength = 200
 const maxHangMillis = 3_600_000
 const modelName = "demo-1"
 
-/** Serves until the scope closes. Port 0, the default, takes a free one. */
+/** Serves until the scope closes. Port 0, the default, picks a free port. */
 export const make = Effect.fn("DemoModel.make")(function* (options: {
   readonly port?: number
 }): Effect.fn.Return<DemoModel, DemoModelUnavailable, Scope.Scope> {

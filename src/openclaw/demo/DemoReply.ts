@@ -1,6 +1,6 @@
 /**
- * What the demo model answers: a pure function of the conversation. The last real user message decides; blocks that
- * OpenClaw adds by itself are skipped. A message may carry directives in double brackets:
+ * Computes the demo model's answer as a pure function of the conversation. The last real user message decides; blocks
+ * that OpenClaw adds by itself are skipped. A message may carry directives in double brackets:
  *
  * - `[[delay MS]]` streams the answer over that many milliseconds
  * - `[[error STATUS]]` refuses with that HTTP status
@@ -37,9 +37,9 @@ export interface Reading {
   readonly text: string
   /** The `[[id X]]` of the message, when it has one. */
   readonly id: string | undefined
-  /** The gateway asks again after a restart of its own. */
+  /** Whether the gateway is resuming the turn after its own restart. */
   readonly resumed: boolean
-  /** The first request for this message: neither a tool result nor a resumption. */
+  /** Whether this is the first request for the message: neither a tool result nor a resumption. */
   readonly fresh: boolean
   readonly reply: DemoReply
 }
@@ -79,7 +79,7 @@ export const readConversation = (request: ChatRequest): Reading => {
   }
 }
 
-/** What the user wrote, without what OpenClaw puts around it: time, queue note, restart notice, runtime line. */
+/** The user's text without OpenClaw's additions: time, queue note, restart notice, runtime line. */
 const userText = (text: string): string =>
   (text.split(restartNotice)[0] ?? "")
     .replace(/^\s*\[\w{3} \d{4}-\d{2}-\d{2} \d{2}:\d{2}[^\]]*\]\s*/, "")
@@ -114,7 +114,7 @@ const numberOf = (text: string | undefined, min: number, max: number): Option.Op
   return Number.isFinite(value) ? Option.some(Math.min(max, Math.max(min, Math.trunc(value)))) : Option.none()
 }
 
-/** At most eight pieces, cut at word boundaries; joined they are the text again. */
+/** At most eight pieces, split at word boundaries; joined they equal the text. */
 const chunksOf = (text: string): ReadonlyArray<string> => {
   const words = text.match(/\s*\S+\s*$|\s*\S+/g) ?? [text]
   const size = Math.ceil(words.length / 8)

@@ -1,5 +1,6 @@
 /**
- * Which Node runs OpenClaw: the one that runs us where it is new enough, else the `node` dependency of this package.
+ * Finds the Node that runs OpenClaw: the one that runs this process when it is new enough, else the `node` dependency
+ * of this package.
  */
 import { Effect, Schema } from "effect"
 import { existsSync, readFileSync } from "node:fs"
@@ -12,7 +13,7 @@ export class NodeTooOld extends Schema.TaggedError<NodeTooOld>()("NodeTooOld", {
   message: Schema.String
 }) {}
 
-/** OpenClaw 2026.9 wants Node 24.16 or later of the 24 line, or 26.1 and later. */
+/** OpenClaw 2026.9 requires Node 24.16 or later of the 24 line, or 26.1 or later. */
 export const isSupported = (version: string): boolean => {
   const [major = 0, minor = 0] = version.replace(/^v/, "").split(".").map(Number)
   return (major === 24 && minor >= 16) || (major === 26 && minor >= 1) || major > 26

@@ -1,8 +1,8 @@
 /**
- * The managed OpenClaw: one exact version under `<directory>/<version>`, installed once with npm on a Node that
- * OpenClaw accepts, and shared by all gateways. npm works in a folder of its own, which is renamed into place when all
- * is there, so an install is whole or absent, also after a crash and when several processes race. Package scripts are
- * not run; OpenClaw works without them.
+ * Installs the managed OpenClaw: one exact version under `<directory>/<version>`, installed once with npm on a Node
+ * that OpenClaw accepts, and shared by all gateways. npm writes to a draft folder, which is renamed into place when it
+ * is complete, so an install is complete or absent, also after a crash and when several processes race. Package scripts
+ * are not run; OpenClaw works without them.
  */
 import { Clock, Duration, Effect, FileSystem, Option, Path, Ref, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
@@ -20,7 +20,7 @@ export interface OpenClaw {
   readonly entry: string
 }
 
-/** Why OpenClaw could not be installed; `message` says what to do. */
+/** OpenClaw could not be installed; `message` says what to do. */
 export class OpenClawInstallError extends Schema.TaggedError<OpenClawInstallError>()("OpenClawInstallError", {
   reason: Schema.Literals([
     "InvalidVersion",
@@ -38,11 +38,11 @@ export class OpenClawInstallError extends Schema.TaggedError<OpenClawInstallErro
 }) {}
 
 export interface InstallOptions {
-  /** Exact, 2026.9.6 by default. */
+  /** An exact version; 2026.9.6 by default. */
   readonly version?: string
-  /** Holds one folder a version; `.clawster/openclaw` of the project by default elsewhere. */
+  /** Holds one folder per version; callers use `.clawster/openclaw` by default. */
   readonly directory: string
-  /** Told what goes on, at most a few lines a second; not called when the version is there already. */
+  /** Called with lines of progress, at most a few per second; not called when the version is already installed. */
   readonly onProgress?: (line: string) => Effect.Effect<void>
 }
 
@@ -63,7 +63,10 @@ const draftPrefix = ".installing-"
 const brokenPrefix = ".broken-"
 const Marker = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
 
-/** Installs the version unless it is there, and says how to run it. Takes about half a minute and 650 MB. */
+/**
+ * Installs the version unless it is there, and returns how to run it. An install takes about half a minute and 650 MB,
+ * and fails with `TimedOut` after 15 minutes.
+ */
 export const ensure = Effect.fn("OpenClawInstall.ensure")(function* (
   options: InstallOptions
 ): Effect.fn.Return<OpenClaw, OpenClawInstallError, Services> {
@@ -86,7 +89,7 @@ export const ensure = Effect.fn("OpenClawInstall.ensure")(function* (
   return openclaw
 })
 
-/** The version where it is there already; nothing is installed. */
+/** The version if it is already installed; installs nothing. */
 export const installed = Effect.fnUntraced(function* (options: InstallOptions) {
   const version = options.version ?? defaultVersion
   const path = yield* Path.Path
@@ -138,7 +141,10 @@ const install = Effect.fnUntraced(function* (target: Target) {
   yield* tell(`Installed openclaw@${version} in ${Math.round(((yield* Clock.currentTimeMillis) - started) / 1000)} s`)
 })
 
-/** What installs that were killed left behind. Who has the lock is the only one at work. */
+/**
+ * Removes what killed installs left behind. The holder of the lock is the only process that installs, so nothing
+ * removed here is in use.
+ */
 const removeDrafts = Effect.fnUntraced(function* (target: Target) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -149,7 +155,10 @@ const removeDrafts = Effect.fnUntraced(function* (target: Target) {
   )
 })
 
-/** Renames the finished draft into place. What another process put there first stays; half an install is moved away. */
+/**
+ * Renames the finished draft into place. A complete install that another process put there first is kept; an incomplete
+ * one is moved away.
+ */
 const moveInto = Effect.fnUntraced(function* (target: Target, draft: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -167,10 +176,10 @@ const moveInto = Effect.fnUntraced(function* (target: Target, draft: string) {
   )
 })
 
-/** What a shell exits with when there is no such command (POSIX, "Exit Status for Commands"). */
+/** Exit code of a shell when the command does not exist (POSIX, "Exit Status for Commands"). */
 const commandNotFound = 127
 
-/** Runs a command until it ends, or until whoever started it is gone: then the pipe to it closes. */
+/** Runs a command, and kills it when the process that started it exits, which closes the pipe to its standard input. */
 const whileHeld = `
 exec 3<&0
 "$@" </dev/null &
@@ -250,7 +259,9 @@ const explain = (target: Target, output: string): OpenClawInstallError => {
   return failure("Failed", version, `npm could not install openclaw@${version}\n${end}`)
 }
 
-/** One install at a time. A lock whose process is gone is taken over; the renaming is safe even without a lock. */
+/**
+ * Allows one install at a time. A lock whose process has exited is taken over; the rename is safe even without a lock.
+ */
 const lock = Effect.fnUntraced(function* (target: Target) {
   const path = yield* Path.Path
   const file = path.join(target.directory, ".installing.lock")

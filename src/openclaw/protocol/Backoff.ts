@@ -1,4 +1,4 @@
-/** When to connect again. Pure: `random` in [0, 1) is given. */
+/** Computes when to reconnect. Pure: the caller passes `random` in [0, 1). */
 import type { GatewayError } from "../GatewayLink.ts"
 import type { LinkLimits } from "./GatewaySession.ts"
 import { toDelay } from "./BoundedFields.ts"
@@ -6,7 +6,7 @@ import { toDelay } from "./BoundedFields.ts"
 type RetryLimits = Pick<LinkLimits, "minRetryMillis" | "maxRetryMillis" | "hopelessRetryMillis">
 
 /**
- * Whether trying again soon can help. Where somebody must mend something first, the link only looks in now and then.
+ * Whether retrying cannot help until an operator fixes something. The link then retries only at `hopelessRetryMillis`.
  */
 export const isHopeless = (error: GatewayError): boolean => {
   switch (error.reason) {
@@ -21,13 +21,16 @@ export const isHopeless = (error: GatewayError): boolean => {
   }
 }
 
-/** A gateway that names a time may be asked again a little sooner than one that names none, never at once. */
+/**
+ * Floor of a hinted delay in milliseconds: a gateway that gives a hint may be retried somewhat sooner than without a
+ * hint, but never at once.
+ */
 const hintedFloorMillis = 1_000
 
 /**
- * Half to all of a delay that doubles with each failure in a row (`failures` counts from 1), never above the maximum. A
- * gateway that says when to come back is asked then, within the maximum, and not before the delay that would hold
- * without its word, or a second.
+ * The delay before reconnecting, in milliseconds: half to all of a delay that doubles with each consecutive failure
+ * (`failures` counts from 1), capped at the maximum. With a retry-after hint it is the hint plus up to 25 % of jitter,
+ * capped at the maximum, and at least half to all of the smaller of the backoff delay and one second.
  */
 export const retryDelayMillis = (
   limits: RetryLimits,

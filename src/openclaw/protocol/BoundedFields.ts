@@ -1,7 +1,7 @@
 /**
- * Fields of what a gateway says, as codecs that bound them: the one place where a peer's texts, lists and numbers
- * become ours. What is said too long is cut, and the cut is marked; what is of another kind than expected is as good as
- * not said, so that one odd field does not cost the rest of the frame.
+ * Codecs with bounds for the fields of gateway payloads. Every text, list and number of a peer is decoded here. A text
+ * that is too long is truncated, and the truncation is marked. A field of an unexpected type decodes as absent, so that
+ * one malformed field does not lose the rest of the frame.
  */
 import { Effect, Option, Schema, SchemaGetter } from "effect"
 import { cut, gatewayBounds } from "../../schema/text/Bounds.ts"
@@ -20,7 +20,7 @@ export const field = <A>(to: Schema.Codec<A>, read: (said: unknown) => A | undef
 export const text = (most: number) =>
   field(Schema.String, (said) => (typeof said === "string" ? cut(said, most) : undefined))
 
-/** The same where the frame means nothing without it. */
+/** A required text of at most `most` characters. Decoding fails when the field is absent or not a string. */
 export const neededText = (most: number) =>
   Schema.String.pipe(
     Schema.decodeTo(Schema.String, {
@@ -31,7 +31,10 @@ export const neededText = (most: number) =>
 
 export const flag = field(Schema.Boolean, (said) => (typeof said === "boolean" ? said : undefined))
 
-/** Zero or more of something, whole. JSON has no NaN, but `1e999` is read as infinity. */
+/**
+ * A whole number from 0 to `gatewayBounds.count`; other numbers are rounded and clamped. JSON has no NaN, but `1e999`
+ * is parsed as infinity.
+ */
 export const count = field(Schema.Int, (said) => toCount(said))
 
 export const toCount = (said: unknown): number | undefined =>
@@ -39,18 +42,20 @@ export const toCount = (said: unknown): number | undefined =>
     ? undefined
     : Math.min(gatewayBounds.count, Math.max(0, Math.round(Math.min(said, gatewayBounds.count))))
 
-/** 0 to 1. */
+/** A number clamped to 0 to 1. */
 export const share = field(Schema.Finite, (said) =>
   typeof said === "number" && !Number.isNaN(said) ? Math.min(1, Math.max(0, said)) : undefined
 )
 
-/** Milliseconds to wait, at most an hour; what is done with them has a floor of its own. */
+/** Milliseconds to wait, clamped to 0 to one hour. Code that uses the delay applies its own minimum. */
 export const delay = field(Schema.Finite, (said) => toDelay(said))
 
 export const toDelay = (said: unknown): number | undefined =>
   typeof said !== "number" || Number.isNaN(said) ? undefined : Math.min(gatewayBounds.delayMillis, Math.max(0, said))
 
-/** The first `most` that are as expected; empty when it is no list. */
+/**
+ * The first `most` elements that decode; other elements are skipped. Empty when the value is absent or not an array.
+ */
 export const list = <S extends Schema.ConstraintDecoder<unknown>>(element: S, most: number) => {
   const decode = Schema.decodeUnknownOption(element)
   return Schema.Unknown.pipe(
@@ -71,7 +76,7 @@ export const list = <S extends Schema.ConstraintDecoder<unknown>>(element: S, mo
   )
 }
 
-/** A part that is absent when it is not as expected. */
+/** A nested structure, which decodes as absent when its shape is unexpected. */
 export const part = <S extends Schema.ConstraintDecoder<unknown>>(inner: S) => {
   const decode = Schema.decodeUnknownOption(inner)
   return field(Schema.toType(inner) as unknown as Schema.Codec<S["Type"]>, (said) =>

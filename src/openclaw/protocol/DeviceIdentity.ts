@@ -1,7 +1,7 @@
 /**
- * The Ed25519 key by which a gateway knows this Clawster when it is not reached over loopback: without one, a token
- * from another address connects but is granted nothing. The pair is made once and kept in a file that only we may read;
- * the first connection asks for pairing, which the gateway's owner approves.
+ * The Ed25519 key that identifies this Clawster to a gateway that is not reached over loopback: without one, a token
+ * from another address connects but is granted no scope. The key pair is generated once and kept in a file that only we
+ * may read. The first connection requests pairing, which the gateway's owner approves.
  */
 import { Effect, Schema } from "effect"
 import * as Crypto from "node:crypto"
@@ -19,13 +19,15 @@ export interface DeviceIdentity {
   readonly sign: (text: string) => string
 }
 
-/** The file cannot be read, written or understood; `message` says which file and what to do. */
+/** The file cannot be read, written or decoded; `message` names the file and the remedy. */
 export class DeviceIdentityUnavailable extends Schema.TaggedError<DeviceIdentityUnavailable>()(
   "DeviceIdentityUnavailable",
   { file: Schema.String, message: Schema.String, cause: Schema.Defect() }
 ) {}
 
-/** Reads the key pair, or makes it when the file is absent. When several processes race, all end with the same pair. */
+/**
+ * Reads the key pair, or generates it when the file is absent. When several processes race, all end with the same pair.
+ */
 export const load = Effect.fn("DeviceIdentity.load")(function* (file: string) {
   const unavailable = (message: string) => (cause: unknown) => new DeviceIdentityUnavailable({ file, message, cause })
   const present = yield* read(file).pipe(Effect.mapError(unavailable(`Cannot read the device key ${file}`)))
@@ -52,7 +54,10 @@ const read = (file: string) =>
     catch: (cause) => cause
   })
 
-/** Written beside the target, then linked, so that the first of several writers wins and nobody reads half a file. */
+/**
+ * Writes a draft beside the target and links it into place, so that the first of several writers wins and no process
+ * reads a partial file.
+ */
 const create = (file: string) =>
   Effect.tryPromise({
     try: async () => {

@@ -1,14 +1,14 @@
 /**
- * Why a run failed, as far as its gateway says: whether another try may help, and whether it is the gateway that
- * failed. Pure.
+ * Classifies a failed run by the reason that its gateway reports: whether a retry may help, and whether the gateway
+ * itself failed. Pure.
  *
- * | the gateway's reason | code | tried again | whose fault |
+ * | the gateway's reason | code | retried | whose fault |
  * | --- | --- | --- | --- |
  * | `format`, `model_not_found`, `context_overflow` | `PROVIDER_…` | no | the request's |
  * | `auth`, `auth_permanent`, `billing` | `PROVIDER_…` | no | the account's at the provider |
  * | `rate_limit`, `overloaded` | `PROVIDER_…` | yes | the provider's |
  * | `session_expired` | `PROVIDER_…` | yes | nobody's |
- * | `server_error`, `timeout`, `empty_response`, or any other one | `PROVIDER_…` | yes | the gateway's, or of its way to the provider |
+ * | `server_error`, `timeout`, `empty_response`, or any other | `PROVIDER_…` | yes | the gateway's, or its connection to the provider |
  * | none | `RUN_FAILED` | yes | the gateway's |
  */
 import { bounds, cut } from "../../schema/text/Bounds.ts"
@@ -23,7 +23,7 @@ const final: ReadonlySet<string> = new Set([
   "billing"
 ])
 
-/** Beside those: what passes by itself, and says nothing of the gateway. */
+/** Transient reasons that, like the final ones, do not count against the gateway. */
 const passing: ReadonlySet<string> = new Set(["rate_limit", "overloaded", "session_expired"])
 
 export const failureOf = (given: string | undefined, message: string | undefined): TurnFailure => {
@@ -36,7 +36,7 @@ export const failureOf = (given: string | undefined, message: string | undefined
   }
 }
 
-/** Where the reason is not given, as in a transcript, the provider's HTTP status may be in the words. */
+/** Without a reported reason, as in a transcript, the message may contain the provider's HTTP status. */
 const inWords = (message: string | undefined): string | undefined => {
   const status = Number(/HTTP (\d{3})/.exec(message ?? "")?.[1] ?? Number.NaN)
   if (Number.isNaN(status)) return undefined

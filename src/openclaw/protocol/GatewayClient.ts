@@ -1,6 +1,6 @@
 /**
- * The link to a real gateway. Every call has a deadline; only `run` and `send` make the gateway work, and neither is
- * ever repeated here: a caller in doubt reconciles.
+ * The link to a real gateway. Every call has a deadline. Only `run` and `send` start work at the gateway, and neither
+ * is ever retried here: a caller in doubt reconciles.
  */
 import { createHash } from "node:crypto"
 import { Effect, Layer, Option, Schema } from "effect"
@@ -20,7 +20,7 @@ import type { LinkLimits } from "./GatewaySession.ts"
 import { count, flag, list, neededText, part, share, text } from "./BoundedFields.ts"
 
 export interface GatewayClientOptions {
-  /** The file that holds, or shall hold, our device key; wanted for gateways that are not reached over loopback. */
+  /** The file of our device key, generated when absent; needed for gateways that are not reached over loopback. */
   readonly deviceKeyFile?: string
   readonly limits?: Partial<LinkLimits>
 }
@@ -192,8 +192,8 @@ const linkOver = (connection: GatewayConnection.GatewayConnection, limits: LinkL
 }
 
 /**
- * `chat.history` takes no run id above 256 characters, so that a run with a longer key could be sent and never found
- * again.
+ * Longest run key that is sent as it is; longer keys are shortened with their SHA-256. `chat.history` accepts no run id
+ * above 256 characters, so a run with a longer key could be sent and never found again.
  */
 const keyMost = 200
 
@@ -221,6 +221,6 @@ const suspensionOf = ({ activeCount, expiresAtMs, status, suspensionId }: typeof
 
 type Defined<A> = { [K in keyof A]?: Exclude<A[K], undefined> }
 
-/** Leaves out what is undefined. */
+/** Omits the fields that are undefined. */
 const defined = <A extends object>(fields: A): Defined<A> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<A>

@@ -1,6 +1,6 @@
 /**
- * Keeps a session with one gateway for as long as the scope is open: connects, and connects again after every loss,
- * with bounded backoff and jitter. Says at any time how things stand; the error of the last loss stays in the status.
+ * Keeps a session with one gateway while the scope is open: connects, and reconnects after every loss with bounded
+ * backoff and jitter. The status is available at any time; while the link is down it has the error of the last loss.
  */
 import { Clock, Effect, Option, Random, Ref, Stream, SubscriptionRef } from "effect"
 import type { Scope } from "effect"
@@ -14,7 +14,7 @@ import { establish, type GatewaySession, type LinkLimits } from "./GatewaySessio
 export interface GatewayConnection {
   readonly status: Effect.Effect<LinkStatus>
   readonly statusChanges: Stream.Stream<LinkStatus>
-  /** The live session. Waits for one at most `connectMillis`; fails at once where trying again cannot help. */
+  /** The live session. Waits for one at most `connectMillis`; fails at once when retrying cannot help. */
   readonly session: Effect.Effect<GatewaySession, GatewayError>
 }
 
@@ -23,7 +23,10 @@ interface Standing {
   readonly session: GatewaySession | undefined
 }
 
-/** A session shorter than this does not reset the backoff, so that a gateway which drops us at once is not hammered. */
+/**
+ * A session of fewer milliseconds does not reset the backoff, so that a gateway which drops the connection at once is
+ * not hammered.
+ */
 const steadyMillis = 5000
 
 export const make = Effect.fnUntraced(function* (
@@ -96,7 +99,7 @@ const current = (endpoint: GatewayEndpoint, limits: LinkLimits, standing: Subscr
 
 const closedStanding: Standing = { status: { _tag: "closed" }, session: undefined }
 
-/** Waiting longer changes nothing. */
+/** Whether waiting longer cannot help: connected, closed, or down with an error that retrying cannot fix. */
 const isDecided = ({ session, status }: Standing): boolean =>
   session !== undefined || status._tag === "closed" || (status._tag === "down" && !status.retrying)
 

@@ -1,6 +1,6 @@
 /**
- * How the gateway's refusals and closes become a `GatewayError`. Pure: callers branch on `reason`, and keep the
- * gateway's own `code`, `details`, `retryable` and `retryAfterMs`.
+ * Maps the gateway's refusals and socket closes to a `GatewayError`. Pure. Callers branch on `reason`; the error keeps
+ * the gateway's own `code`, `retryable` and `retryAfterMs`, and the code and the reason in its `details`.
  */
 import { ConnectErrorDetailCodes, readConnectErrorDetailCode } from "@openclaw/gateway-protocol/connect-error-details"
 import { GATEWAY_STARTUP_CLOSE_CODE } from "@openclaw/gateway-protocol/startup-unavailable"
@@ -23,7 +23,7 @@ const protocolCodes: ReadonlySet<string> = new Set([
   ConnectErrorDetailCodes.CLIENT_VERSION_MISMATCH
 ])
 
-/** The gateway's codes that say whose fault it is; with any other one it is the gateway's own. */
+/** Reasons for the gateway's error codes; any other code is a failure of the gateway itself (`Failed`). */
 const reasons: Readonly<Record<string, Reason>> = {
   FORBIDDEN: "MissingScope",
   NOT_PAIRED: "PairingRequired",
@@ -44,7 +44,7 @@ const reasonOf = (code: string, detailCode: string | null): Reason => {
 
 const decodeRefusal = Schema.decodeUnknownOption(Refusal)
 
-/** What a `res` with `ok: false` says, whatever that is. `subject` is the method, for the message. */
+/** The error for a `res` frame with `ok: false`, whatever its shape. `subject` is the method, for the message. */
 export const fromErrorShape = (subject: string, said: unknown): GatewayError => {
   const refusal = Option.getOrUndefined(decodeRefusal(said))
   if (refusal === undefined) {
@@ -68,7 +68,7 @@ export const fromErrorShape = (subject: string, said: unknown): GatewayError => 
   })
 }
 
-/** Of the gateway's own details, which may hold anything, its code and its reason. */
+/** The code and the reason of the gateway's own details, which may hold anything. */
 const detailsOf = (code: string | null | undefined, reason: string | undefined) =>
   (code ?? reason) === undefined
     ? {}
@@ -79,7 +79,7 @@ const detailsOf = (code: string | null | undefined, reason: string | undefined) 
         }
       }
 
-/** The words of a refusal, empty when there are none. */
+/** The message of a refusal, empty when there is none. */
 export const messageOf = (said: unknown): string => Option.getOrUndefined(decodeRefusal(said))?.message ?? ""
 
 const decodeDetail = Schema.decodeUnknownOption(Schema.Struct({ reason: text(bounds.errorCode) }))
@@ -97,14 +97,14 @@ const advice = (reason: Reason): string => {
   }
 }
 
-/** What the end of a socket says. `greeted` is whether the handshake had succeeded. */
+/** The error for a closed socket. `greeted` is whether the handshake had succeeded. */
 export const fromClose = (
   url: string,
   close: {
     readonly code: number
     readonly reason: string
     readonly restartExpectedMillis?: number | undefined
-    /** Set when we closed it over a frame above this bound. */
+    /** Set when we closed the socket because of a frame larger than this. */
     readonly tooLargeBytes?: number | undefined
   },
   greeted: boolean
@@ -151,7 +151,7 @@ export const fromClose = (
   })
 }
 
-/** What a socket that never opened says. */
+/** The error for a socket that never opened. */
 export const fromConnectFailure = (
   url: string,
   failure: { readonly code?: string | undefined; readonly message: string; readonly httpStatus?: number | undefined }
@@ -175,7 +175,7 @@ export const fromConnectFailure = (
   })
 }
 
-/** Nothing was answered in time. */
+/** The error for an operation that did not end within `millis`. */
 export const deadlineExceeded = (what: string, millis: number): GatewayError =>
   new GatewayError({
     reason: "DeadlineExceeded",

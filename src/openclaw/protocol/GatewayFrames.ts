@@ -1,8 +1,8 @@
 /**
- * The frames of the gateway's WebSocket protocol, version 4: JSON text frames `req`, `res` and `event`. Source:
- * `@openclaw/gateway-protocol`, whose guards are used here, and frames seen from a real gateway. Payloads are decoded
- * leniently and within bounds (`Told`): only what is used is named, unknown fields are ignored, since every gateway
- * release adds some.
+ * The frames of the gateway's WebSocket protocol, version 4: JSON text frames `req`, `res` and `event`. The sources are
+ * `@openclaw/gateway-protocol`, whose guards are used here, and frames observed from a real gateway. Payloads are
+ * decoded leniently and within bounds (`BoundedFields`): only the fields in use are named, and unknown fields are
+ * ignored, since every gateway release adds some.
  */
 import { isGatewayEventFrame, isGatewayResponseFrame } from "@openclaw/gateway-protocol/frame-guards"
 import { PROTOCOL_VERSION } from "@openclaw/gateway-protocol/version"
@@ -19,7 +19,7 @@ export interface ResponseFrame {
   readonly id: string
   readonly ok: boolean
   readonly payload: unknown
-  /** Not read yet. */
+  /** Not decoded yet; see `fromErrorShape`. */
   readonly error: unknown
 }
 
@@ -31,7 +31,7 @@ export interface EventFrame {
 
 export type InboundFrame = ResponseFrame | EventFrame
 
-/** Reads one text frame; `undefined` for anything that is not a frame of this protocol, which is ignored. */
+/** Parses one text frame; `undefined` for anything that is not a frame of this protocol, which is ignored. */
 export const parseFrame = (text: string): InboundFrame | undefined => {
   const json = parseJson(text)
   if (isGatewayResponseFrame(json)) {
@@ -57,7 +57,9 @@ export interface Request {
 
 export const requestText = (request: Request): string => JSON.stringify({ type: "req", ...request })
 
-/** Decodes what a method answered; an unexpected shape is a typed error that names the method and the field. */
+/**
+ * Decodes a method's answer. An unexpected shape fails with `ProtocolMismatch`, which names the method and the field.
+ */
 export const decodePayload =
   <S extends Schema.ConstraintDecoder<unknown>>(method: string, schema: S) =>
   (payload: unknown): Effect.Effect<S["Type"], GatewayError> =>
@@ -80,7 +82,9 @@ const code = text(bounds.errorCode)
 const why = text(bounds.errorMessage)
 const answer = text(gatewayBounds.answer)
 
-/** What a refusal says. `details` is read for its code only: it may hold anything, however deep. */
+/**
+ * The body of a refusal. Only the code and the reason of `details` are read: it may hold anything, nested to any depth.
+ */
 export const Refusal = Schema.Struct({
   code: neededText(bounds.errorCode),
   message: neededText(bounds.errorMessage),
@@ -107,7 +111,7 @@ const TerminalReply = Schema.Struct({ text: answer })
 
 const ErrorObservation = Schema.Struct({ failoverReason: code })
 
-/** An `agent` event. What `data` holds depends on `stream`; all that is used is optional here. */
+/** An `agent` event. The fields of `data` depend on `stream`, so every field used here is optional. */
 export const AgentEvent = Schema.Struct({
   runId: neededId,
   sessionKey: id,
@@ -138,7 +142,7 @@ export type AgentEvent = typeof AgentEvent.Type
 
 export const ContentPart = Schema.Struct({ type: phase, text: answer })
 
-/** What a message says: a text, or parts of which those that are no text are left out. */
+/** The content of a message: a text, or parts, of which `textOf` uses only those that are text. */
 export const Content = field(Schema.Union([Schema.String, Schema.Array(Schema.toType(ContentPart))]), (said) =>
   typeof said === "string" ? cut(said, gatewayBounds.answer) : Array.isArray(said) ? readParts(said) : undefined
 )
@@ -188,7 +192,10 @@ export const AgentResponse = Schema.Struct({
 })
 export type AgentResponse = typeof AgentResponse.Type
 
-/** The answer to `agent.wait`. `timeout` without `endedAt` means still running, or unknown to this process. */
+/**
+ * The answer to `agent.wait`. Status `timeout` without `endedAt` means that the run is still running, or that this
+ * gateway process does not have it.
+ */
 export const AgentWait = Schema.Struct({
   status: neededText(gatewayBounds.phase),
   endedAt: count,
@@ -211,18 +218,18 @@ export const HistoryRow = Schema.Struct({
   openclawAbort: Schema.optional(Schema.Unknown),
   provenance: part(Schema.Struct({ sourceTool: text(bounds.toolName) })),
   usage: part(RowUsage),
-  /** `truncated`: the row was too large for a page, and stands here without its run and its text. */
+  /** `truncated`: the row was too large for a page; this placeholder has neither its run id nor its text. */
   __openclaw: part(Schema.Struct({ runId: id, id, idempotencyKey: id, truncated: flag }))
 })
 export type HistoryRow = typeof HistoryRow.Type
 
-/** The key under which a row was written, which a row that is too large has elsewhere. */
+/** The idempotency key of a row. The placeholder of a row that was too large has it under `__openclaw`. */
 export const keyOf = (row: HistoryRow): string | undefined => row.idempotencyKey ?? row.__openclaw?.idempotencyKey
 
 const PendingInput = Schema.Struct({ runId: id, state: neededText(gatewayBounds.phase) })
 const inputs = list(PendingInput, gatewayBounds.rows)
 
-/** The answer to `chat.history`. Rows are oldest first; `hasMore` means older ones exist. */
+/** The answer to `chat.history`. Rows are oldest first; `hasMore` means that older rows exist. */
 export const ChatHistory = Schema.Struct({
   messages: list(HistoryRow, gatewayBounds.rows),
   hasMore: flag,

@@ -1,7 +1,7 @@
 /**
- * Runs over a link: sending one, following one, and finding out what became of one. The decisions are in `TurnStream`
- * and `Reconcile`; here they meet the socket. A stream belongs to one session: when that is lost the stream fails with
- * `ConnectionLost`, whether or not the gateway is still the same, and the caller reconciles.
+ * Sends, follows and reconciles runs over a link. `TurnStream` and `Reconcile` make the decisions; this module does the
+ * I/O. A stream belongs to one session: when the session is lost, the stream fails with its error, mostly
+ * `ConnectionLost`, even if the gateway did not restart, and the caller reconciles.
  */
 import { Deferred, Effect, Option, Queue, Result, Schema, Stream } from "effect"
 import type { Cause, Scope } from "effect"
@@ -16,22 +16,30 @@ import { initialTurn, stepTurn, type TurnSign } from "./TurnStream.ts"
 type Session = Effect.Effect<GatewaySession, GatewayError>
 type Progress = Stream.Stream<TurnProgress, GatewayError>
 
-/** How long `Ended` waits for the final response, after an event told the end, before the records are read instead. */
+/**
+ * Milliseconds that `Ended` waits for the final response after a terminal event, before the records are read instead.
+ */
 const settleMillis = 1000
-/** Looks at records that do not know the end yet, before the event must do. */
+/** Reads of records that do not show the end yet, before the end is taken from the event. */
 const settleLooks = 10
-/** One `agent.wait`; it returns at once when the run ends. */
+/** Timeout of one `agent.wait` in milliseconds; the call returns at once when the run ends. */
 const waitMillis = 5000
-/** Looks at an interrupted session that nothing works on, before it is given up. The gateway resumes in seconds. */
+/**
+ * Reads of an interrupted session without an active run, before the run is given up. The gateway resumes within
+ * seconds.
+ */
 const idleLooks = 240
-/** Progress that nobody takes: beyond this, text and phases are dropped, which costs nothing as text is cumulative. */
+/**
+ * Untaken progress items in the queue, above which text, phases and usage are dropped. Dropped text costs nothing,
+ * because text is cumulative.
+ */
 const maxUntaken = 1024
-/** Characters of such text: each has all of the answer so far. */
+/** Maximum characters of untaken text; each item has the whole answer so far. */
 const maxUntakenText = 1_048_576
-/** Beyond this nothing is kept but the end. */
+/** Untaken items above which only `Ended` is kept. */
 const maxUntakenTools = 2048
 
-/** Sends the turn and streams it to its end. Interrupting the stream leaves the run going. */
+/** Sends the turn and streams its progress to the end. Interrupting the stream does not stop the run. */
 export const run = (session: Session, limits: LinkLimits, turn: Turn): Progress =>
   Stream.callback((queue) =>
     Effect.gen(function* () {
@@ -63,7 +71,7 @@ export const run = (session: Session, limits: LinkLimits, turn: Turn): Progress 
     })
   )
 
-/** Follows a run sent earlier, also under the run id by which the gateway resumes it. Sends nothing. */
+/** Follows a run that was sent earlier, including under the run id with which the gateway resumes it. Sends nothing. */
 export const attach = (session: Session, limits: LinkLimits, turn: Turn): Progress =>
   Stream.callback((queue) =>
     Effect.gen(function* () {
@@ -74,7 +82,7 @@ export const attach = (session: Session, limits: LinkLimits, turn: Turn): Progre
     })
   )
 
-/** What became of a key, by the gateway's memory and its transcript. */
+/** Determines the state of a run key from the gateway's memory and its transcript. */
 export const reconcile = Effect.fnUntraced(function* (
   session: Session,
   turn: RunKey
@@ -84,12 +92,12 @@ export const reconcile = Effect.fnUntraced(function* (
 })
 
 interface Feed {
-  /** Says `Accepted`, then what came before it. */
+  /** Emits `Accepted`, then the progress that arrived before it. */
   readonly start: (bootId: string) => void
   readonly sign: (sign: TurnSign) => void
 }
 
-/** Feeds the reducer with events, and the queue with what comes out; ends the queue with the turn. */
+/** Feeds the reducer with events and the queue with the resulting progress; ends the queue when the turn ends. */
 const feedOf = Effect.fnUntraced(function* (
   link: GatewaySession,
   limits: LinkLimits,
@@ -99,7 +107,7 @@ const feedOf = Effect.fnUntraced(function* (
   const settling = yield* Deferred.make<void>()
   let state = initialTurn(turn.runKey)
   let held: Array<TurnProgress> | undefined = []
-  /** Of text since all was taken. One alone may be longer than the bound. */
+  /** Characters of text since the queue was last empty. A single item may be longer than the bound. */
   let untakenText = 0
   const keeps = (item: TurnProgress, untaken: number): boolean => {
     if (untaken === 0) untakenText = 0
@@ -147,8 +155,8 @@ const mostUntaken = ({ _tag }: TurnProgress): number => {
 }
 
 /**
- * Learns the whole end from the records. A lost link ends the stream, so that its caller reconciles; a gateway that
- * knows no more has said all in the event.
+ * Reads the complete end from the gateway's records. A lost link fails the stream, so that its caller reconciles. When
+ * the records have nothing more, the end from the event is used.
  */
 const settle = Effect.fnUntraced(function* (link: GatewaySession, turn: RunKey, sign: Feed["sign"]) {
   for (let looks = 0; looks < settleLooks; looks++) {

@@ -1,7 +1,8 @@
 /**
- * One connected life of a link: a socket after a successful handshake. It matches responses to requests, fans events
- * out, and watches for silence. When the socket is lost everything that waits on it fails with `ConnectionLost`, so
- * nothing that began before a gateway restart can be taken for something after it: a new `bootId` needs a new session.
+ * One connection of a link: a socket after a successful handshake. It matches responses to requests, passes events to
+ * listeners, and detects silence. When the socket is lost, every pending request fails with the socket's error, mostly
+ * `ConnectionLost`, so nothing that began before a gateway restart can be mistaken for something after it: a new
+ * `bootId` needs a new session.
  */
 import { Clock, Deferred, Effect, Option, Redacted, Schema } from "effect"
 import type { Scope } from "effect"
@@ -21,26 +22,29 @@ import * as GatewaySocket from "./GatewaySocket.ts"
 import { connectParams, greet, isLoopback } from "./Handshake.ts"
 import { delay } from "./BoundedFields.ts"
 
-/** Bounds of a link, in milliseconds. */
+/** Limits of a link, in milliseconds unless the name or the comment says otherwise. */
 export interface LinkLimits {
-  /** For the socket to open, and again for the handshake. */
+  /** Timeout for opening the socket, and again for the challenge and for the `connect` request. */
   readonly connectMillis: number
-  /** For one answer, unless a call says otherwise. */
+  /** Timeout of one request, unless the call gives its own deadline. */
   readonly requestMillis: number
-  /** Of one frame from the gateway, before it is read: an answer of eight million characters and what comes with it. */
+  /**
+   * Maximum bytes of one frame from the gateway; a larger frame is not read. It leaves room for an answer of eight
+   * million characters and the fields around it.
+   */
   readonly maxFrameBytes: number
-  /** Requests under way at once on one socket. */
+  /** Maximum concurrent requests on one socket. */
   readonly maxPending: number
-  /** The first delay before connecting again; it doubles up to `maxRetryMillis`. */
+  /** The first delay before reconnecting; it doubles up to `maxRetryMillis`. */
   readonly minRetryMillis: number
   readonly maxRetryMillis: number
-  /** The delay where trying again cannot help before somebody mends something: token, protocol, pairing. */
+  /** The delay when retrying cannot help before an operator fixes something: token, protocol version, pairing. */
   readonly hopelessRetryMillis: number
-  /** Without an answer to a ping, or a frame, after which the gateway, or the way to it, is gone. */
+  /** Milliseconds without any frame or pong after which the gateway, or the network path to it, counts as lost. */
   readonly silenceMillis: number
-  /** Bounds of the tick interval that a gateway names. */
+  /** Bounds that are applied to the tick interval announced by a gateway. */
   readonly tickMillis: { readonly least: number; readonly most: number }
-  /** For one run to end, however long it may queue. */
+  /** Timeout of one run, including its time in the gateway's queue. */
   readonly runMillis: number
 }
 
@@ -51,29 +55,31 @@ export interface RequestOptions {
 
 export interface GatewaySession {
   readonly hello: GatewayHello
-  /** Fails when the session is over, and says why; never succeeds. */
+  /** Fails with the reason when the session ends; never succeeds. */
   readonly lost: Effect.Effect<never, GatewayError>
-  /** Asks once and waits for the answer. After `DeadlineExceeded` the gateway may still do what was asked. */
+  /**
+   * Sends one request and waits for its response. After `DeadlineExceeded` the gateway may still carry the request out.
+   */
   readonly request: (
     method: string,
     params: Schema.JsonObject,
     options?: RequestOptions
   ) => Effect.Effect<unknown, GatewayError>
-  /** Asks a method that answers more than once: every answer goes to `onResponse` until the scope closes. */
+  /** Sends a request that has several responses: each goes to `onResponse` until the scope closes. */
   readonly open: (
     method: string,
     params: Schema.JsonObject,
     onResponse: (response: ResponseFrame) => void,
     options?: RequestOptions
   ) => Effect.Effect<void, GatewayError, Scope.Scope>
-  /** Hands every event to `onEvent` until the scope closes. */
+  /** Passes every event to `onEvent` until the scope closes. */
   readonly listen: (onEvent: (event: EventFrame) => void) => Effect.Effect<void, never, Scope.Scope>
 }
 
 const ShutdownEvent = Schema.Struct({ restartExpectedMs: delay })
 const decodeShutdown = Schema.decodeUnknownOption(ShutdownEvent)
 
-/** Connects, is let in, and stays until the scope closes or the socket is lost. */
+/** Opens the socket and completes the handshake. The session lasts until the scope closes or the socket is lost. */
 export const establish = Effect.fnUntraced(function* (
   endpoint: GatewayEndpoint,
   limits: LinkLimits,
@@ -172,7 +178,10 @@ export const establish = Effect.fnUntraced(function* (
   return { hello, lost: Effect.raceFirst(socket.lost, Deferred.await(silent)), request, open, listen }
 })
 
-/** A gateway ticks, and answers pings whatever it does. Without the one or the other it, or the way to it, is gone. */
+/**
+ * A gateway sends ticks, and answers pings even while it is busy. Fails when no frame has arrived for `tickLimit`
+ * milliseconds, or neither a frame nor a pong for `pongLimit`: the gateway, or the network path to it, is lost.
+ */
 const watch = Effect.fnUntraced(function* (
   url: string,
   tickLimit: number,
@@ -213,5 +222,8 @@ const tooLarge = (method: string, bytes: number, limit: number): GatewayError =>
     retryable: limit < largestRequestBytes
   })
 
-/** What the edge lets through, written as JSON: a gateway that takes less is at fault, not the request. */
+/**
+ * Bytes of JSON in the largest request that the edge accepts. A gateway with a smaller limit is at fault, not the
+ * request, so the failure is then retryable.
+ */
 const largestRequestBytes = 2 * 1024 * 1024

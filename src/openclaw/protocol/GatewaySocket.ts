@@ -1,6 +1,6 @@
 /**
- * One WebSocket to a gateway, from open to close. Frames are handed on in the order in which they came, without a
- * buffer: `onFrame` must be quick and must not throw. Nothing is retried here.
+ * One WebSocket to a gateway, from open to close. Frames are passed on in the order of arrival, without a buffer:
+ * `onFrame` must be quick and must not throw. Nothing is retried here.
  */
 import { Clock, Deferred, Effect } from "effect"
 import type { Scope } from "effect"
@@ -10,30 +10,36 @@ import { type InboundFrame, parseFrame } from "./GatewayFrames.ts"
 import { GatewayError } from "../GatewayLink.ts"
 
 export interface GatewaySocket {
-  /** Hands a frame to the kernel; fails without sending when too much is already waiting there. */
+  /**
+   * Hands a frame to the kernel. Fails with `Unavailable`, without sending, when more than 64 MiB already wait to be
+   * sent, and with the error of `lost` when the socket is closed.
+   */
   readonly send: (text: string) => Effect.Effect<void, GatewayError>
   readonly ping: Effect.Effect<void>
-  /** Fails when the socket has closed, and says why; never succeeds. */
+  /** Fails with the reason when the socket has closed; never succeeds. */
   readonly lost: Effect.Effect<never, GatewayError>
-  /** When the last frame of any kind came, in milliseconds of the clock. */
+  /** Clock milliseconds when the last message or ping of the gateway arrived. */
   readonly lastFrameAt: Effect.Effect<number>
-  /** When the last answer to a ping of ours came. */
+  /** Clock milliseconds when the last pong arrived. */
   readonly lastPongAt: Effect.Effect<number>
 }
 
 export interface SocketOptions {
   readonly url: string
   readonly openMillis: number
-  /** A frame above it is not read; the socket closes instead. */
+  /** A larger frame is not read; the socket closes instead. */
   readonly maxFrameBytes: number
   readonly onFrame: (frame: InboundFrame) => void
-  /** Whether the handshake was done and when a restart was announced, for the wording of a close. */
+  /** Whether the handshake had succeeded and whether a restart was announced, for the error of a close. */
   readonly closing: () => { readonly greeted: boolean; readonly restartExpectedMillis: number | undefined }
 }
 
 const maxWaitingBytes = 64 * 1024 * 1024
 
-/** Opens the socket; it closes with the scope. Fails with `Unreachable` and the like, at latest after `openMillis`. */
+/**
+ * Opens the socket, which closes with the scope. Fails with a `GatewayError` such as `Unreachable`, after `openMillis`
+ * at the latest.
+ */
 export const open = Effect.fnUntraced(function* (
   options: SocketOptions
 ): Effect.fn.Return<GatewaySocket, GatewayError, Scope.Scope> {
@@ -86,13 +92,13 @@ export const open = Effect.fnUntraced(function* (
 })
 
 const secondMillis = 1_000
-/** What is read in a second: more than a hundred turns that stream at once. */
+/** Read limits per second: enough for more than a hundred concurrent streaming turns. */
 const framesPerSecond = 10_000
 const bytesPerSecond = 64 * 1024 * 1024
 
 /**
- * Beyond its share of a second a socket is not read until that is over, so that TCP slows the gateway down and others
- * of this process get their turn.
+ * Limits the read rate. After `framesPerSecond` frames or `bytesPerSecond` bytes within one second the socket is paused
+ * until that second ends, so that TCP backpressure slows the gateway down and other work of this process gets its turn.
  */
 class Pace {
   readonly #socket: WebSocket

@@ -1,4 +1,4 @@
-/** What we say in `connect`, and what we accept in return. Pure. */
+/** Builds our `connect` request and checks the gateway's answer. Pure. */
 import { GATEWAY_CLIENT_CAPS, GATEWAY_CLIENT_IDS, GATEWAY_CLIENT_MODES } from "@openclaw/gateway-protocol/client-info"
 import type { ConnectParams } from "@openclaw/gateway-protocol/frame-guards"
 import { platform } from "node:os"
@@ -16,7 +16,7 @@ const client = {
 const role = "operator"
 const scopes = ["operator.read", "operator.write", "operator.admin"]
 
-/** A gateway grants a bare token its scopes only over loopback. */
+/** Whether the address is loopback. Only there does a gateway grant scopes to a token without a device key. */
 export const isLoopback = (url: string): boolean => {
   const host = URL.canParse(url) ? new URL(url).hostname : ""
   return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host)
@@ -25,7 +25,7 @@ export const isLoopback = (url: string): boolean => {
 export const connectParams = (options: {
   readonly token: string
   readonly challenge: typeof Challenge.Type
-  /** Given where the address is not loopback. */
+  /** Set when the address is not loopback and a device key is configured. */
   readonly device: DeviceIdentity | undefined
 }): ConnectParams => ({
   minProtocol: protocolVersion,
@@ -46,7 +46,7 @@ const signedDevice = (device: DeviceIdentity, token: string, challenge: typeof C
   nonce: challenge.nonce
 })
 
-/** The signed line, version 3; the device family is empty. */
+/** The text that the device key signs, version 3; its last field, the device family, is empty. */
 export const deviceText = (deviceId: string, token: string, challenge: typeof Challenge.Type): string =>
   [
     "v3",
@@ -63,8 +63,8 @@ export const deviceText = (deviceId: string, token: string, challenge: typeof Ch
   ].join("|")
 
 /**
- * Checks what the gateway offers. A connection without our scopes is of no use, so it is an error. Whatever tick it
- * names, silence is noticed in time and not too soon.
+ * Checks the gateway's hello. A connection without our scopes is useless, so missing scopes are an error. The announced
+ * tick interval is clamped to `least` and `most`, so that silence is detected neither too late nor too early.
  */
 export const greet = (
   url: string,

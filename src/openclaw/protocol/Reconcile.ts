@@ -1,12 +1,12 @@
 /**
- * What the gateway's own records say of a run key, so that a turn is never sent twice because the caller was unsure.
+ * Derives the state of a run key from the gateway's own records, so that a caller in doubt never sends a turn twice.
  * Pure.
  *
- * The transcript outlives the process: a user row carries `<key>:user`, an assistant row the run id. A key that was
- * accepted but not yet in the transcript is a pending input. After a crash the gateway continues an interrupted turn
- * under a new run id, behind a user row of its own that names its restart recovery. A pending input that a crash
- * interrupted never runs, and the gateway refuses its key for ever: that run is over without having begun, so it is
- * `done` with a retryable failure, and a new attempt needs a new key.
+ * The transcript survives the gateway process: a user row carries `<key>:user`, an assistant row the run id. A key that
+ * was accepted but is not yet in the transcript is a pending input. After a crash the gateway continues an interrupted
+ * turn under a new run id, behind a user row of its own that names restart recovery as its source. A pending input that
+ * a crash interrupted never runs, and the gateway refuses its key for ever: that run is over without having begun, so
+ * it is `done` with a retryable failure, and a new attempt needs a new key.
  */
 import { type ChatHistory, type HistoryRow, keyOf, textOf } from "./GatewayFrames.ts"
 import type { Reconciled, TurnEnd } from "../GatewayLink.ts"
@@ -15,14 +15,14 @@ import { toCount } from "./BoundedFields.ts"
 import { interrupted, timedOut, usageOf } from "./TurnStream.ts"
 
 /**
- * `unsettled`: the user row is there, nothing runs, and no answer is written (yet). A status is written slightly before
- * the answer's row, so the shell reads again, and takes `end` only when that does not change.
+ * `unsettled`: the user row exists, no run is active, and no answer is written (yet). The gateway writes a run's status
+ * slightly before the answer's row, so the caller reads again, and uses `end` only when the verdict stays unsettled.
  */
 export type Verdict = Reconciled | { readonly _tag: "unsettled"; readonly end: TurnEnd }
 
 const recovery = "main_session_restart_recovery"
 
-/** The verdict for one key on one reading of the session. */
+/** The verdict for one key from one read of the session. */
 export const reconcileHistory = (history: ChatHistory, runKey: string): Verdict => {
   const active = activeRuns(history)
   if (active.has(runKey)) return { _tag: "running", runId: runKey }
@@ -30,7 +30,7 @@ export const reconcileHistory = (history: ChatHistory, runKey: string): Verdict 
   return at < 0 ? reconcilePending(history, runKey) : reconcileRows(history, runKey, at, active)
 }
 
-/** Whether older rows or older pending inputs must be read before "absent" can be believed. */
+/** Whether older rows must be read before `absent` can be concluded. */
 export const needsOlder = (history: ChatHistory, runKey: string): boolean =>
   history.messages.every((row) => keyOf(row) !== `${runKey}:user`) && history.hasMore === true
 
@@ -76,7 +76,7 @@ const reconcileRows = (history: ChatHistory, runKey: string, at: number, active:
   return unfinished ? resuming(active) : { _tag: "unsettled", end: abandoned }
 }
 
-/** The end of a run that was interrupted, and that nothing continues. */
+/** The end of a run that was interrupted and that no other run continues. */
 export const abandoned: TurnEnd = {
   status: "error",
   text: "",
@@ -100,7 +100,7 @@ const goesOn = (history: ChatHistory): boolean => {
 
 const runOfUserRow = (row: HistoryRow): string => (keyOf(row) ?? "").replace(/:user$/, "")
 
-/** An assistant row that ends a run; a row that only calls tools does not. */
+/** Whether an assistant row ends a run; a row that only calls tools does not. */
 const isAnswer = (row: HistoryRow): boolean =>
   row.role === "assistant" && row.stopReason !== undefined && row.stopReason !== "toolUse"
 

@@ -1,6 +1,6 @@
 /**
- * Reads what the gateway knows of a run key: its transcript, its pending inputs, and the memory of the process. The
- * rule that makes a verdict of them is in `Reconcile`.
+ * Reads the gateway's records of a run key: the session's transcript, its pending inputs, and the memory of the gateway
+ * process. `Reconcile` derives the verdict from them.
  */
 import { Effect } from "effect"
 import { AgentWait, ChatHistory, ChatMessage, decodePayload, type HistoryRow, keyOf } from "./GatewayFrames.ts"
@@ -11,20 +11,22 @@ import { endOfWait } from "./TurnStream.ts"
 
 export type RunKey = Pick<Turn, "sessionKey" | "runKey">
 
-/** Readings before an unsettled verdict is believed, and the time between them. */
+/** Reads before an unsettled verdict is accepted, and the milliseconds between them. */
 const unsettledReadings = 10
 export const lookMillis = 500
 const historyRows = 200
 const historyPages = 25
-/** From here on `agent.wait` may have cut what was said; the transcript has it whole a moment later. */
+/**
+ * From this many characters on `agent.wait` may have truncated the reply; the transcript has all of it a moment later.
+ */
 const rememberedMost = 4_000
-/** Rows that the gateway leaves out of a page for their size (128 KiB) and that are read one by one. */
+/** Maximum rows read one by one, because the gateway left them out of a page for their size (128 KiB). */
 const largeRows = 8
 const largeChars = 2_000_000
 
 export interface Look {
   readonly verdict: Reconciled
-  /** What the run has said so far, while it runs. */
+  /** The run's text so far, while it is running. */
   readonly text: string
 }
 
@@ -62,7 +64,7 @@ export const awaitRun = (link: GatewaySession, runId: string, timeoutMs: number)
     .request("agent.wait", { runId, timeoutMs }, { deadlineMillis: timeoutMs + 30_000 })
     .pipe(Effect.flatMap(decodePayload("agent.wait", AgentWait)))
 
-/** The newest page, and older ones while the key may still be in them. */
+/** Reads the newest page, and older pages while the key may still be in them. */
 const readHistory = Effect.fnUntraced(function* (
   link: GatewaySession,
   turn: RunKey
@@ -82,7 +84,10 @@ const readHistory = Effect.fnUntraced(function* (
   return yield* withLargeRows(link, turn, history)
 })
 
-/** Answers above 128 KiB come as a placeholder without their run; read by themselves, they are rows like others. */
+/**
+ * Answers above 128 KiB arrive as placeholders without their run id. This reads each of them by itself and puts the
+ * whole row in the placeholder's place.
+ */
 const withLargeRows = Effect.fnUntraced(function* (
   link: GatewaySession,
   turn: RunKey,
@@ -119,7 +124,9 @@ const readPage = (
     })
     .pipe(Effect.flatMap(decodePayload("chat.history", ChatHistory)))
 
-/** The key has a receipt, but is not on this page of pending inputs, so its state is not known yet. */
+/**
+ * Whether the key has a pending receipt but is not on this page of pending inputs, so that its state is still unknown.
+ */
 const waitsUnseen = (history: ChatHistory, turn: RunKey): boolean =>
   history.inputReceipts?.some((receipt) => receipt.runId === turn.runKey && receipt.state === "pending") === true &&
   history.pendingInputs?.items.every((item) => item.runId !== turn.runKey) === true

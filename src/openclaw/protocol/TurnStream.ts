@@ -1,12 +1,12 @@
 /**
- * The terminal rule: what the frames of one run mean. Pure.
+ * Interprets the frames of one run and decides when it has ended. Pure.
  *
- * A run is over at the first of: the final response to `agent`, `lifecycle end`, `lifecycle error`, or `chat` `final`,
- * `error`, `aborted`. `lifecycle start` (repeated for each retry) and `finishing` (also with an error) are no signs of
- * an end. Events come before the answer is whole: they carry what was streamed so far, or no more than its first 4,096
- * characters. So an event ends nothing: the shell waits a moment for the final response, then reads the gateway's
- * records, and what they say is `Known`. `Ended` comes out exactly once, last. Whichever way the end was learnt, it is
- * the same.
+ * A run ends at the first of: the final response to `agent`, `lifecycle end`, `lifecycle error`, or `chat` `final`,
+ * `error`, `aborted`. `lifecycle start` (repeated for each retry) and `finishing` (also with an error) do not end it.
+ * Events arrive before the answer is complete: they carry the text streamed so far, or at most its first 4,096
+ * characters. A terminal event therefore does not complete the turn: `GatewayRuns` waits a moment for the final
+ * response, then reads the gateway's records, and passes their result as `Known`. `Ended` is emitted exactly once,
+ * last, and is the same whichever source reported the end.
  */
 import { Option, Predicate, Schema } from "effect"
 import { bounds, cut, gatewayBounds } from "../../schema/text/Bounds.ts"
@@ -18,9 +18,9 @@ export interface TurnState {
   readonly runId: string
   readonly text: string
   readonly phase: string
-  /** The first terminal sign. */
+  /** The end reported by the first terminal event. */
   readonly end: TurnEnd | undefined
-  /** `Ended` is out. */
+  /** Whether `Ended` was emitted. */
   readonly done: boolean
 }
 
@@ -29,7 +29,7 @@ export type TurnSign =
   | { readonly _tag: "Final"; readonly response: AgentResponse; readonly ok: boolean; readonly message: string }
   | { readonly _tag: "Known"; readonly end: TurnEnd }
   | { readonly _tag: "InFlight"; readonly runId: string; readonly text: string }
-  /** Nothing more can be learnt: the event must do. */
+  /** Neither a response nor the records gave an end: use the terminal event's. */
   | { readonly _tag: "Settle" }
 
 type Step = readonly [state: TurnState, progress: ReadonlyArray<TurnProgress>]
@@ -54,14 +54,17 @@ export const stepTurn = (state: TurnState, sign: TurnSign): Step => {
 
 const finish = (state: TurnState, end: TurnEnd): Step => [{ ...state, end, done: true }, [{ _tag: "Ended", end }]]
 
-/** The first terminal event stays; later ones are echoes of it. */
+/** Keeps the first terminal event; later ones repeat it. */
 const conclude = (state: TurnState, end: TurnEnd): Step => [state.end === undefined ? { ...state, end } : state, []]
 
-/** An event before, and then the response or the records. These win, save where the event alone says why. */
+/**
+ * Combines the end from an event with the later end from the response or the records. The later one wins, except where
+ * only the event gives the cause.
+ */
 export const agreed = (event: TurnEnd | undefined, told: TurnEnd): TurnEnd => {
   if (event === undefined) return told
   const isAborted = told.status === "aborted" && event.status !== "ok"
-  // The response of a run that a later message interrupts has the words of one whose time is over.
+  // When a later message interrupts a run, its response reports a timeout although the event reports an abort.
   const isInterrupted = event.status === "aborted" && told.status === "timeout"
   if (told.failure?.code === interrupted || isAborted || isInterrupted) {
     return { ...event, text: longer(event.text, told.text), ...usageFrom(told, event) }
@@ -78,7 +81,7 @@ export const agreed = (event: TurnEnd | undefined, told: TurnEnd): TurnEnd => {
   }
 }
 
-/** The records' word for a run of which they know the beginning only. */
+/** Failure code of a run of which the records have only the beginning. */
 export const interrupted = "RUN_INTERRUPTED"
 
 const longer = (left: string, right: string): string => (right.length > left.length ? right : left)
@@ -182,21 +185,24 @@ const endOfResponse = (final: Extract<TurnSign, { _tag: "Final" }>, text: string
   return { status: "error", text, failure, ...stop }
 }
 
-/** The first that says something. */
+/** The first text that is not empty. */
 const told = (...words: ReadonlyArray<string | undefined>): string =>
   cut(words.find((said) => said !== undefined && said !== "") ?? "", bounds.errorMessage)
 
 const endOfTimeout = (phase: string | undefined, message: string, text: string): TurnEnd =>
   phase === undefined ? { status: "aborted", text } : timedOut(text, message)
 
-/** The turn's own time limit was reached. */
+/** The end of a turn that reached its own time limit. */
 export const timedOut = (text: string, message: string | undefined): TurnEnd => ({
   status: "timeout",
   text,
   failure: { ...failureOf("timeout", message), code: "RUN_TIMEOUT" }
 })
 
-/** What `agent.wait` says of a run that is over; `undefined` while it runs or when this process never knew it. */
+/**
+ * The end of a run according to `agent.wait`; `undefined` while it is running or when this gateway process never had
+ * it.
+ */
 export const endOfWait = (wait: AgentWait): TurnEnd | undefined => {
   if (wait.endedAt === undefined) return undefined
   const text = wait.terminalReply?.text ?? ""

@@ -1,6 +1,6 @@
 /**
- * The demo's REST calls, as any HTTP client would make them. A refusal that says "later" is tried again under the same
- * idempotency key.
+ * The demo's REST calls, as any HTTP client would make them. A temporary failure is retried under the same idempotency
+ * key.
  */
 import { Effect, Schedule, Schema } from "effect"
 

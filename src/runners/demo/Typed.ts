@@ -1,4 +1,4 @@
-/** The demo's calls over the typed client, as a service in TypeScript would make them. */
+/** The demo's calls over the typed client, as a TypeScript service would make them. */
 import { Context, Effect, Layer } from "effect"
 import { ClawsterClient } from "../../rpc/Client.ts"
 import { SessionId, TaskId, TenantId } from "../../schema/Ids.ts"

@@ -1,10 +1,10 @@
-/** What became of the demo's work: pure, from what the API says at the end and what the model counted. */
+/** The result of the demo as pure functions, from the final status in the API and the model's request counts. */
 import type { SessionStatus } from "../../schema/Session.ts"
 import type { TaskStatus } from "../../schema/Task.ts"
 
 export interface Submitted {
   readonly tasks: ReadonlyArray<string>
-  /** Session id and its turns, in the order sent. */
+  /** Session ids with their turns, in the order sent. */
   readonly sessions: ReadonlyArray<{ readonly sessionId: string; readonly turns: ReadonlyArray<string> }>
 }
 
@@ -42,7 +42,7 @@ const taskRow = (
   }
 }
 
-/** A turn is out of order when it started before the one sent before it had ended. */
+/** A turn is out of order when it started before the previously sent turn had ended. */
 const overtakes = (turns: ReadonlyArray<string>, { turns: known }: SessionStatus): number => {
   const byId = new Map(known.map((turn) => [turn.turnId, turn]))
   return turns.filter((turnId, index) => {
@@ -71,7 +71,7 @@ const sessionRow = (
   }
 }
 
-/** `reached`: how often the model was asked for each task or turn. */
+/** `reached` is the number of model requests for each task or turn. */
 export const rows = (
   submitted: Submitted,
   tasks: ReadonlyArray<TaskStatus>,

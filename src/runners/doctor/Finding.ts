@@ -1,4 +1,4 @@
-/** What one check of the doctor found. */
+/** The result of one check of the doctor. */
 import { Effect } from "effect"
 import { explainCause } from "../launch/Explain.ts"
 
@@ -8,7 +8,7 @@ export interface Finding {
   readonly check: string
   readonly level: Level
   readonly found: string
-  /** What to do; absent when there is nothing. */
+  /** What to do; absent when nothing needs to be done. */
   readonly advice?: string
 }
 
@@ -18,7 +18,7 @@ export const fail = (check: string, found: string, advice: string): Finding => (
 
 const patience = "10 seconds"
 
-/** A check that fails is a finding, too, and so is one that does not end in time. */
+/** A check that fails or times out is reported as a finding as well. */
 export const checked = <E, R>(name: string, check: Effect.Effect<ReadonlyArray<Finding>, E, R>) =>
   check.pipe(
     Effect.timeoutOrElse({

@@ -1,4 +1,4 @@
-/** What the doctor asks of this machine: the disk of the home, descriptors, ports, Node, OpenClaw. */
+/** The doctor's checks of this machine: the disk of the home, descriptors, ports, Node, OpenClaw and the model. */
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Option } from "effect"
 import { type ChildProcess, execFile } from "node:child_process"
@@ -16,7 +16,7 @@ import { fail, type Finding, ok, warn } from "./Finding.ts"
 
 const gigabyte = 1024 ** 3
 
-/** The folder, or the nearest above that is there. */
+/** The folder, or its nearest existing ancestor. */
 const nearestFolder = (path: string): string =>
   existsSync(path) || path === dirname(path) ? path : nearestFolder(dirname(path))
 
@@ -113,7 +113,7 @@ const versionOf = (command: ReadonlyArray<string>) =>
     (child) => child.kill("SIGKILL")
   )
 
-/** The line of releases that this version of Clawster was made with. */
+/** Whether the version belongs to the release line that this version of Clawster was made with. */
 const isTried = (version: string): boolean =>
   version.split(".").slice(0, 2).join(".") === OpenClawInstall.defaultVersion.split(".").slice(0, 2).join(".")
 

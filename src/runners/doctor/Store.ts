@@ -1,4 +1,4 @@
-/** What the doctor asks of the database, and of the runners that it knows. */
+/** The doctor's checks of the database, and of the runners registered in it. */
 import { Effect, Option, Redacted } from "effect"
 import { createConnection, type Socket } from "node:net"
 import { callbackWith } from "../../resources/Callback.ts"
@@ -16,7 +16,8 @@ const connections = (
   runners: number,
   each: number
 ): Finding => {
-  // Each runner keeps one more for its leases; a gateway process, and migrate or a tool beside them.
+  // Each runner uses one more connection for its leases. In addition: one gateway process, and five connections for
+  // migrate or other tools.
   const needed = Math.max(1, runners) * (each + 1) + each + 5
   const found = `${used} of ${most} connections are used; ${Math.max(1, runners)} runners and a gateway may use ${needed}`
   return most < needed
@@ -57,7 +58,7 @@ const schema = ({ applied, mayCreate, newest, role, schema }: Diagnosis): Readon
 
 const gigabytes = (bytes: number) => `${(bytes / 1024 ** 3).toFixed(2)} GB`
 
-/** Pure: what a diagnosis means. */
+/** Pure: converts a diagnosis to findings. */
 export const findings = (
   found: Diagnosis,
   about: { readonly address: string; readonly host: string; readonly runners: number; readonly each: number }

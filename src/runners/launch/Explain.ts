@@ -1,6 +1,6 @@
 /**
- * Why something failed, for whoever started it: the cause in one line, in the words of whoever knows it, and what to
- * do. Never a stack trace.
+ * Explains a failure to the user who started the process: the cause in one line, from the most specific source, and
+ * what to do. A stack trace is never shown.
  */
 import { Cause } from "effect"
 import { portHolder } from "../../processes/PortHolder.ts"
@@ -74,13 +74,13 @@ const system = (links: ReadonlyArray<Link>): Explained | undefined => {
   return { message: `${message} (${code})`, ...(advice === undefined ? {} : { advice }) }
 }
 
-/** Ours say it themselves. */
+/** Errors of this code base contain their own message and advice. */
 const ours = (links: ReadonlyArray<Link>): Explained | undefined => {
   const link = links.find(({ advice, message }) => text(advice) !== "" && text(message) !== "")
   return link === undefined ? undefined : { message: text(link.message), advice: text(link.advice) }
 }
 
-/** Tagged errors whose message was written for people; more may stand behind it. */
+/** For other errors: the outermost message, followed by the innermost when it adds information. */
 const plain = (error: unknown, links: ReadonlyArray<Link>): Explained => {
   const messages = links.map(({ message }) => text(message)).filter((message) => message !== "")
   const first = messages[0] ?? text(links[0]?._tag)
@@ -106,6 +106,6 @@ export const explain = (error: unknown): Explained => {
 
 export const explainCause = (cause: Cause.Cause<unknown>): Explained => explain(Cause.squash(cause))
 
-/** As a command ends with it, on standard error. */
+/** The text that a failed command prints to standard error. */
 export const told = ({ advice, message }: Explained): string =>
   `clawster: ${message.replaceAll(/\s*\n\s*/g, "; ")}\n${advice === undefined ? "" : `  ${advice}\n`}`

@@ -1,25 +1,29 @@
 /**
  * Runs a process to its end. SIGTERM, SIGINT, SIGHUP (the terminal was closed) and SIGQUIT close its layers in order
- * and exit 0, or 1 when that takes longer than the bound; asked again, it goes on stopping. A failure is said in one
- * line with what to do about it, and exits 1.
+ * and exit with 0, or with 1 when this takes longer than the timeout. Further signals do not interrupt the shutdown. A
+ * failure is printed in one line with advice, and exits with 1.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Deferred, Effect, Exit, Layer } from "effect"
 import { type RunnerUnfit, Unfit } from "../../shards/health/Unfit.ts"
 import { explainCause, told } from "./Explain.ts"
 
-/** More than gateways that stop with us may take (10 s), less than orchestrators wait before they kill (30 s). */
+/**
+ * Longer than gateways may take to stop with this process (10 s), and shorter than orchestrators wait before they kill
+ * it (30 s).
+ */
 const stopWithinMillis = 15_000
 
 const stopping = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const
 
-/** The runtime heeds SIGTERM and SIGINT. */
+/** The runtime handles only SIGTERM and SIGINT, so other signals are forwarded as SIGTERM. */
 const forwardSignals = (): void => {
   for (const signal of ["SIGHUP", "SIGQUIT"] as const) process.on(signal, () => process.kill(process.pid, "SIGTERM"))
 }
 
 /**
- * A process that cannot reach its store, or whose activity does not end, must not stay on as one that ignores signals.
+ * Exits when the shutdown takes too long: a process that cannot reach its store, or with an activity that does not end,
+ * must not appear to ignore signals.
  */
 const boundStop = (millis: number): void => {
   let isStopping = false
@@ -35,9 +39,7 @@ const boundStop = (millis: number): void => {
   }
 }
 
-/**
- * Whoever reads what we print may go before us: a closed terminal, a pipe. That is no reason to skip an ordered stop.
- */
+/** The reader of the output (a terminal, a pipe) may close first. This must not prevent an orderly shutdown. */
 const outliveReaders = (): void => {
   for (const stream of [process.stdout, process.stderr]) {
     stream.removeAllListeners("error")
@@ -67,14 +69,14 @@ export const main = <E>(
   )
 }
 
-/** With `CLAWSTER_LIFELINE` set, standard input is held open by whoever started us: when it closes, we stop. */
+/** With `CLAWSTER_LIFELINE` set, the parent process keeps standard input open. When it closes, this process stops. */
 const heedLifeline = (): void => {
   if (process.env["CLAWSTER_LIFELINE"] === undefined) return
   process.stdin.resume()
   process.stdin.once("close", () => process.kill(process.pid, "SIGTERM"))
 }
 
-/** A runner that finds that it cannot serve ends its process as a signal would, and as a failure. */
+/** A runner that finds that it cannot serve shuts down as after a signal, but exits with a failure. */
 const orUnfit = <E>(layer: Layer.Layer<never, E>): Effect.Effect<never, E | RunnerUnfit> =>
   Effect.gen(function* () {
     const unfit = yield* Deferred.make<never, RunnerUnfit>()

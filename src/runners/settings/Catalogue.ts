@@ -1,8 +1,8 @@
 /**
- * Every setting there is, in the order of the README's table. What runners read of these they read by `config`; the
- * database, retention, logs and traces read theirs where they are used, and stand here by the same name, so that
- * `config show`, the check at start and the README know them. A test compares this list with the sources and with the
- * README.
+ * All settings, in the order of the README's table. The processes in `src/runners` read theirs through `config`. The
+ * database, retention, logs and traces read theirs where they are used, and are listed here under the same names, so
+ * that `config show`, the check at start and the README include them. A test compares this list with the sources and
+ * the README.
  */
 import { Config, Schema } from "effect"
 import { resolve } from "node:path"
@@ -26,7 +26,7 @@ import {
 const cluster: ReadonlyArray<ProcessKind> = ["runner", "gateway"]
 const everywhere: ReadonlyArray<ProcessKind> = ["up", "runner", "gateway", "migrate"]
 const runner: ReadonlyArray<ProcessKind> = ["runner"]
-/** `up` hands its environment on to its runners. */
+/** `up` passes its environment to its runners. */
 const runners: ReadonlyArray<ProcessKind> = ["up", "runner"]
 
 const day = 86_400_000
@@ -166,7 +166,7 @@ export const openclawVersion = optional(
   }
 )
 
-/** A JSON array, for paths with blanks; else words separated by blanks. */
+/** A JSON array, for paths with blanks; otherwise words separated by blanks. */
 const commandOf = (given: string): ReadonlyArray<string> =>
   given.trim().startsWith("[") ? (JSON.parse(given) as ReadonlyArray<string>) : given.trim().split(/\s+/)
 

@@ -1,6 +1,6 @@
 /**
- * The environment of a process, looked through before it starts: every value that it reads is one that is expected, and
- * no name of ours is unknown.
+ * Checks a process's environment before it starts: every value that the process reads must be valid, and every
+ * `CLAWSTER_` name must be known.
  */
 import { Effect, Layer } from "effect"
 import { nearest } from "../../schema/text/Nearest.ts"
@@ -8,18 +8,18 @@ import { StartFailed } from "../launch/StartFailed.ts"
 import * as Catalogue from "./Catalogue.ts"
 import { faultOf, type ProcessKind } from "./Setting.ts"
 
-/** Not for people to set: how processes of ours speak with each other, and those of the compose file. */
+/** Variables for communication between Clawster's own processes, which users do not set. */
 const internal = new Set(["CLAWSTER_LIFELINE"])
 
 export type Environment = Readonly<Record<string, string>>
 
-/** Without what is set and empty, which is how compose files and shells leave a thing out. */
+/** Removes empty variables: compose files and shells set a variable to the empty string to leave it out. */
 export const withoutEmpty = (env: NodeJS.ProcessEnv): Environment =>
   Object.fromEntries(
     Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== "")
   )
 
-/** A sentence for each variable that nobody reads. */
+/** A sentence for each `CLAWSTER_` variable that no process reads. */
 export const unknown = (env: Environment): ReadonlyArray<string> => {
   const known = new Set(Catalogue.all.map(({ name }) => name))
   return Object.keys(env)
@@ -30,7 +30,7 @@ export const unknown = (env: Environment): ReadonlyArray<string> => {
     })
 }
 
-/** What is wrong with the values that such a process reads. */
+/** The invalid values among the settings that a process of this kind reads. */
 export const faults = (kind: ProcessKind, env: Environment) =>
   Effect.map(
     Effect.forEach(
@@ -41,8 +41,8 @@ export const faults = (kind: ProcessKind, env: Environment) =>
   )
 
 /**
- * Fails with the first value that cannot be used. Empty variables are removed from the environment, so that whoever
- * reads it later takes them for absent, too. Needs nothing, so that it comes before whatever reads a setting.
+ * Fails with the first invalid value. Removes empty variables from the environment, so that later readers treat them as
+ * absent as well. It has no requirements, so that it can run before any setting is read.
  */
 export const refuse = (kind: ProcessKind): Effect.Effect<void, StartFailed> =>
   Effect.gen(function* () {
@@ -58,7 +58,7 @@ export const refuse = (kind: ProcessKind): Effect.Effect<void, StartFailed> =>
     })
   })
 
-/** Says what nobody reads. */
+/** Logs a warning for each unknown `CLAWSTER_` variable. */
 export const tellUnknown = Effect.suspend(() =>
   Effect.forEach(
     unknown(withoutEmpty(process.env)),

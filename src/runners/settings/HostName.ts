@@ -1,8 +1,8 @@
 /**
- * The name of a machine's placement belongs to its home, since the gateways' files lie there: it is chosen at the first
- * start, kept in the home, and stays when the machine's own name changes, as that of a container does at each start. So
- * the instances of a home stay one each. A name that is given by `CLAWSTER_HOST_NAME` goes before it, and is told where
- * it differs.
+ * The name of a machine's placement belongs to its home, because the home contains the gateways' files. It is chosen at
+ * the first start, stored in the home, and kept when the machine's own name changes, as a container's does at each
+ * start. So each instance of a home remains a single instance, registered on one host. A name set by
+ * `CLAWSTER_HOST_NAME` takes precedence, and a warning is issued when it differs from the stored one.
  */
 import { Effect, Option } from "effect"
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
@@ -12,13 +12,13 @@ import { StartFailed } from "../launch/StartFailed.ts"
 
 export interface HostName {
   readonly current: string
-  /** What the home is known as, when another name was given. */
+  /** The stored name of the home, when another name was given. */
   readonly former: string | undefined
 }
 
 const file = (home: string) => join(home, "host-name")
 
-/** What the home is known as; undefined for a new one. */
+/** The stored name of the home; undefined for a new home. */
 export const kept = (home: string): string | undefined => {
   try {
     return readFileSync(file(home), "utf8").trim() || undefined
@@ -27,7 +27,7 @@ export const kept = (home: string): string | undefined => {
   }
 }
 
-/** The machine's own name may have characters that no placement has. */
+/** Replaces characters of the machine's name that a placement cannot contain. */
 export const ofMachine = (): string =>
   hostname()
     .replace(/[^A-Za-z0-9._-]/g, "-")
@@ -49,7 +49,8 @@ const keep = (home: string, name: string) =>
   })
 
 /**
- * `carried`: the name under which instances of this home are registered, where a home of an earlier version kept none.
+ * `carried` is the host under which instances of this home are registered, for homes of an earlier version, which
+ * stored no name.
  */
 export const ofHome = Effect.fnUntraced(function* (home: string, given: Option.Option<string>, carried?: string) {
   const known = kept(home) ?? carried
@@ -58,7 +59,7 @@ export const ofHome = Effect.fnUntraced(function* (home: string, given: Option.O
   return { current, former: known === current ? undefined : known } satisfies HostName as HostName
 })
 
-/** What is told at a start where the names differ; undefined when there is nothing to tell. */
+/** The warning at start when the names differ; undefined otherwise. */
 export const note = ({ current, former }: HostName, home: string): string | undefined =>
   former === undefined
     ? undefined

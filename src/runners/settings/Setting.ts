@@ -1,25 +1,25 @@
 /**
- * One setting of a process: its name in the environment, what it may be, and what it does. Everything that shows or
- * checks settings is made of these.
+ * One setting of a process: its name in the environment, its accepted values, and its effect. All code that shows or
+ * checks settings uses these definitions.
  */
 import { Config, ConfigProvider, Effect, Exit, type Schema, Schema as S } from "effect"
 
-/** Which processes read it. */
+/** The kinds of processes that read a setting. */
 export type ProcessKind = "up" | "runner" | "gateway" | "migrate" | "cli"
 
 export interface About {
-  /** For people: what it does. */
+  /** What the setting does, as text for users. */
   readonly meaning: string
   readonly readBy: ReadonlyArray<ProcessKind>
-  /** Shown nowhere. */
+  /** When set, the value is never shown. */
   readonly isSecret?: boolean
 }
 
 export interface Setting<A> extends About {
   readonly name: string
-  /** For people: what is expected. */
+  /** The accepted values, as text for users. */
   readonly type: string
-  /** As it would be written; undefined when there is none. */
+  /** The default as it would be written; undefined when there is none. */
   readonly fallback: string | undefined
   readonly config: Config.Config<A>
 }
@@ -67,7 +67,7 @@ export const choice = <const A extends ReadonlyArray<string>>(
     about
   )
 
-/** Host names, regions: safe in a path, a shell word and the name of a shard group. */
+/** Names of hosts and regions: safe in a path, a shell word and the name of a shard group. */
 export const identifier = S.String.check(S.isPattern(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/))
 export const identifierType =
   "letters, digits, dot, underscore and hyphen, at most 100, beginning with a letter or digit"
@@ -96,7 +96,7 @@ export interface Fault {
   readonly message: string
 }
 
-/** What is wrong with its value in this environment. */
+/** The fault of the setting's value in this environment; undefined when the value is valid or absent. */
 export const faultOf = (
   { config, isSecret, name, type }: Setting<unknown>,
   env: Readonly<Record<string, string>>

@@ -1,4 +1,4 @@
-/** Settings for people: what a process of this environment would read, and the table of all. */
+/** Settings as text: the values that a process in this environment would read, and the table of all settings. */
 import { Effect } from "effect"
 import { existsSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -9,10 +9,10 @@ import { faultOf, type ProcessKind, type Setting } from "./Setting.ts"
 
 export interface Row {
   readonly name: string
-  /** Undefined: there is none. Secrets are hidden. */
+  /** Undefined when there is none. The values of secrets are hidden. */
   readonly value: string | undefined
   readonly from: "environment" | "default" | "file" | "none"
-  /** Which file, or what is wrong with the value. */
+  /** The file the value comes from, or why the value is invalid. */
   readonly note: string | undefined
   readonly isWrong: boolean
   readonly readBy: ReadonlyArray<ProcessKind>
@@ -20,7 +20,7 @@ export interface Row {
 
 const hidden = "(hidden)"
 
-/** What is written in the home, and goes before the default. */
+/** The value stored in the home, which takes precedence over the default. */
 const kept = (setting: Setting<unknown>, home: string): readonly [value: string, file: string] | undefined => {
   if (setting.name === Catalogue.hostName.name) {
     const name = HostName.kept(home)
@@ -59,7 +59,10 @@ const rowOf = (setting: Setting<unknown>, env: Environment, home: string): Effec
     }
   })
 
-/** What such a process reads, all when none is named; and what is set and read by nobody. */
+/**
+ * The settings that processes of this kind read, or all settings without a kind, and the variables that no process
+ * reads.
+ */
 export const rows = Effect.fnUntraced(function* (env: Environment, kind?: ProcessKind) {
   const home = resolve(env["CLAWSTER_HOME"] ?? ".clawster")
   const wanted = Catalogue.all.filter(({ readBy }) => kind === undefined || readBy.includes(kind))

@@ -1,6 +1,6 @@
 /**
- * Keeps files that processes append to from growing for ever: one that is larger than the bound is copied to a file
- * beside it, and emptied. The processes go on writing to it, and need not be told.
+ * Bounds the size of log files that processes append to: a file above the limit is copied to a second file and
+ * truncated. The processes continue to write to the same file and need no notification.
  */
 import { Effect, Schedule } from "effect"
 import { copyFileSync, statSync, truncateSync } from "node:fs"
@@ -14,11 +14,11 @@ export const rotate = (file: string, most: number): void => {
     copyFileSync(file, `${file}.1`)
     truncateSync(file)
   } catch {
-    // It is not there yet, or the disk is full: the next look will tell.
+    // The file does not exist yet, or the disk is full: the next check tries again.
   }
 }
 
-/** Until the scope closes. Each file, and the one before it, take some 32 MiB at most. */
+/** Checks the files until the scope closes. Each file and its copy use about 32 MiB at most. */
 export const watch = (files: ReadonlyArray<string>, most = largestBytes) =>
   Effect.sync(() => {
     for (const file of files) rotate(file, most)

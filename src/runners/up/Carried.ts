@@ -1,6 +1,6 @@
 /**
- * Where the instances of a home are registered, told by the folders that it has of them: for homes that were used
- * before they kept a name.
+ * Determines the host under which the instances of a home are registered, from the instance folders in the home. Used
+ * for homes of an earlier version, which stored no name.
  */
 import { Effect, Schema } from "effect"
 import { readdirSync } from "node:fs"
@@ -20,7 +20,7 @@ const ids = (home: string): ReadonlyArray<InstanceId> => {
   }
 }
 
-/** The host of the first that is registered on one; undefined when none is. */
+/** The host of the first instance that is registered on a host; undefined when there is none. */
 export const hostOf = (home: string) =>
   Effect.gen(function* () {
     const views = yield* ViewReads

@@ -1,4 +1,4 @@
-/** The runners of `up`, ready when every shard has an owner. */
+/** Starts the runners of `up`, and waits until every shard has an owner. */
 import { Effect, Schedule, Schema } from "effect"
 import type { Placement } from "../../schema/Ids.ts"
 import { shardsPerGroup } from "../../shards/ClusterConfig.ts"

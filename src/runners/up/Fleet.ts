@@ -1,6 +1,6 @@
 /**
- * The gateways of `up`: registered and started as any operator would, through the instances' actors, and stopped before
- * the runners are.
+ * The gateways of `up`: registered and started through the instances' actors, as an operator would, and stopped before
+ * the runners.
  */
 import { Effect, Option, Schedule, Schema } from "effect"
 import * as ActorClient from "../../actor/ActorClient.ts"
@@ -38,7 +38,7 @@ const specOf = (name: string, placement: Placement): InstanceSpec => ({
 export const names = (count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, index) => `openclaw-${index + 1}`)
 
-/** Starts them all and waits until each takes work. They are stopped when the scope closes. */
+/** Starts all gateways and waits until each accepts work. They are stopped when the scope closes. */
 export const start = Effect.fnUntraced(function* (
   count: number,
   placement: Placement,
@@ -88,7 +88,7 @@ export const start = Effect.fnUntraced(function* (
   })
 
   const all = names(count)
-  /** Also those that an earlier call started, or somebody registered since. */
+  /** Includes gateways that an earlier invocation started, or that were registered since. */
   const everyOne = Effect.map(Effect.option(views.instances({ limit: instancesMost })), (page) => [
     ...new Set([
       ...all,

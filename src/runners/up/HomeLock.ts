@@ -1,4 +1,7 @@
-/** One `up` a home: its PostgreSQL and its gateways belong to it. A lock left by a killed run is taken over. */
+/**
+ * Allows only one `up` per home, because its PostgreSQL and its gateways belong to the home. A lock left by a killed
+ * process is taken over.
+ */
 import { Clock, Effect, Schema } from "effect"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
@@ -35,7 +38,8 @@ const lock = (home: string) =>
   })
 
 /**
- * Held until the scope closes. The file tells those who see the same processes, the beacon those of other containers.
+ * Held until the scope closes. The file is visible to processes that share the process table, the beacon to processes
+ * in other containers.
  */
 export const take = (home: string) =>
   Effect.acquireRelease(lock(home), (file) => Effect.sync(() => unlock(file))).pipe(

@@ -1,6 +1,6 @@
 /**
- * The administrator's key of a home: made at its first start, kept where the command line finds it, and used again as
- * long as it is good.
+ * The administrator's API key of a home: created at the first start, stored where the command line finds it, and reused
+ * as long as it is valid.
  */
 import { Effect, Option, Schema } from "effect"
 import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs"
@@ -20,7 +20,7 @@ const kept = (home: string): string | undefined => {
   }
 }
 
-/** Of this gateway's cluster, and an administrator's. */
+/** Whether the key belongs to this gateway's cluster and to an administrator. */
 const isGood = (url: string, apiKey: string) =>
   Effect.tryPromise(async (signal) => {
     const answer = await fetch(`${url}/api/v1/me`, { headers: { authorization: `Bearer ${apiKey}` }, signal })
@@ -30,7 +30,7 @@ const isGood = (url: string, apiKey: string) =>
     Effect.orElseSucceed(() => false)
   )
 
-/** Only its owner may read it. */
+/** Stores the key in a file that only its owner can read. */
 const keep = (home: string, url: string, apiKey: string) =>
   Effect.sync(() => {
     const draft = `${file(home)}.new`

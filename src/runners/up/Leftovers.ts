@@ -1,7 +1,7 @@
 /**
- * The processes of a home that `up` must not leave behind: runners, each written down by its identity, and gateways,
- * which runners and guardians write down. They are ended when `up` stops, whatever call of it started them, and runners
- * of a call that was killed before the next one starts its own.
+ * Processes of a home that must not outlive `up`: runners, whose identities are stored in files, and gateways, whose
+ * identities their runners and guardians store. Gateways are ended when `up` stops, whichever invocation started them.
+ * Runners of a killed invocation are ended before the next invocation starts its own.
  */
 import { Effect, Option, Schedule, Schema } from "effect"
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -20,7 +20,7 @@ const names = (path: string): ReadonlyArray<string> => {
   }
 }
 
-/** Whoever comes after us finds the process by it. */
+/** Stores the identity of the process, so that a later invocation can find it. */
 export const remember = (home: string, name: string, pid: number): void => {
   const identity = identify(pid)
   if (identity === undefined) return
@@ -47,7 +47,7 @@ const gateways = (home: string): ReadonlyArray<ProcessIdentity> =>
     return found === undefined ? [] : [found.gateway, found.guardian]
   })
 
-/** Asks, waits, and then does not ask. Answers how many there were. */
+/** Sends SIGTERM, waits for the grace time, then sends SIGKILL. Returns the number of processes that were alive. */
 const end = (processes: ReadonlyArray<ProcessIdentity>, graceMillis: number) =>
   Effect.gen(function* () {
     const living = processes.filter(isAlive)
@@ -61,7 +61,7 @@ const end = (processes: ReadonlyArray<ProcessIdentity>, graceMillis: number) =>
     return living.length
   })
 
-/** Longer than a runner takes to hand its actors over. */
+/** Longer than a runner needs to hand over its actors. */
 const runnerGrace = 17_000
 const gatewayGrace = 8_000
 

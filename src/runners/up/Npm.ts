@@ -1,9 +1,9 @@
-/** Started by npm, `up` ends with it: npm hands signals on, and cannot when it is killed. */
+/** Stops `up` when the npm process that started it is gone: npm forwards signals, but cannot when it is killed. */
 import { readFileSync } from "node:fs"
 import { identify, isAlive, type ProcessIdentity, statFields } from "../../processes/ProcessIdentity.ts"
 
 const lookEveryMillis = 1_000
-/** npm, and the shell between. */
+/** Number of ancestors examined: npm, and shells in between. */
 const generations = 3
 
 const read = (path: string): string => {
@@ -23,7 +23,7 @@ const npmAbove = (): ProcessIdentity | undefined => {
   return undefined
 }
 
-/** Stops this process in order when the npm that started it is gone. Linux only. */
+/** Stops this process in order when the npm process that started it no longer exists. Linux only. */
 export const endWithNpm = (): void => {
   if (process.env["npm_lifecycle_event"] === undefined) return
   const npm = npmAbove()

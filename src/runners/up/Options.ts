@@ -1,4 +1,4 @@
-/** What `clawster up` can be told. */
+/** The options of `clawster up`. */
 import { Effect, type Schema } from "effect"
 import { readFileSync } from "node:fs"
 import { parse, type YAMLParseError } from "yaml"
@@ -9,22 +9,22 @@ import { StartFailed } from "../launch/StartFailed.ts"
 export interface UpOptions {
   readonly runners: number
   readonly instances: number
-  /** Address and port that the gateway listens on. */
+  /** Address and port on which the gateway listens. */
   readonly host: string
   readonly port: number
   readonly home: string
-  /** Where OpenClaw is installed, one folder a version. */
+  /** Folder of the OpenClaw installations, with one subfolder per version. */
   readonly openclawDirectory: string
   readonly databaseUrl?: string
-  /** OpenClaw configuration of the user's own: JSON or YAML. */
+  /** File with the user's own OpenClaw configuration, JSON or YAML. */
   readonly openclawConfig?: string
-  /** Declares instances beside those of `instances`: JSON or YAML. */
+  /** File that declares further instances beside those of `instances`, JSON or YAML. */
   readonly instancesFile?: string
 }
 
 /**
- * What is given on the line, else in the environment, else by itself. `within`: the folder of the home that is used
- * when no home is given on the line.
+ * Options from the command line, otherwise from the environment, otherwise defaults. `within` is the subfolder of the
+ * configured home that is used when the command line gives no home.
  */
 export const complete = Effect.fnUntraced(function* (given: Partial<UpOptions>, within = "") {
   const { host, port } = yield* Settings.gateway
@@ -43,7 +43,7 @@ export const complete = Effect.fnUntraced(function* (given: Partial<UpOptions>, 
 
 const optionOf = (file: string) => `--openclaw-config ${file}`
 
-/** Fails with the line where the file is wrong. JSON is YAML too, so one parser reads both. */
+/** Fails with the line of the error in the file. JSON is a subset of YAML, so one parser reads both. */
 export const readConfig = (file: string): Effect.Effect<Record<string, Schema.Json>, StartFailed> =>
   Effect.gen(function* () {
     const text = yield* Effect.try({

@@ -1,7 +1,8 @@
 /**
- * The runner processes of `up`: started in groups of their own, so that a Ctrl-C reaches only `up`, which then stops
- * them in order. Each holds our end of a pipe as its life-line: it stops by itself when `up` is gone. One that dies is
- * started again, at most five times a minute.
+ * The runner processes of `up`. They run in their own process groups, so that Ctrl-C reaches only `up`, which then
+ * stops them in order. `up` holds a pipe to the standard input of each; when `up` is gone, the pipe closes and the
+ * runner stops. A runner that dies is restarted after a second, and after a minute once it has died more than five
+ * times within a minute.
  */
 import { Clock, Effect, Schedule, Schema, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -18,7 +19,7 @@ export interface RunnerProcess {
   readonly name: string
   readonly port: number
   readonly log: string
-  /** Of the process that runs now. */
+  /** Pid of the current process. */
   readonly pid: Effect.Effect<number | undefined>
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
 }
@@ -59,12 +60,12 @@ const end = (child: ChildProcess) =>
     )
   })
 
-/** What one of our environment cannot be for several runners of one machine. */
+/** Variables of our environment that cannot apply to several runners on one machine. */
 const ofOneProcess = ["CLAWSTER_RUNNER_LISTEN_HOST", "CLAWSTER_RUNNER_LISTEN_PORT", "CLAWSTER_METRICS_PORT"]
 
 const inherited = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => !ofOneProcess.includes(name)))
 
-/** Starts one runner; it is stopped, and waited for, when the scope closes. */
+/** Starts one runner. When the scope closes, it is stopped and awaited. */
 export const start = Effect.fnUntraced(function* (
   options: RunnerOptions
 ): Effect.fn.Return<RunnerProcess, never, Scope.Scope> {

@@ -1,6 +1,6 @@
 /**
- * Everything on one machine: database, schema, OpenClaw, model, runners, gateway and two OpenClaw gateways. Closing the
- * scope stops all, in reverse order.
+ * The whole stack on one machine: database, schema, OpenClaw, model, runners, gateway and OpenClaw gateways. Closing
+ * the scope stops everything in reverse order.
  */
 import { NodeServices } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"
@@ -33,7 +33,7 @@ import { say, step } from "./Steps.ts"
 
 type Config = Effect.Success<ReturnType<typeof readConfig>>
 
-/** On one's own machine there is one tenant, and its commands need not name it. */
+/** A local stack has one tenant, so that commands need not name it. */
 const defaultTenant = TenantId.make("default")
 
 const database = (options: UpOptions) =>
@@ -48,7 +48,7 @@ const database = (options: UpOptions) =>
       )
     : Effect.succeed(Redacted.make(options.databaseUrl))
 
-/** None is installed where no gateway is asked for; what is there is used. */
+/** OpenClaw is not installed when no gateway is requested; an existing installation is used. */
 const openclaw = ({ instances, openclawDirectory: directory }: UpOptions) =>
   (instances === 0
     ? Effect.map(OpenClawInstall.installed({ directory }), Option.getOrUndefined)
@@ -57,7 +57,7 @@ const openclaw = ({ instances, openclawDirectory: directory }: UpOptions) =>
       )
   ).pipe(Effect.provide(NodeServices.layer))
 
-/** A model of the user's own, by their configuration; else the demo model. */
+/** The model of the user's own configuration, otherwise the demo model. */
 const model = (config: Config | undefined) =>
   config !== undefined && "models" in config
     ? Effect.succeed(undefined)
@@ -67,7 +67,7 @@ const model = (config: Config | undefined) =>
         ({ url }) => url
       )
 
-/** The environment of every runner: where the database is, how a gateway is started, which model it uses. */
+/** The environment of every runner: the database, how to start a gateway, and its model. */
 const surroundings = (options: {
   readonly home: string
   readonly host: string
@@ -94,12 +94,12 @@ const surroundings = (options: {
 })
 
 /**
- * Gateways of an `up` that was killed end by themselves after so long. Longer than another runner takes to find those
- * of one that died.
+ * Time in milliseconds after which the gateways of a killed `up` end themselves. Longer than another runner needs to
+ * find the gateways of a runner that died.
  */
 const orphanAfterMillis = "20000"
 
-/** What this home is called in the cluster, told where the names differ. */
+/** The name of this home's host in the cluster, with a warning when the names differ. */
 const hostName = Effect.fnUntraced(function* (home: string) {
   const given = yield* Catalogue.hostName.config
   const name = yield* HostName.ofHome(home, given, yield* Carried.hostOf(home))

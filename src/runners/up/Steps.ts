@@ -1,4 +1,4 @@
-/** Progress on a terminal: one line a step, with its time, and what is going on inside a long one. */
+/** Progress on a terminal: one line per step with its duration, and messages from within a long step. */
 import { Clock, Effect } from "effect"
 
 const seconds = (millis: number) => `${(millis / 1_000).toFixed(1)} s`
@@ -6,13 +6,13 @@ const seconds = (millis: number) => `${(millis / 1_000).toFixed(1)} s`
 const write = (text: string) => Effect.sync(() => process.stdout.write(text))
 
 export interface Step {
-  /** What is going on, below the step's name. */
+  /** Prints a message below the step's name. */
   readonly tell: (line: string) => Effect.Effect<void>
 }
 
 const told: Step = { tell: (line) => Effect.asVoid(write(`    ${line}\n`)) }
 
-/** Says that the step began, runs it, and says how long it took. */
+/** Prints that the step has started, runs it, and prints its duration. */
 export const step = <A, E, R>(
   name: string,
   run: (step: Step) => Effect.Effect<A, E, R>,

@@ -1,7 +1,7 @@
 /**
- * The public events: what actors store, without what is internal and without secrets, and what the feed says of itself.
- * The feed's envelope (`FeedEvent`) says the same with an open payload, so that a client of an older version reads a
- * newer feed.
+ * The public events: the events that actors store, without internal events and secrets, and the notices of the feed
+ * itself. The feed's envelope (`FeedEvent`) has the same fields with an open payload, so that a client of an older
+ * version can read a newer feed.
  */
 import { Schema } from "effect"
 import { FeedEvent, isPublicTag } from "../feed/Feed.ts"
@@ -42,7 +42,7 @@ const members = [...LaneEvent.members, ...InstanceEvent.members, ...SessionEvent
   .filter(({ type }) => isPublicTag(type))
   .map(({ schema, type }) => schema.annotate({ identifier: `Event.${type}` }))
 
-/** Every public event type there is. */
+/** The types of all public events. */
 export const publicEventTypes: ReadonlyArray<string> = members.map(({ fields }) => fields.type.literal)
 
 export const PublicEvent = Schema.Union(members).annotate({

@@ -1,6 +1,6 @@
 /**
- * What an Instance actor stores and the feed shows. `tenantId` is set where one tenant may see the event: on an
- * instance of its own, and on every run. `secret` never leaves the store; `internal_` events are not shown.
+ * Events that an Instance actor stores and the feed shows. `tenantId` is set when one tenant may see the event: for an
+ * instance dedicated to it, and for every run. `secret` never leaves the store; `internal_` events are not shown.
  */
 import { Schema } from "effect"
 import { Attempt, AttemptOrigin } from "../Attempt.ts"
@@ -20,22 +20,25 @@ const runOf = {
 }
 const at = Schema.Finite
 
-/** Where a drain leads: both stop the gateway, `deregister` also forgets the instance. */
+/** The goal of a drain: each stops the gateway, and `deregister` also removes the instance. */
 export const StopGoal = Schema.Literals(["drain", "stop", "deregister"])
 export type StopGoal = typeof StopGoal.Type
 
-/** How a finished run counts for the circuit breaker. `neutral`: the fault was not the gateway's or its provider's. */
+/**
+ * How a finished run counts for the circuit breaker. `neutral`: neither the gateway nor its provider caused the
+ * failure.
+ */
 export const Verdict = Schema.Literals(["success", "failure", "neutral"])
 export type Verdict = typeof Verdict.Type
 
 /**
- * `asked`: its owner cancelled it. `stopping`: the instance stops, and the work may go elsewhere. `timeout`: its time
- * was over and the gateway had not ended it.
+ * `asked`: the owner cancelled the run. `stopping`: the instance is stopping, and the work may run elsewhere.
+ * `timeout`: the timeout of the run expired and the gateway had not ended it.
  */
 export const AbortCause = Schema.Literals(["asked", "stopping", "timeout"])
 export type AbortCause = typeof AbortCause.Type
 
-/** A message on its way into a running turn. */
+/** A message in flight to a running turn. */
 export const Steering = Schema.Struct({
   steerKey: Schema.String,
   message: Schema.String,
@@ -56,11 +59,11 @@ export const InstanceEvent = Schema.Union([
     region: Schema.optionalKey(Schema.String),
     capabilities: Schema.Array(Schema.String),
     at,
-    /** Names this registration of the id. Absent in what older versions wrote. */
+    /** Identifies this registration of the instance id. Absent in events that older versions wrote. */
     registration: Schema.optionalKey(Schema.String),
     secret: Schema.Struct({ spec: InstanceSpec })
   }),
-  /** Its spec was changed in place: what runs on it goes on. `changed` names the fields. */
+  /** The spec was changed in place; running work continues. `changed` names the fields. */
   Schema.TaggedStruct("instance.updated", {
     ...about,
     changed: Schema.Array(Schema.String),
@@ -70,9 +73,9 @@ export const InstanceEvent = Schema.Union([
   Schema.TaggedStruct("instance.starting", {
     ...about,
     start: Schema.Int,
-    /** What still runs is stopped first. */
+    /** A gateway that is still running is stopped first. */
     fresh: Schema.Boolean,
-    /** The operator asked: earlier failures are forgiven. */
+    /** The start was requested by an operator: earlier failures no longer count. */
     reset: Schema.Boolean,
     deadlineAt: at
   }),
@@ -98,7 +101,10 @@ export const InstanceEvent = Schema.Union([
   Schema.TaggedStruct("instance.stopped", { ...about, reason: Schema.String }),
   Schema.TaggedStruct("instance.failed", { ...about, reason: Schema.String }),
   Schema.TaggedStruct("instance.deregistered", about),
-  /** What its driver kept is gone, or `left` says why not: then it is looked for again later. */
+  /**
+   * The driver has removed everything it stored for the instance. If it could not, `left` says why, and the removal is
+   * retried later.
+   */
   Schema.TaggedStruct("instance.internal_erased", { ...about, left: Schema.optionalKey(Schema.String) }),
   Schema.TaggedStruct("instance.internal_heartbeat", { ...about, load: InstanceLoad, at }),
   Schema.TaggedStruct("instance.breaker_opened", { ...about, until: at }),
@@ -106,7 +112,7 @@ export const InstanceEvent = Schema.Union([
   Schema.TaggedStruct("instance.breaker_closed", about),
   Schema.TaggedStruct("run.accepted", {
     ...runOf,
-    /** The epoch that accepted it: only its holder knows that nothing was sent yet. */
+    /** The epoch that accepted the run: only the activation of this epoch knows that nothing was sent yet. */
     epoch: Schema.Int,
     at,
     deadlineAt: at,

@@ -1,6 +1,6 @@
 /**
- * What happens in a lane. `task.*` and `lane.configured` are public; `lane.internal_*` keep the actor's state the fold
- * of its events and nobody else needs them. Times are Unix milliseconds.
+ * Events of a lane. `task.*` and `lane.configured` are public; `lane.internal_*` events exist only so that the actor's
+ * state is the fold of its events. Times are in Unix milliseconds.
  */
 import { Schema } from "effect"
 import { InstanceId, LaneName, Placement, TaskId, TenantId } from "../Ids.ts"
@@ -11,21 +11,21 @@ const lane = { tenantId: TenantId, lane: LaneName, at: Schema.Finite }
 const task = { ...lane, taskId: TaskId }
 const attempt = { ...task, attempt: Schema.Int, instanceId: InstanceId }
 
-/** A waiting task with all that a start needs. `attempt` counts the attempts so far. */
+/** A waiting task with all data needed to start it. `attempt` counts the attempts so far. */
 export const WaitingTask = Schema.Struct({
   task: HeldTask,
   rank: Schema.Finite,
   submittedAt: Schema.Finite,
   attempt: Schema.Int,
   maxAttempts: Schema.Int,
-  /** How often its instance was lost while it was held here. */
+  /** How often the task's instance was lost while the task was in this lane's memory. */
   reroutes: Schema.optionalKey(Schema.Int),
-  /** Only while it is `scheduled` or `retrying`. */
+  /** Set only while the task is `scheduled` or `retrying`. */
   notBefore: Schema.optionalKey(Schema.Finite)
 })
 export type WaitingTask = typeof WaitingTask.Type
 
-/** What a replay needs of a dead-lettered task. */
+/** The data of a dead-lettered task that a replay needs. */
 export const DeadTask = Schema.Struct({
   taskId: TaskId,
   priority: Priority,
@@ -35,7 +35,10 @@ export const DeadTask = Schema.Struct({
 })
 export type DeadTask = typeof DeadTask.Type
 
-/** Set when the task was in no window: its row says where it waited, and `order` is its rank, or its `notBefore`. */
+/**
+ * Set when the task was outside the in-memory windows: the window is the one its row belongs to, and `order` is its
+ * rank or its `notBefore`.
+ */
 const unheld = Schema.optionalKey(
   Schema.Struct({ window: Schema.Literals(["pending", "scheduled"]), order: Schema.Finite })
 )
@@ -50,7 +53,7 @@ export const TaskStarted = Schema.TaggedStruct("task.started", {
   ...attempt,
   placement: Placement,
   because: Schema.String,
-  /** When the lane gives the attempt up for lost. */
+  /** When the lane considers the attempt lost. */
   until: Schema.Finite
 })
 export const TaskRetrying = Schema.TaggedStruct("task.retrying", {
@@ -59,9 +62,9 @@ export const TaskRetrying = Schema.TaggedStruct("task.retrying", {
   error: TaskError
 })
 /**
- * The attempt does not count: the instance did not take it, or, with `rerouted`, the instance is lost and it is tried
- * elsewhere. Since a lost attempt may have begun, its number is not used again, and the budget is raised by one
- * instead.
+ * The attempt does not count: the instance did not accept it, or, with `rerouted`, the instance was lost and the task
+ * is tried elsewhere. Because a lost attempt may have started, its number is not reused and the retry budget is raised
+ * by one instead.
  */
 export const TaskRequeued = Schema.TaggedStruct("task.requeued", {
   ...attempt,
@@ -74,7 +77,7 @@ export const TaskFailed = Schema.TaggedStruct("task.failed", {
   ...task,
   error: TaskError,
   unheld,
-  /** Set when the lane never took it in: its row is written with its end. */
+  /** Set when the lane never accepted the task: its row is inserted together with its end. */
   refused: Schema.optionalKey(Schema.Struct({ task: TaskSpec, rank: Schema.Finite }))
 })
 export const TaskCancelled = Schema.TaggedStruct("task.cancelled", {
@@ -93,15 +96,15 @@ export const TaskReplayed = Schema.TaggedStruct("task.replayed", {
   rank: Schema.Finite,
   attempt: Schema.Int,
   maxAttempts: Schema.Int,
-  /** When it was dead-lettered. */
+  /** When the task was dead-lettered. */
   endedAt: Schema.Finite
 })
-/** Refused for good by the lane's backpressure; there is no row of it. */
+/** The lane's backpressure policy dropped the task; it has no row. */
 export const TaskDropped = Schema.TaggedStruct("task.dropped", { ...task, reason: Schema.String })
 export const TaskRedirected = Schema.TaggedStruct("task.redirected", { ...task, to: LaneName })
 export const LaneConfigured = Schema.TaggedStruct("lane.configured", { ...lane, config: LaneConfig })
 
-/** A cancel of a running task is under way; until `until` the instance may confirm it. */
+/** A cancel of a running task is in flight; the instance may confirm it until `until`. */
 export const CancelAsked = Schema.TaggedStruct("lane.internal_cancel_asked", {
   ...task,
   reason: Schema.optionalKey(Schema.String),
@@ -113,7 +116,7 @@ export const Lookup = Schema.Struct({
   reason: Schema.optionalKey(Schema.String)
 })
 export type Lookup = typeof Lookup.Type
-/** Tasks that the lane does not hold are to be read from their rows. */
+/** Tasks that the lane does not have in memory must be read from their rows. */
 export const LookupAsked = Schema.TaggedStruct("lane.internal_lookup_asked", {
   ...lane,
   lookups: Schema.Array(Lookup)
@@ -132,10 +135,10 @@ export const DeadRefilled = Schema.TaggedStruct("lane.internal_dead_refilled", {
 })
 export const Promoted = Schema.TaggedStruct("lane.internal_promoted", { ...lane, taskIds: Schema.Array(TaskId) })
 
-/** Why tasks wait for an instance: the reason, and the first of those it holds for. */
+/** Why tasks wait for an instance: the reason, and the first tasks it applies to. */
 export const Wait = Schema.Struct({ reason: Schema.String, taskIds: Schema.Array(TaskId) })
 export type Wait = typeof Wait.Type
-/** No waiting task that was looked at can be placed now. `skip`: look at those further back. */
+/** No waiting task that was examined can be placed now. `skip`: examine tasks further back. */
 export const Parked = Schema.TaggedStruct("lane.internal_parked", {
   ...lane,
   waits: Schema.Array(Wait),
@@ -144,7 +147,7 @@ export const Parked = Schema.TaggedStruct("lane.internal_parked", {
 export const Rewound = Schema.TaggedStruct("lane.internal_rewound", lane)
 /** No running attempt is due before `until`. */
 export const WatchMoved = Schema.TaggedStruct("lane.internal_watch_moved", { ...lane, until: Schema.Finite })
-/** No task held has a deadline before `next`. `sweep`: those not held are to be read. */
+/** No task in memory has a deadline before `next`. `sweep`: the deadlines of tasks outside memory must be read. */
 export const DeadlineMoved = Schema.TaggedStruct("lane.internal_deadline_moved", {
   ...lane,
   next: Schema.NullOr(Schema.Finite),

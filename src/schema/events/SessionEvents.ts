@@ -1,4 +1,4 @@
-/** What a Session actor stores and the feed shows to its tenant. `internal_` events are not shown. */
+/** Events that a Session actor stores and the feed shows to its tenant. `internal_` events are not shown. */
 import { Schema } from "effect"
 import { InstanceId, Placement, SessionId, TenantId } from "../Ids.ts"
 import { StoredOutput } from "../Output.ts"
@@ -9,7 +9,8 @@ const ofTurn = { ...about, turnId: Schema.String }
 const at = Schema.Finite
 
 /**
- * `tail`: behind all; `front`: next; `ordered`: where it was accepted, since it could not be put into a running turn.
+ * Where a turn is queued. `tail`: behind all others. `front`: next. `ordered`: at its place in acceptance order,
+ * because it could not be added to a running turn.
  */
 export const QueuePosition = Schema.Literals(["tail", "front", "ordered"])
 export type QueuePosition = typeof QueuePosition.Type
@@ -24,12 +25,12 @@ export const SessionEvent = Schema.Union([
   Schema.TaggedStruct("session.turn_queued", {
     ...ofTurn,
     message: Schema.String,
-    /** The message is in the turn's row as well. */
+    /** The turn's row also contains the message. */
     isKept: Schema.optionalKey(Schema.Boolean),
     position: QueuePosition,
     timeoutMillis: Schema.Int,
     traceparent: Schema.optionalKey(Schema.String),
-    /** When it was accepted. */
+    /** When the turn was accepted. */
     at
   }),
   Schema.TaggedStruct("session.internal_placing", { ...ofTurn, at }),
@@ -39,7 +40,7 @@ export const SessionEvent = Schema.Union([
     attempt: Schema.Int,
     reason: Schema.String,
     retryAt: at,
-    /** Its instance was lost so often; the attempt does not count. */
+    /** How often the turn's instance was lost; the attempt does not count. */
     reroutes: Schema.optionalKey(Schema.Int)
   }),
   Schema.TaggedStruct("session.assigned", {
@@ -47,10 +48,10 @@ export const SessionEvent = Schema.Union([
     instanceId: InstanceId,
     placement: Placement,
     because: Schema.String,
-    /** The instance it had, whose gateway keeps the history so far. */
+    /** The previous instance. Its gateway keeps the history so far. */
     movedFrom: Schema.optionalKey(InstanceId)
   }),
-  /** It leaves `from` with its next turn, for `to` or for any other. */
+  /** The session leaves `from` with its next turn, for `to`, or for any other instance when `to` is absent. */
   Schema.TaggedStruct("session.move_asked", {
     ...about,
     from: Schema.optionalKey(InstanceId),
@@ -72,7 +73,7 @@ export const SessionEvent = Schema.Union([
     stored: Schema.optionalKey(StoredOutput),
     usage: Schema.optionalKey(Usage),
     durationMillis: Schema.Finite,
-    /** The turn it was put into, whose text has the answer. */
+    /** The turn that this message was added to. The text of that turn contains the answer. */
     joined: Schema.optionalKey(Schema.String),
     at
   }),

@@ -1,14 +1,14 @@
 /**
- * The event feed: what happened, in an order that keeps each actor's own, readable from any position on without gap or
- * repeat.
+ * The event feed: all events in an order that preserves the order of each actor, readable from any position without gap
+ * or repeat.
  */
 import { Schema } from "effect"
 import { TenantId } from "../Ids.ts"
 
 /**
- * An opaque position in the feed. Positions of one cluster compare by what was read, not by their text
- * (`FeedPosition.ts`). One that a follower was given within a journal entry of several events ends in `.n`: the entry
- * after the position, without its first n events.
+ * An opaque position in the feed. Positions of one cluster are compared by their order in the feed, not as text
+ * (`FeedPosition.ts`). A position within a journal entry of several events ends in `.n`: it is followed by the next
+ * entry without its first n events.
  */
 export const Cursor = Schema.String.check(
   Schema.isPattern(/^\d{1,20}-\d{1,20}(\.\d{1,6})?$/u, { expected: "a feed position such as 1234-56" })
@@ -16,7 +16,7 @@ export const Cursor = Schema.String.check(
 export type Cursor = typeof Cursor.Type
 
 export const FeedEvent = Schema.Struct({
-  /** The position right after this event: resume from here. */
+  /** The position right after this event, from which to resume. */
   cursor: Cursor,
   /** For example `task.completed`. */
   type: Schema.String,
@@ -25,16 +25,16 @@ export const FeedEvent = Schema.Struct({
   tenantId: Schema.optionalKey(TenantId),
   entityType: Schema.String,
   entityId: Schema.String,
-  /** Counts per actor without gap over all its entries; several events of one entry share it. */
+  /** Sequence number of the journal entry. It has no gaps within an actor, and all events of one entry share it. */
   seq: Schema.Int,
   payload: Schema.Record(Schema.String, Schema.Json),
   /**
-   * Present when texts of the payload were cut, since the event was too large to be sent whole: how many characters of
-   * JSON it had.
+   * Present when texts of the payload were cut because the event was too large to be sent whole: the estimated length
+   * of the original payload as JSON, in characters.
    */
   shortenedFrom: Schema.optionalKey(Schema.Int)
 })
 export type FeedEvent = typeof FeedEvent.Type
 
-/** Whether an event is shown at all: what is internal to an actor is stored beside what is public. */
+/** Whether the event is shown at all. Internal events of actors are stored in the same journal as public ones. */
 export const isPublicTag = (tag: string): boolean => !tag.includes(".internal_")

@@ -1,17 +1,17 @@
 /**
- * What the feed says of itself, in the envelope of its events. Filters of types never leave out the first two.
+ * Notices of the feed about itself, in the envelope of its events. Filters of types never remove the first two.
  *
- * - `feed.gap`: events between `from` and `to` are no longer there. What is left between them follows, and after `to`
- *   nothing is missing.
- * - `feed.skipped`: one journal entry could not be shown. Reading goes on after it.
- * - `feed.position`: nothing for this follower up to the cursor.
+ * - `feed.gap`: events between `from` and `to` are no longer available. The ones that remain follow the notice,
+ *   and nothing after `to` is missing.
+ * - `feed.skipped`: one journal entry could not be shown. Reading continues after it.
+ * - `feed.position`: there are no events for this follower up to the cursor.
  */
 import { Schema } from "effect"
 import type { Cursor, FeedEvent } from "./Feed.ts"
 
 /**
- * `expired`: older than the history that is kept. `restored`: written after the backup that the database was restored
- * from.
+ * `expired`: the events are older than the retained history. `restored`: the events were written after the backup from
+ * which the database was restored.
  */
 export const GapReason = Schema.Literals(["expired", "restored"])
 export type GapReason = typeof GapReason.Type
@@ -20,8 +20,8 @@ export const SkipReason = Schema.Literals(["too_large", "unknown_shape", "unread
 export type SkipReason = typeof SkipReason.Type
 
 /**
- * What is sent to everybody who follows, as the events of actors are. `feed.position` is between servers and the typed
- * client.
+ * Notices that are sent to every follower like the events of actors. `feed.position` is exchanged only between servers
+ * and the typed client.
  */
 export const FeedNotice = Schema.Union([
   Schema.TaggedStruct("feed.gap", {
@@ -54,7 +54,8 @@ const gapMessages: Record<GapReason, string> = {
 }
 
 /**
- * Its cursor is where it was asked for when it expired, so that what is left in the gap is not lost with a connection.
+ * The cursor of an `expired` gap is the position that was requested, so that the events remaining inside the gap are
+ * not lost when the connection breaks.
  */
 export const gapNotice = (gap: FeedGap, timestamp: number): FeedEvent => ({
   ...feed,
@@ -78,7 +79,7 @@ const skipMessages: Record<SkipReason, string> = {
   unreadable: "the database could not give the entry"
 }
 
-/** `timestamp`: when the entry was written. */
+/** `timestamp` is when the entry was written. */
 export const skippedNotice = (
   entry: Pick<FeedEvent, "cursor" | "entityType" | "entityId" | "seq" | "timestamp">,
   reason: SkipReason
@@ -91,5 +92,5 @@ export const skippedNotice = (
   }
 }
 
-/** Whether it is of the feed itself, and not of an actor. */
+/** Whether the event is a notice of the feed itself, not an event of an actor. */
 export const isNotice = ({ type }: Pick<FeedEvent, "type">): boolean => type.startsWith("feed.")

@@ -1,14 +1,14 @@
 /**
- * How a cursor is written: `TX-NUMBER`, or `TX-NUMBER.N` within an entry of several events.
+ * Format of a cursor: `TX-NUMBER`, or `TX-NUMBER.N` within an entry of several events.
  *
- * TX orders transactions. Its upper bits are the timeline: a new one begins when the database has moved to another
- * server, whose transaction ids say nothing about those of the former. A NUMBER of twenty digits begins with five that
- * mark the timeline's cluster, so that a cursor of another cluster is told from one's own; one of fewer digits has no
- * mark, as cursors of the first version had none.
+ * TX orders transactions. Its upper bits are the timeline: a new timeline begins when the database has moved to another
+ * server, whose transaction ids cannot be compared with those of the former. A NUMBER of twenty digits begins with a
+ * mark of five digits for the timeline's cluster, so that cursors of another cluster can be detected. A NUMBER with
+ * fewer digits has no mark, as in cursors of the first version.
  */
 import { Cursor } from "./Feed.ts"
 
-/** Bits of a transaction id below the timeline. */
+/** Number of bits of a transaction id below the timeline. */
 export const timelineBits = 48n
 
 export interface Place {
@@ -18,7 +18,7 @@ export interface Place {
 
 export interface ParsedCursor extends Place {
   readonly mark: number | undefined
-  /** Events of the entry after the place that its follower has had. */
+  /** Number of events of the entry after the place that the follower has already received. */
   readonly skip: number
 }
 
@@ -39,7 +39,7 @@ export const parseCursor = (cursor: Cursor): ParsedCursor => {
   }
 }
 
-/** `mark` is of the timeline that `tx` is of. */
+/** `mark` must be the mark of the timeline that `tx` belongs to. */
 export const formatCursor = (
   { number, tx }: { readonly tx: bigint | string; readonly number: bigint | string },
   mark: number
@@ -55,7 +55,7 @@ const compareDigits = (left: string, right: string): number => {
   return a.length === b.length ? (a < b ? -1 : a > b ? 1 : 0) : a.length - b.length
 }
 
-/** By the order in which the feed is read. How far within an entry is not looked at. */
+/** Compares by the order of the feed. The position within an entry is ignored. */
 export const compareCursors = (left: Cursor, right: Cursor): number => {
   const [leftTx, leftNumber] = left.replace(/\..*/u, "").split("-") as [string, string]
   const [rightTx, rightNumber] = right.replace(/\..*/u, "").split("-") as [string, string]

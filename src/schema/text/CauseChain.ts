@@ -1,4 +1,4 @@
-/** An error and what it was caused by: libraries wrap errors in errors, each under a name of its own. */
+/** An error and its causes. Libraries wrap errors in other errors and name the inner error differently. */
 
 interface Wrapper {
   readonly reason?: unknown
@@ -6,12 +6,12 @@ interface Wrapper {
   readonly errors?: unknown
 }
 
-/** A chain may be a circle. */
+/** Bounds the walk, because a chain may be cyclic. */
 const deepest = 12
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
 
-/** Outermost first. `Link`: what the caller looks for in them; nothing of it is sure to be there. */
+/** The errors, outermost first. `Link` lists the fields that the caller looks for; each of them may be absent. */
 export const causeChain = <Link extends object>(error: unknown): ReadonlyArray<Partial<Link>> => {
   const links: Array<Partial<Link>> = []
   let at: unknown = error

@@ -1,6 +1,6 @@
 /**
- * From what a schema found wrong to the fields at fault. What was sent is never repeated: it may be a megabyte, or a
- * secret.
+ * Converts schema issues to the fields at fault. The received value is never repeated, because it may be a megabyte
+ * long or a secret.
  */
 import { SchemaIssue } from "effect"
 import { type FieldFault, InvalidInput } from "../Errors.ts"
@@ -45,7 +45,7 @@ const places: Readonly<Record<string, string>> = {
   Payload: "body"
 }
 
-/** `kind` is the part of the request that was wrong. */
+/** `kind` is the part of the request that was invalid. */
 export const invalidInput = (kind: string, { issue }: { readonly issue: SchemaIssue.Issue }): InvalidInput => {
   const faults = faultsOf(issue)
   const place = places[kind] ?? "request"

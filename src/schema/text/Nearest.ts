@@ -1,6 +1,6 @@
-/** The known name that somebody probably meant. */
+/** Finds the known name that was probably meant by a misspelled one. */
 
-/** Insertions, deletions and replacements that make one of the other (Levenshtein). */
+/** Number of insertions, deletions and replacements that turn one text into the other (Levenshtein distance). */
 const distance = (from: string, to: string): number => {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index)
   for (let i = 1; i <= from.length; i++) {
@@ -13,7 +13,10 @@ const distance = (from: string, to: string): number => {
   return row[to.length]!
 }
 
-/** Undefined when none is near: more than a third of the letters differ. */
+/**
+ * Undefined when no name is near: the distance may be at most a third of the name's length, or two characters if that
+ * is more.
+ */
 export const nearest = (name: string, known: Iterable<string>): string | undefined => {
   const candidates = [...known].map((candidate) => ({ candidate, far: distance(name, candidate) }))
   const best = candidates.toSorted((left, right) => left.far - right.far)[0]

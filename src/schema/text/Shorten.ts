@@ -1,14 +1,17 @@
-/** Events that are too large to be sent whole, with their long texts cut and the cut marked. */
+/** Cuts the long texts of events that are too large to be sent whole, and marks the cuts. */
 import type { Schema } from "effect"
 import { cut } from "./Bounds.ts"
 import type { FeedEvent } from "../feed/Feed.ts"
 
-/** Characters of JSON that one message to a follower may have. A task's result of a million characters has less. */
+/**
+ * Maximum characters of JSON in one message to a follower. An event with a task's result of a million characters stays
+ * below it.
+ */
 export const eventMost = 4_000_000
 const textMost = 16_384
 const itemsMost = 1_000
 
-/** Characters of JSON, or somewhat less. */
+/** Estimated length of the value as JSON, in characters. */
 export const weigh = (value: unknown): number => {
   if (typeof value === "string") return value.length + 2
   if (typeof value !== "object" || value === null) return 8
@@ -29,8 +32,8 @@ const shorten = (value: Schema.Json, most: number): Schema.Json => {
 }
 
 /**
- * As it is when it is small enough; else with each text cut to at most 16,384 characters, or fewer where there are
- * many.
+ * Returns the event unchanged when it is small enough. Otherwise each text is cut to at most 16,384 code units, or
+ * fewer when there are many texts.
  */
 export const shortened = (event: FeedEvent): FeedEvent => {
   const weight = weigh(event.payload)

@@ -1,9 +1,9 @@
 /**
- * A layer whose closing may hang, and must not hold up the rest.
+ * Bounds the closing of a layer whose finalizers may hang, so that it does not hold up the rest of the shutdown.
  *
- * effect 4.1.0's `RpcServer` waits at shutdown until each client has ended; one that disconnects in that moment, as the
- * peers of a runner do that was frozen, is taken from the list without telling who waits, and the process stays for
- * ever (RpcServer.ts, `disconnect` and `shutdownLatch`).
+ * effect 4.1.0's `RpcServer` waits at shutdown until each client has ended. A client that disconnects at that moment,
+ * as the peers of a frozen runner do, is removed from the list without notifying the waiter, and the process never
+ * exits (RpcServer.ts, `disconnect` and `shutdownLatch`).
  */
 import { type Duration, Effect, Fiber, Layer, Scope } from "effect"
 

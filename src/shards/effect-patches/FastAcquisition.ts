@@ -1,9 +1,10 @@
 /**
- * The cluster's sharding, with a shorter rest in its acquisition loop. That loop rests for a whole second after it has
- * asked for shards (effect 4.1.0, Sharding.ts), and neither takes a shard that has become free nor lets go of one that
- * is wanted elsewhere meanwhile: one handover that comes a moment after another stays silent for the rest of that
- * second. There is no setting for it, so the loop is given a clock that cuts this rest short. It rests only while a
- * shard that is assigned to this runner is not its own yet; each look is one small statement.
+ * The cluster's sharding, with a shorter pause in its acquisition loop. That loop sleeps for a whole second after it
+ * has asked for shards (effect 4.1.0, Sharding.ts), and meanwhile neither takes a shard that has become free nor
+ * releases a shard that is wanted elsewhere: a handover that comes a moment after another leaves its shard unavailable
+ * for the rest of that second. There is no setting for it, so the loop is given a clock that shortens this sleep. The
+ * loop sleeps only while a shard that is assigned to this runner is not its own yet; each iteration costs one small
+ * statement.
  */
 import { Clock, Duration, Effect, Layer, References } from "effect"
 import { Sharding } from "effect/cluster"

@@ -1,14 +1,17 @@
 /**
- * Before the cluster saves the answer to a persisted request, it has its runner's lock on the shard confirmed. A lease
- * covers every shard at once, so one renewal confirms them all: shortly after it, the runner's own knowledge of its
- * shards is the answer, and those who ask while it is under way wait for it. Without this each answer would renew the
- * lease, and renewals at the same moment refuse each other.
+ * Before the cluster saves the reply to a persisted request, it has the storage confirm its runner's lock on the shard.
+ * A lease covers every shard at once, so one renewal confirms them all: shortly after a renewal, the runner answers
+ * from its own record of its shards, and requests that arrive while a renewal is in flight wait for it. Without this
+ * each reply would renew the lease, and concurrent renewals refuse each other.
  */
 import { Clock, Duration, Effect, Layer, Semaphore } from "effect"
 import { RunnerStorage, ShardingConfig } from "effect/cluster"
 import { Ownership } from "../../actor/Ownership.ts"
 
-/** Half of the time from one regular renewal to the next, so that a regular one is put off by no more than that. */
+/**
+ * Part of the lease for which a confirmation stays fresh: half of the interval between regular renewals, so that a
+ * regular renewal is delayed by no more than that.
+ */
 const freshPart = 1 / 8
 
 export const layer = Layer.effect(

@@ -1,6 +1,6 @@
 /**
- * Health is what the storage says: leases and the failure detector decide, and the cluster's own prober changes
- * nothing.
+ * Reports the health of runners as the storage has it: leases and the failure detector decide, and the cluster's own
+ * prober changes nothing.
  */
 import { Effect, Layer } from "effect"
 import { RunnerHealth, RunnerStorage } from "effect/cluster"

@@ -1,17 +1,18 @@
 /**
- * The cluster lets go of every shard at once when a renewal is not answered within a quarter of the lease, and takes
- * them all again: seconds of silence for a runner that was only busy, as it is while shards move. So a slow answer is
- * waited for in the background. Until it comes, what is held by our own clock counts as held: nobody takes it before
- * the lease has run out, and epochs fence whoever was found dead meanwhile. A renewal that fails is told at once.
+ * The cluster releases all shards at once when a renewal is not answered within a quarter of the lease, and then
+ * acquires them all again: seconds of unavailability for a runner that was only busy, as it is while shards move. A
+ * slow renewal is therefore awaited in the background. Until it completes, the shards that are held by our own clock
+ * count as held: no other runner takes them before the lease has expired, and epochs fence a runner that was found dead
+ * meanwhile. A renewal that fails within `patience` is reported at once.
  *
- * Not with persisted messages: their answers are saved only once the store has confirmed the lease
- * (messages/LeaseChecks.ts).
+ * Not used with persisted messages: their replies are saved only once the store has confirmed the lease
+ * (LeaseChecks.ts).
  */
 import { Effect, Fiber, Layer, Option } from "effect"
 import { type ClusterError, RunnerStorage, type ShardId } from "effect/cluster"
 import { OwnedShards } from "../leases/OwnedShards.ts"
 
-/** Much less than the quarter of a lease that the cluster waits. */
+/** How long a caller waits for a renewal: much less than the quarter of a lease that the cluster waits. */
 const patience = "250 millis"
 
 type Renewal = Fiber.Fiber<Array<ShardId.ShardId>, ClusterError.PersistenceError>
@@ -24,7 +25,7 @@ export const layer = Layer.effect(
     const scope = yield* Effect.scope
     let underWay: Renewal | undefined
 
-    /** One at a time: two renewals at the same moment refuse each other. */
+    /** Runs one renewal at a time, since concurrent renewals refuse each other. */
     const renew: RunnerStorage.RunnerStorage["Service"]["refresh"] = Effect.fnUntraced(function* (address, shardIds) {
       while (underWay !== undefined) yield* Fiber.await(underWay)
       const renewal: Renewal = yield* Effect.forkIn(storage.refresh(address, shardIds), scope)
@@ -34,8 +35,8 @@ export const layer = Layer.effect(
     })
 
     /**
-     * Goes on for as long as the cluster waits, where the lease does not hold: a runner that has just started asks
-     * before it is registered.
+     * While the lease does not hold, keeps trying for as long as the cluster waits: a runner that has just started
+     * refreshes before it is registered.
      */
     const refresh: RunnerStorage.RunnerStorage["Service"]["refresh"] = Effect.fnUntraced(function* (address, shardIds) {
       const asked = [...shardIds]

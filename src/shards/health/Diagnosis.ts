@@ -1,4 +1,4 @@
-/** What the doctor asks of the database. Reads only. */
+/** The doctor's queries to the database. Reads only. */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Effect } from "effect"
 import * as SchemaVersion from "../SchemaVersion.ts"
@@ -14,7 +14,7 @@ export interface Diagnosis {
   readonly mostConnections: number
   readonly usedConnections: number
   readonly bytes: number
-  /** The server's clock less ours. */
+  /** The server's clock minus the local clock. */
   readonly clockAheadMillis: number
   readonly applied: number
   readonly newest: number
@@ -49,7 +49,7 @@ export interface KnownRunner {
   readonly isHealthy: boolean
 }
 
-/** At most 100. */
+/** The registered runners, ordered by address; at most 100. */
 export const runners = Effect.flatMap(PgClient.PgClient, (sql) =>
   sql.unsafe<KnownRunner>(
     `SELECT address, healthy AND lease_until > clock_timestamp() AS "isHealthy" FROM clawster_runners ORDER BY address LIMIT 100`

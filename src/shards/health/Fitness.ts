@@ -1,29 +1,29 @@
 /**
- * Whether a runner can serve, by what it has seen of itself in the last rounds. A runner that cannot is worse than
- * none: it keeps its shards for as long as it renews its lease. Pure.
+ * Decides whether a runner can serve, from its latest samples of itself. A runner that cannot serve is worse than a
+ * missing one, because it keeps its shards for as long as it renews its lease. Pure.
  */
 import type { Vitals } from "./Vitals.ts"
 
 export interface Sample extends Vitals {
-  /** It could write what it has to say. */
+  /** The runner could write its report. */
   readonly wrote: boolean
-  /** Another runner wrote in the last seconds. */
+  /** Another runner wrote its report in the last seconds. */
   readonly othersWrite: boolean
-  /** Its own actors answered, on every placement it serves. */
+  /** The runner's own actors answered, on every placement that it serves. */
   readonly serves: boolean
   readonly leaseMillis: number
 }
 
-/** A share of the descriptors that a process may have. What is left is needed to stop in order. */
+/** Fraction of the process's limit on file descriptors. The rest is needed for a graceful shutdown. */
 const descriptorsUsed = 0.95
-/** Rounds in a row. One round is one heartbeat. */
+/** Consecutive faulty samples that make a runner unfit. There is one sample per heartbeat. */
 const rounds = { descriptors: 3, lag: 5, writes: 4, serves: 4 } as const
 
 type Fault = keyof typeof rounds
 
 export interface Fitness {
   readonly counts: Readonly<Record<Fault, number>>
-  /** Why it cannot serve; undefined while it can. */
+  /** Why the runner cannot serve; undefined while it can. */
   readonly cause: string | undefined
 }
 
@@ -36,12 +36,12 @@ const faultsOf = (sample: Sample): Readonly<Record<Fault, string | undefined>> =
     descriptors: isFull ? `${descriptors.open} of its ${descriptors.most} file descriptors are used` : undefined,
     lag: lagMillis >= leaseMillis / 2 ? `its event loop stands still for ${lagMillis} ms at a time` : undefined,
     writes: !wrote && othersWrite ? "it cannot write to the database while other runners can" : undefined,
-    /** Where the store does not answer anybody, its actors cannot either. */
+    /** Counts only when the runner could write: when the store does not answer, actors cannot answer either. */
     serves: !serves && wrote ? "its own actors do not answer it" : undefined
   }
 }
 
-/** What is wrong with it right now, though it may pass. */
+/** The fault that this sample shows, if any; it may be transient. */
 export const present = (sample: Sample): string | undefined =>
   Object.values(faultsOf(sample)).find((fault) => fault !== undefined)
 

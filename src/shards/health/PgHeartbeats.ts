@@ -1,14 +1,14 @@
 /**
- * The heartbeats of all instances of this runner, in one statement. A heartbeat counts only while its instance's shard
- * has the epoch under which it is kept, so that a runner that has lost the shard and does not know it yet says nothing
- * of the instance.
+ * Writes the heartbeats of all instances of this runner in one statement. A heartbeat counts only while its instance's
+ * shard has the epoch under which it is kept, so a runner that has lost the shard without noticing cannot report the
+ * instance as alive.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Latch, Layer, Schedule } from "effect"
 import { Heartbeats, type HeartbeatsShape } from "../../ports/Heartbeats.ts"
 import { heartbeatMillis } from "../../schema/Liveness.ts"
 
-/** Others that are linked in the same moment are said together. */
+/** Gathers instances that are linked at the same moment into one statement. */
 const gatherFor = "50 millis"
 const answerTimeout = "2 seconds"
 

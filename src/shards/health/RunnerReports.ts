@@ -1,6 +1,6 @@
 /**
- * What a runner says of itself with every heartbeat, and what it does when it finds that it cannot serve: it leaves,
- * one runner at a time. A database that is away is no runner's fault; nobody leaves for it.
+ * The report that a runner writes with every heartbeat, and its reaction when it finds that it cannot serve: it leaves,
+ * one runner at a time. An unavailable database is not a runner's fault, so no runner leaves because of it.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Duration, Effect, Layer, Option } from "effect"
@@ -19,7 +19,7 @@ export interface ReportOptions {
   readonly version: string
 }
 
-/** As it is stored. */
+/** The report as it is stored. */
 export interface Report {
   readonly hostName: string
   readonly version: string
@@ -28,7 +28,7 @@ export interface Report {
   readonly descriptors?: Vitals.Vitals["descriptors"]
   readonly lagMillis: number
   readonly rssBytes: number
-  /** Why it cannot serve. */
+  /** The fault that the latest sample shows (Fitness.ts); absent when there is none. */
   readonly unfit?: string
 }
 
@@ -75,7 +75,7 @@ const make = Effect.fnUntraced(function* ({ hostName, version }: ReportOptions) 
     (rows) => (rows?.length ?? 0) > 0
   )
 
-  /** One shard of each placement. */
+  /** One owned shard of each placement. */
   const own = Effect.map(ownership.owned, (shardIds) => [
     ...new Map(
       shardIds.map((shardId) => [shardId.slice(0, shardId.lastIndexOf(":")), { address: name, shardId }])
@@ -83,8 +83,8 @@ const make = Effect.fnUntraced(function* ({ hostName, version }: ReportOptions) 
   ])
 
   /**
-   * Nobody else has left in the last half minute. Where the store does not say, the lease does: what nobody grants us
-   * any more is no loss to others.
+   * Whether this runner may leave: no other runner has left within the last 30 s. When the store does not answer, the
+   * lease decides: a runner without a lease is no loss to the others.
    */
   const mayLeave = Effect.map(
     asked(

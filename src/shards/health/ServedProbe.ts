@@ -1,6 +1,7 @@
 /**
- * Calls that only a runner can answer which serves: they go the way of every call, through its port, its event loop and
- * an actor's mailbox, and are answered from the store. There is one entity for it on each shard, made when it is asked.
+ * Calls that only a serving runner can answer. They take the path of every call, through the runner's port, its event
+ * loop and an actor's mailbox, and are answered from the store. Each shard has one probe entity, which is created when
+ * it is called.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Effect, Schema } from "effect"
@@ -13,7 +14,7 @@ import { OwnedShards } from "../leases/OwnedShards.ts"
 const placementOf = (text: string, separator: string): Placement =>
   Placement.make(text.slice(0, text.lastIndexOf(separator)))
 
-/** False: it is not the owner by the store. */
+/** False when the store does not answer, or has another epoch for the shard than this runner. */
 const Serve = Rpc.make("Serve", { success: Schema.Boolean })
 
 export const Probe = Entity.fromRpcGroup(
@@ -23,7 +24,7 @@ export const Probe = Entity.fromRpcGroup(
     .annotate(ClusterSchema.ShardGroup, (entityId) => placementOf(entityId, "/"))
 )
 
-/** For a runner. */
+/** Serves the probe entities of a runner. */
 export const layer = Probe.toLayer(
   Effect.gen(function* () {
     const shardId = (yield* Entity.CurrentAddress).shardId.toString()
@@ -46,10 +47,10 @@ export const layer = Probe.toLayer(
 
 const patience = "1500 millis"
 const atOnce = 16
-/** Ids that are tried for one of a shard; each of the 300 shards of a placement is as likely. */
+/** Maximum ids tried to find an id in a given shard; each of the 300 shards of a placement is equally likely. */
 const triesMost = 10_000
 
-/** Asks the owner of each of these shards. */
+/** Creates the function that probes the owner of each of these shards. */
 export const make = Effect.gen(function* () {
   const client = yield* Probe.client
   const sharding = yield* Sharding.Sharding

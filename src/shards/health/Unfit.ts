@@ -1,6 +1,6 @@
 /**
- * How a runner that cannot serve ends: its process closes in order, which hands its shards over, and exits with an
- * error, so that its supervisor starts it again.
+ * How a runner that cannot serve ends: its process shuts down gracefully, which hands its shards over, and exits with
+ * an error, so that its supervisor restarts it.
  */
 import { Context, Effect, Schema } from "effect"
 

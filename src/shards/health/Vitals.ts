@@ -1,13 +1,13 @@
-/** What a runner measures of itself: whether it has descriptors left, and whether its event loop turns. */
+/** What a runner measures of itself: open file descriptors, event-loop delay and resident memory. */
 import { Effect, type Scope } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import process from "node:process"
 
 export interface Vitals {
-  /** Absent where the system does not tell. */
+  /** File descriptors of this process; absent where the operating system does not report them. */
   readonly descriptors?: { readonly open: number; readonly most: number }
-  /** 99th percentile since the last reading. */
+  /** 99th percentile of the event-loop delay since the last reading. */
   readonly lagMillis: number
   readonly rssBytes: number
 }
@@ -23,7 +23,7 @@ const mostDescriptors = (): number | undefined => {
   }
 }
 
-/** To look takes a descriptor, too: when there is none, all are used. */
+/** Counting needs a descriptor itself: when none can be opened, all are in use. */
 const openDescriptors = (most: number): number => {
   try {
     return readdirSync("/proc/self/fd").length
@@ -33,7 +33,7 @@ const openDescriptors = (most: number): number => {
   }
 }
 
-/** To ask takes a descriptor as well. */
+/** Reading the resident set needs a descriptor as well; undefined when it fails. */
 const residentSet = (): number | undefined => {
   try {
     return process.memoryUsage.rss()
@@ -42,7 +42,7 @@ const residentSet = (): number | undefined => {
   }
 }
 
-/** Reads them, as often as wanted, also when no descriptor is left. */
+/** Returns the effect that takes a reading. It can be run any number of times, also when no descriptor is left. */
 export const make: Effect.Effect<Effect.Effect<Vitals>, never, Scope.Scope> = Effect.gen(function* () {
   const most = mostDescriptors()
   const delays = yield* Effect.acquireRelease(

@@ -1,10 +1,10 @@
 /**
- * The one statement that makes a group of commits durable: it locks the shards' epochs, and writes all of the group or
- * nothing. It answers the shards and epochs of the group that still hold; when one is missing, nothing was written. A
- * group may name one shard under two epochs, when its runner lost the shard and took it again.
+ * The single statement that makes a group of commits durable. It locks the shards' epochs (fencing) and writes all of
+ * the group or nothing. It returns the shards and epochs of the group that still hold; when one is missing, nothing was
+ * written. A group may contain one shard under two epochs when its runner lost the shard and acquired it again.
  *
- * Rows travel as arrays (ArrayParameters.ts), so a flush is one round trip whatever its size. Its text depends only on
- * which tables and columns are written, so that a connection prepares few of them.
+ * Rows travel as arrays (ArrayParameters.ts), so a flush is one round trip whatever its size. The statement's text
+ * depends only on which tables and columns are written, so that a connection prepares only a few texts.
  */
 import { Array } from "effect"
 import type { RowWrite, Table } from "../../actor/Actor.ts"
@@ -25,7 +25,7 @@ const claimColumns: Columns<Commit> = [
 interface Written<A> {
   readonly commit: Commit
   readonly row: A
-  /** Its place among those of the commit. */
+  /** Index of the row among the commit's rows of this kind. */
   readonly at: number
 }
 
@@ -83,11 +83,11 @@ const keyOf = ({ key }: Table, row: TableRow): string => {
   return text
 }
 
-/** What is written to one table. */
+/** Collects the inserts and updates of one table. */
 export class TableWrites {
   readonly table: Table
   readonly inserts: Array<TableRow> = []
-  /** By the columns that they write. */
+  /** Rows grouped by the set of columns that they write. */
   readonly updates = new Map<string, Array<TableRow>>()
 
   constructor(table: Table) {
@@ -95,10 +95,11 @@ export class TableWrites {
   }
 
   /**
-   * A statement sees each row as it was before it, so a row that one commit writes twice would lose one of the writes.
-   * Writes of one commit to one row are therefore merged, in order. An update of what the same commit may have inserted
-   * is written as an update as well, which is what counts where the row was there before. Those of two commits are not
-   * merged: the insert of a task id that another lane has already does nothing, and that lane's update holds.
+   * A statement sees each row as it was before the statement, so two writes of one commit to the same row would lose
+   * one of them. Writes of one commit to one row are therefore merged in order. An update of a row that the same commit
+   * may have inserted (`mayExist`) is also written as an update, which takes effect when the row existed before. Writes
+   * of two commits are not merged: the insert of a task id that another lane already has does nothing, and that lane's
+   * update takes effect.
    */
   addCommit(writes: ReadonlyArray<RowWrite>): void {
     if (writes.length === 1) return this.#addOne(writes[0]!)
@@ -141,13 +142,13 @@ export class TableWrites {
 }
 
 /**
- * Whatever came first: one set of tables and columns gives one text, of which a connection keeps a limited number
- * prepared.
+ * Sorts by name, so that one set of tables and columns always yields the same text. A connection keeps only a limited
+ * number of texts prepared.
  */
 const byName = ([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number =>
   left < right ? -1 : left > right ? 1 : 0
 
-/** Of each table that is written, by its name. */
+/** The merged writes of each table, sorted by table name. */
 export const tableWrites = (commits: ReadonlyArray<ReadonlyArray<RowWrite>>): ReadonlyArray<TableWrites> => {
   const tables = new Map<string, TableWrites>()
   for (const rows of commits) {
@@ -165,7 +166,7 @@ export const tableWrites = (commits: ReadonlyArray<ReadonlyArray<RowWrite>>): Re
   return [...tables].sort(byName).map(([, writes]) => writes)
 }
 
-/** One part of the statement for each kind of row there is. */
+/** Collects the statement's parts, one for each kind of row that is present. */
 class Parts {
   readonly parameters = new ArrayParameters()
   readonly parts: Array<string> = []

@@ -1,7 +1,10 @@
-/** Whose events a journal entry has, so that a tenant's feed is read by an index. */
+/** Determines the tenant of a journal entry, so that a tenant's feed can be read through an index. */
 import { isPublicTag } from "../../schema/feed/Feed.ts"
 
-/** A tenant when all are its; `*` when they are of several; empty when none is shown to a tenant. */
+/**
+ * The tenant when all public events are of one tenant; `*` when they are of several; empty when no event is shown to a
+ * tenant.
+ */
 export const tenantOfEntry = (events: ReadonlyArray<unknown>): string => {
   let found = ""
   for (const event of events) {
@@ -14,8 +17,8 @@ export const tenantOfEntry = (events: ReadonlyArray<unknown>): string => {
 }
 
 /**
- * The same as SQL, of a row of the journal, and `?` where it is not known and the events are to be looked at: entries
- * of versions that did not say are told by their actor where that is a tenant's own. The index is on this expression,
- * so a statement must have it word for word.
+ * The same as a SQL expression over a journal row. For entries of versions that did not record the tenant, it is
+ * derived from the actor's id where the actor belongs to one tenant; otherwise it is `?`, and the reader must inspect
+ * the events. The index is on this expression, so a statement must contain it verbatim.
  */
 export const tenantOf = `coalesce(tenant_id, CASE WHEN entity_type IN ('Lane', 'Session') THEN split_part(entity_id, '/', 1) ELSE '?' END)`

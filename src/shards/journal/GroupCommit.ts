@@ -1,14 +1,14 @@
 /**
- * The journal's group commit: what many actors of one runner commit at the same moment goes in one statement
- * (WriteBatcher.ts), under the epochs of all their shards. Commits under a lost epoch are refused, and the others of
- * their group are written one by one. One that the store refuses for its content fails alone.
+ * The journal's group commit: commits that many actors of one runner make at the same moment go into one statement
+ * (WriteBatcher.ts), fenced by the epochs of all their shards. Commits under a lost epoch are refused, and the other
+ * commits of their group are then written one by one. A commit that the store refuses for its content fails alone.
  */
 import { Effect, Exit } from "effect"
 import { type Commit, CommitFailed } from "../../actor/Journal.ts"
 import * as JournalMetrics from "../../observability/metrics/JournalMetrics.ts"
 import * as WriteBatcher from "./WriteBatcher.ts"
 
-/** A shard as one commit of a group has it. A group may name a shard under two epochs. */
+/** A shard and the epoch under which a commit writes it. A group may contain one shard under two epochs. */
 export interface Claim {
   readonly shardId: string
   readonly epoch: number
@@ -18,8 +18,8 @@ export const claimKey = ({ epoch, shardId }: Claim): string => `${shardId} ${epo
 const claimOf = ({ address, epoch }: Commit) => claimKey({ shardId: address.shardId, epoch })
 
 /**
- * One statement: all of the group or nothing. Answers the claims of the group (`claimKey`) that hold; when one is
- * missing, nothing was written.
+ * Writes all of the group or nothing, in one statement. Returns the claims of the group (`claimKey`) that still hold;
+ * when one is missing, nothing was written.
  */
 export type WriteGroup = (
   commits: ReadonlyArray<Commit>

@@ -1,7 +1,7 @@
 /**
- * One registration of an instance id at a time in the whole cluster. The actor of an instance belongs to a placement,
- * so two of one id in two placements are two actors that know nothing of each other: whoever registers looks first
- * whether the id is taken, and nobody else may register it between.
+ * A cluster-wide lock that admits one registration of an instance id at a time. An instance's actor belongs to a
+ * placement, so the same id in two placements is two actors that are unaware of each other. A registration therefore
+ * first checks whether the id is taken, and no other registration of that id may run in between.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Semaphore } from "effect"
@@ -9,16 +9,19 @@ import { ActorUnavailable } from "../../schema/Errors.ts"
 import type { InstanceId } from "../../schema/Ids.ts"
 import { tell } from "../postgres/FaultLog.ts"
 
-/** Keeps these locks apart from others of the database. */
+/** First key of the advisory locks, which separates them from other locks in the database. */
 const space = 7_373_002
 
-/** Each holds a connection of the pool while it waits. */
+/**
+ * Maximum concurrent registrations per process. Each holds a connection of the pool while it waits for the lock and
+ * while it has it.
+ */
 const atOnce = 2
 
 export interface InstanceIdLock {
   /**
-   * Fails when the lock cannot be had within the session's lock timeout (10 s). Given back however `use` ends, and when
-   * this process dies.
+   * Runs `use` while holding the lock on the id. Fails with `ActorUnavailable` when the lock cannot be obtained within
+   * the session's lock timeout (10 s). The lock is released however `use` ends, and when this process dies.
    */
   readonly hold: <A, E, R>(
     instanceId: InstanceId,

@@ -1,12 +1,15 @@
 /**
- * Deletes delivered messages from the outbox, many at a time and soon. What is not deleted is delivered again, and
- * known.
+ * Deletes delivered messages from the outbox soon after delivery, in large batches. A message that is not deleted is
+ * delivered again, and its receiver deduplicates it.
  */
 import { Effect, Latch } from "effect"
 import type { ActorAddress, OutboxMessage } from "../../actor/Journal.ts"
 
 const deletesAtOnce = 4_096
-/** Beyond this the oldest are left in the table until their actor is loaded again. */
+/**
+ * Maximum messages pending deletion. Beyond it, newly delivered messages stay in the table until their actor is loaded
+ * again.
+ */
 const backlogMax = 100_000
 const pause = "50 millis"
 

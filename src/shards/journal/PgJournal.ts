@@ -1,4 +1,4 @@
-/** The statements of StatementJournal.ts on PostgreSQL. */
+/** The statements of StatementJournal.ts for PostgreSQL. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import {
@@ -24,14 +24,17 @@ const keyOf = ({ entityId, entityType }: ActorAddress) => [entityType, entityId]
 const ofActor = "entity_type = $1::text AND entity_id = $2::text"
 
 /**
- * One read takes so many rows, and so many bytes of them as they are stored: compressed, when they are long.
- * Compression makes a text at most 90 times as short, so a read is at most some 20 MB even then; a single row may be
- * larger (Bounds.ts says how large).
+ * Limits of one read, in rows and in bytes as stored, where long values are compressed. Compression shortens a text at
+ * most 90-fold, so a read is at most about 20 MB even then; a single row may be larger (schema/text/Bounds.ts gives the
+ * limit).
  */
 const rowsARead = 1_024
 const bytesARead = 262_144
 
-/** The first rows of a selection that has a column `size`, and in `all` how many of the selection there were. */
+/**
+ * The first rows of a selection that has a column `size`, up to the limits; `all` is the number of rows in the
+ * selection.
+ */
 const piece = (selection: string) => `
   SELECT * FROM (
     SELECT *, sum(size) OVER place - size AS before, row_number() OVER place AS n, count(*) OVER () AS "all"
@@ -49,7 +52,10 @@ const messagesBehind = (place: string) =>
   SELECT seq, ordinal, target_type, target_id, tag, payload, pg_column_size(payload) AS size
   FROM clawster_outbox WHERE ${ofActor} AND (seq, ordinal) > ${place} ORDER BY seq, ordinal LIMIT ${rowsARead + 1}`)
 
-/** A large state comes by itself. */
+/**
+ * Loads an actor in one statement. A state larger than `bytesARead` is left out and read by a statement of its own
+ * (`stateOf`).
+ */
 const loading = `
   WITH snapshot AS MATERIALIZED (
     SELECT seq, version, state, pg_column_size(state) > ${bytesARead} AS large
@@ -104,7 +110,7 @@ const pieceOf = <A>(rows: ReadonlyArray<A & { readonly all: number }>): Piece<A>
   more: rows.length < (rows[0]?.all ?? 0)
 })
 
-/** The snapshot as it is now may be a later one; entries up to it are left out. */
+/** The separately read state may be of a later snapshot than the entries; entries that it covers are dropped. */
 const loadFirst = Effect.fnUntraced(function* (sql: PgClient.PgClient, address: ActorAddress, version: number) {
   const key = [...keyOf(address), version]
   const row = (yield* sql.unsafe<LoadedRow>(loading, key))[0]!
@@ -124,7 +130,7 @@ const loadFirst = Effect.fnUntraced(function* (sql: PgClient.PgClient, address: 
 const ofShards = "shard_id IN (SELECT json_array_elements_text($1::text::json))"
 const address = `entity_type AS "entityType", entity_id AS "entityId", shard_id AS "shardId"`
 
-/** The first to be due. The others are, when these have been run. */
+/** The wake-ups that are due first. The others follow in a later read, once these have run. */
 const due = (sql: PgClient.PgClient, shardIds: ReadonlyArray<string>, until: number) =>
   sql.unsafe<ActorAddress & { readonly dueAt: number }>(
     `SELECT ${address}, due_at::float8 AS "dueAt" FROM clawster_wakes
@@ -132,7 +138,9 @@ const due = (sql: PgClient.PgClient, shardIds: ReadonlyArray<string>, until: num
     [JSON.stringify(shardIds), until]
   )
 
-/** All of them, page by page: whoever is left out is never woken. */
+/**
+ * All resident actors and all actors with outbox messages, page by page. An actor that is missing here is never woken.
+ */
 const underWay = Effect.fnUntraced(function* (sql: PgClient.PgClient, shardIds: ReadonlyArray<string>) {
   const found: Array<ActorAddress> = []
   while (true) {

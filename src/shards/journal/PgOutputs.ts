@@ -1,4 +1,4 @@
-/** Outputs of runs, in pieces of a row each. */
+/** Stores the outputs of runs in pieces of one row each. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { type OutputAddress, Outputs, piecesOf } from "../../ports/Outputs.ts"
@@ -25,7 +25,10 @@ const columns: Columns<Piece> = [
   ["text", "text", ({ text }) => text]
 ]
 
-/** All pieces or none; the size is that of what is there, which another may have put. */
+/**
+ * Inserts the pieces unless the address already has an output. `put` then returns the size of what is stored, which
+ * another caller may have put first.
+ */
 const insert = (rows: ReadonlyArray<Piece>) => {
   const parameters = new ArrayParameters()
   const { from, read } = parameters.table(columns, rows)
@@ -40,7 +43,7 @@ const insert = (rows: ReadonlyArray<Piece>) => {
 }
 
 const ofAddress = "tenant_id = $1::text AND owner = $2::text AND run_key = $3::text"
-/** Of two that were put at the same moment, the first piece says how many belong to it. */
+/** When two outputs were put at the same moment, the first piece says how many pieces belong to the stored output. */
 const ofFirst = `${ofAddress} AND piece < (SELECT pieces FROM clawster_outputs WHERE ${ofAddress} AND piece = 0)`
 const keyOf = ({ owner, runKey, tenantId }: OutputAddress) => [tenantId, owner, runKey]
 

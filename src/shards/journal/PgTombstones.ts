@@ -28,7 +28,7 @@ const make = Effect.map(
 
 export const layer = Layer.effect(Tombstones, make)
 
-/** For the outboxes of runners. While the store cannot be asked, nobody has departed. */
+/** Used by the OutboxRelay. While the store does not answer, no actor counts as departed. */
 export const departed = Layer.effect(
   Departed,
   Effect.map(

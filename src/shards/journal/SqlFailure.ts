@@ -1,22 +1,22 @@
 /**
- * Why PostgreSQL did not write a group of rows, for everything that gathers rows (WriteBatcher.ts).
+ * Classifies why PostgreSQL did not write a group of rows, for all users of WriteBatcher.ts.
  *
- * What it refuses for its content it refuses each time: such a write must fail for good, and alone. All else that is
- * not known to have left the rows unwritten is `Unknown`.
+ * A write that is refused for its content is refused every time, so it must fail permanently, and alone. Any other
+ * failure that does not prove that the rows were left unwritten is `Unknown`.
  */
 import { PgProtocol } from "@effect/sql-pg"
 import type { SqlError } from "effect/sql"
 import { WriteFailed } from "./WriteBatcher.ts"
 
 /**
- * SQLSTATE classes: data exceptions, violated constraints, and limits of the server such as the size of an index row or
- * of a value.
+ * SQLSTATE classes of content failures: data exceptions, violated constraints, and limits of the server such as the
+ * size of an index row or of a value.
  */
 const contentClasses: ReadonlySet<string> = new Set(["22", "23", "54"])
-/** A value above 1 GB has no SQLSTATE of its own. */
+/** Error text for a value above 1 GB, which has no SQLSTATE of its own. */
 const tooLarge = "invalid memory alloc request size"
 
-/** Also what the driver cannot put into a message: then nothing was sent. */
+/** Includes values that the driver cannot encode into a message; nothing was sent then. */
 const isContent = (cause: unknown): boolean => {
   if (typeof cause !== "object" || cause === null) return false
   if (cause instanceof PgProtocol.EncodeError) return true
@@ -41,7 +41,7 @@ const reasonOf = ({ reason }: SqlError.SqlError): WriteFailed["reason"] => {
 
 const messageMost = 500
 
-/** The server's own words first: they name the column or the character. */
+/** Prefers the server's own message, which names the column or the character. */
 const messageOf = (error: SqlError.SqlError): string => {
   const { cause } = error.reason as { readonly cause?: unknown }
   const { code, message } = (cause ?? {}) as { readonly code?: unknown; readonly message?: unknown }
@@ -52,6 +52,8 @@ const messageOf = (error: SqlError.SqlError): string => {
 export const ofSqlError = (error: SqlError.SqlError): WriteFailed =>
   new WriteFailed({ reason: reasonOf(error), message: messageOf(error) })
 
-/** Thrown before anything was sent: a value that is no JSON, or a statement that is too long for a buffer. */
+/**
+ * For errors thrown before anything was sent: a value that is not JSON, or a statement that is too long for a buffer.
+ */
 export const ofUnsent = (error: unknown): WriteFailed =>
   new WriteFailed({ reason: "Content", message: String(error).slice(0, messageMost) })

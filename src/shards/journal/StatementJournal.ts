@@ -1,4 +1,7 @@
-/** The actor kit's journal over whatever keeps the rows: gathers commits and acknowledgements. */
+/**
+ * The actor kit's journal over any row store. It batches commits (GroupCommit.ts) and acknowledgements
+ * (OutboxCleanup.ts).
+ */
 import { Effect } from "effect"
 import {
   type ActorAddress,
@@ -16,13 +19,13 @@ import * as OutboxCleanup from "./OutboxCleanup.ts"
 import * as GroupCommit from "./GroupCommit.ts"
 import { faultOf } from "../postgres/DatabaseFault.ts"
 
-/** Each is one statement, atomic by itself and by no means together. */
+/** Statements on the row store. Each statement is atomic by itself; several of them are not atomic together. */
 export interface JournalStatements {
   readonly write: GroupCommit.WriteGroup
   readonly removeOutbox: (messages: ReadonlyArray<OutboxCleanup.Delivered>) => Effect.Effect<void, unknown>
   /**
-   * All of an actor at one moment, or its first part: when a shard moves, its next owner loads many at once. The
-   * snapshot only when it is of that version.
+   * Reads an actor as of one moment, or its first part when it is large: when a shard moves, its next owner loads many
+   * actors at once. The snapshot is returned only when it has the given state version.
    */
   readonly load: (address: ActorAddress, version: number) => Effect.Effect<Omit<Loaded, "complete">, unknown>
   readonly entriesAfter: (address: ActorAddress, seq: number) => Effect.Effect<Piece<Entry>, unknown>
@@ -34,7 +37,7 @@ export interface JournalStatements {
     address: ActorAddress,
     requestIds: ReadonlyArray<string>
   ) => Effect.Effect<ReadonlyArray<RecordedAnswer>, unknown>
-  /** Nothing under a lower epoch, and nothing over a later snapshot. */
+  /** Writes nothing under an outdated epoch, and never replaces a later snapshot. */
   readonly saveSnapshot: (address: ActorAddress, epoch: number, snapshot: Snapshot) => Effect.Effect<void, unknown>
   readonly wakes: (
     shardIds: ReadonlyArray<string>,
@@ -42,10 +45,10 @@ export interface JournalStatements {
   ) => Effect.Effect<ReadonlyArray<{ readonly address: ActorAddress; readonly dueAt: number }>, unknown>
 }
 
-/** A store that went away without a word never answers. */
+/** A store that disappears without closing its connections never answers. */
 const answerTimeout = "10 seconds"
 
-/** In the server's own words: they end up in the log of a dropped actor. */
+/** The server's own message, which ends up in the log entry of a dropped activation. */
 const wordsOf = (error: unknown): string => faultOf(error)?.message ?? String(error)
 
 const unavailable = <A, R>(effect: Effect.Effect<A, unknown, R>) =>

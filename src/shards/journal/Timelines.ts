@@ -1,24 +1,24 @@
 /**
- * Timelines keep the order of the journal across servers. A row's `tx` is the id of the transaction that wrote it, and
- * those of one server say nothing about those of another: after a dump and restore, or after a standby was promoted,
- * the new server may be behind or ahead. So each server's rows are of a timeline of their own, whose number is above
- * the transaction id (`timeline << 48 | id`): rows of a former server sort before all later ones, and below every
- * transaction that is open now.
+ * Timelines keep the order of the journal across database servers. A row's `tx` is the id of the transaction that wrote
+ * it, and transaction ids of different servers are not comparable: after a dump and restore, or after a standby was
+ * promoted, the new server's ids may be lower or higher. The rows of each server therefore have a timeline of their
+ * own, whose number is stored above the transaction id (`timeline << 48 | id`): rows of a former server sort before all
+ * later rows, and below every transaction that is open now.
  *
- * Commits do nothing for it: the timeline is in the column's default, which is changed when a process that starts finds
- * another server under the database than the timeline is of. A server is known by its system identifier and its own
- * timeline (which a promotion and a recovery to a point in time change); beside that, rows of transactions that this
- * server has not begun are the sign of another one.
+ * Commits do no extra work for this: the timeline is in the column's default, which is changed when a starting process
+ * finds that the database runs on another server than the timeline belongs to. A server is identified by its system
+ * identifier and its PostgreSQL timeline (which a promotion and a point-in-time recovery change); in addition, rows of
+ * transactions that this server has not begun indicate another server.
  *
- * `mark` is drawn for each timeline and is part of every cursor, so that cursors of other clusters, and of other copies
- * of this one, are told.
+ * `mark` is drawn at random for each timeline and is part of every cursor, so that cursors of other clusters, and of
+ * other copies of this one, are recognized.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Schema } from "effect"
 import { SqlError } from "effect/sql"
 import { feedNow } from "../reads/feed/Position.ts"
 
-/** The journal cannot be ordered on this server until somebody does what `message` says. Nothing was changed. */
+/** The journal cannot be ordered on this server until an operator does what `message` says. Nothing was changed. */
 export class TimelineFailed extends Schema.TaggedError<TimelineFailed>()("TimelineFailed", {
   message: Schema.String
 }) {}
@@ -29,7 +29,7 @@ const identity = `
   SELECT (SELECT system_identifier::text FROM pg_control_system()) || '/' ||
     substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) AS server`
 
-/** Whether the newest row is of a transaction that this server has not begun. */
+/** `foreign`: whether the newest row is of a transaction that this server has not begun. */
 const look = `
   SELECT n.timeline, f.server,
     l.tx::text::bigint >= (n.timeline::bigint << 48) + pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS foreign
@@ -44,7 +44,10 @@ interface Found {
   readonly foreign: boolean
 }
 
-/** Undefined where the server does not tell: then only rows of the future are a sign. */
+/**
+ * Undefined when the server does not reveal its identity. Another server is then detected only by rows of transactions
+ * that lie in its future.
+ */
 const serverOf = (sql: PgClient.PgClient) =>
   sql.unsafe<{ server: string }>(identity).pipe(
     Effect.map(([row]) => row?.server),
@@ -82,7 +85,10 @@ const begin = Effect.fnUntraced(function* (sql: PgClient.PgClient, { timeline }:
   ).pipe(Effect.annotateLogs({ event: "feed.timeline_began", timeline: next }))
 })
 
-/** Writers wait for it, and it for them: the last row of the former timeline is the last. */
+/**
+ * Locks the table exclusively: it waits for running writers and blocks new ones, so the last row of the former timeline
+ * is final.
+ */
 const move = (sql: PgClient.PgClient, here: string | undefined) =>
   sql.withTransaction(
     Effect.gen(function* () {
@@ -112,8 +118,9 @@ const told = (error: SqlError.SqlError): TimelineFailed | SqlError.SqlError => {
 }
 
 /**
- * Begins a new timeline when the database is on another server than the last one is of; several processes at once begin
- * one. Success: rows that are written from now on sort after all that there are. Failure: nothing was changed.
+ * Begins a new timeline when the database runs on another server than the current timeline belongs to; several
+ * processes at once begin only one. Success: rows written from now on sort after all existing rows. Failure: nothing
+ * was changed.
  */
 export const ensure = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient

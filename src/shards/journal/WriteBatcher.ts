@@ -1,19 +1,19 @@
 /**
- * Gathers what many fibers of one process want to write at the same moment into one statement. Each waits for its own
- * commit; nothing is acknowledged before it is durable.
+ * Batches concurrent writes of many fibers of one process into one statement (group commit). Each fiber waits for its
+ * own write; nothing is acknowledged before it is durable.
  *
- * When a group cannot be written as a whole, since a row of it is refused, it is written in halves, and these in
- * halves, until what is wrong is by itself: the others are written, in at most twice as many statements as there are
- * items.
+ * When a group cannot be written as a whole because one of its rows is refused, it is bisected until the refused item
+ * is alone. The other items are written, in at most twice as many statements as there are items.
  *
- * Once the scope closes, whatever is not written and whatever comes later fails as `Unknown`: nobody waits for a write
- * that nobody makes.
+ * Once the scope closes, every item that is not written yet and every later item fails as `Unknown`, so no caller waits
+ * for a write that nobody makes.
  */
 import { type Cause, Clock, Effect, type Exit, Latch, Schema } from "effect"
 
 /**
- * Why a group was not written. `Conflict`: a row with this key is there already. `Content`: the store cannot hold what
- * a row says. `Victim`: chosen as a deadlock's victim. All three: nothing was written. `Unknown`: it may have been.
+ * Why a group was not written. `Conflict`: a row with this key exists already. `Content`: the store cannot hold a value
+ * of a row. `Victim`: the statement was aborted by a deadlock or a serialization failure. In these three cases nothing
+ * was written. `Unknown`: the group may have been written.
  */
 export class WriteFailed extends Schema.TaggedError<WriteFailed>()("WriteFailed", {
   reason: Schema.Literals(["Conflict", "Content", "Victim", "Unknown"]),
@@ -22,14 +22,15 @@ export class WriteFailed extends Schema.TaggedError<WriteFailed>()("WriteFailed"
 
 export interface WriteBatcherOptions<Item, A, E> {
   /**
-   * One statement: all of the group or nothing. What became of each, in their order; undefined when it was not written
-   * and has to be by itself, which in a group of one means that it cannot be.
+   * Writes the group in one statement, all of it or nothing. Returns the outcome of each item, in order. Undefined
+   * means that the item was not written and must be written alone; in a group of one it means that the item cannot be
+   * written.
    */
   readonly write: (items: ReadonlyArray<Item>) => Effect.Effect<ReadonlyArray<Exit.Exit<A, E> | undefined>, WriteFailed>
   readonly failed: (failure: WriteFailed) => E
-  /** Rows that an item writes, where that is not one. */
+  /** Number of rows that an item writes. Default: 1. */
   readonly rowsOf?: (item: Item) => number
-  /** Of what an item writes (actor/state/Weight.ts), where that may be much. */
+  /** Weight of what an item writes (actor/state/Weight.ts). Default: 0. */
   readonly weigh?: (item: Item) => number
 }
 
@@ -40,17 +41,20 @@ interface Waiting<Item, A, E> {
   readonly resume: (result: Effect.Effect<A, E>) => void
 }
 
-/** Flushes under way at once: while one waits for the disk, the next is gathered. */
+/** Concurrent flushes: while one waits for the disk, the next batch is gathered. */
 const flushesAtOnce = 2
 const itemsAFlush = 512
 const rowsAFlush = 4_096
 /**
- * One statement's parameters are one message of the protocol, which takes at most 1 GB. A single item may weigh more
- * than this.
+ * Maximum weight of a batch; a single item may weigh more. A statement's parameters are one message of the protocol,
+ * which takes at most 1 GB.
  */
 const weightAFlush = 8 * 1024 * 1024
 const flushTimeout = "10 seconds"
-/** For an item to come to its flush. Behind a store that does not answer, each group before it takes its whole time. */
+/**
+ * Milliseconds that an item may wait for its flush. When the store does not answer, each earlier group takes its whole
+ * timeout.
+ */
 const waitMost = 30_000
 const victimRetries = 3
 
@@ -65,7 +69,7 @@ const failureOf = (cause: Cause.Cause<unknown>): WriteFailed => {
   return unknown(String(cause))
 }
 
-/** Answers how to write one item: success once it is durable. */
+/** Returns the function that writes one item. It succeeds once the item is durable. */
 export const make = Effect.fnUntraced(function* <Item, A, E>({
   failed,
   rowsOf = () => 1,
@@ -77,7 +81,7 @@ export const make = Effect.fnUntraced(function* <Item, A, E>({
   const clock = yield* Clock.Clock
   const wake = Latch.makeUnsafe(false)
 
-  /** Those that came first are first. */
+  /** Fails the items that have waited for longer than `waitMost`. `waiting` is in order of arrival. */
   const dropLate = (): void => {
     const before = clock.currentTimeMillisUnsafe() - waitMost
     const left = waiting.findIndex(({ since }) => since > before)
@@ -107,7 +111,7 @@ export const make = Effect.fnUntraced(function* <Item, A, E>({
 
   const fail = ({ resume }: Waiting<Item, A, E>, failure: WriteFailed): void => resume(Effect.fail(failed(failure)))
 
-  /** Those that have their answer keep it. */
+  /** Items that already have a result keep it. */
   const failAll = (group: ReadonlyArray<Waiting<Item, A, E>>, failure: WriteFailed) =>
     Effect.sync(() => {
       for (const one of group) fail(one, failure)

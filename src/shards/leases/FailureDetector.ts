@@ -1,14 +1,15 @@
 /**
- * Every runner watches every other, in the store and on the wire.
+ * Every runner watches every other runner, in the store and over the network.
  *
- * - A peer whose port refuses twice is dead and loses its shards at once.
- * - A silent one keeps them until its lease has run out: it may be slow, and while its lease holds it may answer. Then
- *   it loses them at once if it does not answer a ping either; if it does, it has the store's grace to renew.
- * - A peer that was found dead and keeps its lease is found alive again by whoever gets an answer to a ping. Who
- *   accused it does not do so a second time before it has reached it, so that two that disagree do not toss shards
- *   about.
+ * - A peer whose port refuses two connections in a row is dead and loses its shards at once.
+ * - A silent peer keeps its shards until its lease has expired: it may be slow, and while its lease holds it may
+ *   answer. After that it loses them at once if it does not answer a ping either; if it does answer, it has the store's
+ *   grace period to renew.
+ * - A runner marked dead that still holds its lease is reinstated by the first peer whose ping succeeds. A runner does
+ *   not accuse the same peer again until it has itself reached it, so two observers that disagree cannot make shards
+ *   flap.
  *
- * A wrong verdict costs a move, never a stale write: epochs fence the accused.
+ * A wrong verdict costs a move, never a stale write: epochs fence the accused runner.
  */
 import { Clock, Duration, Effect, Layer, Option, Schedule } from "effect"
 import { RunnerAddress, Runners, RunnerStorage, ShardingConfig } from "effect/cluster"
@@ -18,9 +19,15 @@ import { callbackWith } from "../../resources/Callback.ts"
 import { type Lease, LeaseMonitor } from "./LeaseMonitor.ts"
 
 export interface DetectorOptions {
-  /** A killed runner is noticed so much later. Costs one connection to each peer, and one small query, each time. */
+  /**
+   * Interval between checks, which is the delay until a killed runner is noticed. Each check costs one connection to
+   * each peer, and one small query.
+   */
   readonly every: Duration.Input
-  /** Later than this between two rounds, and the observer doubts itself rather than its peers. */
+  /**
+   * When a check starts later than this after it was due, the observer doubts itself rather than its peers and skips
+   * the check.
+   */
   readonly lateness: Duration.Input
 }
 
@@ -30,7 +37,10 @@ export type Verdict = "answers" | "refuses" | "silent"
 
 export type Knock = (host: string, port: number) => Effect.Effect<Verdict>
 
-/** What a peer's port says, without the cluster's own reconnecting client in between. */
+/**
+ * Probes a peer's port directly, without the cluster's own reconnecting client in between. A peer that has not answered
+ * after 1 s is silent.
+ */
 export const knockByTcp: Knock = (host, port) =>
   callbackWith<Socket, Verdict>(
     (resume) => {
@@ -55,7 +65,7 @@ const addressOf = ({ address }: Lease): RunnerAddress.RunnerAddress => {
   return RunnerAddress.make(address.slice(0, at), Number(address.slice(at + 1)))
 }
 
-/** Where the store tells no more than who is alive, leases are its own matter. */
+/** Leases of a store that reports only which runners are alive: each lease counts as kept. */
 const leasesOf = (storage: RunnerStorage.RunnerStorage["Service"]) =>
   Effect.map(storage.getRunners, (runners) =>
     runners.map(([{ address }, healthy]): Lease => ({
@@ -103,7 +113,7 @@ export const layer = (options: DetectorOptions = defaults, knock: Knock = knockB
           Effect.orElseSucceed(() => true)
         )
 
-      /** Not waited for: the verdict is there when the lease runs out. */
+      /** Runs in the background: the verdict is there when the lease expires. */
       const ping = (peer: Lease) =>
         Effect.forkScoped(Effect.map(isSilent(peer), (verdict) => void silent.set(peer.address, verdict)))
 
@@ -136,8 +146,8 @@ export const layer = (options: DetectorOptions = defaults, knock: Knock = knockB
       }
 
       /**
-       * A runner may come back at another address each time, so what is remembered of one ends with its row in the
-       * store.
+       * Forgets runners that have no row in the store any more, since a runner may come back at another address each
+       * time.
        */
       const forget = (known: ReadonlySet<string>) => {
         for (const address of accused) if (!known.has(address)) accused.delete(address)

@@ -1,11 +1,11 @@
 /**
- * Membership and shard ownership by leases and epochs, over whatever keeps the rows. PostgreSQL does
- * (PgLeases.ts), and the simulated cluster.
+ * Membership and shard ownership by leases and epochs, over any row store: PostgreSQL (PgLeases.ts) or the simulated
+ * cluster.
  *
- * A runner holds one lease, renewed by every refresh. A shard belongs to the runner its row names for as long as that
- * runner is registered, healthy and within its lease; else any other may take it. Taking a shard raises its epoch in
- * the same statement, and every later write of the former owner is refused by that epoch. So a shard may be taken from
- * a runner that only seems dead: nothing it does can land.
+ * A runner holds one lease, which every refresh renews. A shard belongs to the runner that its row names for as long as
+ * that runner is registered, healthy and within its lease; otherwise any other runner may take it. Taking a shard
+ * raises its epoch in the same statement, and every later write of the former owner is refused by that epoch (fencing).
+ * A shard may therefore be taken from a runner that only seems dead: none of that runner's writes can land.
  */
 import { Clock, Duration, Effect, Exit } from "effect"
 import { ClusterError, RunnerStorage, ShardingConfig } from "effect/cluster"
@@ -13,11 +13,13 @@ import { Ownership } from "../../actor/Ownership.ts"
 import * as WriteBatcher from "../journal/WriteBatcher.ts"
 import { OwnedShards } from "./OwnedShards.ts"
 
-/** Each is one statement, atomic by itself. Time is the store's own. */
+/** Each is one atomic statement. Time is measured by the store's clock. */
 export interface LeaseStatements {
   /** `alive`: healthy and within its lease. Ordered by address. */
   readonly runners: Effect.Effect<ReadonlyArray<{ readonly runner: string; readonly alive: boolean }>, unknown>
-  /** Inserts or replaces, with a fresh lease; answers the machine id, the same for the same address. */
+  /**
+   * Inserts or replaces the runner, with a fresh lease. Returns the machine id, which is the same for the same address.
+   */
   readonly register: (
     address: string,
     runner: string,
@@ -26,14 +28,17 @@ export interface LeaseStatements {
   ) => Effect.Effect<number, unknown>
   readonly unregister: (address: string) => Effect.Effect<void, unknown>
   readonly setHealth: (address: string, healthy: boolean) => Effect.Effect<void, unknown>
-  /** Those that are there already stay as they are. */
+  /** Creates missing shards; existing ones stay as they are. */
   readonly createShards: (shardIds: ReadonlyArray<string>) => Effect.Effect<void, unknown>
-  /** Takes what is free or already the caller's, each under an epoch one higher. */
+  /** Takes the shards that are free or already the caller's, and raises the epoch of each by one. */
   readonly take: (
     address: string,
     shardIds: ReadonlyArray<string>
   ) => Effect.Effect<ReadonlyArray<{ readonly shardId: string; readonly epoch: number }>, unknown>
-  /** Only while its lease is the one named; answers the new one. Null names none. */
+  /**
+   * Renews the lease only while it is still `lease` (compare-and-set), and returns the new one; undefined when it is
+   * not. Null matches no lease.
+   */
   readonly renew: (
     address: string,
     leaseMillis: number,
@@ -45,16 +50,19 @@ export interface LeaseStatements {
   ) => Effect.Effect<ReadonlyArray<{ readonly shardId: string; readonly epoch: number }>, unknown>
   readonly release: (address: string, shardIds: ReadonlyArray<string>) => Effect.Effect<void, unknown>
   readonly releaseAll: (address: string) => Effect.Effect<void, unknown>
-  /** Gives up those that are still the address's own under just that epoch. */
+  /** Releases the shards that the address still owns under exactly the given epoch. */
   readonly disclaim: (
     address: string,
     shards: ReadonlyArray<{ readonly shardId: string; readonly epoch: number }>
   ) => Effect.Effect<void, unknown>
 }
 
-/** For what a stopping runner tells the store: it must end without it, too. */
+/** Timeout for the statements of a stopping runner, which must be able to stop without the store, too. */
 const storeDeadline = "2 seconds"
-/** A store that went away without a word never answers; the cluster waits for a release for as long as it takes. */
+/**
+ * A store that disappears without closing its connections never answers, and the cluster waits for a release for as
+ * long as it takes.
+ */
 const answerTimeout = "5 seconds"
 
 const persistence = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -67,9 +75,12 @@ export const make = Effect.fnUntraced(function* (statements: LeaseStatements) {
   const leaseMillis = Duration.toMillis(Duration.fromInputUnsafe(config.shardLockExpiration))
   const known = new Set<string>()
   let lease: string | undefined
-  /** `leaving`: it has said goodbye, and may or may not have been heard. `gone`: it was. */
+  /**
+   * `leaving`: `unregister` was sent, and the store may or may not have received it. `gone`: `unregister` has
+   * succeeded.
+   */
   let membership: "member" | "leaving" | "gone" = "member"
-  /** Ours by the rows and unknown to us, at the last refresh. */
+  /** Epochs of the shards that, at the last refresh, the table said we own under an epoch that we never saw. */
   let strange = new Map<string, number>()
 
   const createRows = Effect.fnUntraced(function* (shardIds: ReadonlyArray<string>) {
@@ -86,7 +97,10 @@ export const make = Effect.fnUntraced(function* (statements: LeaseStatements) {
     return taken.map(({ shardId }) => shardId)
   })
 
-  /** A runner that joins is given a good part of all shards in one moment, each by a release of its own. */
+  /**
+   * Batches releases: a runner that joins gets a large part of all shards at once, and each of them is released
+   * separately.
+   */
   const release = yield* WriteBatcher.make<
     { readonly address: string; readonly shardId: string },
     void,
@@ -106,8 +120,9 @@ export const make = Effect.fnUntraced(function* (statements: LeaseStatements) {
   })
 
   /**
-   * Names the lease that was last heard of. A runner whose answers get lost renews once more without knowing, and never
-   * again, so that its shards become free; else it would hold them for as long as it can be heard.
+   * Renews by compare-and-set on the lease that we last received. A runner whose replies are lost renews once more
+   * without noticing, and then never again, so that its shards become free; otherwise it would hold them for as long as
+   * its requests reach the store. A reply that reports a mismatch leads to one more try on the lease in the store.
    */
   const renew = Effect.fnUntraced(function* (address: string) {
     lease = yield* statements.renew(address, leaseMillis, lease ?? null)
@@ -119,15 +134,15 @@ export const make = Effect.fnUntraced(function* (statements: LeaseStatements) {
   })
 
   /**
-   * Renews the lease first: from then on nobody takes what is still ours, so what is read after it is true for the
+   * Renews the lease first: from then on no other runner takes our shards, so the rows read after it are true for the
    * whole lease.
    *
-   * A shard that is ours under another epoch than we know was taken by a statement whose answer never came. It may have
-   * been another process of our address that asked, so its epoch is not adopted: the shard counts as lost, and is taken
-   * again. One that is still not known at the next refresh, as those of a former process of our address, is given up,
-   * since nobody else can take it while we live.
+   * If the table says we own a shard under an epoch we never saw, the reply to that acquisition was lost, or another
+   * process at our address acquired it. Such an epoch is never adopted: the shard counts as lost, and is acquired
+   * again. If it is still unknown at the next refresh, as are the shards of a former process at our address, it is
+   * released, since no other runner can take it while we are alive.
    *
-   * An answer that comes after the goodbye gives no lease back.
+   * A renewal that completes after `unregister` was sent does not restore the lease.
    */
   const refresh = Effect.fnUntraced(function* (address: string) {
     const asked = yield* Clock.currentTimeMillis
@@ -160,8 +175,8 @@ export const make = Effect.fnUntraced(function* (statements: LeaseStatements) {
         return machineId
       }).pipe(persistence),
     /**
-     * From here on others may take the shards, so nothing more is answered under them; what is being committed may
-     * still end.
+     * From here on other runners may take the shards, so no more calls are answered under them; commits in flight may
+     * still complete.
      */
     unregister: (address) =>
       Effect.suspend(() => {
@@ -176,8 +191,8 @@ export const make = Effect.fnUntraced(function* (statements: LeaseStatements) {
     acquire: (address, shardIds) => persistence(acquire(address, shardIds)),
     refresh: (address) => persistence(refresh(address)),
     /**
-     * Of a runner that has left, every shard is free already: to say so of each would only hold up who takes it.
-     * `releaseAll` tidies up.
+     * After a successful `unregister` every shard is free already: releasing each of them would only delay its next
+     * owner. `releaseAll` clears the rows.
      */
     release: (address, shardId) =>
       Effect.suspend(() => (membership === "gone" ? Effect.void : release({ address, shardId }))).pipe(

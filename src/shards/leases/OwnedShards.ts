@@ -1,4 +1,4 @@
-/** The shards that this runner holds and the epoch of each: written by the runner storage, read by every actor. */
+/** The shards that this runner holds and the epoch of each. The runner storage writes them, every actor reads them. */
 import { Clock, Context, Effect, Layer, PubSub, Stream } from "effect"
 import { changesHeld, Ownership, type OwnershipChange } from "../../actor/Ownership.ts"
 
@@ -9,18 +9,24 @@ export class OwnedShards extends Context.Service<
       shards: ReadonlyArray<{ readonly shardId: string; readonly epoch: number }>
     ) => Effect.Effect<void>
     readonly lost: (shardIds: ReadonlyArray<string>) => Effect.Effect<void>
-    /** Under which epoch this runner was given the shard, whether or not its lease still counts. */
+    /** The epoch under which this runner acquired the shard, whether or not its lease still holds. */
     readonly epochOf: (shardId: string) => number | undefined
-    /** Unix milliseconds by the local clock, taken before the lease was asked for. */
+    /**
+     * Sets when the lease expires, in Unix milliseconds by the local clock, counted from before the lease was
+     * requested.
+     */
     readonly leaseUntil: (at: number) => void
-    /** By the local clock: nobody takes what is held, unless a peer has found this runner dead. */
+    /**
+     * Whether the lease holds by the local clock. While it does, no other runner takes what is held, unless a peer has
+     * found this runner dead.
+     */
     readonly leaseHolds: () => boolean
   }
 >()("clawster/shards/leases/OwnedShards") {}
 
 /**
- * The lease counts only while the clock says so: a runner that was frozen past its lease answers nothing until it has
- * renewed it.
+ * `Ownership` honours the lease only while the local clock says that it holds: a runner that was frozen past its lease
+ * answers nothing until it has renewed it.
  */
 export const layer = Layer.effectContext(
   Effect.gen(function* () {

@@ -1,9 +1,9 @@
 /**
- * The statements of Leases.ts on PostgreSQL. Its clock decides whether a lease has run out.
+ * The statements of Leases.ts for PostgreSQL, whose clock decides whether a lease has expired.
  *
- * A runner whose lease has run out keeps its shards for a grace, in which it may renew, unless its peers find it silent
- * (`disown`); so it does in the first moments after PostgreSQL itself was started, since nobody could renew before.
- * Both only delay a move. A runner takes no calls once its own clock says that its lease has run out.
+ * A runner whose lease has expired keeps its shards for a grace period, in which it may renew, unless its peers find it
+ * silent (`disown`). It also keeps them in the first moments after PostgreSQL itself was started, since no runner could
+ * renew before. Both only delay a move. A runner takes no calls once its own clock says that its lease has expired.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Context, Duration, Effect, Layer } from "effect"
@@ -11,13 +11,16 @@ import { RunnerStorage, ShardingConfig } from "effect/cluster"
 import * as Leases from "./Leases.ts"
 import { type Lease, LeaseMonitor } from "./LeaseMonitor.ts"
 
-/** One renewal; what a runner that is alive and cut off from PostgreSQL adds to the lease before others take over. */
+/**
+ * One renewal interval of the default lease. A runner that is alive but disconnected from PostgreSQL keeps its shards
+ * for this long beyond its lease before others take over.
+ */
 const grace = "interval '1500 milliseconds'"
-/** Two renewals. */
+/** Two renewal intervals of the default lease. */
 const afterStart = "interval '3 seconds'"
-/** Of a row of clawster_runners. */
+/** SQL condition on a row of clawster_runners: the lease and its grace period have expired. */
 export const isGone = `(lease_until + ${grace} < clock_timestamp() AND pg_postmaster_start_time() + ${afterStart} < clock_timestamp())`
-/** Rows of runners that went away without a word. Their shards, if any, count as free. */
+/** Age at which the row of a runner that never unregistered is deleted. Its shards, if any, count as free. */
 const forgottenAfter = "interval '1 day'"
 
 const statements = (sql: PgClient.PgClient): Leases.LeaseStatements => ({
@@ -114,7 +117,7 @@ const statements = (sql: PgClient.PgClient): Leases.LeaseStatements => ({
     )
 })
 
-/** Late: two of the four renewals that a lease has room for. */
+/** A lease is `late` when two of the four renewals that it has room for are missing. */
 const watch = (sql: PgClient.PgClient, leaseMillis: number): LeaseMonitor["Service"] => ({
   leases: sql.unsafe<Lease>(
     `SELECT address, healthy, CASE

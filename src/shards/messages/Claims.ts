@@ -1,14 +1,14 @@
 /**
- * How a runner takes the messages that it is to run. A message that was read is claimed, so that the next read does not
- * find it. A claim is only a hint: when it is lost the message is read again, and the cluster passes over one that is
- * under way. So claims do not wait for the disk.
+ * How a runner claims the messages that it is to process. Reading a message claims it, so that the next read does not
+ * find it again. A claim is only a hint: when it is lost, the message is read again, and the cluster skips a message
+ * that is in flight. Claims therefore do not wait for the disk.
  *
- * A claimed message may be left unrun: its read was cut off after the database had done it, or its shard was just
- * moving. In the cluster's own storage such a message waits for ten minutes. Here its claim is given up after
- * `claimMillis`, looked for every `lookEveryMillis`, the oldest claims first and so many at once.
+ * A claimed message may remain unprocessed: its read was cancelled after the database had executed it, or its shard was
+ * just moving. In the cluster's own storage such a message waits for ten minutes. Here its claim is released after
+ * `claimMillis`; every `lookEveryMillis` the oldest such claims are looked for, up to a limit.
  *
- * A runner that takes shards over gives up all claims on them, in parts: the cluster waits for that for a moment only,
- * and cuts off what takes longer.
+ * A runner that takes over shards releases all claims on them, in batches: the cluster waits for that for a moment
+ * only, and interrupts what takes longer.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Effect, Fiber, Schedule } from "effect"
@@ -22,7 +22,7 @@ const claimMillis = 30_000
 const lookEveryMillis = 10_000
 const claimsGivenUpAtOnce = 1_000
 const claimsResetAtOnce = 5_000
-/** Of the parts of one reset, and of the tries of each. */
+/** Maximum batches of one reset, and maximum retries of each. */
 const resetParts = 2_000
 const resetTries = 30
 
@@ -60,7 +60,7 @@ SELECT ${selectMessage} FROM lazily, claimed m LEFT JOIN ${repliesTable} r ON r.
   return { text, params }
 }
 
-/** Locks in the order of every other statement on these rows. */
+/** Locks in the same order as every other statement on these rows. */
 const release = (shardIds: ReadonlyArray<string>, which: string) => {
   const parameters = new ArrayParameters()
   const shards = parameters.list("text", shardIds)
@@ -106,13 +106,13 @@ export const make = Effect.gen(function* () {
   })
 
   return {
-    /** Claims what of these shards is due, the oldest first. */
+    /** Claims the due messages of these shards, the oldest first. */
     take: (shardIds: ReadonlyArray<string>, now: number, options: ReadOptions = {}) =>
       giveUpOld(shardIds).pipe(
         Effect.andThen(run<MessageRow>(read(shardIds, now, options))),
         Effect.map((rows) => rows.map(messageOf))
       ),
-    /** Gives up every claim on these shards: they have a new runner. Goes on when its caller is interrupted. */
+    /** Releases every claim on these shards, which have a new runner. Continues when its caller is interrupted. */
     reset: (shardIds: ReadonlyArray<string>) => Effect.flatMap(Effect.forkIn(resetAll(shardIds), scope), Fiber.join)
   }
 })

@@ -1,10 +1,10 @@
 /**
- * Removes requests that were answered before a time, with their interrupts, acknowledgements and replies, in the order
- * of their ids, which carry the time they were made at. A message that waited long goes by the age of its answer.
+ * Removes requests that were answered before a given time, with their interrupts, acknowledgements and replies, in the
+ * order of their ids, which carry their creation time. A message that waited long is judged by the age of its answer.
  *
- * What belongs to a durable workflow stays: its steps are looked up for as long as it lives, which may be longer than
- * anything is kept. Lest every sweep looks at what stays, a sweep goes on where the last one ended; once an hour it
- * begins anew.
+ * Messages of a durable workflow stay: its steps are looked up for as long as it lives, which may be longer than any
+ * retention. To avoid rereading the messages that stay, a sweep continues where the last one ended; once an hour it
+ * starts over.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Duration, Effect } from "effect"
@@ -12,7 +12,7 @@ import { MachineId, Snowflake } from "effect/cluster"
 import { messageKind, messagesTable, repliesTable } from "./Rows.ts"
 
 const rowsALook = 1_000
-/** Bounds one sweep; what is left waits for the next. */
+/** Limit of one sweep. The next sweep continues with the rest. */
 const looksASweep = 1_000
 const passEvery = Duration.toMillis(Duration.hours(1))
 
@@ -33,14 +33,14 @@ const statement = `
 interface Looked {
   readonly removed: number
   readonly looked: number
-  /** Null: none was old. */
+  /** Null when no message was old. */
   readonly last: string | null
 }
 
 const firstIdOf = (timestamp: number) =>
   String(Snowflake.make({ timestamp, machineId: MachineId.make(0), sequence: 0 }))
 
-/** One pass over the messages, kept from sweep to sweep. Two at once do no harm. */
+/** Creates a pruner that keeps its position between sweeps. Two pruners at once do no harm. */
 export const make = Effect.map(PgClient.PgClient, (sql) => {
   let place = "0"
   let beganAt = Number.NEGATIVE_INFINITY
@@ -54,7 +54,7 @@ export const make = Effect.map(PgClient.PgClient, (sql) => {
       return removed
     })
 
-  /** How many rows of messages went. `before`: Unix milliseconds. */
+  /** Runs one sweep. `before`: Unix milliseconds. Returns the number of message rows removed. */
   const sweep = Effect.fnUntraced(function* (before: number) {
     const now = yield* Clock.currentTimeMillis
     if (isThrough && now - beganAt >= passEvery) {

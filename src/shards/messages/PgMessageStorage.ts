@@ -1,7 +1,7 @@
 /**
- * The messages of persisted entities on PostgreSQL: the cluster's own SQL storage, with the saves of envelopes and
- * replies gathered (WriteBatcher.ts). What is saved, and what a caller is told, is the same as there. A save within the
- * caller's own transaction goes the stock way, as a part of it.
+ * The messages of persisted entities on PostgreSQL: the cluster's own SQL storage, with batched saves of envelopes and
+ * replies (WriteBatcher.ts). What is saved, and what a caller gets, is the same as there. A save within the caller's
+ * own transaction uses the stock storage, as a part of that transaction.
  */
 import { NodeCrypto } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"
@@ -16,7 +16,7 @@ import { findMessages, saveEnvelopes, saveReplies } from "./SaveStatements.ts"
 
 const { PersistenceError } = ClusterError
 
-/** A longer one is stored as a digest, which is left to the stock storage. */
+/** A longer primary key is stored as a digest, which is left to the stock storage. */
 const longestKey = 255
 
 const failed = (cause: unknown) => new PersistenceError({ cause })
@@ -42,7 +42,10 @@ export const make = Effect.gen(function* () {
   const write = <Row extends object>(statement: Statement) =>
     Effect.mapError(run<Row>(statement), SqlFailure.ofSqlError)
 
-  /** What holds the message ids of those that were not saved. One that is gone by now is to be saved after all. */
+  /**
+   * Finds the messages that hold the message ids of the envelopes that were not saved. When such a message has been
+   * removed meanwhile, the envelope is to be saved after all.
+   */
   const duplicatesOf = (left: ReadonlyArray<SavedEnvelope>) =>
     left.length === 0
       ? Effect.succeed(() => undefined)
@@ -111,7 +114,7 @@ export const make = Effect.gen(function* () {
   } satisfies MessageStorage.Encoded
 }).pipe(Effect.withTracerEnabled(false))
 
-/** The tables are those of `migrate`; nothing is made or checked here. */
+/** The tables are those of `migrate`; nothing is created or checked here. */
 export const layer = Layer.effect(MessageStorage.MessageStorage, Effect.flatMap(make, MessageStorage.makeEncoded)).pipe(
   Layer.provide([Snowflake.layerGenerator, NodeCrypto.layerDigest])
 )

@@ -1,6 +1,6 @@
 /**
- * How messages and replies lie in their tables. Columns and encodings are those of the cluster's own SQL storage, whose
- * statements run on the same tables; so they change only with it.
+ * How messages and replies are stored in their tables. Columns and encodings are those of the cluster's own SQL
+ * storage, whose statements run on the same tables, so they change only with it.
  */
 import { Option } from "effect"
 import { type Envelope, MessageStorage, type Reply, ShardId, Snowflake } from "effect/cluster"
@@ -11,14 +11,14 @@ export const messagesTable = `${prefix}_messages`
 export const repliesTable = `${prefix}_replies`
 
 export const messageKind = { Request: 0, AckChunk: 1, Interrupt: 2 } as const
-/** Of a reply that ends its request. A chunk has none. */
+/** Kind of a reply that ends its request. A chunk has no kind. */
 export const exitKind = 0
 
 export interface SavedEnvelope {
   readonly envelope: Envelope.Encoded
   readonly messageId: string | null
   readonly deliverAt: number | null
-  /** An acknowledgement that a later one of its group has overtaken. */
+  /** An acknowledgement that is superseded by a later one of its group. */
   readonly overtaken: boolean
 }
 
@@ -63,7 +63,7 @@ interface ReplyRow {
   readonly reply_sequence: number | null
 }
 
-/** The columns of `ReplyRow`, of the reply `r` that a message's row names as its last. */
+/** The columns of `ReplyRow`, from the reply `r` that a message's row names as its last. */
 export const selectReply = `r.id::text AS reply_id, r.kind AS reply_kind, r.payload AS reply_payload, r.sequence AS reply_sequence`
 
 const replyOf = (requestId: string, row: ReplyRow): Option.Option<Reply.Encoded> => {
@@ -104,7 +104,7 @@ export interface MessageRow extends ReplyRow {
   readonly acked_id: string | null
 }
 
-/** The columns of `MessageRow`, of the message `m` and its last reply `r`. */
+/** The columns of `MessageRow`, from the message `m` and its last reply `r`. */
 export const selectMessage = `m.id::text AS id, m.kind, m.shard_id, m.entity_type, m.entity_id, m.tag, m.payload, m.headers, m.trace_id, m.span_id,
   m.sampled, m.request_id::text AS request_id, m.reply_id::text AS acked_id, ${selectReply}`
 

@@ -13,12 +13,12 @@ import {
 } from "./Rows.ts"
 
 /**
- * Rows are always locked in this order, so that a save waits for a claim or a reset of the same rows, and neither is a
- * deadlock's victim.
+ * Rows are always locked in this order, so that a save waits for a claim or a reset of the same rows, and neither is
+ * aborted by a deadlock.
  */
 const inOrder = "ORDER BY m.rowid FOR UPDATE OF m"
 
-/** Acknowledging a chunk also does away with the acknowledgements before it. */
+/** Acknowledging a chunk also marks the request's earlier acknowledgements as processed. */
 const acknowledge = (parameters: ArrayParameters, group: ReadonlyArray<SavedEnvelope>): ReadonlyArray<string> => {
   const acks = group.flatMap(({ envelope }) => (envelope._tag === "AckChunk" ? [envelope] : []))
   if (acks.length === 0) return []
@@ -40,7 +40,9 @@ const acknowledge = (parameters: ArrayParameters, group: ReadonlyArray<SavedEnve
   ]
 }
 
-/** Answers the ids that it saved. A row whose message id is stored already, or earlier in the group, is left out. */
+/**
+ * Returns the ids that it saved. A row whose message id is already stored, or occurs earlier in the group, is left out.
+ */
 export const saveEnvelopes = (group: ReadonlyArray<SavedEnvelope>): Statement => {
   const parameters = new ArrayParameters()
   const acknowledging = acknowledge(parameters, group)
@@ -73,7 +75,7 @@ interface Progress {
   readonly ended: boolean
 }
 
-/** A statement changes a row once, so the replies of one request count as one change. */
+/** A statement updates a row only once, so the replies of one request are merged into one update. */
 const progressOf = (replies: ReadonlyArray<Reply.Encoded>): ReadonlyArray<Progress> => {
   const requests = new Map<string, Progress>()
   for (const { _tag, id, requestId } of replies) {
@@ -84,8 +86,8 @@ const progressOf = (replies: ReadonlyArray<Reply.Encoded>): ReadonlyArray<Progre
 }
 
 /**
- * A chunk is its request's last reply; an exit is that of the interrupts and acknowledgements of its request too, and
- * ends them all.
+ * A chunk becomes the last reply of its request. An exit also becomes the last reply of the request's interrupts and
+ * acknowledgements, and marks them all as processed.
  */
 export const saveReplies = (replies: ReadonlyArray<Reply.Encoded>): Statement => {
   const parameters = new ArrayParameters()

@@ -1,4 +1,4 @@
-/** Ownership, journal, snapshots, outbox, wake-ups and views: what every actor is made of. */
+/** The tables that every actor uses: ownership, journal, snapshots, outbox, wake-ups and views. */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 

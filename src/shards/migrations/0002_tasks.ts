@@ -1,6 +1,6 @@
 /**
- * Tasks: rows owned by their lane. The partial indexes are the backlog's order and the schedule's; ties sort by code
- * unit, as the lane sorts them.
+ * Tasks: each row is owned by its lane. The partial indexes follow the order of the backlog and of the schedule; ties
+ * sort by code unit, as the lane sorts them.
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"

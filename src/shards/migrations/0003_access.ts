@@ -1,4 +1,4 @@
-/** API keys, hashed, and what each idempotency key stood for. */
+/** Hashed API keys, and the payload fingerprint that each idempotency key stood for. */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 

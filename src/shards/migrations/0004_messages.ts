@@ -1,6 +1,6 @@
 /**
  * Messages and replies of persisted entities. Columns, types and keys are those of the cluster's own SQL storage
- * (effect 4.1.0), whose statements run on these tables too; the index of what is still to be run is Clawster's.
+ * (effect 4.1.0), whose statements run on these tables, too; the index of unprocessed messages is Clawster's.
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"

@@ -1,6 +1,6 @@
 /**
- * Drops the index of the journal by time. Pruning and the reads of a stretch of time go by the feed's order, which is
- * nearly that of time.
+ * Drops the journal's index by time. Pruning and reads of a time range use the feed's order, which is nearly time
+ * order.
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"

@@ -1,6 +1,6 @@
 /**
- * Long outputs of runs, in pieces; `owner` is `task/ID` or `turn/SESSION/TURN`. A new table: nothing that is there is
- * locked.
+ * Long outputs of runs, in pieces; `owner` is `task/ID` or `turn/SESSION/TURN`. Creates a new table, so no existing
+ * table is locked.
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"

@@ -1,6 +1,6 @@
 /**
- * Turns of sessions: rows owned by their session, kept as long as tasks are. A new table: nothing that is there is
- * locked.
+ * Turns of sessions: each row is owned by its session and kept as long as tasks are. Creates a new table, so no
+ * existing table is locked.
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"

@@ -1,9 +1,9 @@
 /**
- * What the feed needs to survive a move to another server, and to say what it no longer has: the timeline that its
- * positions are of now, the marks by which cursors of other clusters are told, and how far history has been removed.
- * Timelines.ts says how they are used.
+ * What the feed needs to survive a move to another database server, and to report removed history: the timeline that
+ * its positions are currently of, the marks by which cursors of other clusters are recognized, and the position up to
+ * which history has been removed. Timelines.ts describes their use.
  *
- * Locks the journal against writes for the moment in which the trigger is made. Reads one row of it.
+ * Blocks writes to the journal while the trigger is created. Reads one row of the journal.
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
@@ -27,7 +27,7 @@ export const feed = Effect.gen(function* () {
       pruned_tx xid8 NOT NULL,
       pruned_position bigint NOT NULL
     ) WITH (fillfactor = 50)`)
-  // Numbers begin at 1. Where the oldest row has another, rows before it have been removed.
+  // Positions begin at 1. When the oldest row has another position, rows before it have been removed.
   yield* sql.unsafe(`
     INSERT INTO clawster_feed (timeline, pruned_tx, pruned_position)
     SELECT 0, coalesce(oldest.tx, '0'), coalesce(oldest.position - 1, 0)

@@ -1,9 +1,9 @@
 /**
- * Whose events a journal entry has, so that a tenant's feed is read by an index (EntryTenant.ts, Indexes.ts): the
- * tenant; `*` when they are of several; empty when no event of it is shown to a tenant. Entries of older versions have
- * none.
+ * The tenant of a journal entry, so that a tenant's feed can be read through an index (EntryTenant.ts, Indexes.ts): the
+ * tenant; `*` when the events are of several; empty when no event is shown to a tenant; null for entries of older
+ * versions.
  *
- * Reads nothing, and locks the journal for a moment.
+ * Reads no rows, and locks the journal for a moment.
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"

@@ -1,7 +1,7 @@
 /**
- * What runners say of themselves and of their instances every few seconds, and the instances that were deregistered
- * without their runner. Creates tables only, so it locks nothing. The first two are unlogged: they cost no write-ahead
- * log, and are said again seconds after PostgreSQL has lost them.
+ * What runners report about themselves and their instances every few seconds, and the instances that were deregistered
+ * without their runner. Creates tables only, so it locks nothing. The first two tables are unlogged: they cost no
+ * write-ahead log, and are written again seconds after PostgreSQL has lost them.
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"

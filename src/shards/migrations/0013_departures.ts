@@ -1,6 +1,6 @@
 /**
- * Which runner has left because it could not serve, and when: one row, so that not all leave at once. Creates a table
- * only, so it locks nothing.
+ * Which runner left because it could not serve, and when: a single row, so that not all runners leave at once. Creates
+ * a table only, so it locks nothing.
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"

@@ -1,7 +1,7 @@
 /**
  * Columns by which tasks are looked up: the code of the latest error, the session and the workspace. Only the catalogue
- * changes (an exclusive lock for an instant); rows that are there keep null, so that tasks of before are not found by
- * these three. The indexes are built apart, beside running work: see `Indexes.ts`.
+ * changes (an exclusive lock for an instant). Existing rows keep null, so these three filters do not find older tasks.
+ * The indexes are built separately and online (Indexes.ts).
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"

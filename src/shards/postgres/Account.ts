@@ -1,7 +1,8 @@
 /**
- * PostgreSQL refuses to run as root. As root it runs as the system user `postgres`, made when it is missing, and
- * everything it needs must be reachable by that user: where the checkout is not (a home of mode 700, say), programs and
- * data go below `/var/lib/clawster`.
+ * The account and the directories of the embedded server. PostgreSQL refuses to run as root, so a process that is root
+ * runs it as the system user `postgres`, which is created when it is missing. Everything the server needs must be
+ * reachable by that user: when the checkout is not (a home directory of mode 700, for example), programs and data are
+ * placed below `/var/lib/clawster`.
  */
 import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
@@ -21,7 +22,7 @@ const lookUp = (name: string): Account | undefined => {
   return fields === undefined ? undefined : { uid: Number(fields[2]), gid: Number(fields[3]) }
 }
 
-/** Undefined: run as who we are. */
+/** The account to run PostgreSQL as; undefined means the current user. */
 export const account = (): Account | undefined => {
   if (process.getuid?.() !== 0) return undefined
   const found = lookUp("postgres")
@@ -42,7 +43,10 @@ export interface Places {
   readonly data: string
 }
 
-/** Where the programs are run from and the data is kept; the data folder's parent exists and belongs to the account. */
+/**
+ * Directories of the programs and of the data. On return, the parent of the data directory exists and belongs to the
+ * account.
+ */
 export const places = (native: string, directory: string, as: Account | undefined): Places => {
   if (as === undefined) {
     mkdirSync(directory, { recursive: true })
@@ -57,7 +61,7 @@ export const places = (native: string, directory: string, as: Account | undefine
   if (base === directory) return { native, data: join(base, "data") }
   const copy = join(base, "native")
   if (!existsSync(copy)) {
-    // Renamed when it is whole: half a copy would be taken for one for ever.
+    // Renamed once it is complete, since a partial copy would be taken for a complete one for ever.
     const draft = join(base, "native.new")
     rmSync(draft, { recursive: true, force: true })
     cpSync(native, draft, { recursive: true, verbatimSymlinks: true })

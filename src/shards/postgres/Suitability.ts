@@ -1,6 +1,6 @@
 /**
- * Whether a database can be Clawster's, asked of it once for each process that starts. What cannot be mended later is
- * refused before anything is written.
+ * Checks whether a database is suitable for Clawster, once for each process that starts. Properties that cannot be
+ * corrected later are refused before anything is written.
  */
 import type { PgClient } from "@effect/sql-pg"
 import { Effect, Schedule } from "effect"
@@ -12,13 +12,13 @@ export interface Traits {
   readonly encoding: string
   readonly isStandby: boolean
   readonly isReadOnly: boolean
-  /** Sent at the start of the session, and shown here unless something between swallowed it. */
+  /** Sent at the start of the session, and reported here unless a pooler in between dropped it. */
   readonly lockTimeout: string
 }
 
 export const oldestMajor = 15
 
-/** The lock timeout of every session, by which a pooler in between is found out. */
+/** The lock timeout of every session, which also reveals a pooler in between. */
 export const lockTimeout = "10s"
 
 export const traits = (sql: PgClient.PgClient) =>
@@ -32,12 +32,12 @@ export const traits = (sql: PgClient.PgClient) =>
   )
 
 const starting = "57P03"
-/** 30 s. */
+/** At 500 ms each: 30 s. */
 const startTries = 60
 
 const refusal = (code: string, message: string, advice: string) => new DatabaseFault({ code, message, advice })
 
-/** The first reason why it cannot. */
+/** The first reason why the database is unsuitable; undefined when it is suitable. */
 export const unsuitable = (found: Traits): DatabaseFault | undefined => {
   if (found.version < oldestMajor * 10_000) {
     return refusal("TOO_OLD", `PostgreSQL ${found.versionText} is too old`, `Clawster needs ${oldestMajor} or newer`)
@@ -66,7 +66,7 @@ export const unsuitable = (found: Traits): DatabaseFault | undefined => {
   return undefined
 }
 
-/** A server that is just starting is waited for. */
+/** Fails when the database is unsuitable. Waits up to 30 s for a server that is starting. */
 export const check = (sql: PgClient.PgClient, address: string): Effect.Effect<void, DatabaseFault> =>
   traits(sql).pipe(
     Effect.mapError((error) => faultOf(error, address)!),

@@ -1,4 +1,4 @@
-/** The parts of a query that say how alive each instance is, and the status of a row as it is seen with them. */
+/** SQL fragments that compute the liveness of each instance, and the status of a row adjusted by it. */
 import { asSeen } from "../../schema/Liveness.ts"
 import { InstanceStatus } from "../../schema/Instance.ts"
 import { isGone } from "../leases/PgLeases.ts"
@@ -10,14 +10,17 @@ export const servedPlacements = `served AS MATERIALIZED (
   FROM clawster_runners r WHERE r.healthy AND NOT ${isGone}
 )`
 
-/** Columns for a row of clawster_views `v` of an instance, with `served` and the join below. */
+/** Liveness columns for an instance's row `v` of clawster_views. They need `served` and the join below. */
 export const livenessColumns = `split_part(v.entity_id, '/', 1) IN (SELECT placement FROM served) AS "isServed",
   (extract(epoch FROM clock_timestamp() - h.at) * 1000)::float8 AS "silentMillis",
   (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`
 
 export const heartbeatJoin = `LEFT JOIN clawster_heartbeats h ON h.entity_id = v.entity_id`
 
-/** One that was deregistered without its runner is in no list, though its actor has not removed its view yet. */
+/**
+ * Whether the instance was deregistered without its runner. Such an instance is in no list, though its actor has not
+ * removed its view yet.
+ */
 export const isRetired = `EXISTS (SELECT 1 FROM clawster_tombstones t WHERE t.entity_id = v.entity_id)`
 
 export interface LivenessRow {

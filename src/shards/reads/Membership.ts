@@ -1,4 +1,4 @@
-/** What the store says of the cluster, for probes and overviews. */
+/** The state of the cluster according to the store, for probes and overviews. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import { DatabaseFault, faultOf } from "../postgres/DatabaseFault.ts"
@@ -23,8 +23,8 @@ const fault = (code: string, message: string, advice: string) =>
   Effect.fail(new DatabaseFault({ code, message, advice }))
 
 /**
- * Whether calls can be served: the database answers, can be written, has our tables, and lets this role read and write
- * them.
+ * Checks that calls can be served: the database answers, can be written, has Clawster's tables, and lets this role read
+ * and write them. Fails with `DatabaseFault` when one of these does not hold.
  */
 export const ping = Effect.flatMap(PgClient.PgClient, (sql) =>
   sql.unsafe<Found>(
@@ -59,7 +59,7 @@ export const runners = Effect.flatMap(PgClient.PgClient, (sql) =>
   )
 ).pipe(Effect.map((rows) => rows[0]!))
 
-/** Shards that a live runner owns. */
+/** Number of shards that live runners own, and of the runners that own them. */
 export const owned = Effect.flatMap(PgClient.PgClient, (sql) =>
   sql.unsafe<{ readonly shards: number; readonly runners: number }>(
     `SELECT count(*)::float8 AS shards, count(DISTINCT r.address)::float8 AS runners FROM clawster_shards s

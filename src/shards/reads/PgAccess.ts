@@ -20,7 +20,7 @@ const StoredKey = Schema.Struct({
   revokedAt: Schema.NullOr(Schema.Finite)
 })
 
-/** One that cannot be read lets nobody in. */
+/** A stored key that cannot be decoded grants no access. */
 const storedKeys = Readable.make("API key", StoredKey)
 type KeyRow = Readonly<Record<keyof typeof StoredKey.fields, unknown>>
 const keyOf = ({ keyId }: KeyRow): string => String(keyId)

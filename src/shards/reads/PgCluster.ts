@@ -1,5 +1,6 @@
 /**
- * Runners and shards, by the rows of leases and owners and by what the runners say of themselves; and calls to them.
+ * Runners and shards, from the rows of leases and owners and from the reports of the runners; and probe calls to the
+ * runners.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Effect, Layer, Schema } from "effect"
@@ -29,7 +30,7 @@ const runners = `SELECT r.address, r.runner::json->'groups' AS placements, r.hea
   FROM clawster_runners r LEFT JOIN clawster_runner_reports p ON p.address = r.address ORDER BY r.address`
 
 const silentAfter = 4 * heartbeatMillis
-/** A lease is renewed four times; this little is left only when renewals are missing. */
+/** Milliseconds. A lease is renewed four times, so this little is left only when renewals are missing. */
 const lateBelow = 1_500
 
 const stateOf = ({

@@ -1,6 +1,6 @@
 /**
- * The instances as they are seen, read once for all lanes and sessions of a runner whenever a view has changed, or an
- * instance has fallen silent or is heard again.
+ * The instances adjusted by their liveness, polled once for all lanes and sessions of a runner. A change is published
+ * when a view has changed, or when an instance has fallen silent or is heard again.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Effect, Layer, PubSub, Schedule, Stream } from "effect"
@@ -12,18 +12,18 @@ import { answerTimeout } from "./Unavailable.ts"
 
 const refreshEvery = "200 millis"
 const livenessEveryMillis = 1_000
-/** Far above what one deployment has; beyond it the newest registrations are not routed to. */
+/** Far above what one deployment has. Beyond it, the instances with the last ids are not routed to. */
 const instancesMax = 10_000
 
 interface Known {
   readonly revision: string
-  /** Undefined: it cannot be read. */
+  /** Undefined when the view cannot be decoded. */
   readonly stored: InstanceStatus | undefined
 }
 
 type Doubt = Liveness.LivenessRow & { readonly id: string; readonly isRetired: boolean }
 
-/** Those only that are not simply as their view says, which is none on most days. */
+/** Only the instances whose state differs from what their view says; usually there are none. */
 const doubtful = `WITH ${Liveness.servedPlacements}, found AS (
     SELECT v.entity_id AS id, ${Liveness.isRetired} AS "isRetired", ${Liveness.livenessColumns}
     FROM clawster_views v ${Liveness.heartbeatJoin}
@@ -41,7 +41,7 @@ const make = Effect.gen(function* () {
   const known = new Map<string, Known>()
   let doubts: ReadonlyMap<string, Doubt> = new Map()
   let doubtedAt: number | undefined
-  /** A status keeps its identity for as long as it is the same, since lanes remember what they made of it. */
+  /** A status keeps its object identity for as long as it is unchanged, since lanes cache what they derived from it. */
   let shown = new Map<string, Known & { readonly status: InstanceStatus }>()
   let snapshot: ReadonlyArray<InstanceStatus> = []
 
@@ -71,7 +71,7 @@ const make = Effect.gen(function* () {
     doubtedAt = now
   })
 
-  /** What is shown now; true when it is not what was shown before. */
+  /** Recomputes the snapshot. Returns true when it has changed. */
   const show = () => {
     const next: typeof shown = new Map()
     let changed = false

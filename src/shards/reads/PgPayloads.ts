@@ -1,4 +1,4 @@
-/** The texts of tasks and turns, from their rows. */
+/** Reads the texts of tasks and turns from their rows. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { Payloads } from "../../ports/Payloads.ts"

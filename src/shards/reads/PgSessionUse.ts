@@ -1,10 +1,10 @@
-/** Reads whether gateway sessions are still wanted: one statement for many, by primary keys. */
+/** Reads whether gateway sessions are still wanted: one statement for many sessions, by primary keys. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { SessionUse, type Use } from "../../ports/SessionUse.ts"
 import { unavailable } from "./Unavailable.ts"
 
-/** As long as history is kept when nothing else is said. */
+/** How long a closed session stays wanted: the default retention of history. */
 const closedKept = "7 days"
 
 export const layer = Layer.effect(

@@ -1,4 +1,7 @@
-/** The views that actors write with their commits; those of instances as they are seen (schema/Liveness.ts). */
+/**
+ * Reads the views that actors write with their commits. Views of instances are adjusted by their liveness
+ * (schema/Liveness.ts).
+ */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { type Page, type PageOptions, ViewReads } from "../../ports/Reads.ts"

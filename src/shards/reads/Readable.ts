@@ -1,17 +1,17 @@
 /**
- * Stored documents, each read by itself: one that cannot be read (written by a newer version, or by a hand) is passed
- * over with a note, and never takes the page, the snapshot or the backlog that it is in with it. Each is noted once, by
+ * Decodes stored documents one by one. A document that cannot be decoded (written by a newer version, or by hand) is
+ * skipped and logged, and never fails the page, the snapshot or the backlog that contains it. Each is logged once, by
  * its key.
  */
 import { Effect, Schema } from "effect"
 
-/** Keys remembered as noted; beyond, all are forgotten and may be noted again. */
+/** Maximum keys remembered as logged. Beyond it, all keys are forgotten and may be logged again. */
 const noted = 1_000
 
 export interface Readable<A> {
-  /** Undefined: it cannot be read. */
+  /** Undefined when the document cannot be decoded. */
   readonly decode: (key: string, value: unknown) => Effect.Effect<A | undefined>
-  /** Those that can be read. */
+  /** The documents that can be decoded. */
   readonly decodeAll: <Row>(
     rows: ReadonlyArray<Row>,
     keyOf: (row: Row) => string,
@@ -20,9 +20,9 @@ export interface Readable<A> {
 }
 
 /**
- * `what` names the documents in the log. `stored`: what only Clawster itself reads; it was accepted under the bounds of
- * its time and is not judged by those of today. What is shown to clients is, since it could not be encoded for them
- * else.
+ * `what` names the documents in the log. `stored`: documents that only Clawster itself reads; they were accepted under
+ * the bounds of their time and are not checked against those of today. `shown`: documents that clients see; they are
+ * checked, since they could not be encoded for clients otherwise.
  */
 export const make = <A>(what: string, schema: Schema.Codec<A, any>, use: "stored" | "shown" = "shown"): Readable<A> => {
   const read = Schema.decodeUnknownResult(
@@ -56,14 +56,14 @@ export const make = <A>(what: string, schema: Schema.Codec<A, any>, use: "stored
 }
 
 /**
- * SQL: whether PostgreSQL can take a JSON document apart. It cannot when a text in it has an escaped U+0000 or half of
- * a surrogate pair: then the whole statement fails. Documents that merely look so are left to the reader's own JSON,
- * too.
+ * SQL: whether PostgreSQL can extract fields from a JSON document. It cannot when a text in it has an escaped U+0000 or
+ * half of a surrogate pair: then the whole statement fails. Documents that merely appear to have one are left to the
+ * reader's own JSON parser, too.
  */
 export const isPlain = (column: string): string =>
   `(strpos(${column}::text, '\\u0000') = 0 AND strpos(${column}::text, '\\ud') = 0 AND strpos(${column}::text, '\\uD') = 0)`
 
-/** SQL: a number of a JSON document; 0 when it is none there. */
+/** SQL: a number field of a JSON document; 0 when the field is not a number. */
 export const numberIn = (column: string, field: string): string =>
   `CASE WHEN ${isPlain(column)} THEN
      CASE WHEN json_typeof(${column} -> '${field}') = 'number' THEN (${column} ->> '${field}')::float8 ELSE 0 END

@@ -3,16 +3,19 @@ import * as EdgeMetrics from "../../observability/metrics/EdgeMetrics.ts"
 import { ActorUnavailable } from "../../schema/Errors.ts"
 import { faultOfCause, tell } from "../postgres/FaultLog.ts"
 
-/** A store that went away without a word never answers. */
+/** A store that disappears without closing its connections never answers. */
 export const answerTimeout = "10 seconds"
 
-/** What a caller learns. The cause is for whoever runs the cluster: it is logged, and `/health` shows it. */
+/** The message for the caller. The cause is for the operator: it is logged, and `/health` shows it. */
 const messageOf = (cause: Cause.Cause<unknown>): string =>
   faultOfCause(cause) === undefined
     ? "the database does not answer; try again"
     : "the database refuses; try again, and see /health"
 
-/** A read that the store could not answer: nothing is wrong with the question. */
+/**
+ * Turns every failure of a read, and a missing answer after 10 s, into `ActorUnavailable` with a retry after 1 s: the
+ * request itself was valid.
+ */
 export const unavailable = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, ActorUnavailable, R> =>
   EdgeMetrics.timeRead(Effect.timeout(effect, answerTimeout)).pipe(
     Effect.tapCause((cause) => tell("The store could not answer a read", cause)),

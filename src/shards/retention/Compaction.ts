@@ -1,10 +1,10 @@
 /**
- * Takes the snapshots that the pruning of quiet actors' history waits for. A busy actor takes one every so many
- * entries; one that has few, or that has ended, never gets there by itself.
+ * Takes the snapshots that the pruning of quiet actors' history needs. A busy actor takes a snapshot every so many
+ * entries; an actor that has few entries, or that has ended, never gets there by itself.
  *
- * It is on no commit's path: an actor is loaded once and written once for as long as history is kept, whether it is in
- * memory or not. Only the owner of its shard does it, under its epoch, and what it writes is the fold of what is
- * committed.
+ * Compaction is not on the path of commits: an actor is loaded once and written once per retention period, whether it
+ * is resident or not. Only the owner of its shard compacts it, under the shard's epoch, and the snapshot is the fold of
+ * committed entries.
  */
 import { Effect, Option } from "effect"
 import { ActorDirectory } from "../../actor/runtime/ActorDirectory.ts"
@@ -16,8 +16,8 @@ import { Ownership } from "../../actor/Ownership.ts"
 const actorsAtOnce = 4
 
 /**
- * Success, whatever became of each: what has no snapshot yet keeps its history, and is tried again. Without actors here
- * it does nothing.
+ * Takes a snapshot of each actor. Always succeeds: an actor whose snapshot failed keeps its history, and a later sweep
+ * tries it again. Does nothing in a process that serves no actors.
  */
 export type Compact = (addresses: ReadonlyArray<ActorAddress>) => Effect.Effect<void>
 

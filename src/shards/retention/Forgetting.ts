@@ -1,11 +1,11 @@
 /**
- * Removes what is stored of actors that have ended (`isEnded`) and that nobody has addressed for as long as history is
- * kept: closed sessions, lanes with nothing in them, deregistered instances. Their snapshot, view and wake-up go; their
- * journal has gone before. An id that is addressed again is a new actor.
+ * Removes the stored data of actors that have ended (`isEnded`) and that have not been addressed for as long as history
+ * is kept: closed sessions, empty lanes, deregistered instances. Their snapshot, view and wake-up are deleted; their
+ * journal was pruned before. An id that is addressed again is a new actor.
  *
- * Only the owner of the shard does it, under its epoch, and only while the actor is away: it is not in memory here, has
- * not been for longer than any statement of its last life can take, and does not load before the removal has ended. So
- * no commit can come between, and none is lost.
+ * Only the owner of the shard does this, under its epoch, and only while the actor is away: it is not resident here,
+ * has not been resident for longer than any statement of its last activation can take, and does not load before the
+ * removal has ended. So no commit can interleave with the removal, and none is lost.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Duration, Effect, Layer, Option, Random } from "effect"
@@ -16,9 +16,9 @@ import { ActivationDirectory } from "../../actor/runtime/ActivationDirectory.ts"
 
 /** Longer than `statement_timeout` (Database.ts). */
 const statementsEndWithin = Duration.seconds(45)
-/** Their states may be large: few are read at once. */
+/** Snapshots read per query; few, because their states may be large. */
 const actorsALook = 16
-/** Bounds one sweep; what is left waits for the next, which goes on where this one ended. */
+/** Limits of one sweep. The next sweep continues where this one ended. */
 const looksASweep = 500
 const removedASweep = 2_000
 
@@ -45,7 +45,7 @@ const fence = "fence AS (SELECT 1 FROM clawster_shards WHERE shard_id = $3::text
 const mark = `WITH ${fence}
   UPDATE clawster_snapshots SET ended = $6::boolean FROM fence WHERE ${ofActor} AND seq = $5::bigint AND ended IS NULL`
 
-/** What a lane counted stays in its tenant's counts. */
+/** Removes an actor. The counts of a removed lane are added to its tenant's past counts. */
 const removal = `WITH ${fence}, gone AS (
     DELETE FROM clawster_snapshots s USING fence
     WHERE ${ofActor} AND seq = $5::bigint AND NOT ${hasHistory}
@@ -68,7 +68,10 @@ const removal = `WITH ${fence}, gone AS (
 
 const first = { entityType: "", entityId: "" }
 
-/** Kept from sweep to sweep. Without actors here it does nothing. `awayFor`: how long an actor must have been away. */
+/**
+ * Creates the sweep, which keeps its position between calls. In a process that serves no actors it does nothing.
+ * `awayFor`: how long an actor must have been away (default: 45 s).
+ */
 export const make = Effect.fnUntraced(function* (awayFor: Duration.Duration = statementsEndWithin) {
   const sql = yield* PgClient.PgClient
   const actors = Option.all([
@@ -79,21 +82,24 @@ export const make = Effect.fnUntraced(function* (awayFor: Duration.Duration = st
   if (Option.isNone(actors)) return { sweep: Effect.succeed(0) }
   const [directory, ownership, residents] = actors.value
 
-  /** Undefined: of a kind or version that is not known here. */
+  /** Undefined when this process does not know the actor's type or state version. */
   const isEnded = ({ entityType, state, version }: Found): boolean | undefined => {
     const definition = directory.definitionOf(entityType)
     if (definition === undefined || definition.stateVersion !== version) return undefined
     return definition.isEnded?.(Codec.make<unknown, { readonly _tag: string }>(definition).decodeState(state)) ?? false
   }
 
-  /** The parameters of a fenced statement. Undefined: the actor is another runner's. */
+  /** The parameters of a fenced statement; undefined when another runner owns the actor's shard. */
   const claimOf = ({ entityId, entityType, seq }: Found) => {
     const shardId = directory.shardOf(entityType, entityId)
     const epoch = shardId === undefined ? undefined : ownership.epochOf(shardId)
     return epoch === undefined ? undefined : [entityType, entityId, shardId, epoch, seq]
   }
 
-  /** In the order of ids; begun anew when it is through. */
+  /**
+   * Reads snapshots in the order of ids and starts over after the last one. Returns those of actors that this runner
+   * owns.
+   */
   const pass = (text: string, most: number) => {
     let place: Pick<Found, "entityType" | "entityId"> = first
     return Effect.gen(function* () {
@@ -119,7 +125,7 @@ export const make = Effect.fnUntraced(function* (awayFor: Duration.Duration = st
     })
   }
 
-  /** A state that cannot be decoded is left as it is. */
+  /** A snapshot that cannot be decoded is logged and left as it is. */
   const decided = (found: Found) =>
     Effect.sync(() => isEnded(found)).pipe(
       Effect.catchCause((cause) =>
@@ -142,17 +148,17 @@ export const make = Effect.fnUntraced(function* (awayFor: Duration.Duration = st
     let removed = 0
     for (const { claim, entityId, entityType } of own) {
       const removing = Effect.map(sql.unsafe<{ count: number }>(removal, claim), ([gone]) => (removed += gone!.count))
-      // Interrupted, it would let the actor load while the statement may still take effect.
+      // An interruption would let the actor load while the statement may still take effect.
       yield* residents.whileAway(entityType, entityId, Effect.uninterruptible(removing))
     }
     return removed
   }).pipe(Effect.scoped)
 
-  /** How many went. */
+  /** Runs one sweep. Returns the number of actors removed. */
   return { sweep: Effect.andThen(classify, forget) }
 })
 
-/** Each runner does it for the shards it owns. */
+/** Sweeps periodically. Each runner handles the shards that it owns. */
 export const layer = (options: { readonly every: Duration.Duration; readonly awayFor?: Duration.Duration }) =>
   Layer.effectDiscard(
     Effect.gen(function* () {

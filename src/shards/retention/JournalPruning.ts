@@ -1,10 +1,10 @@
 /**
- * Removes journal entries that are old and that a snapshot of their actor has passed, in the order they were committed,
- * which is nearly that of their times.
+ * Removes old journal entries that are covered by a snapshot of their actor, in commit order, which is nearly time
+ * order.
  *
- * Old entries that no snapshot has passed stay, and their actor is given a snapshot (Compaction.ts), so that a later
- * pass can remove them. Lest every sweep looks at what stays, a sweep goes on where the last one ended; once an hour,
- * or as often as history is kept when that is less, it begins anew.
+ * Old entries that no snapshot covers stay, and their actor is given a snapshot (Compaction.ts), so that a later pass
+ * can remove them. To avoid rereading the entries that stay, a sweep continues where the last one ended; it starts over
+ * once an hour, or once per retention period when that is shorter.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Duration, Effect } from "effect"
@@ -12,7 +12,7 @@ import type { ActorAddress } from "../../actor/Journal.ts"
 import * as Compaction from "./Compaction.ts"
 
 const entriesALook = 1_000
-/** Bound one sweep; what is left waits for the next. */
+/** Limits of one sweep. The next sweep continues with the rest. */
 const looksASweep = 1_000
 const compactedASweep = 10_000
 const passMillis = Duration.toMillis(Duration.hours(1))
@@ -39,16 +39,16 @@ const statement = `
 interface Looked {
   readonly removed: number
   readonly old: number
-  /** Null: none was old. */
+  /** Null when no entry was old. */
   readonly tx: string | null
   readonly position: string | null
-  /** Actors of old entries that no snapshot has passed; null when there are none. */
+  /** Actors with old entries that no snapshot covers; null when there are none. */
   readonly unfolded: ReadonlyArray<ActorAddress> | null
 }
 
 const first = { tx: "0", position: "0" }
 
-/** One pass over the journal, kept from sweep to sweep. Two at once do no harm. */
+/** Creates a pruner that keeps its position between sweeps. Two pruners at once do no harm. */
 export const make = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
   const compact = yield* Compaction.make
@@ -64,7 +64,7 @@ export const make = Effect.gen(function* () {
       return { removed, unfolded: unfolded ?? [] }
     })
 
-  /** How many went. `before`: Unix milliseconds. */
+  /** Runs one sweep over entries older than `before` (Unix milliseconds). Returns the number of entries removed. */
   const sweep = Effect.fnUntraced(function* (before: number) {
     const now = yield* Clock.currentTimeMillis
     if (isThrough && now - beganAt >= Math.min(passMillis, now - before)) {

@@ -1,13 +1,14 @@
 /**
- * Keeps the tables from growing for ever. Journal entries go when a snapshot has passed them and they are older than
- * the history kept; ended tasks and turns with their outputs, answered messages, idempotency keys and revoked API keys
- * when they are, and what runners that are long gone said of themselves. Dead letters stay until they are replayed.
- * What is removed can no longer be read on the feed, and a request id or a message's primary key that old is new again.
+ * Keeps the tables from growing without bound. Journal entries are removed when a snapshot covers them and they are
+ * older than the history kept. Ended tasks and turns with their outputs, answered messages, idempotency keys, revoked
+ * API keys, and the rows of runners and instances that have long been silent are removed by age. Dead letters stay
+ * until they are replayed. Removed entries can no longer be read on the feed, and a request id or a message's primary
+ * key of that age counts as new.
  *
- * Every runner tries; an advisory lock lets one through at a time. Deletes are small, with a pause after each as long
- * as it took, so that they leave commits their share of the disk. Plain deletes are enough: vacuum hands the space on
- * to what is written next. (Time partitions cannot be had: the journal's primary key, which is what keeps two writers
- * apart, has no time in it.)
+ * Every runner tries; an advisory lock admits one at a time. Deletes are small, and each is followed by a pause as long
+ * as the delete took, so that commits keep their share of the disk. Plain deletes suffice: vacuum makes the space
+ * available to later writes. (Time partitions are not possible: the journal's primary key, which keeps two writers
+ * apart, contains no time.)
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Config, Duration, Effect, Layer, Random } from "effect"
@@ -32,17 +33,20 @@ export const settings = Config.all({
 })
 
 const rowsADelete = 1_000
-/** Each up to 64 Ki characters. */
+/** Pieces of outputs per delete; each has up to 64 Ki characters. */
 const piecesADelete = 200
-/** An output is written before the commit that names it, which comes soon or never. */
+/**
+ * Minimum age of an output that is removed as an orphan: an output is written before the commit that references it, and
+ * that commit comes soon or never.
+ */
 const youngestOrphanMillis = 3_600_000
-/** Bounds one sweep; what is left waits for the next. */
+/** Limit of one sweep. The next sweep continues with the rest. */
 const deletesASweep = 1_000
 const lockKey = 7_373_001
 
 /**
- * Of runners and instances that nobody has heard of for a day, of instances that were deregistered, and of such as
- * their runner has removed since. A shard keeps its row, and with it its epoch, for ever.
+ * Deletes the rows of runners and instances that have been silent for a day, heartbeats of deregistered instances, and
+ * tombstones of instances that their runner has removed since. A shard keeps its row, and with it its epoch, for ever.
  */
 const longGone = [
   `DELETE FROM clawster_runners WHERE lease_until < clock_timestamp() - interval '1 day'`,
@@ -58,7 +62,7 @@ export interface Removed {
   readonly journal: number
   readonly tasks: number
   readonly turns: number
-  /** Pieces of them. */
+  /** Number of pieces. */
   readonly outputs: number
   readonly messages: number
   readonly idempotencyKeys: number
@@ -66,8 +70,8 @@ export interface Removed {
 }
 
 /**
- * One sweep. Undefined when another runner is at it. `pass`, `messagePass`: the passes over journal and messages to go
- * on with; new ones when absent.
+ * Runs one sweep. Undefined when another runner is sweeping. `pass`, `messagePass`: the pruners of the journal and of
+ * messages to continue with; new ones when absent.
  */
 export const sweep = Effect.fn("Retention.sweep")(function* (
   options: RetentionOptions,

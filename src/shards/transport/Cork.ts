@@ -1,15 +1,15 @@
-/** Connections that carry many small messages: a system call for each would cost more than the message. */
+/** Corks connections that carry many small messages, where a system call for each would cost more than the message. */
 import type { Socket } from "node:net"
 
 /**
- * Bytes that may wait in a connection before a writer is told to wait. Each writer that waits is a listener, and to
- * remove one of thousands takes as long as they are many.
+ * Bytes that may be buffered in a connection before its writers see backpressure. Each waiting writer is a listener,
+ * and removing one of thousands takes time proportional to their number.
  */
 const waitingBytes = 16 * 1024 * 1024
 
 /**
- * From now on, what is written in one turn of the event loop leaves in one system call, at its end. Order is the
- * connection's own.
+ * From now on, everything written in one turn of the event loop leaves in one system call at the end of the turn, in
+ * the order of the writes.
  */
 export const eachTurn = (socket: Socket): void => {
   const write = socket.write

@@ -1,4 +1,4 @@
-/** The connections from here to runners. */
+/** The connections from this process to runners. */
 import { NodeSocket } from "@effect/platform-node"
 import { Context, Effect, Layer, Schedule, type Scope } from "effect"
 import type { RunnerAddress } from "effect/cluster"
@@ -7,13 +7,13 @@ import { createConnection, type Socket as NetSocket } from "node:net"
 import * as Cork from "./Cork.ts"
 
 const openTimeout = "1 second"
-/** A connection that broke is tried again after 100 ms, then ever later, at most each second. */
+/** Reconnects a broken connection after 100 ms, with exponential backoff up to 1 s. */
 export const reconnect = Schedule.min([Schedule.exponential("100 millis", 1.5), Schedule.spaced("1 second")])
 
 export class RunnerConnections extends Context.Service<
   RunnerConnections,
   {
-    /** Opens a connection each time it is read. */
+    /** The socket opens a new connection each time it is run. */
     readonly socket: (address: RunnerAddress.RunnerAddress) => Effect.Effect<Socket.Socket>
     readonly cut: (address: RunnerAddress.RunnerAddress) => Effect.Effect<void>
   }

@@ -1,7 +1,7 @@
 /**
- * The port on which a runner hears the others. When it stops, every connection is cut at once: the actors have been
- * handed over by then, and to wait until each peer has hung up, some of which were cut off while this runner was
- * frozen, is to wait for ever.
+ * The port on which a runner accepts connections from other processes. When it stops, every connection is cut at once:
+ * the actors have been handed over by then, and waiting until each peer has hung up could take for ever, since some
+ * peers were disconnected while this runner was frozen.
  */
 import { NodeSocket, NodeSocketServer } from "@effect/platform-node"
 import { Effect, Fiber, Layer, Option } from "effect"
@@ -10,7 +10,7 @@ import { SocketServer } from "effect/socket"
 import type { Socket as NetSocket } from "node:net"
 import * as Cork from "./Cork.ts"
 
-/** For handlers that are in the middle of something when their connection is cut. */
+/** Time for handlers that are still running when their connection is cut. */
 const handlersEndWithin = "2 seconds"
 
 const make = Effect.gen(function* () {

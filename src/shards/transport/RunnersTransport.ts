@@ -1,10 +1,10 @@
 /**
- * The connections from here to runners. The one to a runner that was found dead is cut, so that calls on their way to
- * it fail at once and go to its successor: left alone, the connection to a frozen machine stays open, and each call on
- * it waits for a timeout.
+ * The transport from this process to runners. The connection to a runner that was found dead is cut, so that calls in
+ * flight to it fail at once and go to its successor: left alone, the connection to a frozen machine stays open, and
+ * each call on it waits for a timeout.
  *
- * A connection that goes silent by itself is noticed by the cluster's ping, after 5 to 10 s: sooner would also cut off
- * runners that are only busy, and have every call on the way sent again.
+ * A connection that goes silent by itself is detected by the cluster's ping, after 5 to 10 s: earlier detection would
+ * also disconnect runners that are only busy, and every call in flight would be sent again.
  */
 import { Effect, Layer } from "effect"
 import { type RunnerAddress, Runners, RunnerStorage, Snowflake } from "effect/cluster"
@@ -34,10 +34,10 @@ const protocol = Layer.effect(
 )
 
 /**
- * The cluster sends a message again by itself, every 50 ms, when its runner is gone or does not have the shard. Such a
- * message is marked, since what it asks may have been done. It is held back ever longer, and all of a process together
- * to 1,000 a second: thousands of callers that wait out an outage must not keep the runners busy with being asked. None
- * is held back longer than `heldBackMillis`.
+ * The cluster sends a message again by itself, every 50 ms, when its runner is gone or does not own the shard. Such a
+ * message is marked as a retry, since its command may have been executed. It is delayed with exponential backoff, and
+ * all such messages of a process together are limited to 1,000 per second: thousands of callers that wait out an outage
+ * must not keep the runners busy with retries. No message is delayed for longer than `heldBackMillis`.
  */
 const failuresAtOnce = 10
 const backoff = (failed: number) => (failed < failuresAtOnce ? 0 : Math.min(25 * 2 ** (failed - failuresAtOnce), 2_000))
@@ -58,8 +58,8 @@ class Pacing {
 }
 
 /**
- * A runner that left in order has handed over, and closes its connections itself; one that is still registered was
- * found dead.
+ * A runner that shut down gracefully has handed over, and closes its connections itself; an unavailable runner that is
+ * still registered was found dead.
  */
 const isDead = (storage: RunnerStorage.RunnerStorage["Service"], address: RunnerAddress.RunnerAddress) =>
   storage.getRunners.pipe(
@@ -104,7 +104,7 @@ const runners = Layer.effect(
   })
 )
 
-/** Over any connections. With the quicker way to actors that were delivered to. */
+/** The transport over any connections, with the fast path to actors in shards that the cluster has delivered to. */
 export const layerOver = (connections: Layer.Layer<RunnerConnections>) =>
   Layer.mergeAll(runners, CallClient.layer).pipe(
     Layer.provide(protocol),

@@ -1,4 +1,4 @@
-/** I6: what runs at once never exceeds the cap of its instance or of its lane. */
+/** I6: the concurrent runs of an instance, and the concurrent tasks of a lane, never exceed its cap. */
 import { checkOf, type Violation, type Watch } from "./History.ts"
 
 const leavesLane = new Set([

@@ -1,6 +1,6 @@
 /**
- * I10: nothing waits past its deadline by more than the bound, counted from when the cluster was last whole; and no
- * timer takes effect early. By the clock of whoever owns the actor: clocks may differ by the skew.
+ * I10: no timer is late by more than the bound, counted from when the cluster was last free of faults, and no timer
+ * takes effect early. Times are by the clock of the actor's owner: clocks may differ by the skew.
  */
 import type { Timer } from "../../actor/Actor.ts"
 import type { Fold, Folded } from "./Folded.ts"
@@ -16,7 +16,8 @@ const soonest = (fold: Fold): Timer | undefined => {
 }
 
 /**
- * A timer's entry carries the timer's key in place of a command; no command and no signal of an actor may be named so.
+ * The entry of a timer has the timer's key as its command, so no command and no signal of an actor may have the same
+ * name.
  */
 const early = (row: StoredRow, before: ReadonlyArray<Timer>): ReadonlyArray<Violation> => {
   if (row.requestId !== null) return []

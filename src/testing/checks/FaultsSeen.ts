@@ -1,4 +1,7 @@
-/** I15: every fault that was ordered was felt. One that was not makes the run worth less than it seems. */
+/**
+ * I15: every injected fault took effect. A fault without effect means that the run tested less than it seems to have
+ * tested.
+ */
 import { describe } from "../faults/Fault.ts"
 import type { Watcher } from "./Observation.ts"
 

@@ -1,4 +1,4 @@
-/** I12: the feed has every public event of the journal, once, in each actor's own order. */
+/** I12: the feed has every public event of the journal exactly once, in each actor's own order. */
 import type { FeedEvent } from "../../schema/feed/Feed.ts"
 import { actorOf, type History, type Violation } from "./History.ts"
 

@@ -1,12 +1,12 @@
 /**
- * The states of all actors, folded from the journal alone, by the definitions and not by the actors. Others ask it what
- * an actor's state is, or was after a given entry.
+ * The states of all actors, folded from the journal alone with the actors' definitions, never taken from running
+ * actors. The other checks look up an actor's state here, current or after a given entry.
  */
 import type { ActorDefinition, Timer, View } from "../../actor/Actor.ts"
 import * as Codec from "../../actor/state/Codec.ts"
 import type { StoredRow } from "../store/Database.ts"
 
-/** What the checks need of an actor's definition, whatever its types. */
+/** The parts of an actor's definition that the checks need, whatever its types. */
 export interface AnyDefinition extends Pick<
   ActorDefinition<string, never, unknown, { readonly _tag: string }>,
   "stateVersion"
@@ -27,13 +27,13 @@ export interface Fold {
   readonly codec: Codec.ActorCodec<unknown, { readonly _tag: string }>
   state: unknown
   seq: number
-  /** By `seq`, from the first on; only for actors that keep them. */
+  /** States by `seq`, from the initial one; empty for entity types whose states are not kept. */
   readonly states: Array<{ readonly state: unknown; readonly committedAt: number }>
 }
 
 export class Folded {
   readonly actors = new Map<string, Fold>()
-  /** What each row of the last look found set. */
+  /** The timers that were set before each row of the last observation; empty for the row of a request. */
   readonly timersBefore = new Map<StoredRow, ReadonlyArray<Timer>>()
   readonly #definitions: ReadonlyMap<string, AnyDefinition>
   readonly #codecs: ReadonlyMap<string, Fold["codec"]>
@@ -65,7 +65,7 @@ export class Folded {
     return fold
   }
 
-  /** Takes what was committed since the last look. */
+  /** Folds the rows that were committed since the last observation. */
   take(fresh: ReadonlyArray<StoredRow>): void {
     this.timersBefore.clear()
     for (const row of fresh) this.#add(row)

@@ -1,11 +1,11 @@
 /**
- * What really happened, as the store has it: journal rows in the order they were committed. Checkers read this and
- * nothing an actor says of itself, and answer what they found wrong; an empty list is a pass.
+ * The committed history, as the store has it: journal rows in commit order. Checks read only this and nothing that an
+ * actor reports about itself, and return the violations that they found; an empty list is a pass.
  */
 export interface HistoryRow {
   readonly shardId: string
   readonly epoch: number
-  /** The highest epoch of the shard that had been granted when the row was committed, where that is known. */
+  /** The highest epoch of the shard that had been granted when the row was committed, where it is available. */
   readonly granted?: number
   readonly entityType: string
   readonly entityId: string
@@ -26,10 +26,10 @@ export interface Violation {
 
 export type Check = (history: History) => ReadonlyArray<Violation>
 
-/** Is shown each row once, in order, and tells at once what that row broke. */
+/** Receives each row once, in order, and returns the violations that this row caused. */
 export type Watch = (row: HistoryRow) => ReadonlyArray<Violation>
 
-/** A whole history through one watch. */
+/** Runs a whole history through one watch. */
 export const checkOf =
   (watch: () => Watch): Check =>
   (history) =>

@@ -1,8 +1,8 @@
 /**
- * I13: what is stored of an actor equals the fold of its committed events: its snapshot, its view and when it is to be
- * woken. And what clients were told is what a single copy would have told them: an answer is the one that was
- * committed, who was answered is not overtaken by whoever asked later, and a read shows a state that was current while
- * it was under way.
+ * I13: stored snapshot, view and wake-up equal the fold of committed events. Answers to clients are checked for
+ * linearizability: an answer equals the committed one; the real-time order of acknowledged calls is kept; and a read
+ * returns a state that is not older than the latest entry acknowledged before the read was sent, and that was committed
+ * before its response.
  */
 import { Equal } from "effect"
 import type { StoredRow } from "../store/Database.ts"
@@ -25,7 +25,7 @@ const canonical = (value: unknown): unknown => {
   )
 }
 
-/** JSON as the store gives it back. */
+/** The value as the store returns it, after a round trip through JSON. */
 const stored = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)))
 
 const compareStored = (actor: string, fold: Fold, { store }: Observation): ReadonlyArray<Violation> => {
@@ -53,7 +53,7 @@ const compareStored = (actor: string, fold: Fold, { store }: Observation): Reado
   return violations
 }
 
-/** The state as of an earlier entry, folded again. */
+/** Folds the state again as of an earlier entry. */
 const stateAt = (
   fold: Fold,
   rows: ReadonlyArray<{ readonly events: ReadonlyArray<unknown> }>,
@@ -66,7 +66,7 @@ const stateAt = (
   return state
 }
 
-/** By request, and by commit. */
+/** The committed rows by actor and request id. */
 class Answers {
   readonly #rows = new Map<string, StoredRow>()
 
@@ -79,7 +79,7 @@ class Answers {
   }
 }
 
-/** The latest entry of one actor that some client had heard of, by time. */
+/** The latest entry of one actor that had been acknowledged to some client, by time. */
 class Heard {
   readonly #ends: Array<{ readonly at: number; readonly seq: number }> = []
 
@@ -134,7 +134,7 @@ export const stateIsFold = (folded: Folded) => (): Watcher => {
   const touched = new Set<string>()
   const snapshots = new Map<string, number>()
   const told = new Map<string, Heard>()
-  /** When a request id was sent first: from then on it may take effect. */
+  /** Virtual milliseconds at which a request id was first sent: from then on it may take effect. */
   const begun = new Map<string, number>()
   let calls = 0
   const open = new Set<Call>()

@@ -1,6 +1,6 @@
 /**
- * I14: once nothing is wrong any more, every shard gets one owner that is alive, and no message waits in an outbox. A
- * watcher reports only at the end of a run; `unsettled` is also asked in between, to learn when that is.
+ * I14: once all faults have healed, every shard gets one live owner, and no message waits in an outbox. The watcher
+ * reports only at the end of a run; `unsettled` is also called during the run, to detect when that is the case.
  */
 import type { Violation } from "./History.ts"
 import type { Observation, Watcher } from "./Observation.ts"

@@ -1,13 +1,13 @@
 /**
- * I4: turns of a session run one at a time, in the order accepted; messages of one actor to another are applied in the
- * order sent. I7: no task starts while one that ranks before it, and that could run on the same instance, waits in the
- * same lane.
+ * I4: turns of a session run one at a time, in the order in which they were accepted; messages of one actor to another
+ * are applied in the order in which they were sent. I7: no task starts while a task that ranks before it, and that
+ * could run on the same instance, waits in the same lane.
  */
 import { actorOf, checkOf, type Violation, type Watch } from "./History.ts"
 
 const turnEnds = new Set(["session.turn_completed", "session.turn_failed", "session.turn_aborted"])
 
-/** Steering reorders by intent: `front` and joined turns are left out. */
+/** Steering reorders turns on purpose, so `front` and joined turns are not checked. */
 export const watchTurnOrder = (): Watch => {
   const queued = new Map<string, Array<string>>()
   const running = new Map<string, string>()
@@ -44,8 +44,8 @@ export const watchTurnOrder = (): Watch => {
 export const turnOrder = checkOf(watchTurnOrder)
 
 /**
- * A relayed message is its receiver's request `<type>/<id>/<seq>/<ordinal>`: what its sender sent first has the lower
- * numbers.
+ * At its receiver, a relayed message has the request id `<type>/<id>/<seq>/<ordinal>` of its sender: messages that were
+ * sent earlier have lower numbers.
  */
 const relayed = /^(.+)\/(\d+)\/(\d+)$/
 
@@ -67,16 +67,16 @@ export const watchMessageOrder = (): Watch => {
 interface Waiting {
   readonly rank: number
   readonly demands: string
-  /** Since when it waits, Unix milliseconds. */
+  /** Unix milliseconds since which the task has been waiting. */
   readonly since: number
-  /** Unix milliseconds from which it may not start any more. */
+  /** Unix milliseconds from which the task may no longer start. */
   readonly until: number
 }
 
-/** A start is chosen before it is committed: who came to wait in between was not overtaken. */
+/** Milliseconds from choosing a start to committing it: a task that began to wait in between was not overtaken. */
 const graceMillis = 250
 
-/** What a task asks of an instance: only those that ask the same can be said to have overtaken each other. */
+/** A task's demands on an instance. Only tasks with the same demands can be said to have overtaken each other. */
 const demandsOf = (task: { readonly hints?: object; readonly sessionId?: string }) =>
   JSON.stringify([task.hints ?? {}, task.sessionId ?? null])
 
@@ -96,7 +96,7 @@ const compareStart = (
   return []
 }
 
-/** Starts of one commit are one moment: they are compared with what still waits after it. */
+/** Starts of one commit are simultaneous: each is compared with the tasks that still wait after the commit. */
 export const watchPriority = (): Watch => {
   const lanes = new Map<string, Map<string, Waiting>>()
   const known = new Map<string, Waiting>()

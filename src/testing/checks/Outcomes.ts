@@ -1,4 +1,7 @@
-/** I2 and I3: every accepted task ends, in one way, once; every run that an instance accepted ends once. */
+/**
+ * I2 and I3: every accepted task ends exactly once, with one outcome. No run is accepted or ended twice by its
+ * instance.
+ */
 import { type Check, checkOf, eventsOf, type Violation, type Watch } from "./History.ts"
 
 const endings = new Map([
@@ -57,7 +60,7 @@ export const watchOutcomes = (): Watch => {
 
 export const outcomes = checkOf(watchOutcomes)
 
-/** Also that it ended: for a history whose backlog has drained. */
+/** Checks in addition that every accepted task has ended, for a history whose backlog has drained. */
 export const allEnded: Check = (history) => {
   const open = new Set<string>()
   for (const { event } of eventsOf(history)) {

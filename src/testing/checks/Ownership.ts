@@ -1,6 +1,6 @@
 /**
- * I1: one owner. No row is committed under an epoch that another had replaced, and an actor's sequence has no gap and
- * no double.
+ * I1: single owner. No row is committed under an epoch that a later epoch had replaced, and an actor's sequence has
+ * neither gaps nor duplicates. I3: no request of an actor is committed twice.
  */
 import { actorOf, checkOf, type Violation, type Watch } from "./History.ts"
 

@@ -1,6 +1,6 @@
 /**
- * The process of the world outside, for what a runner asks of it: it is done there, whatever becomes of the runner
- * meanwhile, and the answer waits for a runner that is frozen and is lost on one that died.
+ * Runs a runner's calls in the process of the outside world. A call is carried out there whatever happens to the runner
+ * meanwhile; its answer waits for a runner that is frozen and is lost on a runner that died.
  */
 import { Context, Effect, Fiber } from "effect"
 import type { Host } from "../world/Host.ts"

@@ -1,5 +1,6 @@
 /**
- * What a simulated process runs: the cluster's own runner and client, over the virtual network and the virtual store.
+ * The layers of a simulated process: the cluster's own runner and client, over the virtual network and the virtual
+ * store.
  */
 import { Layer } from "effect"
 import { MessageStorage, RunnerHealth, Sharding } from "effect/cluster"

@@ -1,4 +1,4 @@
-/** Runners, a client and the world outside, each a process of its own on one virtual network with one virtual store. */
+/** Runners, a client and the outside world, each a separate process on one virtual network with one virtual store. */
 import { type Context, Effect, Exit, Layer, Scope } from "effect"
 import { MachineId, type Sharding, type ShardingConfig, Snowflake } from "effect/cluster"
 import type { ActorDirectory } from "../../actor/runtime/ActorDirectory.ts"
@@ -16,7 +16,7 @@ import type { World } from "../world/World.ts"
 import { OutsideProcess } from "./OutsideProcess.ts"
 import * as RunnerLayers from "./RunnerLayers.ts"
 
-/** What an actor's layer finds on every runner. */
+/** The services that an actor's layer finds on every runner. */
 export type RunnerServices =
   | Sharding.Sharding
   | ShardingConfig.ShardingConfig
@@ -31,8 +31,8 @@ export interface ClusterOptions<Outside> {
   readonly runners: number
   readonly actors: Layer.Layer<never, never, RunnerServices | Outside>
   /**
-   * What lives outside of all runners and outlives them, for example gateways. Its fibers run in a process of their
-   * own.
+   * Services that are outside of all runners and outlive them, for example gateways. Their fibers run in a process of
+   * their own.
    */
   readonly outside: Layer.Layer<Outside>
   readonly placements: ReadonlyArray<Placement>
@@ -40,7 +40,7 @@ export interface ClusterOptions<Outside> {
   readonly plant: Plant
 }
 
-/** Bugs planted in the system under test, so that a checker can be seen to fire. */
+/** Bugs planted in the system under test, to verify that a check detects them. */
 export interface Plant extends StorePlant {
   /** Changes the journal of every runner. */
   readonly journal?: (journal: Journal["Service"]) => Journal["Service"]
@@ -146,7 +146,7 @@ export class SimulatedCluster<Outside> {
     return true
   }
 
-  /** SIGKILL; `quietly`: the machine is gone with it, and no port refuses. */
+  /** Kills the process, like SIGKILL. `quietly`: the machine loses power as well, so no port refuses. */
   crash(name: string, quietly: boolean): boolean {
     const machine = this.machines.get(name)!
     const { host } = machine
@@ -156,7 +156,7 @@ export class SimulatedCluster<Outside> {
     return true
   }
 
-  /** SIGTERM; killed when it has not stopped after `patienceMillis`. */
+  /** Stops the process gracefully, like SIGTERM; it is killed when it has not stopped after `patienceMillis`. */
   stop(name: string, patienceMillis: number): boolean {
     const machine = this.machines.get(name)!
     const { host, scope } = machine
@@ -234,7 +234,8 @@ export class SimulatedCluster<Outside> {
 }
 
 /**
- * The cluster's own generator draws its first machine id from Math.random; a runner gets its id when it has registered.
+ * A generator with a fixed first machine id, because the cluster's own draws its first one from Math.random; a runner
+ * gets its id when it has registered.
  */
 const snowflakes = Layer.effect(
   Snowflake.Generator,

@@ -1,4 +1,4 @@
-/** What a run does to its cluster, as plain data: a list of these and a seed say all there is to say about a run. */
+/** The faults of a run, as plain data: with the scenario, a list of faults and a seed determine a run completely. */
 import type { StoreTrouble } from "../store/Database.ts"
 
 interface Timed {
@@ -11,15 +11,17 @@ interface Lasting extends Timed {
 }
 
 export type Fault =
-  /** SIGKILL, and a restart after `forMillis`. `quietly`: the whole machine is gone, so nothing refuses its callers. */
+  /**
+   * SIGKILL, and a restart after `forMillis`. `quietly`: the whole machine loses power, so no port refuses its callers.
+   */
   | (Lasting & { readonly kind: "crash"; readonly runner: string; readonly quietly?: boolean })
-  /** SIGSTOP and SIGCONT: it goes on with what it remembers. */
+  /** SIGSTOP, and SIGCONT after `forMillis`: the process continues with its old memory. */
   | (Lasting & { readonly kind: "freeze"; readonly runner: string })
   /** SIGTERM, and a restart after `forMillis`. */
   | (Lasting & { readonly kind: "stop"; readonly runner: string })
   /**
-   * Packets from `from` to `to` wait until it heals; without `oneWay` also the other way. Names as `runner-1`,
-   * `client`, `store`.
+   * Packets from `from` to `to` wait until the partition heals; without `oneWay` also in the other direction. Nodes
+   * have names such as `runner-1`, `client`, `store`.
    */
   | (Lasting & { readonly kind: "partition"; readonly from: string; readonly to: string; readonly oneWay?: boolean })
   | (Lasting & {
@@ -27,21 +29,21 @@ export type Fault =
       readonly from: string
       readonly to: string
       readonly delayMillis?: readonly [low: number, high: number]
-      /** Probabilities of one packet. */
+      /** Probabilities per packet. */
       readonly drop?: number
       readonly duplicate?: number
       readonly reorder?: number
     })
-  /** `from`: for the statements of one runner only. */
+  /** `from`: only the statements of this runner are affected. */
   | (Lasting & {
       readonly kind: "store"
       readonly trouble: StoreTrouble
       readonly probability: number
       readonly from?: string
     })
-  /** The runner's clock jumps, for good. */
+  /** The runner's wall clock jumps and keeps the new offset. */
   | (Timed & { readonly kind: "skew"; readonly runner: string; readonly millis: number })
-  /** Of the scenario's own world: `disturb` gives it its meaning. */
+  /** A fault of the scenario's own world, which `disturb` interprets. */
   | (Lasting & { readonly kind: "outside"; readonly name: string; readonly target: string; readonly amount?: number })
 
 export type FaultKind = Fault["kind"]

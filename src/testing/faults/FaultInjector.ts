@@ -1,4 +1,4 @@
-/** Does to a cluster what a list of faults says, and records of each whether it was seen to have happened (I15). */
+/** Injects a list of faults into a cluster, and records for each fault whether it was seen to take effect (I15). */
 import type { SimulatedCluster } from "../cluster/SimulatedCluster.ts"
 import type { StoreCondition } from "../store/Database.ts"
 import type { Condition } from "../world/Network.ts"
@@ -6,16 +6,16 @@ import { describe, endOf, type Fault } from "./Fault.ts"
 
 export interface FaultRecord {
   readonly fault: Fault
-  /** How often it was felt: packets and statements touched, processes struck. */
+  /** How often the fault took effect: packets and statements affected, processes hit. */
   seen: number
   healed: boolean
-  /** Asked once more when the run is over: for what was ordered and struck late. */
+  /** Called once more when the run is over, for an `outside` fault that took effect after it was healed. */
   atEnd: (() => void) | undefined
 }
 
 /**
- * Begins a fault of the scenario's own world; answers how it heals, which is asked again when the run is over.
- * `undefined`: it could not happen.
+ * Begins a fault of the scenario's own world, and returns the function that heals it, which is called again when the
+ * run is over. Returns `undefined` when the fault could not take effect.
  */
 export type Disturb = (
   fault: Extract<Fault, { readonly kind: "outside" }>,
@@ -108,7 +108,7 @@ const begin = <Outside>(
   }
 }
 
-/** A runner that takes its time to stop is started when it has. */
+/** Starts a runner again; while the runner is still stopping, retries every 100 ms. */
 const restart = <Outside>(cluster: SimulatedCluster<Outside>, name: string): void => {
   if (!cluster.start(name)) cluster.world.after(100, () => restart(cluster, name))
 }

@@ -1,17 +1,14 @@
-/**
- * Draws a list of faults from a seed. The last of them is over before the run is, so that what heals can be seen to
- * heal.
- */
+/** Draws a list of faults from a seed. Every fault is over before the run is, so that recovery can be observed. */
 import { databaseNode } from "../store/Database.ts"
 import type { Prng } from "../world/Prng.ts"
 import { endOf, type Fault, type FaultKind } from "./Fault.ts"
 
 export interface PlanOptions {
-  /** Absent: all but `outside`. */
+  /** Absent: all kinds, but `outside` only when `outside` below is given. */
   readonly kinds?: ReadonlyArray<FaultKind>
-  /** Mean time from one fault to the next; 6 s when absent. */
+  /** Mean milliseconds from one fault to the next; 6 s when absent. */
   readonly everyMillis?: number
-  /** What the scenario's own world can suffer. */
+  /** Draws a fault of the scenario's own world that begins at `at`. */
   readonly outside?: (random: Prng, at: number) => Fault
 }
 
@@ -24,9 +21,12 @@ interface Setting {
 export type FaultSource = ReadonlyArray<Fault> | PlanOptions
 
 const ordinary: ReadonlyArray<FaultKind> = ["crash", "freeze", "stop", "partition", "network", "store", "skew"]
-/** At the start, for the first assignments; at the end, for the last fault to heal within the run. */
+/**
+ * Milliseconds without faults: at the start for the first assignments of shards, and at the end for the last fault to
+ * heal within the run.
+ */
 const quietMillis = 5_000
-/** For a runner to be back before it is struck again. */
+/** Milliseconds for a runner to be back before its next fault. */
 const restMillis = 2_000
 const feltMillis = 2_500
 
@@ -57,7 +57,7 @@ const draw = (kind: FaultKind, at: number, random: Prng, setting: Setting, optio
       return {
         kind,
         at,
-        /** Only packets of a connection have an order and can come twice. */
+        /** Only packets of a socket connection have an order and can be duplicated. */
         ...pair(what >= 2 ? processes : [...processes, databaseNode]),
         forMillis: Math.round(random.between(5_500, 20_000)),
         ...(what === 0 ? { delayMillis: [20, Math.round(random.between(100, 2_000))] as const } : {}),
@@ -97,7 +97,9 @@ const linkOf = (fault: Fault): ReadonlyArray<string> => {
 
 const linkKey = (ends: ReadonlyArray<string>): string => [...ends].sort().join(" ")
 
-/** The runners that a fault keeps from the store. A runner that starts meanwhile does not join the cluster. */
+/**
+ * The runners that a fault cuts off from the store. A runner that starts during the fault does not join the cluster.
+ */
 const cutOffFromStore = (fault: Fault, runners: ReadonlyArray<string>): ReadonlyArray<string> => {
   const ends = linkOf(fault)
   if (!ends.includes(databaseNode)) return []
@@ -108,9 +110,9 @@ export const plan = (random: Prng, setting: Setting, options: PlanOptions): Read
   const kinds = options.kinds ?? (options.outside === undefined ? ordinary : [...ordinary, "outside" as const])
   const every = options.everyMillis ?? 6_000
   const faults: Array<Fault> = []
-  /** One thing at a time for each process. */
+  /** End of each runner's own fault and of the rest after it: a process has one fault at a time. */
   const busyUntil = new Map<string, number>()
-  /** Until when a runner is left alone, for something else to be felt by it. */
+  /** Until when a runner gets no fault of its own, so that another fault can take effect on it. */
   const neededUntil = new Map<string, number>()
   const heldUntil = new Map<string, number>()
   const busy = (node: string) => busyUntil.get(node) ?? 0
@@ -118,11 +120,12 @@ export const plan = (random: Prng, setting: Setting, options: PlanOptions): Read
   let at = quietMillis
   const isDown = (node: string) => busy(node) > at
   /**
-   * When a process takes part in the cluster: a runner that starts cut off from the store does so once that has healed.
+   * When a process is part of the cluster: a runner that starts while it is cut off from the store joins once that
+   * fault has healed.
    */
   const isThereFrom = (node: string) =>
     isDown(node) ? Math.max(busy(node), held(linkKey([node, databaseNode])), held(databaseNode)) : at
-  /** Whether a runner is to start and to have an earlier fault take effect on it. */
+  /** Whether a runner is about to start and an earlier fault still has to take effect on it. */
   const isAwaited = (runner: string) => isDown(runner) && (neededUntil.get(runner) ?? 0) > busy(runner)
   while (true) {
     at += Math.round(-Math.log(1 - random.next()) * every)
@@ -133,16 +136,16 @@ export const plan = (random: Prng, setting: Setting, options: PlanOptions): Read
       if (Math.max(busy(fault.runner), neededUntil.get(fault.runner) ?? 0) > at) continue
       busyUntil.set(fault.runner, endOf(fault) + restMillis)
     }
-    /** What the scenario's world suffers hides what else it would suffer at the same place. */
+    /** A fault of the scenario's own world hides any other such fault at the same target. */
     const place = fault.kind === "outside" ? `outside ${fault.target}` : undefined
     if (place !== undefined && held(place) > at) continue
-    /** A fault of a link takes effect only while both ends are there, and while no other fault holds that link. */
+    /** A fault of a link takes effect only while both ends are up and no other fault holds that link. */
     const needs = linkOf(fault)
     const from = Math.max(at, ...needs.map(isThereFrom))
     if (endOf(fault) < from + feltMillis && needs.some(isDown)) continue
     if (cutOffFromStore(fault, setting.runners).some(isAwaited)) continue
     const link = linkKey(needs)
-    /** A fault of the whole store holds it for each of its callers. */
+    /** A fault of the whole store affects each of its callers, so a store fault of one runner must not overlap it. */
     const holds = fault.kind === "store" ? [link, databaseNode] : [link]
     if (holds.some((key) => held(key) > at)) continue
     if (needs.length > 0) heldUntil.set(link, endOf(fault))

@@ -1,6 +1,6 @@
 /**
- * Delta debugging: the shortest list found that still fails, by leaving out ever smaller parts. `fails` is asked at
- * most `tries` times, so the answer is short and not always the shortest.
+ * Delta debugging: leaves out ever smaller parts of the list and returns the shortest list found that still fails.
+ * `fails` is called at most `tries` times, so the result is short but not always minimal.
  */
 export const shrink = async <A>(
   faults: ReadonlyArray<A>,

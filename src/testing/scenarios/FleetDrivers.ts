@@ -1,5 +1,5 @@
 /**
- * The simulated driver, with its slow parts done in the gateways' own process: a runner that dies in the middle of a
+ * The simulated driver, whose slow operations run in the gateways' own process: a runner that dies in the middle of a
  * start leaves no lock behind.
  */
 import { Effect, type Layer } from "effect"

@@ -1,4 +1,4 @@
-/** What can befall simulated gateways in a run: each order is felt when the gateway has counted it. */
+/** Faults of simulated gateways in a run. A fault counts as seen when the gateway has counted it. */
 import { Context, Effect } from "effect"
 import { SimulatedFleet } from "../../instances/simulated/SimulatedFleet.ts"
 import type { Fault as GatewayFault } from "../../instances/simulated/Faults.ts"
@@ -17,10 +17,13 @@ const orders: Record<string, (amount: number) => GatewayFault> = {
   unreachable: () => ({ _tag: "unreachable" }),
   unresponsive: () => ({ _tag: "unresponsive" })
 }
-/** The others strike the next turns, wherever and whenever those come. */
+/**
+ * Faults that last until they are healed. The others affect the next turns, on whichever gateway and whenever these
+ * run.
+ */
 const standing = new Set(["unreachable", "unresponsive"])
 /**
- * An idle gateway is asked something every 16 s (WatchHealth.ts): shorter than that, what stands there may not be felt.
+ * An idle gateway gets a request every 16 s (WatchHealth.ts), so a shorter standing fault might have no effect there.
  */
 const standingMillis = [20_000, 30_000] as const
 const names = [...Object.keys(orders), "kill"]

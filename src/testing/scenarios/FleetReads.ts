@@ -1,6 +1,6 @@
 /**
- * What lanes and sessions read of the store, from the virtual one: the fleet by polling its views, task rows when
- * asked.
+ * The read ports of lanes and sessions on the virtual store: the fleet is polled from the views, task rows and payloads
+ * are read on request.
  */
 import { Effect, Layer, PubSub, Schedule, Schema, Stream } from "effect"
 import { MemoryStore } from "../../actor/memory/MemoryJournal.ts"
@@ -91,7 +91,7 @@ const tasks = Layer.effect(
   })
 )
 
-/** Texts so long are not said in simulated runs, so that this is never asked. */
+/** Never read: no output of a simulated run is long enough to be stored separately. */
 const outputs = Layer.succeed(Outputs, MemoryOutputs.make())
 
 const payloads = Layer.effect(

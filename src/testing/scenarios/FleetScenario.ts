@@ -1,5 +1,6 @@
 /**
- * The whole of Clawster on a simulated cluster: lanes, sessions and instances over simulated gateways that fail too.
+ * The whole of Clawster on a simulated cluster: lanes, sessions and instances over simulated gateways that fail as
+ * well.
  */
 import { Context, Effect, Layer } from "effect"
 import { InstanceActor } from "../../entities/Instance/InstanceActor.ts"
@@ -28,7 +29,7 @@ const actors = Layer.mergeAll(LaneLayer, InstanceLayer.layer, SessionLayer.layer
 
 const turnEnds = new Set(["session.turn_completed", "session.turn_failed", "session.turn_aborted"])
 
-/** I2 for turns. */
+/** The turns that were accepted and have not ended: I2 for turns. */
 const openTurns = (history: Parameters<typeof allEnded>[0]): ReadonlyArray<string> => {
   const open = new Set<string>()
   for (const { event, row } of eventsOf(history)) {
@@ -39,15 +40,15 @@ const openTurns = (history: Parameters<typeof allEnded>[0]): ReadonlyArray<strin
   return [...open]
 }
 
-/** I3 at the model: one run key is one turn there, however often it is asked for. */
+/** I3 at the model: one run key is executed at most once there, however often it is sent. */
 const runOnce = (fleet: () => SimulatedFleet["Service"] | undefined) => (): Watcher => () =>
   (fleet()?.executions.all() ?? []).flatMap(({ executions, runKey }): ReadonlyArray<Violation> =>
     executions > 1 ? [{ invariant: "I3", message: `run ${runKey} reached the model ${executions} times` }] : []
   )
 
 /**
- * A message that was to steer has the longest limit as a turn of its own, 10 minutes: when it hangs at the gateway, it
- * ends only then.
+ * Time for the run to come to rest. A steering message that becomes a turn of its own has the longest time limit, 10
+ * minutes: when it hangs at the gateway, it ends only then.
  */
 const hungTurnMillis = 660_000
 
@@ -57,7 +58,7 @@ const unfinished = ({ history }: Run<SimulatedFleet>): ReadonlyArray<string> =>
     ...openTurns(history).map((turn) => `${turn} was accepted and never ended`)
   ].slice(0, 5)
 
-/** Each call is a scenario of its own, with a fleet of its own. */
+/** Each call returns a separate scenario with its own fleet. */
 export const make = (): Scenario<SimulatedFleet> => {
   let fleet: SimulatedFleet["Service"] | undefined
   return {

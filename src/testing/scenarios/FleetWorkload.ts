@@ -1,6 +1,6 @@
 /**
- * Tasks with priorities, retries, delays and cancellations in two lanes, and conversations whose turns are steered and
- * aborted.
+ * The workload: tasks with priorities, retries, delays and cancellations in two lanes, and sessions whose turns are
+ * steered and aborted.
  */
 import { Effect, Random } from "effect"
 import * as ActorClient from "../../actor/ActorClient.ts"
@@ -67,7 +67,7 @@ const taskOf = Effect.fnUntraced(function* (n: number, lane: LaneName, now: numb
   } satisfies TaskSpec
 })
 
-/** Set up again and again until it is there: the run may begin in the middle of a fault. */
+/** Retries a call of the set-up up to 20 times, because the run may begin in the middle of a fault. */
 const insist = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.orDie(Effect.retry(effect, { times: 20 }))
 
 const setUp = Effect.gen(function* () {

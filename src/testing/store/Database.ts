@@ -1,7 +1,7 @@
 /**
  * The virtual PostgreSQL: one machine that all runners share. A statement travels there over the network, takes effect
- * at one moment, and is answered over the network; whoever asked may be gone by then, or may never hear, and the
- * statement has taken effect all the same. The rows are JSON, as stored.
+ * at one moment, and its reply travels back over the network. The caller may have died by then or may never receive the
+ * reply; the statement has taken effect all the same. Rows are JSON, as stored.
  */
 import { Effect, Schema } from "effect"
 import type { Commit, EncodedAnswer } from "../../actor/Journal.ts"
@@ -22,24 +22,24 @@ export class DatabaseFailed extends Schema.TaggedError<DatabaseFailed>()("Databa
 
 export type StoreTrouble = "slow" | "refuse" | "lose-reply" | "down" | "full"
 
-/** What is wrong with the store for a while, for one machine or for all. */
+/** A temporary fault of the store, for one machine or for all. */
 export interface StoreCondition {
   readonly trouble: StoreTrouble
-  /** A statement's; not for `down` and `full`. */
+  /** Probability per statement. Drawn faults use 1 for `down` and `full`. */
   readonly probability: number
   readonly from?: string | undefined
   readonly seen: () => void
 }
 
-/** Bugs planted in the store, so that a checker can be seen to fire. */
+/** Bugs planted in the store, to verify that a check detects them. */
 export interface StorePlant {
-  /** An old epoch is not refused. */
+  /** A write under an old epoch is not refused. */
   readonly withoutFence?: boolean
-  /** A sequence or a request id may be written twice. */
+  /** A sequence number or a request id may be written twice. */
   readonly withoutUniqueness?: boolean
 }
 
-/** A journal row as the store knows it. */
+/** A journal row as the store has it. */
 export interface StoredRow extends HistoryRow {
   readonly granted: number
   /** Virtual milliseconds at which it was committed. */
@@ -70,11 +70,11 @@ export class Database {
   readonly store = MemoryJournal.MemoryStore.make()
   readonly shards = new Map<string, ShardRow>()
   readonly runners = new Map<string, RunnerRow>()
-  /** In commit order. */
+  /** All committed rows, in commit order. */
   readonly history: Array<StoredRow> = []
   readonly conditions = new Set<StoreCondition>()
   readonly plant: StorePlant
-  /** When the server was last started. */
+  /** Virtual milliseconds at which the server was last started. */
   startedAt = -Infinity
   statements = 0
   machines = 0

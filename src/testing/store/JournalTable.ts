@@ -1,4 +1,4 @@
-/** The statements of StatementJournal.ts on the virtual store, by the same rules as on PostgreSQL. */
+/** Implements the statements of StatementJournal.ts on the virtual store, with the same rules as on PostgreSQL. */
 import { Effect, Layer } from "effect"
 import { type Commit, Journal } from "../../actor/Journal.ts"
 import {
@@ -25,7 +25,7 @@ const reasons: Readonly<Record<string, WriteFailed["reason"]>> = {
   [badContent]: "Content"
 }
 
-/** As the one statement of CommitStatement.ts does it. */
+/** Does what the one statement of CommitStatement.ts does. */
 const writeGroup = (database: Database, commits: ReadonlyArray<Commit>): ReadonlySet<string> => {
   const { plant, store } = database
   const claims = commits.map(({ address, epoch }) => ({ shardId: address.shardId, epoch }))
@@ -104,7 +104,7 @@ const statements = (database: Database, host: Host): StatementJournal.JournalSta
   }
 }
 
-/** `change`: a deliberately broken journal in its place, for tests of checkers. */
+/** `change` replaces the journal with a deliberately broken one, for tests of the checks. */
 export const layer = (
   database: Database,
   host: Host,

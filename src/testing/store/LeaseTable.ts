@@ -1,4 +1,4 @@
-/** The statements of Leases.ts on the virtual store, by the same rules as on PostgreSQL. */
+/** Implements the statements of Leases.ts on the virtual store, with the same rules as on PostgreSQL. */
 import { Context, Duration, Effect, Layer } from "effect"
 import { RunnerStorage, ShardingConfig } from "effect/cluster"
 import * as Leases from "../../shards/leases/Leases.ts"
@@ -6,7 +6,7 @@ import { type Lease, LeaseMonitor } from "../../shards/leases/LeaseMonitor.ts"
 import type { Host } from "../world/Host.ts"
 import type { Database, RunnerRow } from "./Database.ts"
 
-/** A grant of a shard, in order: what the fence must hold to. */
+/** One grant of a shard. Grants are recorded in order; the fence must enforce them. */
 export interface Grant {
   readonly at: number
   readonly shardId: string

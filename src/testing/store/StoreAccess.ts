@@ -1,4 +1,6 @@
-/** The virtual store as read models of an actor's layer see it: each read is one statement over the network. */
+/**
+ * Gives the read models of an actor's layer access to the virtual store: each read is one statement over the network.
+ */
 import { Context, type Effect } from "effect"
 import type { MemoryStore } from "../../actor/memory/MemoryJournal.ts"
 import type { Host } from "../world/Host.ts"
@@ -7,7 +9,7 @@ import type { Database, DatabaseFailed } from "./Database.ts"
 export class StoreAccess extends Context.Service<
   StoreAccess,
   {
-    /** `read` runs when the statement arrives. It must answer at once and change nothing. */
+    /** `read` runs when the statement arrives at the store. It must return at once and change nothing. */
     readonly read: <A>(label: string, read: (store: MemoryStore["Service"]) => A) => Effect.Effect<A, DatabaseFailed>
   }
 >()("clawster/testing/StoreAccess") {

@@ -1,6 +1,6 @@
 /**
- * Whether a condition that holds by chance strikes. The first that it meets is struck for sure: in a quiet moment there
- * may be few others.
+ * Decides whether a probabilistic condition affects a packet or a statement. The first one that a condition meets is
+ * always affected, because in a quiet period few others may follow.
  */
 import type { Prng } from "./Prng.ts"
 

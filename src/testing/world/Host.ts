@@ -2,11 +2,12 @@
  * One simulated process. All of its fibers run on its own scheduler and clock, so that it can be stopped at any point
  * between two steps of a fiber:
  *
- * - frozen (SIGSTOP): nothing of it runs, whoever tries to resume its fibers; its clock goes on, and so do its timers,
- *   which fire when it thaws.
- * - dead (SIGKILL): nothing of it ever runs again; no finalizer does either.
+ * - frozen (SIGSTOP): none of its fibers runs, even when something resumes them; its clock continues, and so do its
+ *   timers,
+ * which fire when it thaws.
+ * - dead (SIGKILL): nothing of it ever runs again, not even a finalizer.
  *
- * What reaches it from outside (a timer, a packet, a store's reply) comes through `deliver`.
+ * Everything that reaches it from outside (a timer, a packet, a store's reply) comes through `deliver`.
  */
 import { Clock, Context, Duration, Effect, type Fiber, Logger, Random, References, Scheduler } from "effect"
 import type { Prng } from "./Prng.ts"
@@ -16,9 +17,9 @@ type Task = () => void
 type Via = "clock" | "io"
 
 /**
- * How often a fiber that runs is made to give way, and after how many steps at most. It is drawn anew each time a fiber
- * runs: how many steps there are in all differs between the first run in a process and the next, since caches are warm
- * by then.
+ * The chance that a running fiber must yield early, the steps after which it then yields at the latest, and the limit
+ * for every fiber. It is drawn anew each time a fiber runs: the total number of steps differs between the first run in
+ * a process and the next, since caches are warm by then.
  */
 const giveWayChance = 0.04
 const giveWaySteps = 40
@@ -30,9 +31,9 @@ export class Host implements Scheduler.Scheduler {
   readonly world: World
   readonly context: Context.Context<never>
   status: "running" | "frozen" | "dead" = "running"
-  /** Added to the host's clock. */
+  /** Milliseconds added to the host's wall clock. */
   skewMillis = 0
-  /** What waits for the host to thaw. */
+  /** Tasks that wait for the host to thaw. */
   deferred: Array<{ readonly via: Via; readonly task: Task }> = []
   #queues: Array<{ readonly priority: number; readonly tasks: Array<Task> }> = []
   #queued = 0
@@ -51,7 +52,7 @@ export class Host implements Scheduler.Scheduler {
     return this.#queued > 0 && this.status === "running"
   }
 
-  /** The first task of the lowest priority number. */
+  /** Runs the first task of the lowest priority number. */
   step(): void {
     const queue = this.#queues.find(({ tasks }) => tasks.length > 0)!
     this.#queued--
@@ -73,7 +74,7 @@ export class Host implements Scheduler.Scheduler {
     return { scheduleTask: (task, priority) => this.#schedule(task, priority), flush: () => {} }
   }
 
-  /** From outside: now, after the thaw, or never. */
+  /** Runs a task from outside: now, after the thaw, or never. */
   deliver(via: Via, task: Task): void {
     if (this.status === "running") task()
     else if (this.status === "frozen") this.deferred.push({ via, task })
@@ -91,7 +92,10 @@ export class Host implements Scheduler.Scheduler {
     if (this.status === "running") this.status = "frozen"
   }
 
-  /** What came meanwhile is seen in the order a process would see it: its timers and its sockets, each in order. */
+  /**
+   * Resumes the process. Tasks that arrived meanwhile run in an order in which a process would see them: in order of
+   * arrival, or first all timers and then all socket events, or the reverse, each in order.
+   */
   thaw(): void {
     if (this.status !== "frozen") return
     this.status = "running"

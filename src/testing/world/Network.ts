@@ -1,28 +1,32 @@
 /**
- * The virtual network: a link for each ordered pair of machines, with latency, and with what a test does to it. Packets
- * on a cut link wait and arrive late when it heals, as TCP would retransmit them; a lossy link loses them for good.
+ * The virtual network: one link for each ordered pair of machines, with latency and with the faults that a test
+ * imposes. Packets on a cut link wait and arrive late when it heals, as TCP would retransmit them; a lossy link loses
+ * them for good.
  */
 import type { Prng } from "./Prng.ts"
 import { FaultTrigger } from "./FaultTrigger.ts"
 import type { World } from "./World.ts"
 
-/** What is wrong with a link for a while. Probabilities are a packet's. */
+/** A temporary fault of a link. Probabilities are per packet. */
 export interface Condition {
   readonly cut?: boolean
   readonly delayMillis?: readonly [low: number, high: number]
   readonly drop?: number
   readonly duplicate?: number
   readonly reorder?: number
-  /** Called for each packet that it touched. */
+  /** Called for each packet that the condition affected. */
   readonly seen: () => void
 }
 
 export interface Packet {
   readonly label: string
   readonly arrive: () => void
-  /** What a second arrival of the same packet does; absent: it cannot be told from the first. */
+  /**
+   * Handles a duplicate of the packet. Absent: the packet is never duplicated, because a duplicate would not be
+   * noticed.
+   */
   readonly again?: () => void
-  /** Packets of one stream arrive in order. */
+  /** Packets of one stream arrive in order, unless a condition reorders them. */
   readonly stream?: { arrivesAt: number }
 }
 

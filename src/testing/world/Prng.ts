@@ -1,6 +1,6 @@
 /**
- * A seeded source of numbers (sfc32). Streams are forked by name, so that what one part of a run draws does not shift
- * what another sees.
+ * A seeded random number generator (sfc32). Streams are forked by name, so that the draws of one part of a run do not
+ * shift the draws of another.
  */
 const hash = (text: string): readonly [number, number, number, number] => {
   let [a, b, c, d] = [1_779_033_703, 3_144_134_277, 1_013_904_242, 2_773_480_762]

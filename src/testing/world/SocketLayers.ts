@@ -1,5 +1,6 @@
 /**
- * A host's sockets as the services that the cluster's own transport is built on, so that this transport runs as it is.
+ * Provides a host's sockets as the services on which the cluster's own transport is built, so that this transport runs
+ * unchanged.
  */
 import { Context, Effect, Exit, Fiber, Latch, Layer, Scope } from "effect"
 import { ShardingConfig } from "effect/cluster"
@@ -22,7 +23,7 @@ const errorOf = (loss: Loss) =>
 const notOpened = (kind: "Timeout" | "Unknown", message: string) =>
   new Socket.SocketError({ reason: new Socket.SocketOpenError({ kind, cause: new Error(message) }) })
 
-/** A socket that opens its connection when it is read, and again when it is read again. */
+/** A socket that opens its connection when it is read, and a new one each time it is read again. */
 const socketOver = (open: Effect.Effect<End, Socket.SocketError>): Socket.Socket => {
   const latch = Latch.makeUnsafe(false)
   let current: End | undefined

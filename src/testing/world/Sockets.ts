@@ -1,7 +1,7 @@
 /**
- * Connections between hosts over the virtual network, with TCP's manners: the kernel accepts for a frozen process, a
- * dead one's port refuses, a machine that is gone answers nothing, and who writes to a connection that its peer has
- * forgotten is reset.
+ * Connections between hosts over the virtual network, which behave like TCP: the kernel accepts for a frozen process,
+ * the port of a dead process refuses, a machine without power answers nothing, and a write to a connection that the
+ * peer has forgotten is reset.
  */
 import type { Host } from "./Host.ts"
 import type { Network, Packet } from "./Network.ts"
@@ -12,13 +12,13 @@ export type Loss = "closed" | "reset"
 /** One end of a connection, as its process sees it. */
 export class End {
   readonly host: Host
-  /** The side that was connected to. */
+  /** Whether this is the side that accepted the connection. */
   readonly accepted: boolean
   readonly #sockets: Sockets
   readonly #stream = { arrivesAt: 0 }
   readonly #inbox: Array<string | Uint8Array> = []
   peer: End | undefined
-  /** Undefined while it is open. */
+  /** Undefined while the connection is open. */
   loss: Loss | undefined
   onReadable: (() => void) | undefined
 
@@ -28,12 +28,12 @@ export class End {
     this.accepted = accepted
   }
 
-  /** What has arrived; undefined when there is nothing yet. */
+  /** The frames that have arrived; undefined when there are none yet. */
   read(): ReadonlyArray<string | Uint8Array> | undefined {
     return this.#inbox.length === 0 ? undefined : this.#inbox.splice(0)
   }
 
-  /** False: the connection is gone. Without a peer, nobody reads it. */
+  /** Returns `false` when the connection is lost. Without a peer the frame is discarded. */
   write(frame: string | Uint8Array): boolean {
     const { peer } = this
     if (this.loss !== undefined) return false
@@ -48,7 +48,7 @@ export class End {
     return true
   }
 
-  /** Closed by its own process: the peer is told. */
+  /** Closes the connection on behalf of its own process and notifies the peer. */
   close(): void {
     if (this.loss !== undefined) return
     this.loss = "closed"
@@ -56,7 +56,7 @@ export class End {
     this.#tell("closed")
   }
 
-  /** Its process died: `reset` is what the kernel still says. */
+  /** Ends the connection because its process died. The kernel still resets the peer, unless the machine lost power. */
   die(tellPeer: boolean): void {
     this.loss = "reset"
     if (tellPeer) this.#tell("reset")
@@ -98,7 +98,7 @@ export class Sockets {
   readonly #network: Network
   readonly #listeners = new Map<string, Listener>()
   readonly #ends = new Map<Host, Set<End>>()
-  /** Machines without power: no packet gets an answer. */
+  /** Machines without power: no packet to them gets an answer. */
   readonly dark = new Set<string>()
 
   constructor(world: World, network: Network) {
@@ -106,7 +106,7 @@ export class Sockets {
     this.#network = network
   }
 
-  /** The port of a host; it has one. Answers how to stop listening. */
+  /** Listens on the port of a host, which has only one. Returns the function that stops listening. */
   listen(host: Host, accept: (end: End) => void): () => void {
     const listener = { host, accept }
     this.#listeners.set(host.name, listener)
@@ -115,7 +115,7 @@ export class Sockets {
     }
   }
 
-  /** Answers once, or never. */
+  /** Calls `answer` once, or never. */
   connect(host: Host, to: string, answer: (end: End | "refused") => void): void {
     const near = this.#open(host, false)
     this.#knock(
@@ -134,7 +134,7 @@ export class Sockets {
     )
   }
 
-  /** Whether a port answers, as a connection that is closed at once would tell. */
+  /** Checks whether a port answers, like a connection that is closed at once. */
   knock(host: Host, to: string, answer: (verdict: "answers" | "refuses") => void): void {
     this.#knock(
       host,
@@ -144,7 +144,7 @@ export class Sockets {
     )
   }
 
-  /** Ends the connections that a host has opened to a machine, from its own side. */
+  /** Resets the connections that a host has opened to a machine, on the host's side only. */
   cut(host: Host, to: string): void {
     for (const end of [...(this.#ends.get(host) ?? [])]) {
       if (!end.accepted && end.peer?.host.name === to) end.lose("reset")
@@ -172,8 +172,8 @@ export class Sockets {
   }
 
   /**
-   * A request that arrives twice, as from a client whose first connection broke after it was read: the second copy
-   * comes on a connection that nobody reads.
+   * Returns what delivers a second copy of a request, as from a client whose first connection broke after the request
+   * was read: the copy arrives on a connection whose replies nobody reads. Undefined for other frames.
    */
   repeat(to: End, frame: string | Uint8Array): (() => void) | undefined {
     if (typeof frame !== "string" || !frame.includes(`"_tag":"Request"`)) return undefined
@@ -222,7 +222,10 @@ export class Sockets {
   }
 }
 
-/** What a frame of the cluster's protocol is about, for the trace: never its ids, which name fibers of this process. */
+/**
+ * Describes a frame of the cluster's protocol for the trace, without the frame's own ids, which name fibers of this
+ * process.
+ */
 const labelOf = (frame: string | Uint8Array): string => {
   if (typeof frame !== "string") return `frame of ${frame.length} bytes`
   const tag = /"_tag":"(\w+)"/.exec(frame)?.[1] ?? "frame"

@@ -1,13 +1,13 @@
 /**
- * What happened in a run, in order. Every line goes into the hash; the lines themselves are kept only as far as asked
- * for. Two runs of one seed have the same hash, or the simulator is broken.
+ * Records the events of a run, in order. Every line goes into the hash; the lines themselves are kept only as far as
+ * requested. Two runs of one seed have the same hash; otherwise the simulator has a bug.
  */
 export interface TraceLine {
   /** Virtual milliseconds since the start. */
   readonly at: number
   readonly where: string
   readonly what: string
-  /** Shown in a timeline even when it is short: faults, starts and stops, warnings. */
+  /** Always shown in a timeline: faults, starts and stops, warnings. */
   readonly notable: boolean
 }
 
@@ -20,7 +20,7 @@ export class Trace {
   #low = 0x1000193
   readonly #keep: number
 
-  /** `keep`: lines kept beside the notable ones; the oldest go first. */
+  /** `keep`: lines kept in addition to the notable ones; the oldest are dropped first. */
   constructor(keep: number) {
     this.#keep = keep
   }
@@ -34,12 +34,12 @@ export class Trace {
     this.#push({ at, where, what, notable })
   }
 
-  /** Shown, and left out of the hash: text that may name files or fibers of this process. */
+  /** Adds a line that is shown but left out of the hash: its text may name files or fibers of this process. */
   note(at: number, where: string, what: string): void {
     this.#push({ at, where, what, notable: true })
   }
 
-  /** Notable lines stay, up to their own bound. */
+  /** Keeps notable lines up to their own bound, whatever the other lines are. */
   #push(line: TraceLine): void {
     this.lines.push(line)
     if (this.lines.length < 2 * this.#keep + 2 * notableKept) return

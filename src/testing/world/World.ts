@@ -1,7 +1,7 @@
 /**
- * Virtual time and everything that runs in it: a queue of events by time, and the hosts whose fibers they wake. One
- * step is one event and all that it sets off; no time passes within it. Which host goes next is drawn from the seed.
- * There is no real timer anywhere.
+ * Virtual time and everything that runs in it: a queue of events ordered by time, and the hosts whose fibers they wake.
+ * One step is one event and everything that it triggers; no virtual time passes within a step. The seed decides which
+ * host runs next. No real timer is used anywhere.
  */
 import type { Host } from "./Host.ts"
 import { Prng } from "./Prng.ts"
@@ -18,13 +18,15 @@ interface Event {
 }
 
 const tasksAnInstant = 5_000_000
-/** So that the process that runs the simulation stays responsive. */
+/**
+ * Wall milliseconds between yields to Node's event loop, so that the process that runs the simulation stays responsive.
+ */
 const breathEveryMillis = 50
 
 const before = (a: Event, b: Event): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
 
 export class World {
-  /** Milliseconds since the start, with fractions. */
+  /** Virtual milliseconds since the start, with fractions. */
   now = 0
   /** Unix milliseconds at the start. */
   readonly epoch = Date.UTC(2030, 0, 1)
@@ -56,7 +58,7 @@ export class World {
     }
   }
 
-  /** Ends the run after the step under way. */
+  /** Ends the run after the current step. */
   stop(): void {
     this.#stopped = true
   }
@@ -80,7 +82,7 @@ export class World {
     if (!this.#stopped) this.now = Math.max(this.now, until)
   }
 
-  /** Runs what can run now, one task of one host at a time. */
+  /** Runs all tasks that are ready, one task of one host at a time. */
   #settle(): void {
     let tasks = 0
     while (true) {

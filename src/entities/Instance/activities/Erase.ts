@@ -1,4 +1,4 @@
-/** Removes what the driver kept of a registration that has ended, before another tenant may be given the id. */
+/** Removes what the driver kept of a registration that has ended, since another tenant may be given the id later. */
 import { Effect } from "effect"
 import { InstanceDrivers } from "../../../instances/InstanceDriver.ts"
 import { stopGrace } from "../InstancePolicy.ts"
@@ -8,9 +8,9 @@ import { type InstanceSelf, tell } from "./RunAttempt.ts"
 const tries = 5
 
 /**
- * Tries a few times; what is left then, and why, is told, and the host's own sweep finds it later. So it does with a
- * registration that an older version made: its folder has no name of its own, and may be in use by another placement of
- * this host.
+ * Tries up to five times. What is left then is reported with the reason, and the host's own sweep removes it later. A
+ * registration made by an older version is left to that sweep at once: its folder has no name of its own, and may be in
+ * use by another placement of this host.
  */
 export const erase = Effect.fnUntraced(function* (start: number, self: InstanceSelf) {
   const { record } = yield* self.state

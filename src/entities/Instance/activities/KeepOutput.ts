@@ -1,6 +1,6 @@
 /**
- * Stores what a run said, when it is long, before its end is told: the end then carries the beginning, and how large
- * the whole is.
+ * Stores a long answer of a run before the run's end is reported. The reported end then carries the beginning of the
+ * text and the size of the whole.
  */
 import { Effect, Schedule } from "effect"
 import type { Attempt } from "../../../schema/Attempt.ts"
@@ -18,8 +18,8 @@ import {
 import type { RunOutcome } from "../runs/RunTransitions.ts"
 
 /**
- * A store that is away is tried again for as long as the run is wanted: without it the end could not be committed
- * either.
+ * Retries while the store is unavailable, with exponential backoff from 50 ms to 5 s and jitter, for as long as the run
+ * is wanted: without the store the run's end could not be committed either.
  */
 export const patience = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(
   Schedule.jittered

@@ -1,6 +1,6 @@
 /**
- * Where the activities of one Instance on one runner meet: the supervision posts the link, the runs take it. In memory,
- * and only for the epoch under which it was made.
+ * State shared by the activities of one Instance on one runner: the supervision publishes the link, the runs use it. It
+ * is in memory, and valid only for the epoch under which it was made.
  */
 import { Effect, type Scope } from "effect"
 import type { GatewayLink } from "../../../openclaw/GatewayLink.ts"
@@ -8,19 +8,22 @@ import { retryWait, tidy } from "../InstancePolicy.ts"
 
 export class LinkPost {
   readonly epoch: number
-  /** Runs that may have been sent from here. Not among them and accepted under this epoch: certainly not sent. */
+  /**
+   * Keys of runs and steered messages that may have been sent from here. A run accepted under this epoch and not in the
+   * set was certainly not sent.
+   */
   readonly begun = new Set<string>()
   #link: GatewayLink | undefined
   #waiting: Array<() => void> = []
   readonly #givenUp = new Map<string, string>()
-  /** In the order of their ends. */
+  /** Unix milliseconds of the last run's end by session key, in the order of the ends. */
   readonly #ended = new Map<string, number>()
 
   constructor(epoch: number) {
     this.epoch = epoch
   }
 
-  /** Shown until the scope closes. */
+  /** Publishes the link until the scope closes. */
   show(link: GatewayLink): Effect.Effect<void, never, Scope.Scope> {
     return Effect.acquireRelease(
       Effect.sync(() => {
@@ -34,25 +37,25 @@ export class LinkPost {
     )
   }
 
-  /** A run in this session of the gateway has ended. */
+  /** Records that a run in this session of the gateway has ended. */
   ended(sessionKey: string, now: number): void {
     this.#ended.delete(sessionKey)
     if (this.#ended.size < tidy.noted) this.#ended.set(sessionKey, now)
   }
 
-  /** The run was given up and may go on at the gateway; it is aborted there when that is back. */
+  /** Records a run that was given up and may continue at the gateway; it is aborted there when the gateway is back. */
   givenUp(runId: string, sessionKey: string): void {
     if (this.#givenUp.size < tidy.noted) this.#givenUp.set(runId, sessionKey)
   }
 
-  /** Takes out all that were given up. */
+  /** Removes and returns all runs that were given up. */
   takeGivenUp(): ReadonlyArray<readonly [runId: string, sessionKey: string]> {
     const taken = [...this.#givenUp]
     this.#givenUp.clear()
     return taken
   }
 
-  /** Takes out the sessions in which the last run ended before that time, at most so many. */
+  /** Removes and returns at most `most` sessions whose last run ended at or before `time`. */
   endedBefore(time: number, most: number): ReadonlyArray<string> {
     const taken: Array<string> = []
     for (const [key, at] of this.#ended) {
@@ -63,12 +66,12 @@ export class LinkPost {
     return taken
   }
 
-  /** Forgets what is no longer under way. */
+  /** Drops the keys in `begun` that are no longer in flight. */
   keep(underWay: ReadonlySet<string>): void {
     for (const key of this.begun) if (!underWay.has(key)) this.begun.delete(key)
   }
 
-  /** A link that is connected. Waits for one as long as its caller lets it. */
+  /** Completes with a connected link. Waits for one without a time limit of its own. */
   readonly connected: Effect.Effect<GatewayLink> = Effect.suspend(() => {
     const link = this.#link
     if (link === undefined) return Effect.andThen(this.#changed, this.connected)
@@ -86,7 +89,7 @@ export class LinkPost {
 
   get #changed(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
-      /** Another fiber may have run since it was looked at. */
+      /** Another fiber may have published a link since it was checked. */
       if (this.#link !== undefined) return resume(Effect.void)
       const wake = () => resume(Effect.void)
       this.#waiting.push(wake)
@@ -98,7 +101,7 @@ export class LinkPost {
 }
 
 export class LinkRegistry {
-  /** One an instance that has lived on this runner, until it is deregistered here. */
+  /** One post per instance that was active on this runner, until the instance is deregistered here. */
   readonly #posts = new Map<string, LinkPost>()
 
   post(entityId: string, epoch: number): LinkPost {
@@ -109,7 +112,7 @@ export class LinkRegistry {
     return post
   }
 
-  /** Its instance is deregistered, and has no runs any more. */
+  /** Removes the post of an instance that is deregistered and has no runs any more. */
   remove(entityId: string): void {
     this.#posts.delete(entityId)
   }

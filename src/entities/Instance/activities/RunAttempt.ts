@@ -1,7 +1,7 @@
 /**
- * Runs one attempt at the gateway to its end, and tells the end once. What may have been sent before, by this owner or
- * an earlier one, is reconciled first and sent again only when the gateway does not know it; what certainly was not is
- * sent at once.
+ * Runs one attempt at the gateway to its end, and reports the end once. An attempt that may have been sent before, by
+ * this owner or an earlier one, is reconciled first and sent again only when the gateway does not have it. An attempt
+ * that was certainly not sent is sent at once.
  */
 import { Clock, Effect, HashMap, Option, Result, type Scope, Stream } from "effect"
 import type { Self } from "../../../actor/ActorLayer.ts"
@@ -44,7 +44,7 @@ import { TurnReporter } from "./TurnReporter.ts"
 
 export type InstanceSelf = Self<InstanceState, InstanceSignal>
 
-/** Told and committed. When the actor is being dropped, waits to be interrupted with it. */
+/** Returns when the signal is committed. When the activation is being dropped, waits to be interrupted with it. */
 export const tell = (self: InstanceSelf, signal: InstanceSignal): Effect.Effect<void> =>
   Effect.catch(self.tell(signal), () => Effect.never)
 
@@ -76,7 +76,7 @@ const endOf = ({ outcome }: Verdicted): TaskSpan.RunEnd => {
   }
 }
 
-/** In the trace of whoever submitted it, or one of its own. */
+/** Runs the effect in the trace of the attempt's submitter, or in a trace of its own. */
 const traced = <E, R>(instanceId: InstanceId | undefined, { attempt }: Run, effect: Effect.Effect<Verdicted, E, R>) =>
   TaskSpan.run(
     {
@@ -128,9 +128,9 @@ const pursue = Effect.fnUntraced(function* (
   }
 })
 
-/** What went wrong on the way of one attempt, and when that is enough. */
+/** Counts the errors of one attempt, and decides when they are enough to end it. */
 class Troubles {
-  /** When the gateway was last known to be there. */
+  /** Unix milliseconds at which the gateway was last reachable. */
   awaySince: number
   words = "it could not be reached"
   #unavailable = 0
@@ -157,7 +157,7 @@ class Troubles {
 
 type Text = { readonly message: string; readonly extraSystemPrompt?: string }
 
-/** Of the attempt, or of its row when it is long. Undefined: it is not there any more. */
+/** The text of the attempt, read from its row when it is long. Undefined when the row no longer exists. */
 const textOf = Effect.fnUntraced(function* ({ attempt }: Run): Effect.fn.Return<Text | undefined, never, Payloads> {
   const { extraSystemPrompt, message } =
     attempt.message === undefined
@@ -200,7 +200,10 @@ const resume = Effect.fnUntraced(function* (
   }
 })
 
-/** Between the gateway's restart and its resumption of a turn there is nothing to attach to. */
+/**
+ * Between the gateway's restart and its resumption of a turn there is nothing to attach to, so this error is retried as
+ * a lost connection.
+ */
 const notYet = (error: GatewayError): GatewayError =>
   error.reason === "InvalidRequest"
     ? new GatewayError({ reason: "ConnectionLost", message: error.message, retryable: true })

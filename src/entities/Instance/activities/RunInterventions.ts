@@ -1,6 +1,6 @@
 /**
- * What is done to a run under way: it is aborted, or a message is put into it. Both end by themselves, whatever the
- * gateway does.
+ * Interventions in a running attempt: it is aborted, or a message is steered into it. Both complete by themselves,
+ * whatever the gateway does.
  */
 import { Effect, HashMap, Option } from "effect"
 import type { GatewayLink } from "../../../openclaw/GatewayLink.ts"
@@ -11,10 +11,10 @@ import { type InstanceSelf, runOf, tell } from "./RunAttempt.ts"
 
 const requestLimit = "5 seconds"
 
-/** A steered message's idempotency key. */
+/** Idempotency key of a steered message. */
 const messageKey = (runId: string, steerKey: string): string => `${runId}+${steerKey}`
 
-/** All keys under which something of these runs may have been sent. */
+/** All keys under which a turn or a message of these runs may have been sent. */
 export const sendKeys = (runs: Iterable<Run>): ReadonlySet<string> => {
   const keys = new Set<string>()
   for (const { runId, steerings } of runs) {
@@ -25,16 +25,16 @@ export const sendKeys = (runs: Iterable<Run>): ReadonlySet<string> => {
 }
 
 /**
- * What to abort at the gateway. A run that the gateway did not end in its time may never have begun, because something
- * else holds its session there: a message that was to steer and became a turn of its own has no limit of ours. So the
- * whole session is aborted, unless another run of ours is in it.
+ * The run to abort at the gateway; undefined aborts the whole session. A run that the gateway did not end in time may
+ * never have begun, because something else occupies its session there: a steered message that became a turn of its own
+ * has no time limit of ours. So after a timeout the whole session is aborted, unless another run of ours is in it.
  */
 const abortedKey = ({ abort, attempt, runId }: Run, runs: Iterable<Run>): string | undefined => {
   const isShared = [...runs].some((other) => other.runId !== runId && other.attempt.sessionKey === attempt.sessionKey)
   return abort?.cause === "timeout" && !isShared ? undefined : runId
 }
 
-/** The gateway is told if it can be reached; the run ends in either case. */
+/** Sends the abort if the gateway can be reached. The run ends in either case. */
 export const abortAtGateway = Effect.fnUntraced(function* (runId: string, self: InstanceSelf, post: LinkPost) {
   const run = yield* runOf(self, runId)
   if (run === undefined) return
@@ -51,7 +51,10 @@ export const abortAtGateway = Effect.fnUntraced(function* (runId: string, self: 
   post.begun.delete(runId)
 })
 
-/** A message that may have been sent before is sent again only when the session does not know it. */
+/**
+ * Sends the message. A message that may have been sent before is reconciled first, and sent again only when the session
+ * does not have it.
+ */
 export const steerAtGateway = Effect.fnUntraced(function* (
   runId: string,
   steerKey: string,

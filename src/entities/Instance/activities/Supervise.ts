@@ -1,6 +1,6 @@
 /**
- * Keeps one gateway: starts or adopts it, links to it, and reports what becomes of it until it is no longer wanted. It
- * decides nothing: whether to restart, and when, is the actor's.
+ * Supervises one gateway: starts or adopts it, links to it, and reports what happens to it until it is no longer
+ * wanted. It decides nothing: the actor decides whether and when to restart.
  */
 import { Clock, Effect, HashMap, Schedule, type Scope } from "effect"
 import {
@@ -38,7 +38,7 @@ export const supervise = Effect.fnUntraced(function* (start: number, self: Insta
   )
 })
 
-/** It was deregistered while no runner had it. */
+/** Reports that the instance was deregistered while no runner owned it. */
 const retire = (start: number, self: InstanceSelf) =>
   Effect.andThen(tell(self, { _tag: "Retired", start }), Effect.never)
 
@@ -84,13 +84,13 @@ const linked = Effect.fnUntraced(function* (
   return yield* Effect.raceFirst(watch, Effect.andThen(retired, retire(start, self)))
 })
 
-/** The reason first: an operator and a test branch on it. */
+/** The reason comes first, since operators and tests branch on it. */
 const describe = (error: DriverError | GatewayError): string =>
   "exitCode" in error && error.exitCode !== undefined
     ? `${error.reason}: ${error.message} (exit code ${error.exitCode})`
     : `${error.reason}: ${error.message}`
 
-/** A gateway that refuses us goes on refusing; all else may pass. */
+/** Whether the error may pass. A gateway that refuses us keeps refusing; every other error may pass. */
 const mayPass = ({ reason }: GatewayError): boolean =>
   reason !== "AuthenticationFailed" &&
   reason !== "PairingRequired" &&
@@ -98,12 +98,15 @@ const mayPass = ({ reason }: GatewayError): boolean =>
   reason !== "MissingScope"
 
 /**
- * Whoever still wants it after it was told is another who wants the same: the actor may leave a state and come back to
- * it in one commit.
+ * Pause before the stop is repeated. After reporting the result the activity keeps looping: the actor can leave and
+ * re-enter `stopping` within one commit, in which case this same activity is still required.
  */
 const stopPause = "5 seconds"
 
-/** Stops the gateway and says so; tried again while it may help, for as long as the actor waits. */
+/**
+ * Stops the gateway and reports the result, again and again for as long as the actor waits for it. Retryable errors are
+ * retried before they are reported.
+ */
 export const stopGateway = Effect.fnUntraced(function* (start: number, self: InstanceSelf) {
   while ((yield* self.state).record !== undefined) {
     const stopped = yield* cleanUp(self)
@@ -116,7 +119,10 @@ export const stopGateway = Effect.fnUntraced(function* (start: number, self: Ins
   }
 })
 
-/** Stops what is left of a gateway for as long as something may be: it would run on with nobody to watch it. */
+/**
+ * Stops what is left of a gateway, every 30 s for as long as the error is retryable: it would keep running
+ * unsupervised.
+ */
 export const keepClean = Effect.fnUntraced(function* (start: number, self: InstanceSelf) {
   yield* cleanUp(self).pipe(
     Effect.repeat({ while: (error) => error?.retryable === true, schedule: Schedule.spaced("30 seconds") })
@@ -126,7 +132,7 @@ export const keepClean = Effect.fnUntraced(function* (start: number, self: Insta
 
 const stopTries = 5
 
-/** Stops what may be left of the gateway. Undefined: nothing is. */
+/** Stops what may be left of the gateway, in up to five tries. Undefined when nothing is left. */
 const cleanUp = Effect.fnUntraced(function* (
   self: InstanceSelf
 ): Effect.fn.Return<DriverError | undefined, never, InstanceDrivers> {

@@ -1,8 +1,8 @@
 /**
- * Deletes the gateway's sessions of tasks that have ended and of sessions that were closed, with their transcripts:
- * else each task would leave some 26 KB on the gateway's disk for ever. Those of the runs that end here are looked at
- * soon after; now and then all that the gateway has are gone through, since what is noted here is in memory, and a
- * gateway may have been away. One deletion at a time: each is as much work for the gateway as a turn.
+ * Deletes the gateway sessions of ended tasks and of closed sessions, with their transcripts; otherwise each task would
+ * leave some 26 KB on the gateway's disk for ever. Sessions of runs that end here are checked soon after the end. A
+ * periodic sweep goes through all sessions of the gateway, since the recorded ends are in memory only and a gateway may
+ * have been unreachable. Sessions are deleted one at a time: each deletion is as much work for the gateway as a turn.
  */
 import { Clock, Effect } from "effect"
 import * as GatewayMetrics from "../../../observability/metrics/GatewayMetrics.ts"
@@ -23,7 +23,7 @@ interface Tidied {
   readonly spec: RegisteredSpec
 }
 
-/** Never ends by itself, and fails never: what cannot be deleted now is found again. */
+/** Never completes and never fails: sessions that cannot be deleted now are found again later. */
 export const tidySessions = Effect.fnUntraced(function* (tidied: Tidied): Effect.fn.Return<never> {
   let sweptAt = yield* Clock.currentTimeMillis
   while (true) {
@@ -40,8 +40,8 @@ export const tidySessions = Effect.fnUntraced(function* (tidied: Tidied): Effect
 })
 
 /**
- * A gateway that is back goes on with runs that nobody waits for any more; a try that fails is not repeated, since each
- * has a time limit of its own.
+ * Aborts runs that were given up, since a gateway that is back continues them although nobody waits for them any more.
+ * A failed abort is not retried, since each run has a time limit of its own.
  */
 const abortGivenUp = ({ link, post }: Tidied) =>
   Effect.forEach(post.takeGivenUp(), ([runId, sessionKey]) => Effect.ignore(link.abort(sessionKey, runId)), {
@@ -49,8 +49,9 @@ const abortGivenUp = ({ link, post }: Tidied) =>
   })
 
 /**
- * All that the gateway has of ours, oldest last in its lists: what is idle for long is deleted, also what nobody knows
- * any more where the gateway is ours alone.
+ * Goes through our sessions at the gateway, which lists the oldest last, at most `sweepPages` pages. A session that has
+ * been idle for long is deleted when its task or session has ended; on a gateway of our own, also when neither exists
+ * any more.
  */
 const sweep = Effect.fnUntraced(function* (tidied: Tidied, now: number) {
   const own = tidied.spec.driver !== "remote"
@@ -68,7 +69,10 @@ const sweep = Effect.fnUntraced(function* (tidied: Tidied, now: number) {
 const isOld = ({ updatedAt }: GatewaySession, now: number): boolean =>
   updatedAt !== undefined && now - updatedAt >= tidy.unknown
 
-/** Deletes those of the keys that nothing runs in and that are not wanted. The first one that fails ends it. */
+/**
+ * Deletes the sessions among `keys` that are no longer wanted and in which nothing runs. Stops at the first failed
+ * deletion.
+ */
 const forget = Effect.fnUntraced(function* (
   { link, self }: Tidied,
   keys: ReadonlyArray<string>,

@@ -1,6 +1,6 @@
 /**
- * Tells what a running turn does, at most two texts a second and every tool call. The gateway's text is cumulative, so
- * what is left out is in the next report or in the result.
+ * Reports the progress of a running turn: at most two texts a second, and each tool call up to `toolReports`. The
+ * gateway's text is cumulative, so a text that is left out is part of the next report or of the result.
  */
 import { Clock, Effect, type Scope } from "effect"
 import * as TaskSpan from "../../../observability/TaskSpan.ts"
@@ -25,7 +25,7 @@ export class TurnReporter {
     this.#tell = tell
   }
 
-  /** What arrived together is told together; a text that comes too soon is told when its time has come. */
+  /** Reports together what arrived together. A text that comes too soon is delayed until `textEvery` has passed. */
   report(arrived: ReadonlyArray<TurnProgress>): Effect.Effect<void, never, Scope.Scope> {
     let text: string | undefined
     const tools: Array<Progress> = []

@@ -1,5 +1,6 @@
 /**
- * Watches a gateway that is linked: link status as it changes, probe and load at a steady pace. Never ends by itself.
+ * Watches a linked gateway: the link status on every change, probe and load at a steady interval. Never completes by
+ * itself.
  */
 import { Clock, Effect, HashMap, Option, type Scope, Stream } from "effect"
 import type { InstanceDriver, InstanceRef } from "../../../instances/InstanceDriver.ts"
@@ -13,7 +14,7 @@ interface Watched {
   readonly ref: InstanceRef
   readonly start: number
   readonly self: InstanceSelf
-  /** Unix milliseconds at which it was ready. */
+  /** Unix milliseconds at which the gateway was ready. */
   readonly since: number
 }
 
@@ -29,7 +30,7 @@ const isClose = (left: number | undefined, right: number | undefined, least: num
   left === right ||
   (left !== undefined && right !== undefined && Math.abs(left - right) <= Math.max(least, loadStep * Math.abs(left)))
 
-/** `cpu` is a share of one core, so a tenth of it is little whatever it was. */
+/** `cpu` is a share of one core, so a change of a tenth is small whatever the value was. */
 const isAlike = (left: Metrics, right: Metrics): boolean =>
   left.queuedTasks === right.queuedTasks &&
   isClose(left.cpu, right.cpu, loadStep) &&
@@ -43,7 +44,7 @@ export const watchHealth = (watched: Watched): Effect.Effect<never, never, Scope
   )
 }
 
-/** When the link was lost lately, and why the last time. */
+/** Recent losses of the link, and the reason of the last one. */
 class Losses {
   #at: Array<number> = []
   #reason = ""
@@ -66,7 +67,7 @@ class Losses {
 class Watch {
   readonly #watched: Watched
   #downSince: number | undefined
-  /** Of a connection that the actor was not told of yet. */
+  /** Hello of a connection that was not reported to the actor yet. */
   #unsaid: GatewayHello | undefined
   readonly #losses = new Losses()
   #failedProbes = 0
@@ -103,7 +104,10 @@ class Watch {
     })
   }
 
-  /** A gateway that drops its link again and again is not taken for ready until it has kept one. */
+  /**
+   * Reports the gateway as ready or sound. A gateway whose link is flapping is not reported as ready until a link
+   * lasts.
+   */
   #sayReady(now: number): Effect.Effect<void> {
     const { self, start } = this.#watched
     if (this.#losses.isUnsteady(now)) return tell(self, { _tag: "LinkUnsteady", start, reason: this.#losses.words })
@@ -136,7 +140,7 @@ class Watch {
     yield* this.#report
   })
 
-  /** Stores the load when it is another, and now and then when it is not. */
+  /** Stores the load when it has changed, and otherwise every `loadEvery`. */
   get #report(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const { self, start } = this.#watched

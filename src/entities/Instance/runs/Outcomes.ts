@@ -1,21 +1,22 @@
 /**
- * What the end of a turn, or an error of the gateway, means for the attempt, and for the circuit breaker:
+ * Maps the end of a turn, or an error of the gateway, to the outcome of the attempt and to the verdict for the circuit
+ * breaker:
  *
- * | seen | outcome | retryable | breaker |
+ * | observed | outcome | retryable | breaker |
  * | --- | --- | --- | --- |
  * | `ok` | completed | | success |
- * | `aborted`, not by us | failed `AbortedAtGateway` | no: somebody wanted it | neutral |
- * | `timeout`, told by the gateway | failed `AttemptTimeout` | yes | neutral: the limit was the caller's |
+ * | `aborted`, not by us | failed `AbortedAtGateway` | no: somebody aborted it on purpose | neutral |
+ * | `timeout`, reported by the gateway | failed `AttemptTimeout` | yes | neutral: the limit was the caller's |
  * | not ended by the gateway in time | failed `AttemptTimeout` | yes | failure |
- * | `error` with a reason | failed, the gateway's code | see `Failures` | failure where it is the gateway's fault |
- * | `error` without one | failed `RUN_FAILED` | yes | failure |
+ * | `error` with a reason | failed, the gateway's code | see `Failures` | failure where the gateway is at fault |
+ * | `error` without a reason | failed `RUN_FAILED` | yes | failure |
  * | `InvalidRequest` | failed `InvalidRequest` | no | neutral |
- * | the same where the gateway takes less than it must | failed `InvalidRequest` | yes | failure |
- * | `Failed`: refused for no reason of the caller's | failed, the gateway's code | yes | failure |
- * | `Unavailable` ten times, or no answer three times | failed `GatewayUnavailable` | yes | failure |
+ * | `InvalidRequest`, the gateway accepts less than it must | failed `InvalidRequest` | yes | failure |
+ * | `Failed`: refused for a reason that is not the caller's | failed, the gateway's code | yes | failure |
+ * | `Unavailable` ten times in a row, or no answer three times in a row | failed `GatewayUnavailable` | yes | failure |
  * | refused: token, pairing, protocol, scope | failed, the reason | yes: on another instance | failure |
- * | `Unreachable`, `ConnectionLost`, `FrameTooLarge`, `Closed` | none: reconcile and go on, until the gateway has been away too long | | |
- * | away too long | failed `GatewayLost`; or given back when nothing of it was sent | yes | neutral |
+ * | `Unreachable`, `ConnectionLost`, `FrameTooLarge`, `Closed` | none: reconcile and continue, until the gateway has been unreachable too long | | |
+ * | unreachable too long | failed `GatewayLost`; or returned to its origin when nothing of it was sent | yes | neutral |
  */
 import type { TurnEnd, TurnFailure } from "../../../openclaw/GatewayLink.ts"
 import type { GatewayError } from "../../../openclaw/GatewayLink.ts"
@@ -65,7 +66,7 @@ export const ofEnd = (end: TurnEnd, durationMillis: number): Verdicted => {
   }
 }
 
-/** Undefined: the run may still be under way, or may be sent later; reconcile. */
+/** Undefined when the run may still be in flight, or may be sent later: the caller reconciles. */
 export const ofError = (error: GatewayError): Verdicted | undefined => {
   switch (error.reason) {
     case "InvalidRequest":
@@ -92,13 +93,13 @@ export const unavailable = (error: GatewayError): Verdicted =>
 
 export const lostCode = "GatewayLost"
 
-/** The gateway did not come back in time. What it may still say of the attempt is not heard any more. */
+/** The gateway did not come back in time. Its later reports on the attempt are ignored. */
 export const lost = (reason: string): Verdicted =>
   failed(lostCode, `the gateway has been away too long to wait for this run: ${reason}`, true, "neutral")
 
 export const neverSent = (reason: string): Verdicted => ({ outcome: { _tag: "refused", reason }, verdict: "neutral" })
 
-/** The row with its text was removed: nothing can be run any more. */
+/** The row with the text was removed, so the attempt can no longer run. */
 export const payloadGone: Verdicted = failed(
   "PayloadGone",
   "the text of the task or turn is not kept any more",

@@ -1,4 +1,4 @@
-/** The commands about attempts. */
+/** Commands on attempts. */
 import { HashMap, Option } from "effect"
 import type { DecideContext, Decision } from "../../../actor/Actor.ts"
 import { accept, answer } from "../../../actor/Actor.ts"
@@ -14,8 +14,8 @@ import { abortRun, draft, refusalOf, refuseAttempt, runFields } from "./RunTrans
 type Quiet = Decision<InstanceEvent, void, never>
 
 /**
- * Takes the attempt or refuses it; the origin hears by message. The same attempt sent again while it runs changes
- * nothing.
+ * Accepts or refuses the attempt. The origin is notified by message of a refusal, or later of the end. An attempt that
+ * is sent again while it runs changes nothing.
  */
 export const execute = (
   state: InstanceState,
@@ -45,7 +45,10 @@ export const execute = (
   )
 }
 
-/** Who names no model gets the first that the instance may use: the gateway's own default may not be among them. */
+/**
+ * An attempt that names no model gets the first one that the instance may use, since the gateway's own default may not
+ * be among them.
+ */
 const withModel = ({ record }: InstanceState, attempt: Attempt): Attempt => {
   const first = record?.spec.allowedModels[0]
   return attempt.model !== undefined || first === undefined ? attempt : { ...attempt, model: first }
@@ -75,8 +78,9 @@ interface SteerPayload {
 }
 
 /**
- * Success: the message is on its way into the turn that runs. Told `AttemptRefused` when none does, or too many are on
- * their way.
+ * Success: the message is in flight into the running turn. Fails with `NotFound` when no turn of the session is
+ * running, and with `Conflict` when `steeringsPerRun` messages are already in flight; the origin then also receives
+ * `AttemptRefused`.
  */
 export const steer = (
   state: InstanceState,

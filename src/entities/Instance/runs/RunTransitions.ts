@@ -1,5 +1,5 @@
 /**
- * How attempts are accepted, aborted and ended. Each accepted one is ended exactly once: by the event that frees its
+ * How attempts are accepted, aborted and ended. Each accepted attempt ends exactly once, by the event that frees its
  * slot.
  */
 import { HashMap } from "effect"
@@ -21,7 +21,7 @@ import { activeSessions, type InstanceRecord, type InstanceState, type Run } fro
 export type InstanceDraft = DecisionBuilder<InstanceState, InstanceEvent>
 export const draft = (state: InstanceState): InstanceDraft => new DecisionBuilder(evolve, state)
 
-/** `refused`: nothing of it ran, and its origin may place it elsewhere at once. */
+/** `refused`: nothing of the attempt ran, and its origin may place it elsewhere at once. */
 export type RunOutcome = AttemptOutcome | { readonly _tag: "refused"; readonly reason: string }
 
 export interface Refusal {
@@ -29,7 +29,7 @@ export interface Refusal {
   readonly retryAfterMillis: number
 }
 
-/** Why an attempt cannot be taken now; undefined when it can (I6). */
+/** Why an attempt cannot be accepted now; undefined when it can (I6). */
 export const refusalOf = (state: InstanceState, attempt: Attempt, now: number): Refusal | undefined => {
   const { breaker, record, runs } = state
   if (record === undefined || record.phase === "destroyed") {
@@ -108,20 +108,25 @@ const failed = (code: string, message: string): AttemptOutcome => ({
   error: { code, message, retryable: true }
 })
 
-/** What an aborted run ends with: a cancel when its owner asked for it, else a failure that may be tried again. */
+/**
+ * The outcome of an aborted run: a cancellation when its owner asked for it, otherwise a failure that may be retried.
+ */
 const abortedOutcomes: Record<AbortCause, AttemptOutcome> = {
   asked: { _tag: "aborted" },
   stopping: failed("InstanceStopped", "the instance stopped before the attempt ended"),
   timeout: failed("AttemptTimeout", "the attempt's time was over and the gateway had not ended it")
 }
 
-/** A gateway that does not end what is overdue has failed; other aborts say nothing about it. */
+/** A gateway that does not end an overdue run has failed; other aborts say nothing about the gateway. */
 const verdictOf = (run: Run, verdict: Verdict): Verdict => {
   if (run.abort === undefined) return verdict
   return run.abort.cause === "timeout" ? "failure" : "neutral"
 }
 
-/** Frees the slot and tells the origin. Opens or closes the breaker when that is the run that decides it. */
+/**
+ * Frees the slot and reports the end to the origin. Messages still in flight into the run are refused. Records the
+ * opening or closing of the breaker when this end causes it.
+ */
 export const endRun = (draft: InstanceDraft, run: Run, ended: RunOutcome, verdict: Verdict, now: number): void => {
   const { spec } = draft.state.record!
   const outcome = run.abort !== undefined && ended._tag !== "completed" ? abortedOutcomes[run.abort.cause] : ended
@@ -161,7 +166,7 @@ export const endRun = (draft: InstanceDraft, run: Run, ended: RunOutcome, verdic
   noteBreaker(draft, before)
 }
 
-/** Why an instance whose probes are good is degraded: its runs fail. */
+/** Why an instance with good probes is degraded: its runs fail. */
 export const failing = ({ because }: Breaker.Breaker): string =>
   `runs fail at this gateway one after the other${because === undefined ? "" : `, the last one with ${because}`}`
 

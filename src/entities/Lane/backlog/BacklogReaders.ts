@@ -1,6 +1,7 @@
 /**
- * The activities that read task rows for the lane. Each reads what the state asks for, reports it, and ends when it is
- * no longer asked for. A store that is away is tried again, at most every 5 s.
+ * The activities that read task rows for the lane. Each reads what the state asks for, reports it, and ends when the
+ * state no longer asks for it. While the store is unavailable a read is retried with exponential backoff and jitter, at
+ * most 5 s apart.
  */
 import { Clock, Effect, Schedule } from "effect"
 import type { Self } from "../../../actor/ActorLayer.ts"
@@ -20,7 +21,7 @@ const again = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("
 
 const patient = <A, R>(read: Effect.Effect<A, ActorUnavailable, R>) => Effect.retry(read, again)
 
-/** The actor is being dropped: its next owner reads again. */
+/** The activation is being dropped; the lane's next owner reads again. */
 const dropped = Effect.catchTag("ActorUnavailable", () => Effect.void) as <R>(
   activity: Effect.Effect<void, ActorUnavailable, R>
 ) => Effect.Effect<void, never, R>
@@ -85,7 +86,7 @@ const get = Effect.fnUntraced(function* (
   }))
 })
 
-/** Reads until every lookup is answered. */
+/** Reads rows until every lookup is answered. */
 export const lookUp = Effect.fnUntraced(function* (self: LaneSelf) {
   while (true) {
     const state = yield* self.state
@@ -99,7 +100,10 @@ export const lookUp = Effect.fnUntraced(function* (self: LaneSelf) {
   }
 }, dropped)
 
-/** Reads the deadlines of all that waits, and reports those past, and the next. */
+/**
+ * Reads the earliest deadlines of the waiting tasks. Reports the next deadline, and the tasks whose deadline has passed
+ * and that the lane does not hold.
+ */
 export const sweepDeadlines = Effect.fnUntraced(function* (self: LaneSelf) {
   const rows = yield* TaskRows
   const state = yield* self.state

@@ -1,16 +1,17 @@
 /**
  * The head of an ordered set of rows that may be far longer than memory. `entries` holds every row up to `horizon`;
- * `tail` counts the rows behind it. When few entries are left and rows wait, `refill` is set: an activity reads the
- * next page and reports it by `refilled`.
+ * `tail` counts the rows behind it. When few entries are left and the tail is not empty, `refill` is set: an activity
+ * reads the next page and reports it by `refilled`.
  *
- * Rows come to the tail while a page is read. `refill.floor` is the least place of those that came since the read was
- * asked for, and the page counts only up to it, so no row is passed over. A read that was made void by rows leaving the
- * tail carries an old `seq` and is ignored. `tail` is never less than the rows there are. It may be more (a task id
- * submitted twice has one row); the last page puts it right.
+ * Rows may be added to the tail while a page is being read. `refill.floor` is the lowest place of the rows added since
+ * the read was requested, and the page counts only up to it, so no row is passed over. A read that was invalidated by
+ * rows leaving the tail carries an old `seq` and is ignored. `tail` is never less than the number of rows behind the
+ * horizon. It may be more (a task id submitted twice has one row); the last page corrects it.
  *
- * Rows up to `gap.from` are also known to be stuck: the entries behind them were let go, to look for others further
- * back, and `gap.skipped` counts them. `rewind` takes up at the gap again, and so does everything that moves the
- * horizon back to it: what is then read contains what was skipped. At most `lookahead` are skipped.
+ * A gap is made when the held entries are stuck: those up to `gap.from` are kept, those behind it are dropped from
+ * memory to look for others further back, and `gap.skipped` counts the dropped ones. `rewind` resumes reading at the
+ * gap, and so does every change that moves the horizon back to it: the next read then includes the skipped rows. At
+ * most `lookahead` rows are skipped.
  */
 import { Schema } from "effect"
 import { comparePlaces, firstPlace, type Place } from "./Rank.ts"
@@ -30,17 +31,20 @@ export const windowSchema = <Entry extends Schema.Top>(entry: Entry) =>
   })
 
 export interface Window<Entry> {
-  /** In order, each place once. */
+  /** Ordered; each place occurs once. */
   readonly entries: ReadonlyArray<Entry>
   readonly weight: number
   readonly tail: number
-  /** Null: there is no row that is not held. */
+  /** Null when no row is outside memory. */
   readonly horizon: Place | null
   readonly gap: { readonly from: Place; readonly skipped: number } | null
   readonly refill: { readonly seq: number; readonly floor: Place | null } | null
-  /** Grows whenever a page that is being read must not count. */
+  /** Incremented whenever a page that is being read must not count. */
   readonly seq: number
-  /** Grows whenever rows that were not held are held or gone: while it is the same, each of them still waits there. */
+  /**
+   * Incremented whenever rows outside memory are loaded or removed. While it is unchanged, each of them still waits in
+   * its place.
+   */
   readonly taken: number
 }
 
@@ -64,12 +68,15 @@ export interface Bounds<Entry> {
 }
 
 export interface Ops<Entry> {
-  /** A row that is new or is held by the caller. Kept when it belongs to the head, counted when not. */
+  /**
+   * Adds a row that is new or that the caller holds. It is kept in memory when it belongs to the head, otherwise
+   * counted.
+   */
   readonly place: (window: Window<Entry>, entry: Entry) => Window<Entry>
-  /** A row that is not in memory, and may not exist. */
+  /** Counts a row that is not in memory, and may not exist. */
   readonly count: (window: Window<Entry>, place: Place) => Window<Entry>
   readonly remove: (window: Window<Entry>, taskId: string) => Window<Entry>
-  /** A row that is not held is gone. */
+  /** Removes a row that is not in memory from the count. */
   readonly removeCounted: (window: Window<Entry>, place: Place) => Window<Entry>
   readonly refilled: (window: Window<Entry>, seq: number, page: ReadonlyArray<Entry>, end: boolean) => Window<Entry>
   readonly maySkip: (window: Window<Entry>) => boolean
@@ -77,7 +84,7 @@ export interface Ops<Entry> {
   readonly rewind: (window: Window<Entry>) => Window<Entry>
 }
 
-/** Rows in all, held or not. */
+/** Number of all rows, in memory or not. */
 export const size = (window: Window<unknown>): number =>
   window.entries.length + window.tail + (window.gap?.skipped ?? 0)
 
@@ -93,7 +100,7 @@ export const make = <Entry>(bounds: Bounds<Entry>): Ops<Entry> => {
   const { entriesMax, lookahead, placeOf, weightMax, weightOf } = bounds
   const weigh = (entries: ReadonlyArray<Entry>) => entries.reduce((sum, entry) => sum + weightOf(entry), 0)
 
-  /** How many entries lie at or before the place. */
+  /** Number of entries at or before the place. */
   const indexAfter = (entries: ReadonlyArray<Entry>, place: Place): number => {
     let low = 0
     let high = entries.length
@@ -105,12 +112,13 @@ export const make = <Entry>(bounds: Bounds<Entry>): Ops<Entry> => {
     return low
   }
 
-  /** So few in front of a gap, and so light, that it is time to rewind. */
+  /** Whether the entries in front of a gap are so few, and so light, that it is time to rewind. */
   const isThin = (front: ReadonlyArray<Entry>): boolean =>
     front.length < entriesMax / 16 && weigh(front) < weightMax / 16
 
   /**
-   * How many entries a skip keeps: those in front of the gap; to make one, half of them, or as many as are not thin.
+   * Number of entries that a skip keeps: those in front of the gap. When there is none yet, half of the entries, or
+   * more until they are not thin.
    */
   const kept = ({ entries, gap }: Window<Entry>): number => {
     if (gap !== null) return indexAfter(entries, gap.from)
@@ -119,7 +127,7 @@ export const make = <Entry>(bounds: Bounds<Entry>): Ops<Entry> => {
     return keep
   }
 
-  /** A page would fit, or there is nothing to try behind the gap. */
+  /** Whether another page fits, or no entries are left to try behind the gap. */
   const isLow = (window: Window<Entry>): boolean =>
     (window.entries.length <= entriesMax / 2 && window.weight <= weightMax / 2) ||
     (window.gap !== null && kept(window) === window.entries.length)
@@ -134,7 +142,9 @@ export const make = <Entry>(bounds: Bounds<Entry>): Ops<Entry> => {
 
   const voidRefill = (window: Window<Entry>): Window<Entry> => arm({ ...window, refill: null, seq: window.seq + 1 })
 
-  /** Lets go of all entries from `index` on; what is read next begins behind the last one kept, or behind `start`. */
+  /**
+   * Drops all entries from `index` on. The next read begins behind the last entry kept, or behind `start` when none is.
+   */
   const cut = (window: Window<Entry>, index: number, start: Place): Window<Entry> => {
     const entries = window.entries.slice(0, index)
     const last = entries.at(-1)

@@ -1,4 +1,4 @@
-/** What the lane's readers of rows report, decided on against the state of now. */
+/** Decisions on what the lane's row readers report, made against the current state. */
 import { type DecideContext, type Decision, note, type Outgoing } from "../../../actor/Actor.ts"
 import { instantText } from "../../../schema/text/Bounds.ts"
 import type { DeadTask, LaneEvent, Lookup, WaitingTask } from "../../../schema/events/LaneEvents.ts"
@@ -10,8 +10,8 @@ import { held, type LaneState, type Unheld } from "../LaneState.ts"
 import { replayed } from "../commands/Replay.ts"
 
 /**
- * `taken` of each window as it was before the rows were read. A row that was not held then, and whose windows' `taken`
- * is the same now, waits where it was read; any other may have moved, even run.
+ * `taken` of each window before the rows were read (optimistic concurrency). If `taken` is unchanged, rows that were
+ * outside the windows still wait where they were read; otherwise they may have been loaded, started or finished since.
  */
 export interface AsOf {
   readonly pending: number
@@ -25,7 +25,7 @@ export const asOf = ({ dead, pending, scheduled }: LaneState): AsOf => ({
   dead: dead.taken
 })
 
-/** Whether the lane knows by itself where the task is. */
+/** Whether the lane has the task in memory, as waiting, running or dead-lettered. */
 export const isKnown = (state: LaneState, taskId: TaskId): boolean =>
   held(state, taskId) !== undefined || state.dead.entries.some((entry) => entry.taskId === taskId)
 
@@ -51,7 +51,7 @@ export type Report =
   | {
       readonly _tag: "Found"
       readonly asOf: AsOf
-      /** Not known to the lane then. */
+      /** Tasks that the lane did not have in memory at the read. */
       readonly asked: ReadonlyArray<TaskId>
       readonly rows: ReadonlyArray<FoundRow>
     }
@@ -59,7 +59,7 @@ export type Report =
       readonly _tag: "Overdue"
       readonly asOf: AsOf
       readonly sweep: number
-      /** Not known to the lane then. */
+      /** Tasks that the lane did not have in memory at the read. */
       readonly rows: ReadonlyArray<FoundRow>
       readonly next: number | null
     }
@@ -87,7 +87,7 @@ export const deadPage = (
 const isStale = (state: LaneState, seen: AsOf): boolean =>
   seen.pending !== state.pending.taken || seen.scheduled !== state.scheduled.taken
 
-/** Where a row is counted while it waits. */
+/** Where a row is counted while it waits; undefined when it does not wait. */
 const placeOf = ({ notBefore = 0, phase, rank }: FoundRow) => {
   switch (phase) {
     case "pending":
@@ -101,8 +101,9 @@ const placeOf = ({ notBefore = 0, phase, rank }: FoundRow) => {
 }
 
 /**
- * Answers the lookups it can; those whose row may have moved stay, and are read again. So does another lookup of a task
- * that one has moved, and each is decided on what those before it leave in the windows.
+ * Answers the lookups it can. A lookup whose row may have moved stays, and its row is read again. So does a further
+ * lookup of a task that an earlier lookup has moved. Each lookup of a task in memory is decided on the windows as the
+ * earlier lookups leave them.
  */
 export const found = (
   state: LaneState,
@@ -152,7 +153,7 @@ const answerKnown = (state: LaneState, { reason, taskId, want }: Lookup, now: nu
   return { events: event === undefined ? [] : [event], sends }
 }
 
-/** Undefined: the row may have moved. */
+/** Undefined when the row may have moved since it was read. */
 const answerRow = (
   state: LaneState,
   { reason, taskId, want }: Lookup,
@@ -178,7 +179,10 @@ const answerRow = (
   return only({ _tag: "task.cancelled", ...ofLane(state, now), taskId, ...why, unheld })
 }
 
-/** Fails the rows whose deadline has passed while they waited behind a window. */
+/**
+ * Fails the tasks whose deadline passed while they waited behind a window. When rows may have moved since the read,
+ * nothing is failed and the sweep is repeated.
+ */
 export const overdue = (
   state: LaneState,
   report: Extract<Report, { readonly _tag: "Overdue" }>,

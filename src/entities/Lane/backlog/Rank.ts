@@ -2,16 +2,16 @@
  * The order of a lane: lower rank first, ties by task id.
  *
  * Linear ageing (one step of priority for each `ageingMillis` waited) raises every waiting task at the same speed, so
- * it never changes which of two waiting tasks is first: it is a head start of `weight * ageingMillis`, fixed when the
- * task arrives. So a rank is written once and a row never has to be ranked again. A task is overtaken only by tasks
- * that arrive less than `3 * ageingMillis` after it, which is why nothing starves (I7). With `ageingMillis` 0 the order
- * is that of arrival.
+ * it never changes the order of two waiting tasks. It is the same as a head start of `weight * ageingMillis`, fixed
+ * when the task arrives. A rank is therefore written once, and a row is never ranked again. A task is overtaken only by
+ * tasks that arrive less than `3 * ageingMillis` after it, so no task starves (I7). With `ageingMillis` 0 the order is
+ * the order of arrival.
  */
 import type { Priority } from "../../../schema/Task.ts"
 
 const weights: Readonly<Record<Priority, number>> = { low: 0, normal: 1, high: 2, critical: 3 }
 
-/** `since`: Unix milliseconds from which it may run. */
+/** `since`: Unix milliseconds from which the task may run. */
 export const rankOf = (priority: Priority, since: number, ageingMillis: number): number =>
   since - weights[priority] * ageingMillis
 
@@ -26,5 +26,5 @@ export const comparePlaces = (left: Place, right: Place): number => {
   return left.taskId < right.taskId ? -1 : left.taskId > right.taskId ? 1 : 0
 }
 
-/** Before every task there can be. */
+/** Sorts before every possible task. */
 export const firstPlace: Place = { order: Number.MIN_SAFE_INTEGER, taskId: "" }

@@ -1,7 +1,7 @@
 /**
  * The rows of the task table, as the lane's commits write them. An `insert` whose (tenant_id, task_id) exists does
- * nothing; an `update` carries the key and what changes, null to clear a column. Writes of one commit to one row are
- * applied in order. The names are stored for ever.
+ * nothing. An `update` carries the key and the columns that change, with null to clear a column. Writes of one commit
+ * to one row are applied in order. The names are stored permanently.
  */
 import type { RowWrite, Table } from "../../../actor/Actor.ts"
 import { bounds, cut } from "../../../schema/text/Bounds.ts"
@@ -16,26 +16,26 @@ export interface TaskRow {
   readonly lane: string
   readonly phase: TaskPhase
   readonly priority: string
-  /** Not a whole number when `ageingMillis` is not; store it as double precision. */
+  /** Stored as double precision; not an integer when `ageingMillis` is not one. */
   readonly rank: number
-  /** Attempts started; the one that runs included. */
+  /** Number of attempts started, including the running one. */
   readonly attempt: number
   readonly max_attempts: number
   /** Set while `scheduled` or `retrying`. */
   readonly not_before: number | null
   readonly deadline_at: number | null
   readonly submitted_at: number
-  /** Of the latest attempt. */
+  /** Start of the latest attempt. */
   readonly started_at: number | null
   readonly ended_at: number | null
   readonly instance_id: string | null
   readonly spec: TaskSpec
   readonly result: TaskResult | null
   readonly error: TaskError | null
-  /** Why this instance; why it was put back; why it was cancelled. */
+  /** Why this instance was chosen, why the task was requeued, or why it was cancelled. */
   readonly because: string | null
   readonly updated_at: number
-  /** Of `error`; by these three tasks are looked up. */
+  /** Code of `error`. Tasks are looked up by this column and the next two. */
   readonly error_code: string | null
   readonly session_id: string | null
   readonly workspace_id: string | null
@@ -122,8 +122,8 @@ const update = ({ at, tenantId }: About, taskId: string, columns: Omit<TaskRowUp
 const failure = (error: TaskError) => ({ error, error_code: cut(error.code, bounds.errorCode) })
 
 /**
- * Of an event that was decided under other bounds, perhaps long ago: a row that could not be written would keep its
- * lane from ever writing again.
+ * The reason, cut to the current bound. Its event may have been decided under other bounds, perhaps long ago, and a row
+ * that could not be written would keep the lane from ever writing again.
  */
 const because = (reason: string | undefined): string | null =>
   reason === undefined ? null : cut(reason, bounds.reason)
@@ -155,7 +155,7 @@ const completed = (event: LaneEventOf<"task.completed">): RowWrite =>
     ended_at: event.at
   })
 
-/** One that the lane never took in has no row yet. */
+/** A task that the lane refused at its submission has no row yet, so the row is inserted. */
 const failed = (event: LaneEventOf<"task.failed">): RowWrite =>
   event.refused === undefined
     ? update(event, event.taskId, { phase: "failed", ...failure(event.error), ended_at: event.at })

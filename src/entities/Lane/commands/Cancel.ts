@@ -1,12 +1,12 @@
 /**
- * Cancels tasks. A waiting one that the lane holds ends at once. A running one is aborted at its instance and ends when
- * the instance says so, or after a deadline; if it completes first, it has completed.
+ * Cancels tasks. A waiting task that the lane holds ends at once. A running task is aborted at its instance and ends
+ * when the instance reports it, or after a deadline; if it completes first, it is completed.
  *
- * One behind the window is only a row. The command notes it and is answered `pending`; an activity reads the row and
- * reports what it found. Between that reading and the decision on it the row may have come into the window, run, even
- * ended. So the report says what the lane held and which rows it had taken in before the reading: the lane cancels what
- * it holds by now; it cancels a row only when it was not held then and no row has been taken in since, and else has it
- * read again. So a task that ran is never turned into a cancelled one.
+ * A task behind the window is only a row. The command records a lookup and answers `pending`; an activity reads the row
+ * and reports it. Between that read and the decision, the row may have been loaded into the window, started or even
+ * ended. The report therefore says which tasks the lane did not hold, and which rows it had loaded, before the read.
+ * The lane cancels the task if it holds it now. It cancels a row only when it did not hold the task at the read and no
+ * row has been loaded since; otherwise the row is read again. So a task that ran is never turned into a cancelled one.
  */
 import { HashMap } from "effect"
 import { accept, type DecideContext, type Decision, type Outgoing, refuse } from "../../../actor/Actor.ts"
@@ -62,7 +62,7 @@ export const cancel = (
   })
 }
 
-/** `found` as it was held; what was decided before it in the same decision may have let go of it. */
+/** `found` is the task as it was held; earlier steps of the same decision may have dropped it from memory. */
 export const cancelHeld = (
   state: LaneState,
   found: Held,
@@ -84,8 +84,8 @@ export const cancelHeld = (
 }
 
 /**
- * Cancels up to `limit` (at most 1,000) of the tasks held. `remaining` counts those of the phases that are left, also
- * the ones behind the window, which come into it as it empties: call again until it is 0.
+ * Cancels up to `limit` (at most 1,000) of the tasks held. `remaining` counts the tasks of the phases that are left,
+ * including those behind the window, which are loaded as it empties: call again until it is 0.
  */
 export const cancelWhere = (
   state: LaneState,

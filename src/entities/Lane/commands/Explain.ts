@@ -1,4 +1,4 @@
-/** What a waiting task waits for, in words. */
+/** Explains in words what a waiting task waits for. */
 import { HashMap } from "effect"
 import { type DecideContext, type Decision, answer } from "../../../actor/Actor.ts"
 import { instantText } from "../../../schema/text/Bounds.ts"

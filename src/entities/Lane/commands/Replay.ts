@@ -1,10 +1,10 @@
 /**
- * Puts dead-lettered tasks back, with a fresh budget and the rank of a task that arrives now. Attempts go on counting,
- * so that no run key comes twice.
+ * Puts dead-lettered tasks back into the backlog, with a fresh retry budget and the rank of a task that arrives now.
+ * Attempt numbers continue, so that no run key is used twice.
  *
- * Those among the oldest 1,000 dead letters are replayed at once. Others that are named are read from their rows first,
- * and are named in the answer all the same; one that turns out not to be dead-lettered stays as it is. With none named,
- * the oldest 1,000: call again until none comes back.
+ * Tasks among the oldest 1,000 dead letters are replayed at once. The rows of other tasks that are named are read
+ * first. They are part of the answer all the same, and a task that turns out not to be dead-lettered stays as it is.
+ * With no task named, the oldest 1,000 are replayed: call again until none is returned.
  */
 import { accept, type DecideContext, type Decision, refuse } from "../../../actor/Actor.ts"
 import { NotFound } from "../../../schema/Errors.ts"

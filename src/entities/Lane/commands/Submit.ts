@@ -1,13 +1,13 @@
 /**
  * Accepts tasks into the lane, all in one commit.
  *
- * An id that the lane holds is answered `duplicate`. An id that was used before and is no longer held (it waits behind
- * the window, runs in another lane, has ended) cannot be told here: its row stays as it is (insert does nothing on
- * conflict), the lane counts one row too many until it has read the page that should hold it, and the task does not run
- * again. Only ids that the edge has made (`idIsNew`) skip that reading.
+ * An id that the lane holds is answered `duplicate`. Ids outside the in-memory windows (waiting behind the window, in
+ * another lane, ended) cannot be checked here. The insert does nothing on conflict, so a reused id never runs twice;
+ * the lane counts one row too many until it has read the page that should hold the row. Only ids made by the edge
+ * (`idIsNew`) skip that read.
  *
  * A task redirected from another lane was acknowledged there, so it is never refused: a full lane ends it as failed
- * with `LaneFull`. It carries the name of the lane it comes from, which is how one hop stays one hop.
+ * with `LaneFull`. The task carries the name of the lane it comes from, which limits redirection to one hop.
  */
 import { accept, type DecideContext, type Decision, type Outgoing, refuse } from "../../../actor/Actor.ts"
 import { send } from "../../../actor/Send.ts"
@@ -63,7 +63,7 @@ export const submit = (
   return accept(intake.events, intake.outcomes, intake.sends())
 }
 
-/** A lane that would redirect to itself blocks. */
+/** A lane whose redirect target is the lane itself blocks. */
 const blocks = ({ config: { backpressure }, lane }: LaneState): boolean =>
   backpressure._tag === "Block" || (backpressure._tag === "Redirect" && backpressure.lane === lane)
 
@@ -147,7 +147,7 @@ class Intake {
     return { tenantId, lane, taskId, at: this.#now }
   }
 
-  /** The address of the lane is the authority on whose task it is. */
+  /** The address of the lane decides to which tenant and lane a task belongs. */
   #own(task: TaskSpec): TaskSpec {
     const { lane, tenantId } = this.#state
     return { ...task, tenantId, lane }

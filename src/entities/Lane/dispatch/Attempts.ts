@@ -1,10 +1,10 @@
 /**
- * How attempts end. What is heard counts only for the attempt that runs now (same run key, same instance): a late word
- * of an earlier one changes nothing, so a completion is applied once (I3).
+ * How attempts end. A report counts only for the attempt that runs now (same run key, same instance). A late report of
+ * an earlier attempt changes nothing, so a completion is applied once (I3).
  *
- * An attempt that nothing is heard of within its timeout and a grace is lost: the lane asks the instance to abort it
- * and counts it as failed. The abort is a request; the next attempt carries another run key, and what the lost one may
- * still say is ignored.
+ * An attempt without any report within its timeout and a grace period is lost: the lane asks the instance to abort it
+ * and counts it as failed. The abort is only a request; the next attempt carries another run key, and later reports of
+ * the lost one are ignored.
  */
 import { HashMap } from "effect"
 import { accept, type DecideContext, type Decision, note, type Outgoing } from "../../../actor/Actor.ts"
@@ -17,11 +17,14 @@ import { Instance } from "../../Instance.ts"
 import { type LaneState, type RunningTask, runKeyOf, runningOf } from "../LaneState.ts"
 import { backoffMillis } from "./Retry.ts"
 
-/** Beyond the timeout of an attempt, for the way there and back and for an instance that moves. */
+/**
+ * Added to the timeout of an attempt, for the messages to and from the instance, and for an instance that changes its
+ * owner.
+ */
 export const graceMillis = 30_000
-/** For an instance to confirm an abort. */
+/** How long an instance may take to confirm an abort. */
 export const abortMillis = 30_000
-/** Attempts settled by one timer. */
+/** Maximum attempts settled by one timer. */
 const lostMax = 256
 const busyMillis = { least: 5, most: 60_000 }
 
@@ -82,7 +85,7 @@ export const abort = ({ lane, tenantId }: LaneState, running: RunningTask): Outg
     origin: { entityType: "Lane", entityId: laneEntityId(tenantId, lane) }
   })
 
-/** The timer of running attempts. */
+/** Handles the timer of running attempts. */
 export const settleLost = (state: LaneState, { now }: DecideContext): Decision<LaneEvent, void, never> => {
   const events: Array<LaneEvent> = []
   const aborts: Array<Outgoing> = []
@@ -108,7 +111,7 @@ const about = (state: LaneState, { attempt, instanceId, task }: RunningTask, now
   instanceId
 })
 
-/** Nothing will be heard of the attempt any more. It counts as failed. */
+/** No further report of the attempt is expected. It counts as failed. */
 export const attemptLost = (state: LaneState, running: RunningTask, message: string, now: number): LaneEvent =>
   failure(state, running, { code: "AttemptLost", message, retryable: true }, now)
 
@@ -125,7 +128,7 @@ const cancelled = (state: LaneState, { cancel, task }: RunningTask, now: number)
   ...(cancel?.reason === undefined ? {} : { reason: cancel.reason })
 })
 
-/** A task that completes before its cancel reaches it has completed. */
+/** A task that completes before its cancel reaches it is completed. */
 const settle = (state: LaneState, running: RunningTask, outcome: AttemptOutcome, now: number): LaneEvent => {
   if (outcome._tag === "completed") {
     return { _tag: "task.completed", ...about(state, running, now), result: outcome.result }

@@ -1,12 +1,14 @@
 /**
- * The activity that keeps a lane's tasks moving. It lives for as long as tasks and slots are there, plans round after
- * round from the committed state, and rests only when nothing that waits can be placed. A change of the fleet ends the
- * rest at once, and so does a busy instance that may be tried again, or the rate that allows a start. A completion, an
- * arrival, a promotion or a new configuration changes the lane itself: it then wants another round, and this one is
- * interrupted. So the pause that ends every rest is only a floor, and grows.
+ * The activity that starts a lane's tasks. It runs for as long as tasks wait and slots are free, plans repeatedly from
+ * the committed state, and sleeps only when no waiting task can be placed. A change of the fleet wakes it at once; so
+ * does a busy instance that may be retried, or the rate that allows a start. A completion, an arrival, a promotion or a
+ * new configuration changes the lane itself and makes it plan again. The timeout of the sleep is therefore only a
+ * fallback, and grows.
  *
- * It rests only on a plan of a state that says already why nothing can be placed, since what comes into such a state
- * asks for another round.
+ * For lack of an instance, sleep only once `lane.internal_parked` is committed. In a parked lane every event that could
+ * unblock a task bumps `round`, which restarts this activity; in any other state a wake-up could be missed. A lane that
+ * waits for its rate, or whose tasks are all past their deadline, need not be parked; it then sleeps at most 1 s at a
+ * time.
  */
 import { Clock, Effect, Option } from "effect"
 import type { Self } from "../../../actor/ActorLayer.ts"
@@ -19,11 +21,11 @@ import type { LaneState } from "../LaneState.ts"
 import type { LaneSignal } from "../LaneSignal.ts"
 import type { OtherUsage } from "./OtherUsage.ts"
 
-/** Doubles from the first to the most while nothing changes. */
+/** The sleep doubles from `first` to `most` while nothing changes. */
 const pauseMillis = { first: 1_000, most: 30_000 }
 /**
- * For how long a lane looks for work further back before it takes up again what it skipped: the most when the fleet has
- * not changed since.
+ * How long a lane looks for work further back before it rewinds to the tasks it skipped: `most` when the fleet has not
+ * changed since, otherwise `least`.
  */
 const lookaheadMillis = { least: 5_000, most: 30_000 }
 
@@ -39,8 +41,8 @@ const recordWaits = (state: LaneState, picks: ReadonlyArray<{ readonly taskId: s
 }
 
 /**
- * What can start with the commit that is about to be made, an arrival at once and the next after an end; or why nothing
- * can.
+ * Proposes what can start with the commit that is about to be made, or why nothing can. So an arrival starts at once,
+ * and so does the next task after an end.
  */
 export const propose = (state: LaneState, now: number, sightings: OtherUsage) =>
   Effect.gen(function* () {
@@ -50,7 +52,7 @@ export const propose = (state: LaneState, now: number, sightings: OtherUsage) =>
     return isIdle ? undefined : { signal: assign, onCommitted: recordWaits(state, assign.picks, now) }
   })
 
-/** When to take up again what the lane skipped. */
+/** Unix milliseconds at which the lane rewinds to the tasks it skipped; `Infinity` when it skipped none. */
 const rewindAt = ({ pending, skippedAt }: LaneState, { changedAt }: FleetWatch): number =>
   pending.gap === null ? Infinity : skippedAt + (changedAt > skippedAt ? lookaheadMillis.least : lookaheadMillis.most)
 

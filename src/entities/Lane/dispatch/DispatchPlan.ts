@@ -1,14 +1,14 @@
 /**
- * Plans one round of dispatch: goes through the head of the backlog in order, asks the router for each task, and counts
- * what it has given out so that a batch does not overfill an instance. Pure; the lane decides on the plan
+ * Makes one dispatch plan: goes through the head of the backlog in order, asks the router for each task, and counts the
+ * starts it has planned so that a batch does not overfill an instance. Pure; the lane decides on the plan
  * (StartTasks.ts), the instance on each attempt.
  *
- * What runs on an instance is what this lane has there, which it knows for certain, and what others have there
- * (OtherUsage.ts), which is a guess. When the guess was too low the instance refuses, the attempt comes back unspent,
- * and the instance is left alone for as long as it said.
+ * The usage of an instance is this lane's own, which is exact, plus the usage by others (OtherUsage.ts), which is an
+ * estimate. When the estimate was too low the instance refuses, the attempt is requeued without being counted, and the
+ * instance is not tried for as long as it asked.
  *
- * Tasks that ask for the same things are filtered alike, so one that finds no instance answers for the others of its
- * round.
+ * Tasks with the same requirements are filtered alike, so one task that finds no instance answers for the other such
+ * tasks of the plan.
  */
 import { HashMap } from "effect"
 import type { InstanceStatus } from "../../../schema/Instance.ts"
@@ -22,17 +22,17 @@ import { type LaneState, pendingOps, startsAllowed } from "../LaneState.ts"
 import { shareOf } from "./InstanceUsage.ts"
 import type { OtherUsage } from "./OtherUsage.ts"
 
-/** Starts in one commit. */
+/** Maximum starts in one commit. */
 const picksMax = 512
-/** Tasks named with the reason they wait for. */
+/** Maximum tasks named per reason for waiting, and maximum reasons. */
 const namedMax = 16
 const reasonsMax = 8
 
 export interface Plan {
   readonly assign: Assign
-  /** Nothing to say: no picks, and what waits is as the lane has it. */
+  /** The plan changes nothing: it has no picks, and the lane already has its reasons for waiting. */
   readonly isIdle: boolean
-  /** When to plan again though nothing has happened. */
+  /** Unix milliseconds at which to plan again even when nothing has happened. */
   readonly again: number
 }
 
@@ -49,7 +49,7 @@ const candidateOf = (
 
 const wishes = new WeakMap<HeldTask, string>()
 
-/** Equal for tasks that every filter treats alike. */
+/** A key that is equal for tasks that every filter treats alike. */
 export const wishOf = (task: HeldTask): string => {
   let wish = wishes.get(task)
   if (wish === undefined) {
@@ -120,8 +120,8 @@ export const plan = (
 }
 
 /**
- * Whether a task that asks for nothing could start. When not, none further back can either, and looking for it would
- * only cost.
+ * Whether a task without requirements could start. If not, no task further back can start either, and looking for one
+ * would only cost.
  */
 const takesAny = ({ tenantId }: LaneState, candidates: ReadonlyArray<Candidate.Candidate>, now: number): boolean =>
   candidates.some((candidate) => rejectedBy({ tenantId, key: "", hints: {} }, candidate, now) < 0)
@@ -130,7 +130,8 @@ const sameWaits = (known: LaneState["parked"], waits: ReadonlyArray<{ readonly r
   known !== null && known.length === waits.length && known.every(({ reason }, index) => reason === waits[index]!.reason)
 
 /**
- * When a busy instance may be tried again, or the rate allows the next start; `Infinity` when neither is waited for.
+ * Unix milliseconds at which a busy instance may be retried, or the rate allows the next start; `Infinity` when the
+ * lane waits for neither.
  */
 const againAt = (state: LaneState, now: number, allowed: number): number => {
   const rate = state.config.ratePerSecond

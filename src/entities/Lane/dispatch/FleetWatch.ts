@@ -1,5 +1,5 @@
 /**
- * Tells the lanes of a runner that the fleet has changed. One watch serves them all, so a lane at rest costs no
+ * Notifies the lanes of a runner of changes of the fleet. One watch serves all lanes, so a sleeping lane costs no
  * subscription.
  */
 import { Clock, Effect, Latch, type Scope, Stream } from "effect"
@@ -21,17 +21,19 @@ export class FleetWatch {
     return watch
   })
 
-  /** Grows with each change. Read it before the snapshot that it is for, so that no change falls between the two. */
+  /**
+   * Incremented by each change. Read it before the snapshot it belongs to, so that no change is missed between the two.
+   */
   get revision(): number {
     return this.#revision
   }
 
-  /** Unix milliseconds; 0 when nothing has changed yet. */
+  /** Unix milliseconds of the last change; 0 when nothing has changed yet. */
   get changedAt(): number {
     return this.#changedAt
   }
 
-  /** Completes once there is a later revision, at once when there is. */
+  /** Completes once there is a later revision; at once when there already is. */
   laterThan(revision: number): Effect.Effect<void> {
     return Effect.suspend(() => (this.#revision > revision ? Effect.void : this.#changed.await))
   }

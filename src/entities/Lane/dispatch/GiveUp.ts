@@ -1,10 +1,12 @@
 /**
- * Attempts on an instance that is lost (routing/LostInstances.ts) are given up: the task goes back to its place in the
- * backlog and is tried elsewhere, under the next attempt number, so that what the lost attempt may still say is not
- * taken for the new one's. Its tools may have acted; it is told to stop should its machine come back.
+ * Gives up attempts on lost instances (routing/LostInstances.ts): the task returns to its place in the backlog and is
+ * retried elsewhere. The retry has the next attempt number, so that late reports of the lost attempt are not taken for
+ * the new one's. The tools of the lost attempt may have acted; the instance is asked to abort it, should its machine
+ * come back.
  *
- * It is given up only when another instance may take it, or when its time is over: until then the lost one may come
- * back and finish it. It does not count against the retry budget, at most `reroutesMost` times a task.
+ * An attempt is given up only when another instance may take its task, or when its time is over: until then the lost
+ * instance may come back and finish it. Giving up does not count against the retry budget, at most `reroutesMost` times
+ * per task.
  */
 import { HashMap } from "effect"
 import type { DecideContext, Decision } from "../../../actor/Actor.ts"
@@ -27,11 +29,11 @@ export interface GiveUp {
   }>
 }
 
-/** Machines that one task may lose before that counts as its own fault. */
+/** Machines that one task may lose before the task itself counts as the cause. */
 export const reroutesMost = 5
-/** Given up in one commit. */
+/** Maximum attempts given up in one commit. */
 const attemptsMost = 512
-/** Beyond an attempt's own time, and well before the lane would count it as lost (Attempts.ts). */
+/** Added to an attempt's own timeout. The sum is well before the lane would count the attempt as lost (Attempts.ts). */
 const overdueMillis = 5_000
 const isOverdue = ({ startedAt, task }: RunningTask, now: number): boolean =>
   now >= startedAt + task.timeoutMillis + overdueMillis
@@ -40,7 +42,7 @@ export interface Stranded extends RunningTask {
   readonly reason: string
 }
 
-/** What runs on lost instances. A cancelled attempt ends by its own timer. */
+/** Attempts that run on lost instances. A cancelled attempt is ended by its own timer. */
 export const stranded = (
   { running }: LaneState,
   reasonOf: (instanceId: InstanceId) => string | undefined
@@ -54,7 +56,7 @@ export const stranded = (
   return found
 }
 
-/** Those of them that are to be given up now. */
+/** The stranded attempts to give up now. */
 export const plan = (
   state: LaneState,
   lost: ReadonlyArray<Stranded>,

@@ -1,13 +1,13 @@
-/** What the lane has on each instance, kept so that a view that is some time old can be read. */
+/** The lane's own usage of each instance, kept so that an older view of the instance can be interpreted. */
 import { HashMap, Option } from "effect"
 import type { InstanceId } from "../../../schema/Ids.ts"
 import type { LaneState, Share } from "../LaneState.ts"
 
 type Shares = LaneState["shares"]
 
-/** Beyond so many, those on which nothing runs are forgotten. */
+/** Above this number of instances, those on which nothing of the lane runs are dropped. */
 const sharesMax = 256
-/** How old a view of an instance may be: for so long the lane's peak may still be counted in it. */
+/** Maximum age of an instance's view: for this long the lane's peak may still be counted in it. */
 const peakMillis = 2_000
 
 const none: Share = { running: 0, peak: 0, peakAt: 0, busyUntil: 0 }
@@ -26,7 +26,7 @@ export const begun = (shares: Shares, instanceId: InstanceId, at: number): Share
     return running >= recentPeak(share, at) ? { ...share, running, peak: running, peakAt: at } : { ...share, running }
   })
 
-/** An instance on which something has ended is worth trying again. */
+/** An instance on which an attempt has ended is worth trying again, so `busyUntil` is reset. */
 export const ended = (shares: Shares, instanceId: InstanceId, at: number): Shares =>
   update(shares, instanceId, (share) => {
     const isPeak = share.running >= recentPeak(share, at)
@@ -41,6 +41,6 @@ export const ended = (shares: Shares, instanceId: InstanceId, at: number): Share
 export const busy = (shares: Shares, instanceId: InstanceId, busyUntil: number): Shares =>
   update(shares, instanceId, (share) => ({ ...share, busyUntil }))
 
-/** The most the lane had on the instance in the time that its view may show. */
+/** The lane's highest usage of the instance within the time that the instance's view may show. */
 export const recentPeak = (share: Share, now: number): number =>
   now - share.peakAt > peakMillis ? share.running : Math.max(share.peak, share.running)

@@ -1,7 +1,7 @@
 /**
- * How much of an instance others use, as its view says. A view shows the lane's own attempts too, as they were some
- * time ago, so what the lane had there at most in that time is taken off, once, when the view is first seen: what the
- * lane starts or ends later is not in it. A view that is behind errs towards free; the instance then refuses.
+ * Usage by others = running tasks in the instance's view minus this lane's recent peak on it. Views lag by up to 2 s
+ * and include the lane's own attempts, so the peak over that time is subtracted, once, when the view is first seen:
+ * what the lane starts or ends later is not in the view. The estimate errs low; the instance then refuses.
  */
 import type { InstanceStatus } from "../../../schema/Instance.ts"
 import type { Share } from "../LaneState.ts"

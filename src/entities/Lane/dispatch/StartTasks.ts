@@ -1,6 +1,6 @@
 /**
- * Starts what the router has placed. The signal proposes, from a state that may be older; what no longer holds is
- * passed over.
+ * Starts the tasks that the router has placed. The signal is planned from a state that may be older; picks that no
+ * longer hold are skipped.
  */
 import { HashMap } from "effect"
 import type { DecideContext, Decision } from "../../../actor/Actor.ts"
@@ -31,13 +31,13 @@ export interface Pick {
 export interface Assign {
   readonly _tag: "Assign"
   readonly picks: ReadonlyArray<Pick>
-  /** Set when nothing else that waits can be placed now. */
+  /** Set when no other waiting task can be placed now. */
   readonly parked: { readonly waits: ReadonlyArray<Wait>; readonly skip: boolean } | undefined
 }
 
 /**
- * Each start is decided on what the starts before it leave: by one of them the window may have let go of a task that
- * waits further back.
+ * Each start is decided on the state that the earlier starts leave: one of them may have made the window drop a task
+ * that waits further back.
  */
 export const assign = (state: LaneState, signal: Assign, { now }: DecideContext): Decision<LaneEvent, void, never> => {
   const { lane, tenantId } = state

@@ -1,6 +1,6 @@
 /**
- * Looks after what runs, for as long as something does: has attempts given up whose instance is lost. At rest it waits
- * for a change of what is lost.
+ * Watches the running attempts for as long as there are any, and has those on lost instances given up. While none is
+ * lost it waits for a change of the lost instances.
  */
 import { Clock, Effect } from "effect"
 import type { Self } from "../../../actor/ActorLayer.ts"
@@ -10,7 +10,7 @@ import { plan, stranded } from "./GiveUp.ts"
 import type { LaneSignal } from "../LaneSignal.ts"
 import type { LaneState } from "../LaneState.ts"
 
-/** Between two looks for another place while there is none. */
+/** Interval between two searches for another instance while there is none. */
 const lookAgain = "1 second"
 
 export const watchAttempts = Effect.fnUntraced(

@@ -1,7 +1,7 @@
 /**
- * Instances that a deployment declares: registered when they are not there, changed in place when they are otherwise,
- * and left alone when they are as declared. What is registered and no longer declared is told, and removed only where
- * the declaration says `prune`, and then not while it works.
+ * Instances declared by a deployment: an absent instance is registered, a differing one is changed in place, and a
+ * matching one is left unchanged. An instance that is registered but not declared is reported. It is removed only when
+ * the declaration sets `prune`, and only while no work runs on it.
  */
 import { Effect, Schedule, Schema } from "effect"
 import { ViewReads } from "../../../ports/Reads.ts"
@@ -22,14 +22,17 @@ export type DeclaredInstance = typeof DeclaredInstance.Type
 
 export const Declaration = Schema.Struct({
   instances: list(DeclaredInstance, declaredMost),
-  /** Deregister what is registered and not declared, once nothing runs on it. */
+  /** Deregister instances that are registered and not declared, unless work runs on them. */
   prune: Schema.optionalKey(Schema.Boolean)
 })
 export type Declaration = typeof Declaration.Type
 
 const call: Call = { principal: { keyId: "declaration", name: "declared instances", role: "operator" } }
 
-/** The whole of it: what is no longer declared goes back to its default. */
+/**
+ * The complete spec: a field that is no longer declared returns to its default, except placement, endpoint and
+ * `maxConcurrentSessions`, which keep their value.
+ */
 const updateOf = (declared: DeclaredInstance): UpdateInstance => ({
   driver: declared.driver,
   ...(declared.placement === undefined ? {} : { placement: declared.placement }),
@@ -48,11 +51,11 @@ const updateOf = (declared: DeclaredInstance): UpdateInstance => ({
 export interface Outcome {
   readonly instanceId: InstanceId
   readonly outcome: "registered" | "changed" | "unchanged" | "refused" | "removed" | "undeclared"
-  /** Which fields were changed, or why it was refused. */
+  /** The changed fields, or why the instance was refused. */
   readonly detail?: string
 }
 
-/** Runners that are just starting may not have the shard yet: five minutes. */
+/** Runners that are still starting may not own the shard yet, so retry for five minutes. */
 const patience = { times: 150, schedule: Schedule.spaced("2 seconds") } as const
 
 type Refusal = InvalidInput | NotFound | Conflict | IdempotencyConflict
@@ -62,7 +65,7 @@ const told = (error: Refusal): string =>
     ? `${error.message}: ${error.faults.map(({ expected, path }) => `${path}: expected ${expected}`).join("; ")}`
     : error.message
 
-/** Success: every declared instance is as declared, or its outcome says why it is not. */
+/** Success: every declared instance is as declared, or its outcome says why not. */
 export const apply = Effect.fn("DeclaredInstances.apply")(function* ({ instances: declared, prune }: Declaration) {
   const instances = yield* Instances
 
@@ -119,7 +122,7 @@ const tell = ({ detail, instanceId, outcome }: Outcome) => {
   return Effect.annotateLogs(log, { event: `instances.${outcome}`, instance_id: instanceId })
 }
 
-/** `2 registered, 1 unchanged`, and what was refused, with why. */
+/** A summary such as `2 registered, 1 unchanged`, followed by the refused instances with their reasons. */
 export const summary = (outcomes: ReadonlyArray<Outcome>): string => {
   const counts = new Map<string, number>()
   for (const { outcome } of outcomes) if (outcome !== "undeclared") counts.set(outcome, (counts.get(outcome) ?? 0) + 1)

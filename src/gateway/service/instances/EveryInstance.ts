@@ -1,6 +1,6 @@
 /**
- * All instances that a tenant sees, or all there are: page by page, so that none is left out where there are more than
- * a page.
+ * Reads all instances that a tenant sees, or all of the cluster, page by page, so that none beyond the first page is
+ * omitted.
  */
 import { Effect } from "effect"
 import type { ViewReads } from "../../../ports/Reads.ts"
@@ -9,7 +9,7 @@ import type { TenantId } from "../../../schema/Ids.ts"
 import type { InstanceStatus } from "../../../schema/Instance.ts"
 import { pageSize } from "../../../schema/Page.ts"
 
-/** Ten times what a cluster routes to. */
+/** 100,000 instances, ten times the number that a cluster routes to. */
 const pagesMost = 100
 
 export const everyInstance = Effect.fnUntraced(function* (

@@ -1,7 +1,7 @@
 /**
- * The use cases of instances. A tenant sees the instances dedicated to it; only operators change any. A command is sent
- * to where the instance lives, which its view says; an instance that has gone has no view, so a repeated command asks
- * all placements for the answer it was given.
+ * The use cases of instances. A tenant sees the instances dedicated to it; only operators change instances. A command
+ * is sent to the placement of the instance, which is read from its view. A removed instance has no view, so a repeated
+ * command asks all placements for its recorded reply.
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Sharding } from "effect/cluster"
@@ -45,12 +45,12 @@ import { reading } from "../Tenants.ts"
 
 export const defaultGraceMillis = 30_000
 export const defaultDrainMillis = 600_000
-/** A read that its runner does not answer in this time shows what is known instead. */
+/** Timeout of a read from the runner. After it, the stored status is returned instead. */
 const readMillis = 2_000
 
 /**
- * After so long the runner of an instance that is deregistered by force is taken to be gone, if its heartbeats say so,
- * too.
+ * Timeout of a forced deregistration. After it, the instance's runner counts as lost, if its heartbeats have stopped as
+ * well.
  */
 const forceMillis = 5_000
 const retired =
@@ -58,7 +58,7 @@ const retired =
 
 type Refused = InvalidInput | NotFound | Conflict | IdempotencyConflict | ActorUnavailable
 
-/** Lines of a log that are searched. */
+/** Number of log lines that a filter searches. */
 const linesRead = 10_000
 
 const uptimeOf = ({ readyAt }: InstanceStatus, now: number): { readonly uptimeMillis?: number } =>
@@ -100,7 +100,10 @@ const make = Effect.gen(function* () {
   const live = Effect.map(cluster.runners, (runners) => runners.filter(({ state }) => state !== "gone"))
   const livePlacements = Effect.map(live, (runners) => [...new Set(runners.flatMap(({ placements }) => placements))])
 
-  /** By what is registered, not by what this process was told: a new machine is used as soon as its runner is there. */
+  /**
+   * Derived from the registered runners, not from this process's configuration: a new machine is used as soon as its
+   * runner is registered.
+   */
   const served = Effect.gen(function* () {
     const runners = yield* live
     const { items } = yield* views.instances({ limit: pageSize.most })
@@ -136,7 +139,7 @@ const make = Effect.gen(function* () {
     return yield* ops.alone(spec.instanceId, registered(call, spec))
   })
 
-  /** While nobody else registers this id: what is read here stays true until the actor has committed. */
+  /** Runs under the lock of the instance id, so that the reads here remain valid until the actor has committed. */
   const registered = Effect.fnUntraced(function* (call: Call, spec: InstanceSpec) {
     const known = yield* views.instance(spec.instanceId)
     if (known !== undefined && known.placement !== spec.placement) {
@@ -150,7 +153,10 @@ const make = Effect.gen(function* () {
     return yield* actorOf(entityId).Register({ spec }, optionsOf(call))
   })
 
-  /** The machine of one that was deregistered without its runner has come back: what is left there goes first. */
+  /**
+   * The machine of an instance that was deregistered without its runner is back. Its remains are removed before the id
+   * is registered again.
+   */
   const bury = Effect.fnUntraced(function* (entityId: string) {
     const left = yield* actorOf(entityId)
       .Deregister({ force: true }, { timeoutMillis: forceMillis })
@@ -168,7 +174,8 @@ const make = Effect.gen(function* () {
   })
 
   /**
-   * Where its runner is gone, without it: a tombstone tells readers at once, and the actor when a runner has it again.
+   * When the runner is lost, the instance is deregistered without it: a tombstone hides the instance from readers at
+   * once, and tells the actor when a runner owns it again.
    */
   const deregister = Effect.fnUntraced(function* (call: Call, instanceId: InstanceId, force: boolean) {
     const known = force ? yield* views.instance(instanceId) : undefined
@@ -212,7 +219,7 @@ const make = Effect.gen(function* () {
     return { ...status, ...uptimeOf(status, yield* Clock.currentTimeMillis) }
   })
 
-  /** Caps of a request are judged beside those that the instance has. */
+  /** The caps in the request are checked together with those that the instance already has. */
   const update = Effect.fn("Instances.update")(function* (call: Call, instanceId: InstanceId, change: UpdateInstance) {
     const known = yield* views.instance(instanceId)
     if (known === undefined) return yield* unknownInstance(instanceId)
@@ -221,7 +228,10 @@ const make = Effect.gen(function* () {
     return yield* actorOf(instanceEntityId(known.placement, instanceId)).Update({ update: change }, optionsOf(call))
   })
 
-  /** Reads on until the page is full: what is asked for may be seldom. The number of instances bounds it. */
+  /**
+   * Reads pages until the result is full, because matching instances may be rare. The number of instances bounds the
+   * loop.
+   */
   const list = Effect.fn("Instances.list")(function* (
     call: Call,
     { after, limit = pageSize.fallback, tenantId, ...wanted }: InstanceFilter
@@ -285,7 +295,7 @@ const make = Effect.gen(function* () {
   })
 })
 
-/** All that is given must hold. */
+/** All given conditions must hold. */
 export interface InstanceWish {
   readonly health?: InstanceHealth | undefined
   readonly phase?: InstancePhase | undefined
@@ -295,7 +305,7 @@ export interface InstanceWish {
 }
 
 export interface InstanceFilter extends InstanceWish {
-  /** Only those dedicated to this tenant. */
+  /** Only instances dedicated to this tenant. */
   readonly tenantId?: TenantId | undefined
   readonly after?: string | undefined
   readonly limit?: number | undefined
@@ -304,7 +314,7 @@ export interface InstanceFilter extends InstanceWish {
 export class Instances extends Context.Service<
   Instances,
   {
-    /** Success: it will be started, and again after each failover, until it is stopped. */
+    /** Success: the instance is started, and started again after each failover, until it is stopped. */
     readonly register: (
       call: Call,
       registration: InstanceRegistration
@@ -313,7 +323,7 @@ export class Instances extends Context.Service<
       call: Call,
       filter: InstanceFilter
     ) => Effect.Effect<Page<InstanceStatus>, InvalidInput | NotFound | ActorUnavailable>
-    /** As it is now; as last seen when its runner does not answer. */
+    /** The current status; the last stored one when the instance's runner does not answer. */
     readonly get: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceStatus, NotFound | ActorUnavailable>
     readonly health: (
       call: Call,
@@ -323,7 +333,7 @@ export class Instances extends Context.Service<
       call: Call,
       instanceId: InstanceId
     ) => Effect.Effect<InstanceLoadReport, NotFound | ActorUnavailable>
-    /** What is left out stays as it is, and so does what runs there. */
+    /** Absent fields keep their value, and running work continues. */
     readonly update: (
       call: Call,
       instanceId: InstanceId,

@@ -1,18 +1,18 @@
 /**
- * Which lines of a gateway's log are asked for. Lines are JSON or text; one that names no time or level of its own
- * belongs to the line before it.
+ * Filters lines of a gateway's log. Lines are JSON or text. A line without its own time or level takes them from the
+ * line before it.
  */
 import { DateTime, Option } from "effect"
 import type { LogLevelName } from "../../../rpc/Requests.ts"
 
 export interface LogQuery {
-  /** Lines of the answer, the last ones. */
+  /** Maximum number of lines in the answer; the last ones are returned. */
   readonly limit: number
-  /** Unix milliseconds, included. */
+  /** Unix milliseconds, inclusive. */
   readonly since?: number | undefined
-  /** This one and worse. */
+  /** This level and more severe ones. */
   readonly level?: LogLevelName | undefined
-  /** Text that a line has, in any case. */
+  /** Text that a line must contain, case-insensitive. */
   readonly search?: string | undefined
 }
 
@@ -70,7 +70,7 @@ const factsOf = (line: string): Facts => {
 export const isNarrowed = ({ level, search, since }: LogQuery): boolean =>
   level !== undefined || search !== undefined || since !== undefined
 
-/** Oldest first, at most `limit` of the last. */
+/** Oldest first, the last `limit` lines that match. */
 export const selectLines = (lines: ReadonlyArray<string>, query: LogQuery): ReadonlyArray<string> => {
   if (!isNarrowed(query)) return lines.slice(-query.limit)
   const least = query.level === undefined ? 0 : ranks[query.level]!

@@ -1,4 +1,4 @@
-/** From what a client registers to the complete spec of an instance. */
+/** Converts a client's registration to the complete spec of an instance. */
 import { Effect } from "effect"
 import type { InstanceRegistration } from "../../../rpc/Requests.ts"
 import { ActorUnavailable, type FieldFault, InvalidInput } from "../../../schema/Errors.ts"
@@ -11,28 +11,28 @@ export const defaults = { maxConcurrentTasks: 4, maxConcurrentSessions: 100, max
 
 const isHost = (placement: Placement): boolean => placement.startsWith(hostPlacement(""))
 
-/** What is known of a placement that live runners serve. */
+/** A placement that live runners serve. */
 export interface Served {
   readonly placement: Placement
-  /** The regions that its runners serve, too. */
+  /** All placements that its runners serve, including the regions. */
   readonly regions: ReadonlyArray<Placement>
   readonly instances: number
 }
 
-/** The host with the fewest instances, of those in the region that is asked for. */
+/** The host with the fewest instances, among those in the requested region. */
 const hostFor = (region: Placement | undefined, served: ReadonlyArray<Served>): Placement | undefined =>
   served
     .filter(({ placement, regions }) => isHost(placement) && (region === undefined || regions.includes(region)))
     .toSorted((left, right) => left.instances - right.instances || (left.placement < right.placement ? -1 : 1))[0]
     ?.placement
 
-/** Undefined: no live runner could have it. */
+/** Undefined when no live runner could serve the instance. */
 const placementOf = (
   { driver, placement, region }: InstanceRegistration,
   served: ReadonlyArray<Served>
 ): Placement | undefined => {
   if (placement !== undefined) return placement
-  // A region is a label of any text; only where runners serve it is it a placement as well.
+  // A region is a label with any text. It is also a placement only when runners serve it.
   const ofRegion = served.find((known) => region !== undefined && known.placement === `region-${region}`)?.placement
   if (driver === "process") {
     const hasHosts = served.some((known) => isHost(known.placement))

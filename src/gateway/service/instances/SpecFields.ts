@@ -1,6 +1,6 @@
 /**
- * Fields of an instance's spec that its driver cannot act on. They are refused rather than kept: what is accepted is
- * done. Specs that were stored with such a field before are still read.
+ * Detects fields of an instance's spec that its driver cannot apply. They are refused instead of stored, so that every
+ * accepted field takes effect. Specs stored with such a field by an earlier version are still read.
  */
 import type { UpdateInstance } from "../../../rpc/Requests.ts"
 import type { FieldFault } from "../../../schema/Errors.ts"
@@ -36,7 +36,7 @@ const configFaults = (driver: DriverKind, config: Given["gatewayConfig"]): Reado
 
 const defaultWaits = { reconnect: [250, 15_000], restart: [1_000, 60_000] } as const
 
-/** `firstMillis` may be above the longest wait of the defaults only together with a longer one. */
+/** A `firstMillis` above the default longest delay must come with a `longestMillis` that is at least as long. */
 const waitFaults = (supervision: Supervision): ReadonlyArray<FieldFault> =>
   (["reconnect", "restart"] as const).flatMap((name) => {
     const [first, longest] = defaultWaits[name]
@@ -63,7 +63,7 @@ const supervisionFaults = (driver: DriverKind, supervision: Given["supervision"]
   ]
 }
 
-/** `present`: the caps where the request names none. */
+/** `present` contains the caps that apply where the request names none. */
 export const fieldFaults = (driver: DriverKind, given: Given, present: Caps): ReadonlyArray<FieldFault> => {
   const tasks = given.maxConcurrentTasks ?? present.maxConcurrentTasks
   return [

@@ -1,6 +1,6 @@
 /**
- * One command to each lane of a tenant that has something for it, page by page of lanes and for a bounded time. What
- * that leaves is counted from the views of the lanes it did not come to, so that the answer never hides any.
+ * Sends one command to each lane of a tenant that has matching tasks, page by page and for a bounded time. Tasks in
+ * lanes that were not reached are counted from the views of those lanes, so that the answer includes them.
  */
 import { Clock, Effect } from "effect"
 import type { ViewReads } from "../../../ports/Reads.ts"
@@ -12,22 +12,22 @@ export type LaneCount = "pending" | "scheduled" | "running" | "deadLettered"
 
 const lanesAPage = 1_000
 const lanesAtOnce = 8
-/** Callers wait 15 s for one try. */
+/** Below the 15 s that the typed client waits for one attempt. */
 const withinMillis = 10_000
 
 export interface EveryLane<A, E, R> {
   readonly tenantId: TenantId
-  /** Lanes that have none of these are passed over. */
+  /** Lanes without any of these tasks are skipped. */
   readonly having: ReadonlyArray<LaneCount>
   readonly command: (lane: LaneStatus) => Effect.Effect<A, E, R>
-  /** Ends it early: the answer would be too large. */
+  /** Ends the loop early, when the answer would become too large. */
   readonly isEnough?: (answers: ReadonlyArray<A>) => boolean
 }
 
 const countOf = (lane: LaneStatus, having: ReadonlyArray<LaneCount>): number =>
   having.reduce((sum, name) => sum + lane[name], 0)
 
-/** `unasked`: how many there were in the lanes that were not asked. */
+/** `unasked` is the number of matching tasks in lanes that were not asked. */
 export const everyLane = Effect.fnUntraced(function* <A, E, R>(
   views: ViewReads["Service"],
   { command, having, isEnough = () => false, tenantId }: EveryLane<A, E, R>

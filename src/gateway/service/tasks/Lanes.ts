@@ -1,4 +1,4 @@
-/** The use cases of lanes. A lane is there as soon as it is named. */
+/** The use cases of lanes. A lane exists as soon as it is named. */
 import { Context, Effect, Layer } from "effect"
 import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../../actor/ActorClient.ts"

@@ -1,4 +1,4 @@
-/** From what a client submits to the complete task that a lane accepts. */
+/** Converts a client's submission to the complete task that a lane accepts. */
 import { Effect } from "effect"
 import * as Traceparent from "../../../observability/Traceparent.ts"
 import { InvalidInput } from "../../../schema/Errors.ts"
@@ -9,7 +9,7 @@ import { newId } from "../NewId.ts"
 export const defaultLane = LaneName.make("default")
 export const defaultTimeoutMillis = 600_000
 
-/** Tasks of one call go to one lane of one tenant, since that is what one commit can hold. */
+/** All tasks of one call must go to one lane of one tenant, because they are accepted in one commit. */
 export const mixedFault = (tasks: ReadonlyArray<TaskSubmission>): InvalidInput | undefined => {
   const [first] = tasks
   const faults = tasks.flatMap((task, index) =>
@@ -26,7 +26,7 @@ export const mixedFault = (tasks: ReadonlyArray<TaskSubmission>): InvalidInput |
       })
 }
 
-/** Of the span that the request is served in; without one, an identity to correlate by, which nobody samples. */
+/** The traceparent of the current span; without a span, that of a new unsampled trace, for correlation. */
 export const currentTraceparent = Effect.map(Traceparent.ensure, (traceparent) => ({ traceparent }))
 
 export const toSpec = Effect.fnUntraced(function* (submission: TaskSubmission, tenantId: TenantId) {

@@ -1,4 +1,4 @@
-/** The use cases of tasks, for whoever asks: REST and RPC say the same. */
+/** The use cases of tasks, shared by REST and RPC. */
 import { Array, Context, Effect, Layer } from "effect"
 import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../../actor/ActorClient.ts"
@@ -41,7 +41,7 @@ import { acting, reading } from "../Tenants.ts"
 import { explainMillis, withReasons } from "../WaitReasons.ts"
 import { untilOver } from "../Waiting.ts"
 
-/** Replayed ids of one answer, at most and one lane's more. */
+/** Target number of replayed ids in one answer. Replays already sent to other lanes may exceed it. */
 const replayedMost = 10_000
 
 type Refused = InvalidInput | NotFound | IdempotencyConflict | ActorUnavailable
@@ -57,7 +57,7 @@ const placeOf = (token: string | undefined): Effect.Effect<TaskPlace | undefined
   return token === undefined || place !== undefined ? Effect.succeed(place) : Effect.fail(badToken)
 }
 
-/** What a lane's view calls tasks of these phases. */
+/** The counters of a lane's view that contain tasks of these phases. */
 const countsOf = (phases: ReadonlyArray<TaskPhase>): ReadonlyArray<LaneCount> => [
   ...(phases.includes("pending") ? (["pending"] as const) : []),
   ...(phases.includes("scheduled") || phases.includes("retrying") ? (["scheduled"] as const) : []),
@@ -110,7 +110,9 @@ const make = Effect.gen(function* () {
     ).pipe(Effect.provideService(EventHub, hub))
   })
 
-  /** With `waitMillis`, the receipt has the task as it is when it has ended, or when the time is over. */
+  /**
+   * With `waitMillis`, the receipt contains the task when it has ended, or its current status when the time is over.
+   */
   const submitOne = Effect.fnUntraced(function* (call: Call, task: TaskSubmission, waitMillis: number) {
     const [outcome] = yield* submit(call, [task])
     const { lane, taskId } = outcome!
@@ -205,7 +207,7 @@ const make = Effect.gen(function* () {
     return { replayed: answers.flatMap(({ replayed }) => replayed), remaining: 0 }
   })
 
-  /** The oldest dead letters of a lane; what it has beyond them is counted. */
+  /** Replays the oldest dead letters of a lane, and counts the ones that remain. */
   const replayOldest = Effect.fnUntraced(function* (call: Call, { deadLettered, lane, tenantId }: LaneStatus) {
     const { replayed } = yield* laneOf(laneEntityId(tenantId, lane)).Replay({ taskIds: [] }, optionsOf(call))
     return { replayed, remaining: Math.max(0, deadLettered - replayed.length) }
@@ -256,9 +258,9 @@ export class Tasks extends Context.Service<
   Tasks,
   {
     /**
-     * Success: all are durable. `Conflict`: an id of the caller's own names another task; none of the request was
-     * stored, unless another request was first with that id in the same moment, which the message says. Any other
-     * failure than `ActorUnavailable`: none is.
+     * Success: all tasks are durable. `Conflict`: an id chosen by the caller belongs to another task. Then nothing of
+     * the request was stored, unless a concurrent request was first with that id, in which case the message says how
+     * many other tasks were accepted. After any other failure except `ActorUnavailable`, nothing was stored.
      */
     readonly submit: (
       call: Call,
@@ -274,18 +276,18 @@ export class Tasks extends Context.Service<
       taskId: TaskId,
       tenantId?: TenantId
     ) => Effect.Effect<TaskStatus, NotFound | ActorUnavailable>
-    /** Results are shown by their beginning; each task that waits says for what. */
-    /** What it answered. `NotFound` also while it has not completed. */
+    /** The result of a task. Also fails with `NotFound` while the task has not completed. */
     readonly result: (
       call: Call,
       taskId: TaskId,
       tenantId?: TenantId
     ) => Effect.Effect<Result, NotFound | ActorUnavailable>
+    /** Results are shown by their beginning (`isPreview`), and each waiting task says what it waits for. */
     readonly list: (
       call: Call,
       request: TaskListRequest
     ) => Effect.Effect<Page<TaskStatus>, InvalidInput | NotFound | ActorUnavailable>
-    /** `Conflict`: it has ended. */
+    /** Fails with `Conflict` when the task has already ended. */
     readonly cancel: (
       call: Call,
       taskId: TaskId,
@@ -302,7 +304,7 @@ export class Tasks extends Context.Service<
         readonly limit?: number | undefined
       }
     ) => Effect.Effect<Page<FeedEvent>, InvalidInput | NotFound | ActorUnavailable>
-    /** The task when it has ended, or as it is after `millis`. */
+    /** Returns the task when it has ended, or its current status after `millis`. */
     readonly wait: (
       call: Call,
       request: { readonly taskId: TaskId; readonly tenantId?: TenantId | undefined; readonly millis: number }

@@ -1,20 +1,19 @@
 /**
- * Removes the archives of transcripts that OpenClaw keeps of sessions it was asked to delete. It applies its own
- * retention of them (`resetArchiveRetention`) with its cron jobs only, as seen with 2026.9.6, so that each task would
- * leave a file for ever.
+ * Removes the transcript archives that OpenClaw keeps of deleted sessions. OpenClaw applies its own retention
+ * (`resetArchiveRetention`) only with its cron jobs, as seen with 2026.9.6, so each task would leave a file for ever.
  */
 import type { Dirent } from "node:fs"
 import { opendir, stat, unlink } from "node:fs/promises"
 import { join } from "node:path"
 import { Effect } from "effect"
 
-/** `ID.jsonl.deleted.TIME`, and what a version adds to it for compression. */
+/** Matches `ID.jsonl.deleted.TIME`, with any suffix that a version adds for compression. */
 const archive = /\.jsonl\.deleted\.\d{4}-\d\d-\d\dT/
 
-/** One sweep looks at so many names of an agent; the others wait for the next. */
+/** Maximum directory entries of an agent that one sweep reads; the others wait for the next sweep. */
 const namesASweep = 20_000
 
-/** Not there, or gone meanwhile, is as good as removed. */
+/** Returns `undefined` when the file does not exist or was removed meanwhile. */
 const orNothing = async <A>(read: () => Promise<A>): Promise<A | undefined> => {
   try {
     return await read()
@@ -48,7 +47,10 @@ const removeOlder = async (sessions: string, before: number): Promise<number> =>
   return removed
 }
 
-/** Answers how many were removed. `before`: Unix milliseconds; what was written since stays. */
+/**
+ * Returns the number of removed archives. `before` is in Unix milliseconds; archives modified since then are kept.
+ * Fails on any error of the file system except a missing file.
+ */
 export const removeDeletedTranscripts = (state: string, before: number): Effect.Effect<number, Error> =>
   Effect.tryPromise({
     try: async () => {

@@ -1,6 +1,6 @@
 /**
- * Which gateways this runner owns. The epoch fence lies in the instance's files, so it holds across the runner
- * processes of a host; the lease is renewed while this runner lives and no later epoch was seen.
+ * Tracks which gateways this runner owns. The epoch fence is stored in the instance's files, so it holds across the
+ * runner processes of a host. The lease is renewed while this runner is running and has seen no later epoch.
  */
 import { Clock, Duration, Effect, type Scope } from "effect"
 import type { InstanceId } from "../../../schema/Ids.ts"
@@ -8,7 +8,7 @@ import { DriverError } from "../../InstanceDriver.ts"
 import { withFileLock } from "../../../processes/FileLock.ts"
 import type { InstanceFiles } from "./InstanceFiles.ts"
 
-/** A runner's hold on an instance, by the epoch under which it acts. */
+/** A runner's ownership of an instance, under the epoch with which it acts. */
 export interface Claim {
   readonly instanceId: InstanceId
   readonly registration?: string
@@ -18,11 +18,11 @@ export interface Claim {
 
 export interface Ownership {
   /**
-   * Runs `use` under the instance's lock, as the owner with this epoch. `StaleOwner` when a later one was here. Short
-   * work only: others wait for the lock.
+   * Runs `use` under the instance's lock, as the owner with this epoch. Fails with `StaleOwner` when a later epoch was
+   * seen. `use` must be short, because other processes wait for the lock.
    */
   readonly as: <A, E, R>(claim: Claim, use: Effect.Effect<A, E, R>) => Effect.Effect<A, E | DriverError, R>
-  /** From now on the lease of this instance is renewed. */
+  /** Renews the lease of this instance, now and from now on. */
   readonly take: (claim: Claim) => Effect.Effect<void>
   readonly drop: (instanceId: InstanceId) => Effect.Effect<void>
   readonly owned: Effect.Effect<ReadonlyArray<Claim>>

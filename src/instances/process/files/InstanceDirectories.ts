@@ -1,7 +1,7 @@
 /**
- * The folders of a host's instances, one a registration: `ID@REGISTRATION`, or `ID` alone for those that versions
- * before made. An id that is registered again, perhaps by another tenant, gets a folder of its own; nothing of the
- * former one is in it.
+ * The folders of a host's instances, one per registration: `ID@REGISTRATION`, or `ID` alone for folders that earlier
+ * versions made. An id that is registered again, perhaps by another tenant, gets its own folder, which contains nothing
+ * of the former one.
  */
 import { randomUUID } from "node:crypto"
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
@@ -64,7 +64,10 @@ export const instanceDirectories = (directory: string): InstanceDirectories => {
   }
 }
 
-/** Written when it is first used, so that a runner of another database does not take everything here for abandoned. */
+/**
+ * Whether the directory belongs to this cluster. The marker is written on first use, so that a runner of another
+ * database does not treat every folder here as abandoned.
+ */
 const isHomeOf = (directory: string, cluster: string): boolean => {
   const path = join(directory, "cluster")
   try {
@@ -77,8 +80,8 @@ const isHomeOf = (directory: string, cluster: string): boolean => {
 }
 
 /**
- * At once and whole, so that half a folder is never taken for one. What a crash leaves in `removed` goes with the next
- * removal.
+ * Moves the folder with one rename, so that a partly removed folder is never mistaken for a complete one. What a crash
+ * leaves in `removed` is deleted with the next removal.
  */
 const moveAway = (kept: Kept, directory: string, removed: string): Effect.Effect<void, DriverError> =>
   Effect.try({

@@ -1,9 +1,9 @@
-/** The end of a log file, bounded in lines and in bytes. */
+/** Reads the end of a log file, bounded in lines and in bytes. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 
 const bytesMax = 4 * 1024 * 1024
 
-/** The last `limit` lines, of the last 4 MiB. Empty when there is no such file. */
+/** The last `limit` lines within the last 4 MiB. Empty when the file cannot be opened. */
 export const tailLines = (path: string, limit: number): ReadonlyArray<string> => {
   let file: number
   try {

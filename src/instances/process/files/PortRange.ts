@@ -1,7 +1,7 @@
 /**
- * Ports for gateways of one host. A gateway uses a base port and some above it, so bases lie `step` apart. A port is
- * reserved by a file, under a lock, across the instances and runner processes that share the directory; whatever else
- * listens on it is found by trying to bind it.
+ * Allocates ports to the gateways of one host. A gateway uses a base port and some ports above it, so base ports lie
+ * `step` apart. A file reserves a port, under a lock, among the instances and runner processes that share the
+ * directory; any other listener is detected by trying to bind the port.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -15,20 +15,22 @@ export interface PortRange {
   readonly first: number
   /** Inclusive. */
   readonly last: number
-  /** At least 20: a gateway uses ports up to its base and more than ten. */
+  /** At least 20: a gateway uses its base port and more than ten ports above it. */
   readonly step: number
 }
 
 export const defaultPortRange: PortRange = { first: 19_100, last: 31_080, step: 20 }
 
-/** The base ports of a range, lowest first. Empty when the range is none. */
+/** The base ports of a range, lowest first. Empty when the range contains none. */
 export const basePorts = ({ first, last, step }: PortRange): ReadonlyArray<number> => {
   const spacing = Math.max(20, Math.trunc(step))
   const count = Math.floor((Math.min(last, 65_535) - first) / spacing) + 1
   return Array.from({ length: Math.max(0, count) }, (_, index) => first + index * spacing)
 }
 
-/** The port to try first: the one the instance had, then the others from the lowest. Taken ports are left out. */
+/**
+ * The ports to try, in order: the instance's previous port, then the others from the lowest. Taken ports are left out.
+ */
 export const candidates = (
   range: PortRange,
   taken: ReadonlySet<number>,
@@ -42,14 +44,15 @@ export const candidates = (
 
 const Reservation = Schema.Struct({
   instanceId: InstanceId,
-  /** The gateway's guardian, or the runner until there is one. The reservation ends with it. */
+  /** The gateway's guardian, or the runner until the guardian exists. The reservation ends with this process. */
   holder: StoredIdentity
 })
 const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Reservation))
 
 export interface Ports {
   /**
-   * A base port that nobody else has, held by this process until `handOver` or `release`; undefined when all are taken.
+   * Reserves a base port that no other instance has, held by this process until `handOver` or `release`; undefined when
+   * all are taken.
    */
   readonly reserve: (instanceId: InstanceId, preferred: number | undefined) => Effect.Effect<number | undefined>
   readonly handOver: (instanceId: InstanceId, port: number, holder: ProcessIdentity) => Effect.Effect<void>
@@ -104,7 +107,7 @@ export const makePorts = (directory: string, range: PortRange): Ports => {
   }
 }
 
-/** Nothing listens on it, on the IPv4 or the IPv6 loopback. */
+/** Whether nothing listens on the port, on the IPv4 or the IPv6 loopback. */
 export const isFree = (port: number): Effect.Effect<boolean> =>
   Effect.map(Effect.all([canBind(port, "127.0.0.1"), canBind(port, "::1")]), ([v4, v6]) => v4 && v6)
 

@@ -1,7 +1,7 @@
 /**
- * How far the feed is behind the newest commit, and what holds it. A transaction that has written and stays open, of
- * whatever program on the same server, hides everything that is committed after it began: it may yet write rows that
- * sort before.
+ * How far the feed lags behind the newest commit, and what holds it back. A transaction that has written and stays
+ * open, of any program on the same server, hides everything committed after it began, because it may still write rows
+ * that sort before.
  */
 import type { PgClient } from "@effect/sql-pg"
 import { Clock, Effect } from "effect"
@@ -9,9 +9,9 @@ import type { Cursor } from "../../../schema/feed/Feed.ts"
 import { feedNow, fromCursor } from "./Position.ts"
 
 export interface FeedAge {
-  /** Since the oldest entry was written that is committed and not yet read; 0 when there is none. */
+  /** Age of the oldest entry that is committed and not yet read; 0 when there is none. */
   readonly millis: number
-  /** In words for an operator, when it is more than a second. */
+  /** What holds the feed back, in words for an operator; only when `millis` is more than 1,000. */
   readonly heldBy?: string
 }
 
@@ -49,7 +49,9 @@ const tell = ({ application, gid, pid, seconds, state }: Holder): string => {
   return `database process ${pid}${about === "" ? "" : ` (${about})`} has had a transaction open${since}; end it with SELECT pg_terminate_backend(${pid})`
 }
 
-/** `after`: what was read so far; absent: what can be. */
+/**
+ * `after`: the position read so far. When it is absent, the age is that of the oldest entry that cannot be read yet.
+ */
 export const read = Effect.fnUntraced(function* (sql: PgClient.PgClient, after: Cursor | undefined) {
   const ask = (text: string, params: ReadonlyArray<unknown>) => sql.unsafe<{ at: number | null }>(text, params)
   const place = after === undefined ? undefined : fromCursor(after)

@@ -1,4 +1,4 @@
-/** Journal rows as events that clients see. */
+/** Converts journal rows into the events that clients see. */
 import type { Cursor, FeedEvent } from "../../../schema/feed/Feed.ts"
 import { isPublicTag } from "../../../schema/feed/Feed.ts"
 import { skippedNotice } from "../../../schema/feed/FeedNotice.ts"
@@ -18,8 +18,8 @@ const isEntry = (value: unknown): value is ReadonlyArray<StoredEvent> =>
   Array.isArray(value) && value.every(isStoredEvent)
 
 /**
- * Without internal events and secrets, and without those of other tenants when one is named. A row that cannot be shown
- * becomes a note that it was passed over. `cursor` is of the row.
+ * The public events of a row, without secrets, and without those of other tenants when a tenant is named. A row that
+ * cannot be shown becomes a `feed.skipped` notice. `cursor` is the row's position.
  */
 export const toEvents = (row: JournalRow, cursor: Cursor, tenantId: TenantId | undefined): Array<FeedEvent> => {
   const { at, entityId, entityType, events, fault, isLarge = false, seq } = row

@@ -1,6 +1,6 @@
 /**
  * The timelines of the feed (Timelines.ts), as its readers need them: the mark of each position, and where the former
- * ones ended.
+ * timelines ended.
  */
 import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
@@ -20,7 +20,7 @@ import { type Position, toCursor } from "./Position.ts"
 interface Timeline {
   readonly timeline: number
   readonly mark: number
-  /** Null: of the present one. */
+  /** Null for the current timeline. */
   readonly lastTx: string | null
   readonly lastPosition: string | null
 }
@@ -32,12 +32,12 @@ export class FeedTimelines {
     this.#known = new Map(timelines.map((one) => [one.timeline, one]))
   }
 
-  /** Whether it is known, and as the present one. */
+  /** Whether the timeline is loaded, and is the current one. */
   isPresent(timeline: number): boolean {
     return this.#known.get(timeline)?.lastTx === null
   }
 
-  /** Every row is of a timeline that began before it was written. */
+  /** The cursor of a row. Every row is of a timeline that began before the row was written. */
   cursorOf(position: Position): Cursor {
     return toCursor(position, this.#known.get(timelineOf(BigInt(position.tx)))?.mark ?? 0)
   }
@@ -47,7 +47,7 @@ export class FeedTimelines {
     return formatCursor({ tx: BigInt(timeline) << timelineBits, number: 0n }, mark)
   }
 
-  /** Whether a follower at the cursor has missed what is gone. */
+  /** The gap after the cursor, when removed or lost events lie behind it; otherwise undefined. */
   gapAfter(cursor: Cursor, state: FeedState): FeedGap | undefined {
     const timeline = timelineOf(parseCursor(cursor).tx)
     const past = this.#known.get(timeline)
@@ -59,7 +59,7 @@ export class FeedTimelines {
     return compareCursors(cursor, pruned) < 0 ? { from: cursor, to: pruned, reason: "expired" } : undefined
   }
 
-  /** Why no follower of this cluster can have been given the cursor; undefined when one may have. */
+  /** Why this cluster cannot have issued the cursor; undefined when it may have. */
   faultOf(cursor: Cursor, state: { readonly timeline: number; readonly open: string }): string | undefined {
     const { mark, number, tx } = parseCursor(cursor)
     const timeline = this.#known.get(timelineOf(tx))

@@ -1,10 +1,10 @@
 /**
  * Pages of the journal, bounded in rows and in bytes.
  *
- * A few large entries must neither fill the memory of their reader nor pass what one message of the database may hold.
- * So a page is read without its large events, whose sizes as they are stored cost nothing to learn; these are read by
- * themselves, until there are enough, and the page ends there. An entry that is too large for a message comes without
- * its events for good.
+ * A few large entries must neither fill the memory of their reader nor exceed one message of the database. A page is
+ * therefore read without its large events, whose stored sizes cost nothing to learn. The large events are then read by
+ * themselves, up to a limit, and the page ends there. An entry that is too large for a message is always returned
+ * without its events.
  */
 import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
@@ -12,15 +12,18 @@ import type { SqlError } from "effect/sql"
 import { feedNow, lastSettled, type Position } from "./Position.ts"
 
 /**
- * Events that are stored in so many bytes, without compression, are read with their page. Rows of 2 KiB and more are
- * where compression begins.
+ * Events that are stored in at most this many bytes, without compression, are read with their page. Compression begins
+ * at rows of 2 KiB.
  */
 const smallBytes = 2_048
-/** Of the large events of one page, as text. One entry may pass it by itself. */
+/** Maximum bytes of the large events of one page, as text. A single entry may exceed it. */
 const pageBytes = 8_388_608
-/** The same as they are stored, which may be compressed. */
+/** The same limit for the events as they are stored, which may be compressed. */
 const storedBytes = 2_097_152
-/** An entry with more than that, as text, comes without its events. A message of the database may have 16 MiB. */
+/**
+ * Maximum bytes of an entry's events, as text. A larger entry comes without its events. The limit is well below the
+ * largest message of the database (Database.ts).
+ */
 export const entryBytes = 8_388_608
 
 export interface JournalRow extends Position {
@@ -29,17 +32,17 @@ export interface JournalRow extends Position {
   readonly seq: number
   /** Unix milliseconds. */
   readonly at: number
-  /** As stored. Null when the row is of no interest to the page's reader, or for the `fault`. */
+  /** The events as stored. Null when the page's reader does not want them, or because of the `fault`. */
   readonly events: unknown
   readonly fault?: "too_large" | "unreadable"
-  /** Whether they were read by themselves. */
+  /** Whether the events were read by themselves. */
   readonly isLarge?: boolean
 }
 
-/** How the feed stood when a page was read. */
+/** The state of the feed when a page was read. */
 export interface FeedState {
   readonly timeline: number
-  /** The last row that is settled: a page that has all has read up to there. */
+  /** The last settled row: a page that has all rows has read up to there. */
   readonly last: Position
   /** The last row that was removed. */
   readonly pruned: Position
@@ -47,7 +50,7 @@ export interface FeedState {
 
 export interface JournalPage {
   readonly rows: ReadonlyArray<JournalRow>
-  /** Whether these are all rows that there are: none was left out for the page's bounds. */
+  /** Whether these are all rows that there are: none was left out because of the page's limits. */
   readonly isAll: boolean
   readonly state: FeedState
 }
@@ -75,7 +78,7 @@ const wantedEvents = `p.wanted,
     CASE WHEN p.wanted AND pg_column_size(p.events) <= ${smallBytes} AND pg_column_compression(p.events) IS NULL THEN p.events END`
 const noEvents = "false, NULL::json"
 
-/** The first row has the state in place of events. */
+/** The first row carries the feed's state in place of events. */
 const statement = (source: string, events = wantedEvents) => `
   WITH n AS MATERIALIZED (${feedNow} LIMIT 1)
   SELECT NULL::text AS tx, NULL::text AS position, NULL::text AS "entityType", NULL::text AS "entityId", NULL::float8 AS seq, NULL::float8 AS at,
@@ -86,14 +89,14 @@ const statement = (source: string, events = wantedEvents) => `
   SELECT p.tx::text, p.position::text, p.entity_type, p.entity_id, p.seq::float8, p.at::float8, ${events}
   FROM (${source}) AS p`
 
-/** What a source selects of the journal, as `j`, beside `wanted`: whether the reader wants the row's events. */
+/** What a source selects from the journal, as `j`, beside `wanted`: whether the reader wants the row's events. */
 export const columns = "j.tx, j.position, j.entity_type, j.entity_id, j.seq, j.at, j.events"
-/** The rows a source may have: after `$2`, `$3` and settled. */
+/** The rows that a source may return: after the position `$2`, `$3`, and settled. */
 export const after = "(j.tx, j.position) > ($2::text::xid8, $3::bigint) AND j.tx < (SELECT open FROM n)"
-/** And at most `$1`, in order. */
+/** In the feed's order, at most `$1` rows. */
 export const inOrder = "ORDER BY j.tx, j.position LIMIT $1::int"
 
-/** Where rows are read from: a query in the feed's order, of the parts above. Further parameters begin with `$4`. */
+/** A query that returns rows in the feed's order, made of the parts above. Further parameters begin with `$4`. */
 export interface Source {
   readonly whole: string
   readonly keys: string
@@ -102,8 +105,9 @@ export interface Source {
 export const makeSource = (query: string): Source => ({ whole: statement(query), keys: statement(query, noEvents) })
 
 /**
- * `$1`, `$2`: where the rows are, in order, as words. Those that are enough together are left out: first as they are
- * stored, so that only few are unpacked, then as text. The first is never left out.
+ * Reads large events. `$1`, `$2`: transaction ids and positions of the rows, in order, separated by spaces. Rows beyond
+ * the limits are left out: first by stored size, so that only few are decompressed, then by size as text. The first row
+ * is never left out.
  */
 const large = `
   SELECT z.tx::text AS tx, z.position::text AS position, CASE WHEN z.bytes <= ${entryBytes} THEN z.events END AS events
@@ -141,7 +145,7 @@ const toState = ([timeline, lastTx, lastPosition, prunedTx, prunedPosition]: Sta
 
 const tooLarge = { fault: "too_large" } as const
 
-/** Up to the first large row whose events were left out. */
+/** The rows up to the first large row whose events were left out. */
 const withBodies = (found: ReadonlyArray<Answered>, bodies: ReadonlyMap<string, unknown>) => {
   const rows: Array<JournalRow> = []
   for (const row of found) {
@@ -156,11 +160,12 @@ const withBodies = (found: ReadonlyArray<Answered>, bodies: ReadonlyMap<string, 
 type Ask<A> = (rows: number) => Effect.Effect<A, SqlError.SqlError>
 
 /**
- * Rows of the source after `place`, oldest first, at most `most`; at least one when there is any. Those of no interest
- * come without events.
+ * Rows of the source after `place`, oldest first, at most `most`; at least one when there is any. Rows that the reader
+ * does not want come without events.
  *
- * Whatever is in a row, reading gets past it: when a page cannot be read, its first row is read alone, and when that
- * cannot be, only its key is. While the database does not answer at all, that fails too.
+ * Reading makes progress whatever a row contains: when a page cannot be read, its first row is read alone, and when
+ * that fails, only its key is read. While the database does not answer at all, this last read fails with `SqlError`,
+ * too.
  */
 export const read = (
   sql: PgClient.PgClient,

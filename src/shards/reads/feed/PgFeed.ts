@@ -17,7 +17,10 @@ import * as TenantPages from "./TenantPages.ts"
 import { unavailable } from "../Unavailable.ts"
 
 const rowsARead = 1_000
-/** How long a follower that has read everything waits: the lag it adds, and the load it is. */
+/**
+ * How long a follower that has read everything waits before it reads again, drawn between the two: a trade-off between
+ * the lag and the load that it adds.
+ */
 const pauseMillis = { least: 15, most: 35 } as const
 
 const stateNow = `
@@ -29,7 +32,7 @@ const make = Effect.gen(function* () {
   let timelines = yield* Effect.orDie(FeedTimelines.load(sql))
   let isIndexed = false
 
-  /** What is known of timelines, with that of the page at least. */
+  /** The loaded timelines, reloaded unless the given one is the current one among them. */
   const timelinesUpTo = Effect.fnUntraced(function* (timeline: number) {
     if (!timelines.isPresent(timeline)) timelines = yield* FeedTimelines.load(sql)
     return timelines
@@ -39,7 +42,7 @@ const make = Effect.gen(function* () {
     isIndexed ? Effect.void : Effect.map(TenantPages.isIndexed(sql), (found) => (isIndexed = found))
   )
 
-  /** One page. Whole rows only, so that a cursor never points into the middle of an entry. */
+  /** Reads one page of whole rows, so that a cursor never points into the middle of an entry. */
   const read = Effect.fnUntraced(function* (
     after: Cursor,
     { limit, tenantId }: { readonly tenantId?: TenantId | undefined; readonly limit: number }
@@ -80,7 +83,10 @@ const make = Effect.gen(function* () {
     Effect.sleep(millis)
   )
 
-  /** The database may have come back on another server. */
+  /**
+   * Retries until the effect succeeds, with exponential backoff up to 2 s. The database may have come back on another
+   * server, so each failure also checks the timeline.
+   */
   const patient = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     effect.pipe(
       Effect.tapError((error) =>

@@ -1,8 +1,8 @@
 /**
- * Positions of the feed. Journal rows are ordered by the transaction that wrote them and their number within it. A
+ * Positions of the feed. Journal rows are ordered by the transaction that wrote them and by their number within it. A
  * transaction that is still open may have a lower id than one that has committed, so a reader stops at the lowest open
- * one (`pg_snapshot_xmin`), and nothing that commits late is ever skipped. An actor's own rows keep their order, since
- * each commit follows the one before it.
+ * transaction (`pg_snapshot_xmin`), and a row that commits late is never skipped. An actor's own rows keep their order,
+ * since each commit follows the one before it.
  *
  * `tx` of the journal is the transaction's id with the timeline above it (Timelines.ts), so that rows of a former
  * server stay before all later ones.
@@ -18,19 +18,22 @@ export interface Position {
 export const toCursor = ({ position, tx }: Position, mark: number): Cursor =>
   formatCursor({ tx, number: position }, mark)
 
-/** What a `bigint` of the database can hold. */
+/** The largest `bigint` of the database. */
 const most = 2n ** 63n - 1n
 const held = (value: bigint): string => String(value > most ? most : value)
 
-/** Of a position within an entry, where the entry begins: it is read whole, and its first events again. */
+/**
+ * The place of a cursor. When the cursor lies within an entry, this is the place where the entry begins: the entry is
+ * read whole, and its first events again.
+ */
 export const fromCursor = (cursor: Cursor): Position => {
   const { number, tx } = parseCursor(cursor)
   return { tx: held(tx), position: held(number) }
 }
 
 /**
- * One row: the timeline, how far history was removed, and the lowest transaction that is open (`open`), with its
- * timeline.
+ * One row: the timeline, the position up to which history was removed, and the lowest open transaction (`open`), with
+ * its timeline.
  */
 export const feedNow = `
   SELECT f.timeline, f.pruned_tx, f.pruned_position,
@@ -38,8 +41,8 @@ export const feedNow = `
   FROM clawster_feed f WHERE f.one`
 
 /**
- * One row, beside `n` of `feedNow`: the last row below the lowest open transaction, or the last that was removed where
- * that is later.
+ * One row, beside `n` of `feedNow`: the last row below the lowest open transaction, or the last removed row where that
+ * is later.
  */
 export const lastSettled = `
   SELECT tx, position FROM (
@@ -48,8 +51,8 @@ export const lastSettled = `
   ) AS ends ORDER BY tx DESC, position DESC LIMIT 1`
 
 /**
- * Everything up to here is settled; beside rows read in the same statement it is the position at which they are true. A
- * cursor, as text.
+ * A cursor, as text, up to which everything is settled. When it is selected in the same statement as other rows, it is
+ * the position at which those rows are true.
  */
 export const settled = `(
   SELECT l.tx::text || '-' || t.mark || lpad(l.position::text, 15, '0')

@@ -1,4 +1,4 @@
-/** Whose rows of the journal a reader of the feed gets: everybody's, or those that may have events of one tenant. */
+/** The journal rows that a reader of the feed gets: all rows, or those that may contain events of one tenant. */
 import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import { tenantOf } from "../../journal/EntryTenant.ts"
@@ -14,17 +14,17 @@ export const everyone = makeSource(
   `SELECT ${columns}, true AS wanted FROM clawster_journal j WHERE ${after} ${inOrder}`
 )
 
-/** The tenant's own, those of several, and those of which it is not known whose they are. `$4`: the tenant. */
+/** The tenant's own rows, rows of several tenants, and rows whose tenant is unknown. `$4`: the tenant. */
 export const tenant = makeSource(`
   SELECT * FROM (${ofClass("$4::text", "true")} UNION ALL ${ofClass("'*'", named)} UNION ALL ${ofClass("'?'", named)}) AS j ${inOrder}`)
 
-/** The same where there is no index by tenant yet: everybody's, without the events of others. */
+/** The same without an index by tenant: all rows, without the events of other tenants. */
 export const tenantUnindexed = makeSource(`
   SELECT ${columns}, ${tenantOf} = $4::text OR (${tenantOf} IN ('*', '?') AND ${named}) AS wanted
   FROM clawster_journal j WHERE ${after} ${inOrder}`)
 
 /**
- * Whether the index by tenant is there. Until `migrate` has built it, which may be later than a process starts, a
+ * Whether the index by tenant exists. Until `migrate` has built it, which may be after a process has started, a
  * tenant's pages are read without it.
  */
 export const isIndexed = (sql: PgClient.PgClient) =>

@@ -1,11 +1,11 @@
 /**
- * Counts of tasks as their lanes keep them: each lane's view, written with its commits, says how many wait, run and
- * have ended. So the work grows with the number of lanes, never with that of tasks.
+ * Counts of tasks as their lanes keep them: each lane's view, written with its commits, says how many tasks are
+ * pending, running and ended. The cost therefore grows with the number of lanes, never with the number of tasks.
  *
- * Lanes that were removed after nobody had used them have left their counts of ended tasks behind.
+ * Lanes that were removed for disuse have left their counts of ended tasks behind (Forgetting.ts).
  *
- * A lane counts what is scheduled and what is to be retried together; how many of them are to be retried is counted by
- * an index, up to a bound.
+ * A lane counts scheduled and retrying tasks together; how many of them are retrying is counted through an index, up to
+ * a limit.
  */
 import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
@@ -36,7 +36,7 @@ const ofAll = statement(false)
 
 type Row = Record<Exclude<TaskPhase, "scheduled"> | "timed", number>
 
-/** Phases of which there is none are left out. */
+/** Phases without tasks are left out. */
 export const read = Effect.fnUntraced(function* (sql: PgClient.PgClient, tenantId: TenantId | undefined) {
   const [row] = yield* tenantId === undefined ? sql.unsafe<Row>(ofAll) : sql.unsafe<Row>(ofTenant, [tenantId])
   const { timed, ...counts } = row!

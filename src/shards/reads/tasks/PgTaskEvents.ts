@@ -1,10 +1,10 @@
 /**
- * The events of one task, read from the actors that speak of it: its lane, and the instances that the lane started it
- * on. An actor's own rows are found by the journal's key, and those of the time in which the task lived by halving,
- * since an actor's sequence is in the order of time. Nothing is stored for it.
+ * The events of one task, read from the actors that report on it: its lane, and the instances that the lane started it
+ * on. An actor's own rows are found by the journal's key, and the rows of the task's lifetime by binary search, since
+ * an actor's sequence is in the order of time. Nothing is stored for it.
  *
- * A page looks at a bounded number of rows and says how far it got, so that a task that lived for long on a busy lane
- * is read in few pages that all progress.
+ * A page examines a bounded number of rows and reports how far it got, so that a long-lived task on a busy lane is read
+ * in few pages that all make progress.
  */
 import type { PgClient } from "@effect/sql-pg"
 import { Clock, Effect } from "effect"
@@ -25,17 +25,19 @@ import {
 } from "../feed/JournalPages.ts"
 import { fromCursor, type Position } from "../feed/Position.ts"
 
-/** How far the clocks of runners may be apart, and for how long after its end an instance may still speak of a task. */
+/**
+ * How far the clocks of runners may be apart, and for how long after its end an instance may still report on a task.
+ */
 const slackMillis = 10_000
-/** Rows of one actor that are looked at in one statement. */
+/** Rows of one actor that one statement examines. */
 const rowsALook = 20_000
-/** Bounds one page: it may then be empty and still have a `next`. */
+/** Limit of one page, which may then be empty and still have a `next`. */
 const looksAPage = 25
 
 export interface ActorRows {
   readonly type: string
   readonly id: string
-  /** The first of its rows that may be of interest, and the one after the last. */
+  /** The sequence number of the first row that may be relevant, and the one after the last. */
   readonly low: number
   readonly high: number
 }
@@ -44,8 +46,8 @@ const actors = `json_to_recordset($1::text::json) AS a(type text, id text, low b
 const ofActor = "j.entity_type = a.type AND j.entity_id = a.id"
 
 /**
- * The first row of each actor, from `low` on and before `high`, for which `isBefore` is false; `high` when it is true
- * for all.
+ * Binary search: the first row of each actor, from `low` on and before `high`, for which `isBefore` is false; `high`
+ * when it is true for all rows.
  */
 const seeking = (isBefore: string) => `
   WITH RECURSIVE seek(type, id, low, high) AS (
@@ -63,17 +65,20 @@ const seeking = (isBefore: string) => `
 
 /** `$2`: Unix milliseconds. */
 export const timeStatement = seeking("j.at < $2::bigint")
-/** `$2`, `$3`: a place; rows at or before it are before. */
+/** `$2`, `$3`: a position. Finds the first row after it. */
 export const placeStatement = seeking("(j.tx, j.position) <= ($2::text::xid8, $3::bigint)")
 
-/** All rows of an actor that there are. */
+/** The range of all rows of an actor. */
 const extent = `
   SELECT a.type, a.id,
     coalesce((SELECT seq FROM clawster_journal j WHERE ${ofActor} ORDER BY seq LIMIT 1), 0)::float8 AS low,
     coalesce((SELECT seq + 1 FROM clawster_journal j WHERE ${ofActor} ORDER BY seq DESC LIMIT 1), 0)::float8 AS high
   FROM ${actors}`
 
-/** Where the lane started the task: `$1` is the lane, `$2` text that a row of the task has, `$3` the task. */
+/**
+ * The instances on which the lane started the task. `$1`: the lane; `$2`: text that every row of the task contains;
+ * `$3`: the task.
+ */
 const startedStatement = `
   SELECT DISTINCT e ->> 'placement' AS placement, e ->> 'instanceId' AS "instanceId"
   FROM ${actors} JOIN clawster_journal j ON ${ofActor} AND j.seq >= a.low AND j.seq < a.high
@@ -81,14 +86,14 @@ const startedStatement = `
   CROSS JOIN LATERAL json_array_elements(j.events) AS e
   WHERE e ->> '_tag' = 'task.started' AND e ->> 'taskId' = $3::text`
 
-/** The next row of each actor that is not before `high`. */
+/** The first row of each actor at or after `high`. */
 const edgesStatement = `
   SELECT a.type, a.id, e.seq::float8 AS seq, e.tx::text AS tx, e.position::text AS position
   FROM ${actors} CROSS JOIN LATERAL (
     SELECT j.seq, j.tx, j.position FROM clawster_journal j WHERE ${ofActor} AND j.seq >= a.high ORDER BY j.seq LIMIT 1
   ) AS e ORDER BY e.tx, e.position`
 
-/** `$4`: the actors; `$5`: text that a row of the task has; `$6`, `$7`: up to where. */
+/** `$4`: the actors; `$5`: text that every row of the task contains; `$6`, `$7`: the last position to read, or null. */
 export const taskSource = makeSource(`
   SELECT ${columns}, true AS wanted
   FROM json_to_recordset($4::text::json) AS a(type text, id text, low bigint, high bigint)
@@ -109,7 +114,7 @@ const seek = Effect.fnUntraced(function* (
   return (actor: ActorRows): number => seqs.get(`${actor.type}/${actor.id}`) ?? actor.high
 })
 
-/** Those of the time in which the task lived. */
+/** Each actor with the range of its rows in the task's lifetime. */
 const ofLifetime = Effect.fnUntraced(function* (
   sql: PgClient.PgClient,
   ids: ReadonlyArray<Pick<ActorRows, "type" | "id">>,
@@ -143,7 +148,10 @@ interface Edge extends Position {
   readonly seq: number
 }
 
-/** The next rows of each, and up to where these are all that there are; undefined when nothing is left beyond them. */
+/**
+ * The next rows of each actor. `upTo`: the position up to which these are complete; undefined when nothing is left
+ * beyond them.
+ */
 const look = Effect.fnUntraced(function* (sql: PgClient.PgClient, all: ReadonlyArray<ActorRows>, place: Position) {
   const first = yield* seek(sql, all, placeStatement, place.tx, place.position)
   const rows = all.map((actor) => ({ ...actor, low: first(actor) }))
@@ -162,7 +170,7 @@ const look = Effect.fnUntraced(function* (sql: PgClient.PgClient, all: ReadonlyA
   }
 })
 
-/** Whole entries only, so that a page may hold a few events more than `limit`. */
+/** Reads one page of whole entries, so a page may hold a few events more than `limit`. */
 export const read = Effect.fnUntraced(function* (
   sql: PgClient.PgClient,
   task: TaskStatus,
@@ -200,7 +208,7 @@ export const read = Effect.fnUntraced(function* (
   } satisfies Page<FeedEvent>
 })
 
-/** Notes of entries that cannot be shown are of the task too, since only its rows are read. */
+/** Notices of entries that cannot be shown are of the task, too, since only its rows are read. */
 const isOf =
   ({ taskId }: TaskStatus) =>
   ({ payload, type }: FeedEvent) =>

@@ -1,4 +1,7 @@
-/** Pages of tasks for clients. What a task said is shown by its beginning: the whole is read with the task itself. */
+/**
+ * Pages of tasks for clients. A list shows the beginning of what a task returned; the whole is read with the task
+ * itself.
+ */
 import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import type { Page } from "../../../ports/Reads.ts"
@@ -15,7 +18,7 @@ const previewChars = 240
 
 interface Row {
   readonly position: Cursor
-  /** Where arms stopped without having found a page; null when none did. */
+  /** Where arms stopped before they had found a full page; null when none did. */
   readonly edges: ReadonlyArray<TaskPlace> | null
   readonly taskId: string | null
   readonly tenantId: string
@@ -23,7 +26,7 @@ interface Row {
   readonly startedAt: number | null
   readonly endedAt: number | null
   readonly resultHead: string | null
-  /** Null: the head is the whole. */
+  /** Null when the head is the whole. */
   readonly resultTail: string | null
   readonly errorHead: string | null
   readonly errorTail: string | null
@@ -38,12 +41,12 @@ const parsed = (json: string): unknown => {
   }
 }
 
-/** The value of a text field of which only the beginning is known. */
+/** The beginning of a text field's value, of which `head` holds only a part. */
 const beginningOf = (head: string, field: string): string => {
   const from = head.indexOf(`"${field}":"`)
   if (from < 0) return ""
   const raw = head.slice(from + field.length + 4)
-  // An escape that was cut through has at most six characters.
+  // An escape sequence that was cut has at most six characters.
   for (let end = raw.length; end > raw.length - 7 && end > 0; end--) {
     const text = parsed(`"${raw.slice(0, end)}"`)
     if (typeof text === "string") return text
@@ -56,7 +59,7 @@ const numberIn = (tail: string, field: string): number | undefined => {
   return found === null ? undefined : Number(found[1])
 }
 
-/** It comes last, and has no objects in it. */
+/** The stored output of a result. The field comes last in the JSON and contains no objects. */
 const storedIn = (tail: string): StoredOutput | undefined => {
   const found = /"stored":(\{[^{}]*\})\}$/.exec(tail)
   return found === null ? undefined : (parsed(found[1]!) as StoredOutput | undefined)
@@ -67,7 +70,7 @@ const textIn = (value: unknown): string | undefined => {
   return typeof text === "string" ? text : undefined
 }
 
-/** The result, whole or by its beginning. */
+/** The whole result, or a preview of it. */
 const resultOf = ({
   endedAt,
   resultHead,
@@ -127,7 +130,7 @@ const placeOf = ({ endedAt, submittedAt, taskId, tenantId }: Row, { endedFrom, e
   tenantId
 })
 
-/** In the order of the list: below zero when `left` comes first. */
+/** Compares in the order of the list: negative when `left` comes first. */
 const compare = (left: TaskPlace, right: TaskPlace, order: TaskQuery["order"]): number => {
   const natural = left.at - right.at || byText(left.taskId, right.taskId) || byText(left.tenantId, right.tenantId)
   return order === "oldest" ? natural : -natural
@@ -135,13 +138,13 @@ const compare = (left: TaskPlace, right: TaskPlace, order: TaskQuery["order"]): 
 
 const byText = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0)
 
-/** Of several arms that stopped, the one that came least far says how far the list is complete. */
+/** When several arms stopped, the arm that got least far bounds how far the list is complete. */
 const edgeOf = (edges: Row["edges"], order: TaskQuery["order"]): TaskPlace | undefined =>
   edges?.reduce((nearest, edge) => (compare(edge, nearest, order) < 0 ? edge : nearest))
 
 /**
- * A row that no schema takes is shown without what it said; one that cannot be shown so either is left out, and never
- * takes a page with it.
+ * A row that cannot be decoded is shown without its result and error; when that fails, too, the row is left out. It
+ * never fails the page.
  */
 const statusOf = (row: Row, decode: (columns: Columns) => TaskStatus): TaskStatus | undefined => {
   const { error, result, ...columns } = columnsOf(row)
@@ -159,15 +162,15 @@ const statusOf = (row: Row, decode: (columns: Columns) => TaskStatus): TaskStatu
 const withoutNulls = (columns: Columns): Columns =>
   Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== null && value !== undefined))
 
-/** `decode` throws for what no schema takes. */
+/** Reads one page. `decode` throws for columns that do not match the schema. */
 export const read = Effect.fnUntraced(function* (
   sql: PgClient.PgClient,
   query: TaskQuery,
   decode: (columns: Columns) => TaskStatus
 ) {
   const { params, text } = build(query)
-  // Each filter is a text of its own: to prepare them all would push the statements of commits out of the connection's
-  // few.
+  // Each filter yields a statement text of its own: preparing them all would evict the statements of commits from the
+  // connection's few.
   const rows = yield* sql.unsafe<Row>(text, params).unprepared
   const { edges, position } = rows[0]!
   const edge = edgeOf(edges, query.order)

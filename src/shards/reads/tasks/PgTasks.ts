@@ -23,7 +23,7 @@ import { unavailable } from "../Unavailable.ts"
 
 interface BacklogRow {
   readonly taskId: TaskId
-  /** Null when it is `large`. */
+  /** Null when the spec is `large`. */
   readonly spec: unknown
   readonly large: boolean
   readonly rank: number
@@ -33,7 +33,7 @@ interface BacklogRow {
   readonly notBefore: number | null
   readonly endedAt: number | null
   readonly phase: TaskPhase
-  /** Of dead letters only. */
+  /** Present for dead letters only. */
   readonly priority?: string
   readonly budget?: string | null
 }
@@ -44,14 +44,14 @@ const deadLetters = Readable.make(
   "dead letter",
   Schema.Struct({ taskId: TaskId, priority: Priority, attempt: Schema.Int, budget: Schema.Int, endedAt: Schema.Finite })
 )
-/** Without it no client would see that there is such a task; with it only its result or error is missing. */
+/** Decodes the status of a task in a list; throws when it does not match the schema. */
 const decodeStatus = Schema.decodeUnknownSync(
   Schema.toCodecJson(TaskStatus) as unknown as Schema.Codec<TaskStatus, unknown>
 )
 
 /**
- * Bytes of a spec that comes with its row: a whole page of the longest would be 64 MB. A longer one is read by itself,
- * and only what an actor holds of it is kept.
+ * Maximum bytes of a spec that is read with its row: a whole page of the longest would be 64 MB. A longer spec is read
+ * by itself, and only the part that an actor holds is kept.
  */
 const specInPage = 32_768
 const isLarge = `octet_length(spec::text) > ${specInPage}`
@@ -60,13 +60,13 @@ const backlogColumns = `task_id AS "taskId", CASE WHEN NOT ${isLarge} THEN spec 
   rank, attempt, max_attempts AS "maxAttempts", submitted_at::float8 AS "submittedAt",
   not_before::float8 AS "notBefore", ended_at::float8 AS "endedAt", phase`
 
-/** The spec is long, so only what is needed of it is read where PostgreSQL can take it apart. */
+/** A spec may be long, so only the needed field is read where PostgreSQL can parse the document. */
 const deadColumns = `task_id AS "taskId", priority, attempt, ended_at::float8 AS "endedAt",
   CASE WHEN ${Readable.isPlain("spec")} THEN spec #>> '{retry,maxAttempts}' END AS budget,
   CASE WHEN NOT ${Readable.isPlain("spec")} AND NOT ${isLarge} THEN spec END AS spec,
   NOT ${Readable.isPlain("spec")} AND ${isLarge} AS large`
 
-/** Null when the row is gone. */
+/** Null when the row no longer exists. */
 const largeSpec = (sql: PgClient.PgClient, tenantId: TenantId, taskId: TaskId) =>
   Effect.map(
     sql.unsafe<{ spec: unknown }>(`SELECT spec FROM clawster_tasks WHERE tenant_id = $1::text AND task_id = $2::text`, [
@@ -98,7 +98,7 @@ const toEntry = (row: BacklogRow) =>
 const present = (row: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null))
 
-/** Without its result and error when these cannot be read; undefined when that does not help. */
+/** Decodes a status, without its result and error when those cannot be decoded; undefined when that fails, too. */
 const toStatus = (row: Record<string, unknown>): Effect.Effect<TaskStatus | undefined> => {
   const { error, result, ...rest } = present(row)
   const key = `${String(rest["tenantId"])}/${String(rest["taskId"])}`
@@ -108,13 +108,13 @@ const toStatus = (row: Record<string, unknown>): Effect.Effect<TaskStatus | unde
   )
 }
 
-/** Those of before the column was there have it in their spec only. */
+/** Tasks from before the `workspace_id` column have the workspace only in their spec. */
 const wholeColumns = `${statusColumns},
   coalesce(workspace_id, CASE WHEN ${Readable.isPlain("spec")} THEN spec ->> 'workspaceId' END) AS "workspaceId", result, error`
 
 /**
- * A page of those that can be read. A page with fewer than `limit` is the last one for whoever reads it, so more is
- * read in place of what was passed over, up to a bound.
+ * Maximum reads for one page of rows that can be decoded. The reader takes a page with fewer than `limit` items for the
+ * last one, so further rows are read in place of the skipped ones, up to this limit.
  */
 const readsAPage = 20
 
@@ -141,7 +141,10 @@ const asPage =
   (limit: number) =>
   <Entry>(entries: ReadonlyArray<Entry>) => ({ entries, isEnd: entries.length < limit })
 
-/** Goes from tenant to tenant by the primary key, a look each, since a task's id is unique within its tenant only. */
+/**
+ * Skip scan over the tenants by the primary key, one lookup per tenant, since a task's id is unique within its tenant
+ * only.
+ */
 export const byIdStatement = `
   WITH RECURSIVE tenants(id) AS (
     (SELECT tenant_id FROM clawster_tasks ORDER BY tenant_id LIMIT 1)

@@ -1,8 +1,8 @@
 /**
- * The statement of one page of tasks, bounded whatever the filter: each part of the list is read in the list's order by
- * an index that has the most telling of what is asked for, and what the index does not say is checked row by row, over
- * at most `rowsAWindow` rows. When a part ends there the answer has its `edges`, so that a page may be short, or even
- * empty, and still say where to go on.
+ * The statement for one page of tasks, bounded whatever the filter: each part of the list is read in the list's order
+ * through the index on the most selective of the requested columns, and the conditions that the index does not answer
+ * are checked row by row, over at most `rowsAWindow` rows. When a part ends there, the result has its `edges`, so that
+ * a page may be short, or even empty, and still say where to go on.
  *
  * An arm is one such part: rows of one index in its order. Arms of one statement share no row.
  */
@@ -10,18 +10,21 @@ import type { TaskListOptions } from "../../../ports/Reads.ts"
 import { type TaskPhase, terminalPhases } from "../../../schema/Task.ts"
 import { settled } from "../feed/Position.ts"
 
-/** Rows of one arm that are looked at for one page. */
+/** Rows of one arm that are examined for one page. */
 export const rowsAWindow = 10_000
 
-/** Of a result, and of an error, as JSON: longer ones are shown by their beginning and their end. */
+/**
+ * Characters of a result, or of an error, as JSON: a longer one than `whole` is shown by its beginning (`head`) and its
+ * end (`tail`).
+ */
 export const jsonShown = { whole: 1_000, head: 1_000, tail: 300 } as const
 
 export type TaskQuery = TaskListOptions
 
 interface Arm {
-  /** What the index answers by itself. */
+  /** Conditions that the index answers. */
   readonly where: ReadonlyArray<string>
-  /** What is checked row by row. */
+  /** Conditions that are checked row by row. */
   readonly residual: ReadonlyArray<string>
 }
 
@@ -52,13 +55,13 @@ const equal = (column: Column, value: string): string => `${column} = ${value}`
 
 type Conditions = Partial<Record<Column, string>>
 
-/** No condition for all phases, nor for none. */
+/** No condition when all phases are given, or none. */
 const phaseIn = (phases: ReadonlyArray<TaskPhase>): ReadonlyArray<string> =>
   phases.length === allPhases.length || phases.length === 0
     ? []
     : [`phase IN (${phases.map((phase) => `'${phase}'`).join(", ")})`]
 
-/** Conditions on the columns that were asked for, apart from the phase and the times. */
+/** Conditions on the requested columns, apart from the phase and the times. */
 const conditionsOf = (query: TaskQuery, parameters: Parameters): Conditions => {
   const asked = {
     tenant_id: query.tenantId,
@@ -78,12 +81,12 @@ const conditionsOf = (query: TaskQuery, parameters: Parameters): Conditions => {
 const without = (conditions: Conditions, ...columns: ReadonlyArray<Column>): ReadonlyArray<string> =>
   Object.entries(conditions).flatMap(([column, condition]) => (columns.includes(column as Column) ? [] : [condition]))
 
-/** Columns of which each value has few tasks, most telling first. */
+/** Selective columns, each of whose values has few tasks; the most selective comes first. */
 const telling = ["error_code", "session_id", "workspace_id"] as const
 
 const tenantOf = ({ tenant_id: tenant }: Conditions): ReadonlyArray<string> => (tenant === undefined ? [] : [tenant])
 
-/** Those that wait for their turn, and those that have ended, have an index by tenant and one for all. */
+/** Pending tasks have an index by tenant and one for all tenants, and so have ended tasks. */
 const armOfPending = (conditions: Conditions): Arm => ({
   where: ["phase = 'pending'", ...tenantOf(conditions)],
   residual: without(conditions, "tenant_id")
@@ -94,7 +97,7 @@ const armOfEnded = (conditions: Conditions, phases: ReadonlyArray<TaskPhase>): A
   residual: [...without(conditions, "tenant_id"), ...phaseIn(phases)]
 })
 
-/** Phases that few tasks are in have an index by phase. */
+/** Phases with few tasks have an index by phase. */
 const armOfPhase = (conditions: Conditions, phase: TaskPhase): Arm => {
   const where = [`phase = '${phase}'`]
   return conditions.tenant_id !== undefined && rareOfTenant.has(phase)
@@ -105,7 +108,7 @@ const armOfPhase = (conditions: Conditions, phase: TaskPhase): Arm => {
 const hasEnded = (phase: TaskPhase): boolean => terminalPhases.has(phase)
 const endedPhases = allPhases.filter(hasEnded)
 
-/** Those that have ended on an instance have an index; those that run, or are to be tried again, are few. */
+/** Ended tasks have an index by instance; running and retrying tasks are few. */
 const armsOfInstance = (conditions: Conditions, phases: ReadonlyArray<TaskPhase>): ReadonlyArray<Arm> => {
   const ended = phases.filter(hasEnded)
   const past: Arm = {
@@ -143,15 +146,15 @@ const armsOf = (query: TaskQuery, conditions: Conditions, isByEnd: boolean): Rea
   return [...open, ...past]
 }
 
-/** Also of the statement that reads a task by its id. */
+/** The columns of a status, also used by the statement that reads a task by its id. */
 export const statusColumns = `
   task_id AS "taskId", tenant_id AS "tenantId", lane, phase, priority, attempt, max_attempts AS "maxAttempts",
   instance_id AS "instanceId", submitted_at::float8 AS "submittedAt", started_at::float8 AS "startedAt", ended_at::float8 AS "endedAt",
   not_before::float8 AS "notBefore", deadline_at::float8 AS "deadlineAt", because AS "routedBecause"`
 
 /**
- * The beginning and the end of a JSON document as text; it is not parsed here, since one that PostgreSQL cannot
- * unescape would take the page with it.
+ * The beginning and the end of a JSON document as text. It is not parsed here, since a document that PostgreSQL cannot
+ * unescape would fail the whole page.
  */
 const shown = (column: "result" | "error"): string => `
   CASE WHEN length(${column}::text) <= ${jsonShown.whole} THEN ${column}::text ELSE left(${column}::text, ${jsonShown.head}) END AS "${column}Head",

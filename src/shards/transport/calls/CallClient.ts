@@ -1,7 +1,7 @@
 /**
- * The caller's side: what is asked of one runner in one turn goes in one message. A runner that has not answered
- * anything for `doubtAfterMillis` is asked nothing more in this way until it does; the cluster decides what to make of
- * it.
+ * The client side of the fast path: calls to one runner in one turn of the event loop go in one message. A runner that
+ * has not answered anything for `doubtAfterMillis` gets no more calls in this way until it answers; such calls go
+ * through the cluster, which decides whether the runner is alive.
  */
 import { Clock, Context, Effect, Exit, Layer, Queue, RcMap, type Scope } from "effect"
 import type { RunnerAddress } from "effect/cluster"
@@ -15,20 +15,20 @@ import { RunnerConnections, reconnect } from "../RunnerConnections.ts"
 import { arrayOf, messagesOf, RunnerRpcs, type WireAnswer, type WireCall } from "./Calls.ts"
 import { ShardRoutes } from "./ShardRoutes.ts"
 
-/** Longer than a busy runner stands still: the other way costs it several times as much a call. */
+/** Longer than a busy runner stalls, since each call through the cluster costs the runner several times as much. */
 const doubtAfterMillis = 2_000
-/** Unanswered calls to one runner; beyond, they go by the cluster. */
+/** Maximum calls in flight to one runner. Beyond it, calls go through the cluster. */
 const callsUnderWay = 32_768
-/** Characters of these calls. One alone may be longer. */
+/** Maximum characters of these calls. A single call may be longer. */
 export const textUnderWay = 128 * 1024 * 1024
 
-/** Gives each text of answers to `take` as it comes, and ends after the last. */
+/** Sends the calls, passes each batch of answers to `take` as it arrives, and ends after the last one. */
 type Send = (
   calls: ReadonlyArray<Written>,
   take: (answers: ReadonlyArray<WireAnswer>) => void
 ) => Effect.Effect<void, unknown, Scope.Scope>
 
-/** A call as it goes. `text`: JSON of a `WireCall`. */
+/** A serialized call. `text`: JSON of a `WireCall`. */
 interface Written {
   readonly n: number
   readonly text: string
@@ -47,7 +47,7 @@ const lost = Exit.fail(
   unavailable("the connection to the actor's runner was lost; send the same request id again to learn the outcome")
 )
 
-/** To one runner. Calls that are waiting when its connection closes are lost, and told so. */
+/** The calls to one runner. Calls in flight when its connection closes fail with `ActorUnavailable`. */
 class Outbound {
   readonly #send: Effect.Effect<Send, unknown, Scope.Scope>
   readonly #context: Context.Context<never>
@@ -70,7 +70,10 @@ class Outbound {
     this.#onElsewhere = onElsewhere
   }
 
-  /** False: it is in doubt, or as many wait, or as much, as may. */
+  /**
+   * False when the call was not taken: the target has no codec for the command, the runner is in doubt, or a limit on
+   * calls or characters is reached.
+   */
   ask(target: FastTarget, { fingerprint, payload, requestId, resume, tag }: IncomingCall): boolean {
     const codec = target.codecOf(tag)
     if (codec === undefined) return false
@@ -162,7 +165,7 @@ const clientOf = Effect.fnUntraced(function* (address: RunnerAddress.RunnerAddre
   return send
 })
 
-/** To actors of this process, if it serves any, and of the runners that `Routes` knows. */
+/** Calls to actors of this process, if it serves any, and to actors on the runners that `ShardRoutes` knows. */
 export const layer = Layer.effect(
   FastPath,
   Effect.gen(function* () {

@@ -1,6 +1,6 @@
 /**
- * The runner's side: hands each call of a message to its actor, if that is in memory here, and answers as the actors
- * do.
+ * The runner side of the fast path: hands each call of a message to its activation, if the actor is resident here, and
+ * returns answers as the actors give them.
  */
 import { type Cause, type Context, Effect, Exit, Layer, Queue } from "effect"
 import { RunnerServer } from "effect/cluster"
@@ -10,12 +10,15 @@ import { arrayOf, Call, Calls, encodeExit, messagesOf, RunnerRpcs, type WireAnsw
 
 const itself = (text: string) => text
 
-/** Gathers the answers of one turn into one text, or into several when they are long; ends with the last. */
+/**
+ * Gathers the answers of one turn of the event loop into one text, or into several when they are long. The queue ends
+ * with the last answer.
+ */
 class Answers {
   readonly #queue: Queue.Queue<string, Cause.Done>
   readonly #context: Context.Context<never>
   #left: number
-  /** Each the JSON of a `WireAnswer`. */
+  /** Each is the JSON of a `WireAnswer`. */
   #ready: Array<string> = []
 
   constructor(queue: Queue.Queue<string, Cause.Done>, context: Context.Context<never>, calls: number) {
@@ -80,7 +83,7 @@ const one = RunnerRpcs.toLayerHandler(
   )
 )
 
-/** The counterpart of `RunnerServer.layer`. */
+/** Replaces `RunnerServer.layer`, with handlers for `Calls` and `Call` as well. */
 export const layer = RpcServer.layer(RunnerRpcs, {
   spanPrefix: "RunnerServer",
   disableTracing: true,

@@ -1,7 +1,7 @@
 /**
- * Commands to actors, many in one message. The cluster's own delivery sends each by itself, and sets up and takes down
- * a call for it twice on the runner; a command that goes to an actor in memory needs none of that. JSON in one text,
- * since that is what costs least to write and to read.
+ * Commands to actors, many in one message. The cluster's own delivery sends each command by itself, and sets up and
+ * tears down a call for it twice on the runner; a command to a resident actor needs none of that. The calls are JSON in
+ * one text, which is the cheapest form to write and to read.
  */
 import { Exit, Schema } from "effect"
 import { Runners } from "effect/cluster"
@@ -11,23 +11,26 @@ import type { EncodedAnswer } from "../../../actor/Journal.ts"
 import { fitting } from "../../../actor/state/Weight.ts"
 
 /**
- * `calls`: JSON of `ReadonlyArray<WireCall>`, at most `aMessage`. Answered bit by bit by JSON of
- * `ReadonlyArray<WireAnswer>`, each call once.
+ * `calls`: JSON of `ReadonlyArray<WireCall>`, at most `aMessage`. The answers are streamed as JSON of
+ * `ReadonlyArray<WireAnswer>`, one answer for each call.
  */
 export const Calls = Rpc.make("Calls", { payload: { calls: Schema.String }, success: Schema.String, stream: true })
 
 /**
- * One of them alone, in two messages instead of four. `call`: JSON of a `WireCall`; answered by JSON of a `WireAnswer`.
+ * A single call, in two messages instead of four. `call`: JSON of a `WireCall`; the answer is JSON of a `WireAnswer`.
  */
 export const Call = Rpc.make("Call", { payload: { call: Schema.String }, success: Schema.String })
 
-/** What a runner hears from other processes. */
+/** The RPCs that a runner serves to other processes. */
 export const RunnerRpcs = Runners.Rpcs.add(Calls, Call)
 
-/** In characters. A frame between runners has at most 16 MiB; a single call, or answer, may be longer than this. */
+/**
+ * Maximum parts and characters of one message. A frame between runners has at most 16 MiB; a single call or answer may
+ * be longer than this limit.
+ */
 export const aMessage = { count: 512, weight: 2 * 1024 * 1024 }
 
-/** Told in as many messages as are needed to keep each short. */
+/** Splits the parts into as many messages as the limits require. */
 export const messagesOf = <A>(
   parts: ReadonlyArray<A>,
   textOf: (part: A) => string
@@ -39,7 +42,7 @@ export const messagesOf = <A>(
   return messages
 }
 
-/** The JSON of an array, of the JSON of its parts. */
+/** Joins the JSON of the parts into the JSON of an array. */
 export const arrayOf = (texts: ReadonlyArray<string>): string => `[${texts.join(",")}]`
 
 export type WireCall = readonly [
@@ -52,13 +55,15 @@ export type WireCall = readonly [
   payload: unknown
 ]
 
-/** `elsewhere`: the actor has not seen the call. `defect`: its own code threw, and this is what it said. */
+/**
+ * `elsewhere`: the actor has not received the call. `defect`: the actor's own code threw, and `message` is what it
+ * threw.
+ */
 export type WireAnswer =
   | readonly [n: number, kind: "answer", answer: EncodedAnswer]
   | readonly [n: number, kind: "defect", message: string]
   | readonly [n: number, kind: "elsewhere"]
 
-/** For the wire. */
 export const encodeExit = (n: number, exit: Exit.Exit<unknown, unknown>, codec: CommandCodec): WireAnswer => {
   if (Exit.isSuccess(exit)) return [n, "answer", codec.encodeAnswer({ _tag: "Success", value: exit.value })]
   const [reason] = exit.cause.reasons

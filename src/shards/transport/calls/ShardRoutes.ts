@@ -1,6 +1,6 @@
 /**
- * Where the cluster last delivered to each shard, and which runners answer. A hint for quicker calls, forgotten at the
- * first doubt; it is the cluster that decides where a shard is.
+ * Where the cluster last delivered to each shard, and to which runner. A route is a hint for faster calls and is
+ * forgotten at the first doubt; the cluster decides where a shard is.
  */
 import { Context, Layer } from "effect"
 import type { RunnerAddress } from "effect/cluster"
