@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
 import { MemoryStore } from "../../src/actor/memory/MemoryJournal.ts"
 import { MemoryOwnershipControl } from "../../src/actor/memory/MemoryOwnership.ts"
 import { Counter, layer as counterLayer } from "../fixtures/Counter.ts"
 import * as MemoryCluster from "../fixtures/memory/MemoryCluster.ts"
+import { inVirtualTime } from "../fixtures/VirtualTime.ts"
 
 const withCounter = (perform?: Parameters<typeof counterLayer>[0]) =>
   Effect.provide(MemoryCluster.withActors(counterLayer(perform)))
@@ -17,14 +18,6 @@ const entriesOf = (entityId: string) =>
 
 const shardOf = (entityId: string) =>
   Effect.map(MemoryStore, (store) => store.actors.get(`TestCounter/${entityId}`)!.address.shardId)
-
-/** Runs time forward until the call ends, so that its retries and timeouts happen. */
-const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect)
-    for (let step = 0; step < 200 && fiber.pollUnsafe() === undefined; step++) yield* TestClock.adjust(50)
-    return yield* Fiber.join(fiber)
-  })
 
 describe("ActorShell", () => {
   it.effect("answers after the commit and keeps what it said", () =>
@@ -82,7 +75,7 @@ describe("ActorShell", () => {
       const counter = (yield* ActorClient.make(Counter))("a")
       let lost = 0
       store.faults.next = () => (lost++ === 0 ? "lose-reply" : "none")
-      assert.strictEqual(yield* inTime(counter.Add({ by: 7 })), 7)
+      assert.strictEqual(yield* inVirtualTime(counter.Add({ by: 7 })), 7)
       assert.strictEqual(yield* counter.Get(), 7)
       assert.strictEqual((yield* entriesOf("a")).length, 1)
     }).pipe(withCounter())
@@ -95,7 +88,7 @@ describe("ActorShell", () => {
       const counter = (yield* ActorClient.make(Counter))("a")
       let lost = 0
       store.faults.next = () => (lost++ === 0 ? "refuse" : "none")
-      assert.strictEqual(yield* inTime(counter.Add({ by: 7 })), 7)
+      assert.strictEqual(yield* inVirtualTime(counter.Add({ by: 7 })), 7)
       assert.strictEqual((yield* entriesOf("a")).length, 1)
     }).pipe(withCounter())
   )
@@ -108,11 +101,11 @@ describe("ActorShell", () => {
       yield* counter.Add({ by: 1 })
       const shardId = yield* shardOf("a")
       store.epochs.set(shardId, store.epochs.get(shardId)! + 1)
-      const error = yield* Effect.flip(inTime(counter.Add({ by: 1 }, { timeoutMillis: 2_000 })))
+      const error = yield* Effect.flip(inVirtualTime(counter.Add({ by: 1 }, { timeoutMillis: 2_000 })))
       assert.strictEqual(error._tag, "ActorUnavailable")
       assert.strictEqual((yield* entriesOf("a")).length, 1)
       yield* (yield* MemoryOwnershipControl).revoke(shardId)
-      assert.strictEqual(yield* inTime(counter.Add({ by: 1 })), 2)
+      assert.strictEqual(yield* inVirtualTime(counter.Add({ by: 1 })), 2)
     }).pipe(withCounter())
   )
 
@@ -125,8 +118,8 @@ describe("ActorShell", () => {
       const store = yield* MemoryStore
       assert.isAtLeast(store.actors.get("TestCounter/a")!.snapshot?.seq ?? 0, 10)
       yield* (yield* MemoryOwnershipControl).revoke(yield* shardOf("a"))
-      assert.strictEqual(yield* inTime(counter.Get()), 78)
-      assert.strictEqual(yield* inTime(counter.Add({ by: 2 })), 80)
+      assert.strictEqual(yield* inVirtualTime(counter.Get()), 78)
+      assert.strictEqual(yield* inVirtualTime(counter.Add({ by: 2 })), 80)
     }).pipe(withCounter())
   )
 
@@ -138,7 +131,7 @@ describe("ActorShell", () => {
       for (let n = 1; n <= 12; n++) yield* counter.Add({ by: n })
       yield* settled
       yield* (yield* MemoryOwnershipControl).revoke(yield* shardOf("a"))
-      assert.strictEqual(yield* inTime(counter.Add({ by: 5 }, { requestId: "old", fingerprint: "f" })), first)
+      assert.strictEqual(yield* inVirtualTime(counter.Add({ by: 5 }, { requestId: "old", fingerprint: "f" })), first)
       assert.strictEqual(yield* counter.Get(), 83)
     }).pipe(withCounter())
   )
@@ -228,7 +221,7 @@ describe("ActorShell", () => {
         yield* settled
         assert.strictEqual(begun, 1)
         yield* (yield* MemoryOwnershipControl).revoke(yield* shardOf("a"))
-        yield* inTime(counter.Get())
+        yield* inVirtualTime(counter.Get())
         yield* TestClock.adjust("1 seconds")
         assert.strictEqual(begun, 2)
         yield* Deferred.succeed(gate, undefined)

@@ -23,11 +23,11 @@ const resident = Effect.gen(function* () {
     const resume = (answer: Exit.Exit<unknown, unknown>) => answers.push(answer)
     assert.isTrue(residence.ask({ tag, payload, requestId, fingerprint: null, again: false, resume }))
   }
-  const until = Effect.fnUntraced(function* (count: number) {
+  const answered = Effect.fnUntraced(function* (count: number) {
     for (let step = 0; step < 100 && answers.length < count; step++) yield* TestClock.adjust(10)
     assert.strictEqual(answers.length, count)
   })
-  return { answers, ask, until }
+  return { answers, ask, answered }
 })
 
 const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
@@ -39,28 +39,28 @@ const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
 describe("Mail that an actor has not decided yet", () => {
   it.effect("is taken up to a weight; a request beyond it is refused at once, and is taken when it is sent again", () =>
     Effect.gen(function* () {
-      const { answers, ask, until } = yield* resident
+      const { answers, ask, answered } = yield* resident
       for (let n = 0; n < 15; n++) ask("Work", { job: `${n}${long}` }, `request-${n}`)
       assert.strictEqual(answers.length, 5)
       assert.isTrue(answers.every(isRefusal))
-      yield* until(15)
+      yield* answered(15)
       assert.strictEqual(answers.filter(Exit.isSuccess).length, 10)
       for (let n = 10; n < 15; n++) ask("Work", { job: `${n}${long}` }, `request-${n}`)
-      yield* until(20)
+      yield* answered(20)
       assert.strictEqual(answers.filter(Exit.isSuccess).length, 15)
     }).pipe(withCounter)
   )
 
   it.effect("has a delivery refused beyond that weight, so that its sender keeps it and sends it again", () =>
     Effect.gen(function* () {
-      const { answers, ask, until } = yield* resident
+      const { answers, ask, answered } = yield* resident
       for (let n = 0; n < 10; n++) ask("Work", { job: `${n}${long}` }, `request-${n}`)
       const messages = [{ id: "TestCounter/b/1/0", tag: "Work", payload: { job: long } }]
       ask("Deliver", { messages, again: false }, "")
       assert.deepStrictEqual(answers.map(isRefusal), [true])
-      yield* until(11)
+      yield* answered(11)
       ask("Deliver", { messages, again: true }, "")
-      yield* until(12)
+      yield* answered(12)
       assert.isTrue(Exit.isSuccess(answers[11]!))
     }).pipe(withCounter)
   )

@@ -1,12 +1,13 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted, Schedule } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import * as Ports from "../../src/resources/Ports.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
 import * as CounterLoad from "../fixtures/CounterLoad.ts"
 import * as Postgres from "../fixtures/servers/Postgres.ts"
 import * as Processes from "../fixtures/processes/Processes.ts"
 import { fileURLToPath } from "node:url"
+import { until } from "../fixtures/Until.ts"
 
 const script = fileURLToPath(new URL("../fixtures/processes/counterRunner.ts", import.meta.url))
 const keys = Array.from({ length: 100 }, (_, n) => `key-${n}`)
@@ -24,16 +25,6 @@ const shardsOf = (port: number) =>
       `127.0.0.1:${port}`
     ])
   ).pipe(Effect.map((rows) => rows[0]!.count))
-
-const until = <E, R>(
-  what: string,
-  condition: Effect.Effect<boolean, E, R>,
-  timeout: `${number} seconds` = "30 seconds"
-) =>
-  condition.pipe(
-    Effect.repeat({ until: (met) => met, schedule: Schedule.spaced("50 millis") }),
-    Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.die(new Error(`never happened: ${what}`)) })
-  )
 
 /** A row under an epoch lower than one that was granted before it would be a stale owner's write (I1). */
 const staleRows = Effect.flatMap(PgClient.PgClient, (sql) =>

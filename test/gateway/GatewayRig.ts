@@ -24,6 +24,7 @@ import { SimulatedFleet } from "../../src/instances/simulated/SimulatedFleet.ts"
 import { defaultPlacement, regionPlacement, TenantId } from "../../src/schema/Ids.ts"
 import * as MemoryCluster from "../fixtures/memory/MemoryCluster.ts"
 import * as MemoryReads from "../fixtures/memory/MemoryReads.ts"
+import { untilAnswer } from "../fixtures/Until.ts"
 
 const drivers = driversLayer([SimulatedDriver.make]).pipe(
   Layer.provide(SimulatedFleet.layer({ resumeAfterMillis: 100 }))
@@ -165,19 +166,9 @@ export class Web extends Context.Service<
 
 export const layer = Layer.mergeAll(Web.layer, Tokens.layer).pipe(Layer.provideMerge(world))
 
-/** Asks until the answer is as wanted, for at most 10 s. */
-export const until = Effect.fnUntraced(function* <E, R>(
-  ask: Effect.Effect<Answer, E, R>,
-  isDone: (answer: Answer) => boolean
-) {
-  let last: Answer | undefined
-  for (let turn = 0; turn < 1_000; turn++) {
-    last = yield* ask
-    if (isDone(last)) return last
-    yield* Effect.sleep(10)
-  }
-  return yield* Effect.die(new Error(`it did not come to that: ${last?.status} ${last?.text}`))
-})
+/** Asks until the answer is as wanted, and answers it. */
+export const untilAnswered = <E, R>(ask: Effect.Effect<Answer, E, R>, isWanted: (answer: Answer) => boolean) =>
+  untilAnswer("the answer as wanted", ask, isWanted, { show: ({ status, text }) => [status, text] })
 
 /** An instance that takes work. */
 export const withInstance = Effect.gen(function* () {
@@ -185,6 +176,9 @@ export const withInstance = Effect.gen(function* () {
   const tokens = yield* Tokens
   const token = tokens.operator
   yield* web.send("POST", "/api/v1/instances", { token, body: { instanceId: "i1", driver: "simulated" } })
-  yield* until(web.send("GET", "/api/v1/instances/i1/health", { token }), ({ body }) => body.health === "healthy")
+  yield* untilAnswered(
+    web.send("GET", "/api/v1/instances/i1/health", { token }),
+    ({ body }) => body.health === "healthy"
+  )
   return { web, tokens }
 })

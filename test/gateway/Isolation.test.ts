@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { EdgeConfig } from "../../src/gateway/EdgeConfig.ts"
 import { TenantId } from "../../src/schema/Ids.ts"
-import { layer, Tokens, until, Web } from "./GatewayRig.ts"
+import { layer, Tokens, untilAnswered, Web } from "./GatewayRig.ts"
 
 const deployment = Layer.succeed(EdgeConfig, {
   defaultTenant: TenantId.make("acme")
@@ -23,7 +23,7 @@ describe("tenants", () => {
         token: operator,
         body: { instanceId: "own", driver: "simulated", tenancy: { _tag: "dedicated", tenantId: "acme" } }
       })
-      yield* until(web.send("GET", "/api/v1/instances/own", { token: acme }), ({ status }) => status === 200)
+      yield* untilAnswered(web.send("GET", "/api/v1/instances/own", { token: acme }), ({ status }) => status === 200)
 
       const reads = [
         "/tasks/secret",

@@ -5,7 +5,7 @@ import { openApiDocument } from "../../src/gateway/OpenApiDocument.ts"
 import { routes } from "../../src/gateway/http/Routes.ts"
 import { PublicEvent, publicEventTypes } from "../../src/schema/events/Events.ts"
 import { Draws, valueOf } from "./input/Fuzz.ts"
-import { layer, Tokens, until, Web } from "./GatewayRig.ts"
+import { layer, Tokens, untilAnswered, Web } from "./GatewayRig.ts"
 
 type Json = Record<string, any>
 const document = openApiDocument()
@@ -110,7 +110,7 @@ describe("the OpenAPI document", () => {
       const web = yield* Web
       const { acme: token, operator } = yield* Tokens
       yield* web.send("POST", "/api/v1/instances", { token: operator, body: { instanceId: "i1", driver: "simulated" } })
-      yield* until(
+      yield* untilAnswered(
         web.send("GET", "/api/v1/instances/i1/health", { token: operator }),
         ({ body }) => body.health === "healthy"
       )

@@ -17,6 +17,7 @@ import { GatewayConnector } from "../../src/openclaw/GatewayLink.ts"
 import type { InstanceSpec, InstanceStatus } from "../../src/schema/Instance.ts"
 import { instanceDriverConformance } from "../conformance/InstanceDriver.ts"
 import { instanceSpec } from "../fixtures/InstanceSpecs.ts"
+import { until } from "../fixtures/Until.ts"
 
 const fakeGateway = fileURLToPath(new URL("../fixtures/servers/fakeGateway.mjs", import.meta.url))
 const noLinks = Layer.succeed(GatewayConnector, { connect: () => Effect.die("the fake gateway speaks no WebSocket") })
@@ -40,7 +41,11 @@ const makeHost = Effect.acquireRelease(
         const files = new InstanceFiles(join(directory, "instances", name))
         const found = files.pidFile
         if (found !== undefined && isAlive(found.gateway)) process.kill(-found.gateway.pid, "SIGKILL")
-        if (found !== undefined) yield* until("the guardian is gone", () => !isAlive(found.guardian))
+        if (found !== undefined)
+          yield* until(
+            "the guardian is gone",
+            Effect.sync(() => !isAlive(found.guardian))
+          )
       }
       rmSync(directory, { recursive: true, force: true })
     })
@@ -60,16 +65,6 @@ const runnerOn = Effect.fnUntraced(function* (directory: string, options: Option
 
 const filesOf = (directory: string, instance: InstanceSpec) =>
   new InstanceFiles(join(directory, "instances", instance.instanceId))
-
-const until = (reason: string, condition: () => boolean, timeoutMillis = 15_000) =>
-  Effect.gen(function* () {
-    while (!condition()) yield* Effect.sleep(20)
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: timeoutMillis,
-      orElse: () => Effect.die(new Error(`not within ${timeoutMillis} ms: ${reason}`))
-    })
-  )
 
 const running = (directory: string, instance: InstanceSpec): PidFile => {
   const found = filesOf(directory, instance).pidFile
@@ -204,7 +199,10 @@ describe("ProcessDriver", () => {
         for (const path of [files.config, join(files.directory, "token"), join(files.run, "launch.json")]) {
           assert.strictEqual(statSync(path).mode & 0o777, 0o600)
         }
-        yield* until("the environment is in the log", () => readFileSync(files.consoleLog, "utf8").includes("env "))
+        yield* until(
+          "the environment is in the log",
+          Effect.sync(() => readFileSync(files.consoleLog, "utf8").includes("env "))
+        )
         const env = readFileSync(files.consoleLog, "utf8")
         assert.include(env, "MODEL_KEY")
         assert.notInclude(env, "CLAWSTER_TEST_SECRET")
@@ -230,7 +228,10 @@ describe("ProcessDriver", () => {
       const second = yield* runnerProcess(directory, "1000", 2)
       const orphan = running(directory, spec("one"))
       yield* second.kill
-      yield* until("the orphan has ended", () => !isAlive(orphan.gateway) && !isAlive(orphan.guardian))
+      yield* until(
+        "the orphan has ended",
+        Effect.sync(() => !isAlive(orphan.gateway) && !isAlive(orphan.guardian))
+      )
       assert.strictEqual(filesOf(directory, spec("one")).exit(orphan.incarnation)?.exitCode, 0)
     }).pipe(Effect.scoped)
   )
@@ -283,10 +284,16 @@ describe("ProcessDriver", () => {
       const before = running(directory, spec("one"))
       const lease = join(filesOf(directory, spec("one")).run, "lease")
       const launchedAt = statSync(lease).mtimeMs
-      yield* until("the lease was renewed twice as long", () => statSync(lease).mtimeMs > launchedAt + 3_000)
+      yield* until(
+        "the lease was renewed twice as long",
+        Effect.sync(() => statSync(lease).mtimeMs > launchedAt + 3_000)
+      )
       assert.isTrue(isAlive(before.gateway))
       yield* first.shutDown
-      yield* until("the orphan has ended", () => !isAlive(before.gateway) && !isAlive(before.guardian))
+      yield* until(
+        "the orphan has ended",
+        Effect.sync(() => !isAlive(before.gateway) && !isAlive(before.guardian))
+      )
       const second = yield* driverOn(directory)
       const next = yield* second.start(spec("one"), 2)
       assert.isFalse(next.adopted)
@@ -333,7 +340,10 @@ describe("ProcessDriver", () => {
       yield* driver.stop(spec("one"), 1, { graceMillis: 300 })
       assert.strictEqual((yield* Fiber.join(exit)).exitCode, 137)
       assert.include(readFileSync(filesOf(directory, spec("one")).consoleLog, "utf8"), "SIGTERM")
-      yield* until("the child is gone", () => !isAlive(child))
+      yield* until(
+        "the child is gone",
+        Effect.sync(() => !isAlive(child))
+      )
     }).pipe(Effect.scoped)
   )
 
@@ -346,7 +356,10 @@ describe("ProcessDriver", () => {
       const child = identify(Number(readFileSync(childFile, "utf8")))!
       process.kill(ref.pid!, "SIGTERM")
       assert.strictEqual((yield* driver.awaitExit(ref)).exitCode, 0)
-      yield* until("the child is gone", () => !isAlive(child))
+      yield* until(
+        "the child is gone",
+        Effect.sync(() => !isAlive(child))
+      )
     }).pipe(Effect.scoped)
   )
 
@@ -389,7 +402,10 @@ describe("ProcessDriver", () => {
       const directory = yield* makeHost
       const driver = yield* driverOn(directory, command("--never-started"))
       const start = yield* Effect.forkChild(driver.start(spec("one"), 1), { startImmediately: true })
-      yield* until("it was launched", () => filesOf(directory, spec("one")).pidFile !== undefined)
+      yield* until(
+        "it was launched",
+        Effect.sync(() => filesOf(directory, spec("one")).pidFile !== undefined)
+      )
       const launched = running(directory, spec("one"))
       yield* Fiber.interrupt(start)
       assert.isFalse(isAlive(launched.gateway))

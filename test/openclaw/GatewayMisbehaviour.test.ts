@@ -6,6 +6,7 @@ import { GatewayConnector, type GatewayLink, type Turn, type TurnEnd } from "../
 import type { LinkLimits } from "../../src/openclaw/protocol/GatewaySession.ts"
 import { bounds, gatewayBounds } from "../../src/schema/text/Bounds.ts"
 import * as FakeGateway from "./FakeGateway.ts"
+import { until } from "../fixtures/Until.ts"
 
 const connect = (url: string, limits: Partial<LinkLimits> = {}) =>
   GatewayConnector.use((connector) => connector.connect({ url, token: Redacted.make("secret") })).pipe(
@@ -25,11 +26,6 @@ const endOf = (link: GatewayLink): Effect.Effect<TurnEnd | undefined, unknown> =
     const last = all.at(-1)
     return last?._tag === "Ended" ? last.end : undefined
   })
-
-const until = (condition: () => boolean) =>
-  Effect.gen(function* () {
-    while (!condition()) yield* Effect.sleep(20)
-  }).pipe(Effect.timeout("60 seconds"))
 
 /** Nothing is taken for three seconds after the run was accepted, so that all it says has to be held. */
 const takenSlowly = (link: GatewayLink) =>
@@ -52,7 +48,11 @@ describe("A gateway that misbehaves", () => {
         }
       })
       yield* connect(gateway.url)
-      yield* until(() => at.length >= 5)
+      yield* until(
+        "it was asked five times",
+        Effect.sync(() => at.length >= 5),
+        "60 seconds"
+      )
       const gaps = at.slice(1, 5).map((time, index) => time - at[index]!)
       gaps.forEach((gap, index) => assert.isAtLeast(gap, 0.45 * Math.min(1_000, 250 * 2 ** index)))
     })
@@ -69,7 +69,11 @@ describe("A gateway that misbehaves", () => {
         }
       })
       yield* connect(gateway.url)
-      yield* until(() => at.length >= 5)
+      yield* until(
+        "it was asked five times",
+        Effect.sync(() => at.length >= 5),
+        "60 seconds"
+      )
       at.slice(1, 5).forEach((time, index) => assert.isAtLeast(time - at[index]!, 0.45 * 250 * 2 ** index))
     })
   )

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import * as DeclaredInstances from "../../src/gateway/service/instances/DeclaredInstances.ts"
 import { Instances } from "../../src/gateway/service/instances/Instances.ts"
 import * as InstancesFile from "../../src/runners/InstancesFile.ts"
-import { layer as gateway, Tokens, until, Web } from "../gateway/GatewayRig.ts"
+import { layer as gateway, Tokens, untilAnswered, Web } from "../gateway/GatewayRig.ts"
 
 const written = Effect.fnUntraced(function* (text: string) {
   const directory = yield* Effect.acquireRelease(
@@ -75,7 +75,7 @@ describe("declared instances", () => {
       const { operator: token } = yield* Tokens
       const first = "- instanceId: a\n  driver: simulated\n  region: eu\n  capabilities: [coding]\n"
       assert.deepStrictEqual(yield* declared(first), { a: ["registered", undefined] })
-      yield* until(web.send("GET", "/api/v1/instances/a", { token }), ({ body }) => body.phase === "warm")
+      yield* untilAnswered(web.send("GET", "/api/v1/instances/a", { token }), ({ body }) => body.phase === "warm")
       assert.deepStrictEqual(yield* declared(first), { a: ["unchanged", undefined] })
       const second =
         "- instanceId: a\n  driver: simulated\n  maxConcurrentTasks: 7\n- instanceId: b\n  driver: simulated\n"
@@ -96,7 +96,10 @@ describe("declared instances", () => {
         const { operator: token } = yield* Tokens
         yield* declared("- {instanceId: a, driver: simulated}\n- {instanceId: b, driver: simulated}\n")
         for (const id of ["a", "b"]) {
-          yield* until(web.send("GET", `/api/v1/instances/${id}`, { token }), ({ body }) => body.phase === "warm")
+          yield* untilAnswered(
+            web.send("GET", `/api/v1/instances/${id}`, { token }),
+            ({ body }) => body.phase === "warm"
+          )
         }
         assert.deepStrictEqual((yield* declared("- {instanceId: a, driver: simulated}\n"))["b"], [
           "undeclared",
@@ -108,7 +111,7 @@ describe("declared instances", () => {
         assert.strictEqual(moved["c"]![0], "registered")
         const pruned = yield* declared("prune: true\ninstances: [{instanceId: a, driver: simulated}]\n")
         assert.deepStrictEqual(pruned["b"], ["removed", undefined])
-        yield* until(web.send("GET", "/api/v1/instances/b", { token }), ({ status }) => status === 404)
+        yield* untilAnswered(web.send("GET", "/api/v1/instances/b", { token }), ({ status }) => status === 404)
       }).pipe(Effect.provide(cluster))
   )
 })

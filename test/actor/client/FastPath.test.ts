@@ -8,6 +8,7 @@ import { type IncomingCall, ActivationDirectory } from "../../../src/actor/runti
 import { unavailable } from "../../../src/actor/runtime/CommandBatch.ts"
 import { Counter, layer as counterLayer } from "../../fixtures/Counter.ts"
 import * as MemoryCluster from "../../fixtures/memory/MemoryCluster.ts"
+import { inVirtualTime } from "../../fixtures/VirtualTime.ts"
 
 const actors = MemoryCluster.withActors(counterLayer())
 
@@ -22,12 +23,6 @@ const committed = Effect.map(MemoryStore, (store) =>
 const counterA = Effect.gen(function* () {
   yield* TestClock.adjust(1)
   return (yield* ActorClient.make(Counter))("a")
-})
-
-const settled = Effect.fnUntraced(function* <A, E>(effect: Effect.Effect<A, E>) {
-  const fiber = yield* Effect.forkChild(effect)
-  for (let step = 0; step < 200 && fiber.pollUnsafe() === undefined; step++) yield* TestClock.adjust(100)
-  return yield* Fiber.join(fiber)
 })
 
 describe("The quick way to an actor", () => {
@@ -75,7 +70,7 @@ describe("The quick way to an actor", () => {
   it.effect("that lost a call is followed by the cluster's, under the same request id", () =>
     Effect.gen(function* () {
       const counter = yield* counterA
-      assert.strictEqual(yield* settled(counter.Add({ by: 5 }, { requestId: "r" })), 5)
+      assert.strictEqual(yield* inVirtualTime(counter.Add({ by: 5 }, { requestId: "r" })), 5)
       assert.deepStrictEqual(yield* committed, ["r"])
     }).pipe(
       by(({ resume }) => {

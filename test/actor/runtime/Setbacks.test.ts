@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Result } from "effect"
+import { Effect, Result } from "effect"
 import { TestClock } from "effect/testing"
 import * as ActorClient from "../../../src/actor/ActorClient.ts"
 import type { Commit } from "../../../src/actor/Journal.ts"
 import { type CommitFault, MemoryStore, stored } from "../../../src/actor/memory/MemoryJournal.ts"
 import { Counter, layer as counterLayer } from "../../fixtures/Counter.ts"
 import * as MemoryCluster from "../../fixtures/memory/MemoryCluster.ts"
+import { inVirtualTime } from "../../fixtures/VirtualTime.ts"
 
 const withCounter = Effect.provide(MemoryCluster.withActors(counterLayer()))
 
@@ -23,13 +24,6 @@ const rejecting = Effect.map(MemoryStore, (store) => {
   return tried
 })
 
-const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>, steps = 200, millis = 50) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect)
-    for (let step = 0; step < steps && fiber.pollUnsafe() === undefined; step++) yield* TestClock.adjust(millis)
-    return yield* Fiber.join(fiber)
-  })
-
 const outboxOf = (entityId: string) =>
   Effect.map(MemoryStore, (store) => [...(store.actors.get(`TestCounter/${entityId}`)?.outbox.values() ?? [])])
 
@@ -44,7 +38,7 @@ describe("what the store refuses for its content", () => {
       const counter = (yield* ActorClient.make(Counter))("a")
       yield* counter.Get()
       const adding = [1, unlucky, 2].map((by) => Effect.result(counter.Add({ by })))
-      const outcomes = yield* inTime(Effect.all(adding, { concurrency: "unbounded" }))
+      const outcomes = yield* inVirtualTime(Effect.all(adding, { concurrency: "unbounded" }))
       assert.deepStrictEqual(
         outcomes.map((outcome) => (Result.isSuccess(outcome) ? outcome.success : outcome.failure._tag)),
         [1, "InvalidInput", 3]
@@ -60,7 +54,7 @@ describe("what the store refuses for its content", () => {
       yield* TestClock.adjust(1)
       const counters = yield* ActorClient.make(Counter)
       yield* rejecting
-      for (const by of [1, unlucky, 2]) yield* inTime(counters("a").Pass({ to: "b", by }))
+      for (const by of [1, unlucky, 2]) yield* inVirtualTime(counters("a").Pass({ to: "b", by }))
       yield* passes(100, 50)
       assert.strictEqual(yield* counters("b").Get(), 3)
       assert.deepStrictEqual(yield* outboxOf("a"), [])
@@ -93,8 +87,8 @@ describe("what the store refuses for its content", () => {
         tried.push(commit)
         return JSON.stringify(commit.entries).includes('counter.job_ended","job":"bad"') ? "reject" : "none"
       }
-      yield* inTime(counter.Work({ job: "bad" }))
-      yield* inTime(counter.Work({ job: "good" }))
+      yield* inVirtualTime(counter.Work({ job: "bad" }))
+      yield* inVirtualTime(counter.Work({ job: "good" }))
       yield* passes(1_000, 60)
       assert.strictEqual(yield* counter.Get(), 1)
       assert.isAtMost(tried.length, 30, "in a minute")
@@ -108,7 +102,7 @@ describe("a message that the actor's code throws on", () => {
       yield* TestClock.adjust(1)
       const counters = yield* ActorClient.make(Counter)
       const store = yield* MemoryStore
-      yield* inTime(counters("b").Add({ by: 0 }))
+      yield* inVirtualTime(counters("b").Add({ by: 0 }))
       const { address, outbox } = stored(store, { entityType: "TestCounter", entityId: "a", shardId: "default:1" })
       const message = (seq: number, payload: unknown) => ({
         id: `TestCounter/${address.entityId}/${seq}/0`,
@@ -121,7 +115,7 @@ describe("a message that the actor's code throws on", () => {
       })
       for (const one of [message(1, { by: 1 }), message(2, { by: "many" }), message(3, { by: 2 })])
         outbox.set(one.id, one)
-      yield* inTime(counters("a").Get())
+      yield* inVirtualTime(counters("a").Get())
       yield* passes(1_000, 60)
       assert.strictEqual(yield* counters("b").Get(), 1)
       yield* passes(1_000, 90)
@@ -146,7 +140,7 @@ describe("an actor that cannot be loaded", () => {
           return [{ _tag: "counter.added", by: "nonsense" }]
         }
       })
-      const refused = yield* inTime(Effect.flip(counter.Add({ by: 1 }, { timeoutMillis: 2_000 })))
+      const refused = yield* inVirtualTime(Effect.flip(counter.Add({ by: 1 }, { timeoutMillis: 2_000 })))
       assert.strictEqual(refused._tag, "ActorUnavailable")
       yield* passes(1_000, 120)
       assert.isAtMost(loads, 40, "in two minutes")

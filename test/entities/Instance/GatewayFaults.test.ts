@@ -6,7 +6,8 @@ import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.
 import { failureOf } from "../../../src/openclaw/protocol/Failures.ts"
 import { fromErrorShape } from "../../../src/openclaw/protocol/GatewayErrors.ts"
 import { bounds } from "../../../src/schema/text/Bounds.ts"
-import { attempt, instanceEvents, started, told, until, untilTold, withInstances } from "./InstanceRig.ts"
+import { attempt, instanceEvents, started, told, untilTold, withInstances } from "./InstanceRig.ts"
+import { untilVirtually } from "../../fixtures/VirtualTime.ts"
 
 const ofFailure = (reason: string | undefined, message: string) => {
   const { outcome, verdict } = ofEnd({ status: "error", text: "", failure: failureOf(reason, message) }, 1)
@@ -97,7 +98,7 @@ describe("An instance whose gateway", () => {
       assert.deepInclude(bad, { breaker: "open", health: "degraded" })
       assert.include(bad.reason, "RUN_FAILED: the state folder is gone")
       assert.isAtMost(bad.reason!.length, bounds.errorMessage)
-      yield* until(
+      yield* untilVirtually(
         "it is tried again",
         Effect.map(client.InstanceGet(), ({ breaker }) => breaker === "half_open")
       )
@@ -105,7 +106,7 @@ describe("An instance whose gateway", () => {
         yield* client.Execute({ attempt: attempt(`t${index}`, "hello") })
         yield* untilTold(index)
       }
-      yield* until(
+      yield* untilVirtually(
         "it is healthy",
         Effect.map(client.InstanceGet(), ({ health }) => health === "healthy")
       )
@@ -124,7 +125,7 @@ describe("An instance whose gateway", () => {
       const bad = yield* client.InstanceGet()
       assert.strictEqual(bad.health, "unhealthy")
       assert.include(bad.reason, "lost 5 times within 60 s")
-      yield* until(
+      yield* untilVirtually(
         "it is healthy",
         Effect.map(client.InstanceGet(), ({ health }) => health === "healthy")
       )
@@ -147,10 +148,10 @@ describe("An instance whose gateway", () => {
       assert.deepInclude(((yield* told)[0]!.outcome as any).error, { code: "GatewayLost", retryable: true })
       assert.strictEqual((yield* fleet.snapshot("a")).active, 1)
       yield* fleet.heal("a")
-      yield* until(
+      yield* untilVirtually(
         "what was given up is aborted there",
         Effect.map(fleet.snapshot("a"), ({ active }) => active === 0),
-        1_000
+        { millis: 1_000 }
       )
       yield* TestClock.adjust("2 minutes")
       assert.strictEqual((yield* told).length, 1)

@@ -13,11 +13,11 @@ import {
   moveAway,
   started,
   told,
-  until,
   untilPhase,
   untilTold,
   withInstances
 } from "./InstanceRig.ts"
+import { untilVirtually } from "../../fixtures/VirtualTime.ts"
 
 const tags = (instanceId: string) =>
   Effect.map(instanceEvents(instanceId), (all) =>
@@ -27,7 +27,7 @@ const tags = (instanceId: string) =>
 const statusOf = (instanceId: string) => Effect.flatMap(instance(instanceId), (client) => client.InstanceGet())
 
 const untilHealth = (instanceId: string, health: string) =>
-  until(
+  untilVirtually(
     `${instanceId} is ${health}`,
     Effect.map(statusOf(instanceId), (status) => status.health === health)
   )
@@ -91,7 +91,7 @@ describe("Instance life", () => {
       yield* client.Execute({ attempt: attempt("t1", "[[hang]] hello") })
       const store = yield* MemoryStore
       const shown = () => store.actors.get(`Instance/${entityIdOf("a")}`)!.view!.doc as any
-      yield* until(
+      yield* untilVirtually(
         "the view shows the run",
         Effect.sync(() => shown().load.runningTasks === 1)
       )
@@ -180,10 +180,10 @@ describe("Instance life", () => {
       yield* started("a")
       const fleet = yield* SimulatedFleet
       yield* fleet.order("a", { _tag: "unreachable" })
-      yield* until(
+      yield* untilVirtually(
         "it is started afresh",
         Effect.map(fleet.snapshot("a"), ({ boots }) => boots === 2),
-        500
+        { millis: 500 }
       )
       yield* fleet.heal("a")
       yield* untilPhase("a", "warm")
@@ -255,7 +255,7 @@ describe("Instance life", () => {
       const conflict = yield* Effect.flip(client.Deregister({ force: false }))
       assert.strictEqual(conflict._tag, "Conflict")
       yield* client.Deregister({ force: true })
-      yield* until(
+      yield* untilVirtually(
         "it is gone",
         Effect.map(tags("a"), (all) => all.includes("instance.deregistered"))
       )
@@ -272,7 +272,7 @@ describe("Instance life", () => {
       const before = yield* statusOf("a")
       yield* moveAway("a")
       const fleet = yield* SimulatedFleet
-      yield* until(
+      yield* untilVirtually(
         "the new owner has it",
         Effect.map(fleet.snapshot("a"), ({ epoch }) => epoch === 2)
       )

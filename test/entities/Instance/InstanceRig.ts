@@ -33,6 +33,7 @@ import {
 import type { InstanceSpec } from "../../../src/schema/Instance.ts"
 import { instanceSpec } from "../../fixtures/InstanceSpecs.ts"
 import * as MemoryCluster from "../../fixtures/memory/MemoryCluster.ts"
+import { untilVirtually } from "../../fixtures/VirtualTime.ts"
 
 export const tenantId = TenantId.make("acme")
 export const laneId = laneEntityId(tenantId, LaneName.make("default"))
@@ -106,28 +107,16 @@ export const attempt = (task: string, message: string, more: Partial<Attempt> = 
 /** How the gateway knows the attempt. */
 export const gatewayKey = (task: string) => `Lane:acme:default:${task}.1`
 
-const steps = 4_000
-
-/** Lets time pass, at most 200 s in steps of 50 ms, until the condition holds. */
-export const until = <E, R>(what: string, condition: Effect.Effect<boolean, E, R>, stepMillis = 50) =>
-  Effect.gen(function* () {
-    for (let step = 0; step < steps; step++) {
-      if (yield* condition) return
-      yield* TestClock.adjust(stepMillis)
-    }
-    return yield* Effect.die(new Error(`waited in vain until ${what}`))
-  })
-
 export const untilPhase = (instanceId: string, phase: string) =>
   Effect.flatMap(instance(instanceId), (client) =>
-    until(
+    untilVirtually(
       `${instanceId} is ${phase}`,
       Effect.map(Effect.orDie(client.InstanceGet()), (status) => status.phase === phase)
     )
   )
 
 export const untilTold = (count: number) =>
-  until(
+  untilVirtually(
     `${count} reports`,
     Effect.map(told, ({ length }) => length >= count)
   )

@@ -11,11 +11,11 @@ import {
   moveAway,
   started,
   told,
-  until,
   untilPhase,
   untilTold,
   withInstances
 } from "./InstanceRig.ts"
+import { untilVirtually } from "../../fixtures/VirtualTime.ts"
 
 const outcomes = Effect.map(told, (all) => all.map(({ outcome }) => outcome?._tag))
 
@@ -52,7 +52,7 @@ describe("Instance runs", () => {
       const client = yield* started("a")
       const fleet = yield* SimulatedFleet
       yield* client.Execute({ attempt: attempt("t1", "[[delay 3000]] hello") })
-      yield* until(
+      yield* untilVirtually(
         "the turn runs",
         Effect.sync(() => fleet.executions.of(gatewayKey("t1")).executions === 1)
       )
@@ -94,7 +94,7 @@ describe("Instance runs", () => {
       const client = yield* started("a")
       const fleet = yield* SimulatedFleet
       yield* client.Execute({ attempt: attempt("t1", "[[delay 5000]] hello") })
-      yield* until(
+      yield* untilVirtually(
         "the turn runs",
         Effect.sync(() => fleet.executions.of(gatewayKey("t1")).executions === 1)
       )
@@ -111,7 +111,7 @@ describe("Instance runs", () => {
       const fleet = yield* SimulatedFleet
       const store = yield* MemoryStore
       yield* client.Execute({ attempt: attempt("t1", "[[delay 5000]] hello") })
-      yield* until(
+      yield* untilVirtually(
         "the turn runs",
         Effect.sync(() => fleet.executions.of(gatewayKey("t1")).executions === 1)
       )
@@ -129,7 +129,7 @@ describe("Instance runs", () => {
       const client = yield* started("a")
       const fleet = yield* SimulatedFleet
       yield* client.Execute({ attempt: attempt("t1", "[[delay 5000]] hello") })
-      yield* until(
+      yield* untilVirtually(
         "the turn runs",
         Effect.sync(() => fleet.executions.of(gatewayKey("t1")).executions === 1)
       )
@@ -149,7 +149,7 @@ describe("Instance runs", () => {
         const fleet = yield* SimulatedFleet
         const store = yield* MemoryStore
         yield* client.Execute({ attempt: attempt("t1", "[[delay 5000]] hello") })
-        yield* until(
+        yield* untilVirtually(
           "the turn runs",
           Effect.sync(() => fleet.executions.of(gatewayKey("t1")).executions === 1)
         )
@@ -168,7 +168,7 @@ describe("Instance runs", () => {
       const client = yield* started("a")
       const fleet = yield* SimulatedFleet
       yield* client.Execute({ attempt: attempt("t1", "[[hang]] hello") })
-      yield* until(
+      yield* untilVirtually(
         "the turn runs",
         Effect.map(fleet.snapshot("a"), ({ active }) => active === 1)
       )
@@ -200,7 +200,7 @@ describe("Instance runs", () => {
       const fleet = yield* SimulatedFleet
       const { origin, sessionKey } = attempt("t1", "")
       yield* client.Execute({ attempt: attempt("t1", "[[hang]] one") })
-      yield* until(
+      yield* untilVirtually(
         "the turn runs",
         Effect.map(fleet.snapshot("a"), ({ active }) => active === 1)
       )
@@ -264,7 +264,7 @@ describe("Instance runs", () => {
       const store = yield* MemoryStore
       const heard = () =>
         (store.actors.get(`Lane/${other.entityId}`)?.entries.flatMap(({ events }) => events) as Array<any>) ?? []
-      yield* until(
+      yield* untilVirtually(
         "zeta is told",
         Effect.sync(() => heard().length === 1)
       )
@@ -287,7 +287,7 @@ describe("Instance runs", () => {
         yield* untilTold(6)
         assert.include((yield* told)[5]!.reason, "breaker is open")
         const openedAt = yield* Clock.currentTimeMillis
-        yield* until(
+        yield* untilVirtually(
           "it is half open",
           Effect.map(client.InstanceGet(), ({ breaker }) => breaker === "half_open")
         )

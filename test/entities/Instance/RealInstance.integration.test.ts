@@ -20,6 +20,7 @@ import { instanceSpec } from "../../fixtures/InstanceSpecs.ts"
 import * as MemoryCluster from "../../fixtures/memory/MemoryCluster.ts"
 import { fleetOfViews, session, sessionEvents, turn } from "../Session/SessionRig.ts"
 import { attempt, instance, instanceEvents, listeningLane, told } from "./InstanceRig.ts"
+import { until } from "../../fixtures/Until.ts"
 
 class Host extends Context.Service<Host, { readonly directory: string; readonly model: DemoModel.DemoModel }>()(
   "test/Host"
@@ -60,11 +61,6 @@ const TestLayer = Layer.mergeAll(
   Layer.provideMerge(MemoryCluster.layer),
   Layer.orDie
 )
-
-const until = <E, R>(what: string, condition: Effect.Effect<boolean, E, R>) =>
-  Effect.gen(function* () {
-    while (!(yield* condition)) yield* Effect.sleep("100 millis")
-  }).pipe(Effect.timeoutOrElse({ duration: "100 seconds", orElse: () => Effect.die(new Error(`waited for ${what}`)) }))
 
 const untilTold = (count: number) =>
   until(

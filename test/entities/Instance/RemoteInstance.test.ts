@@ -4,7 +4,8 @@ import { TestClock } from "effect/testing"
 import * as SimulatedDriver from "../../../src/instances/SimulatedDriver.ts"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
 import { instanceSpec } from "../../fixtures/InstanceSpecs.ts"
-import { attempt, instance, instanceEvents, told, until, untilPhase, untilTold, withInstances } from "./InstanceRig.ts"
+import { attempt, instance, instanceEvents, told, untilPhase, untilTold, withInstances } from "./InstanceRig.ts"
+import { untilVirtually } from "../../fixtures/VirtualTime.ts"
 
 /** A gateway that runs already, as somebody else's would. */
 const running = (instanceId: string) =>
@@ -21,7 +22,7 @@ const register = (instanceId: string, token = "simulated") =>
 
 const untilReason = (instanceId: string, words: RegExp) =>
   Effect.flatMap(instance(instanceId), (client) =>
-    until(
+    untilVirtually(
       `the reason matches ${words}`,
       Effect.map(client.InstanceGet(), ({ reason }) => words.test(reason ?? ""))
     )

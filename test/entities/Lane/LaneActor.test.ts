@@ -8,7 +8,7 @@ import type { TaskRow } from "../../../src/entities/Lane/backlog/TaskRow.ts"
 import { defaultLaneConfig } from "../../../src/schema/Lane.ts"
 import { TaskId } from "../../../src/schema/Ids.ts"
 import { terminalPhases, type TaskSpec } from "../../../src/schema/Task.ts"
-import { layer, rows, Seen, slots, until } from "./LaneCluster.ts"
+import { layer, rows, Seen, slots, untilRows } from "./LaneCluster.ts"
 import { entityId, taskSpec } from "./LaneWorld.ts"
 
 const lane = Effect.map(ActorClient.make(Lane), (clientOf) => clientOf(entityId))
@@ -36,7 +36,7 @@ describe("Lane", () => {
       const main = yield* lane
       const [outcome] = yield* main.Submit({ tasks: [task("t1", "done")] })
       assert.deepInclude(outcome, { outcome: "accepted", phase: "pending" })
-      const [row] = yield* until(allEnded)
+      const [row] = yield* untilRows(allEnded)
       assert.deepInclude(row, { phase: "completed", attempt: 1, result: { text: "done", durationMillis: 1 } })
       assert.include(row?.because ?? "", "LeastLoaded")
     }).pipe(setUp, Effect.provide(Seen.layer))
@@ -52,7 +52,7 @@ describe("Lane", () => {
         return "none"
       }
       yield* main.Submit({ tasks: [task("first", "done"), task("second", "done")] })
-      yield* until((rows) => rows.length === 2 && allEnded(rows))
+      yield* untilRows((rows) => rows.length === 2 && allEnded(rows))
       assert.deepStrictEqual(commits, ["Submit Assign", "AttemptEnded Assign", "AttemptEnded"])
     }).pipe(setUp, Effect.provide(Seen.layer))
   )
@@ -65,7 +65,7 @@ describe("Lane", () => {
       for (let from = 0; from < count; from += 500) {
         yield* main.Submit({ tasks: tasks.slice(from, from + 500) as typeof tasks })
       }
-      const ended = yield* until((rows) => rows.length === count && allEnded(rows))
+      const ended = yield* untilRows((rows) => rows.length === count && allEnded(rows))
       assert.isTrue(ended.every(({ attempt, phase }) => phase === "completed" && attempt === 1))
       assert.isAtMost(seen.most, slots)
       assert.strictEqual(seen.runs.size, count)
@@ -78,11 +78,11 @@ describe("Lane", () => {
     Effect.gen(function* () {
       const main = yield* lane
       yield* main.Submit({ tasks: [task("flaky", "flaky"), task("bad", "bad"), task("broken", "broken")] })
-      const ended = yield* until(allEnded)
+      const ended = yield* untilRows(allEnded)
       const phases = Object.fromEntries(ended.map(({ attempt, phase, task_id }) => [task_id, [phase, attempt]]))
       assert.deepStrictEqual(phases, { flaky: ["completed", 2], bad: ["failed", 1], broken: ["dead_lettered", 2] })
       assert.deepStrictEqual(yield* main.Replay({ taskIds: [] }), { replayed: [TaskId.make("broken")] })
-      const [again] = yield* until((rows) =>
+      const [again] = yield* untilRows((rows) =>
         rows.some(({ attempt, phase }) => attempt === 4 && phase === "dead_lettered")
       ).pipe(Effect.map((rows) => rows.filter(({ task_id }) => task_id === "broken")))
       assert.deepInclude(again, { max_attempts: 4 })
@@ -94,10 +94,10 @@ describe("Lane", () => {
       const [main, seen] = [yield* lane, yield* Seen]
       const same = task("same", "done", { idIsNew: false })
       yield* main.Submit({ tasks: [same] })
-      yield* until(allEnded)
+      yield* untilRows(allEnded)
       yield* main.Submit({ tasks: [same] })
       yield* main.Submit({ tasks: [task("after", "done")] })
-      yield* until((rows) => rows.length === 2 && allEnded(rows))
+      yield* untilRows((rows) => rows.length === 2 && allEnded(rows))
       let status = yield* main.LaneGet()
       while (status.pending > 0) status = yield* main.LaneGet()
       assert.deepInclude(status, { pending: 0, running: 0, completed: 2 })
@@ -116,15 +116,15 @@ describe("Lane", () => {
       const main = yield* lane
       yield* main.Configure({ config: { ...defaultLaneConfig, concurrency: 1 } })
       yield* main.Submit({ tasks: [task("first", "hang")] })
-      yield* until((rows) => rows[0]?.phase === "running")
+      yield* untilRows((rows) => rows[0]?.phase === "running")
       yield* main.Submit({ tasks: many(600, () => "done") })
       assert.strictEqual((yield* main.Cancel({ taskId: TaskId.make("t0") })).phase, "cancelled")
       assert.strictEqual((yield* main.Cancel({ taskId: TaskId.make("t99") })).phase, "pending")
-      yield* until((rows) => rows.filter(({ phase }) => phase === "cancelled").length === 2)
+      yield* untilRows((rows) => rows.filter(({ phase }) => phase === "cancelled").length === 2)
       const explained = yield* main.Explain({ taskId: TaskId.make("t1") })
       assert.match(explained.waitingFor ?? "", /^a slot: 1 of 1 of lane main run \(1 of 598/)
       assert.strictEqual((yield* main.Cancel({ taskId: TaskId.make("first") })).phase, "running")
-      const ended = yield* until(allEnded)
+      const ended = yield* untilRows(allEnded)
       assert.strictEqual(ended.filter(({ phase }) => phase === "cancelled").length, 3)
       assert.strictEqual(ended.filter(({ phase }) => phase === "completed").length, 598)
     }).pipe(setUp, Effect.provide(Seen.layer))
@@ -144,7 +144,7 @@ describe("Lane", () => {
       const { address } = store.actors.get(`Lane/${entityId}`)!
       yield* control.revoke(address.shardId)
       yield* main.Submit({ tasks: tasks.slice(300) as typeof tasks })
-      const ended = yield* until((rows) => rows.length === 600 && allEnded(rows))
+      const ended = yield* untilRows((rows) => rows.length === 600 && allEnded(rows))
       assert.isAbove(faults, 10)
       assert.isTrue(ended.every(({ phase }) => phase === "completed"))
       assert.deepInclude(yield* main.LaneGet(), { pending: 0, scheduled: 0, running: 0, completed: 600 })

@@ -18,6 +18,7 @@ import { Attempt, type AttemptOutcome } from "../../../src/rpc/AttemptRpcs.ts"
 import { parseInstanceEntityId } from "../../../src/schema/Ids.ts"
 import { instanceStatus } from "../../fixtures/Fleet.ts"
 import * as MemoryCluster from "../../fixtures/memory/MemoryCluster.ts"
+import { untilAnswer } from "../../fixtures/Until.ts"
 
 export const slots = 4
 export const instances = ["i1", "i2", "i3"]
@@ -147,13 +148,8 @@ export const rows = Effect.map(
   (store) => [...(store.tables.get(taskTable.name)?.values() ?? [])] as unknown as ReadonlyArray<TaskRow>
 )
 
-/** Waits until the tasks are in one of the phases; fails after 15 s with what they are. */
-export const until = Effect.fnUntraced(function* (isDone: (rows: ReadonlyArray<TaskRow>) => boolean) {
-  for (let turn = 0; turn < 3_000; turn++) {
-    const now = yield* rows
-    if (isDone(now)) return now
-    yield* Effect.sleep(5)
-  }
-  const phases = (yield* rows).map(({ because, error, phase, task_id }) => ({ task_id, phase, because, error }))
-  return yield* Effect.die(new Error(`the tasks did not get there: ${JSON.stringify(phases.slice(0, 20))}`))
-})
+/** Waits until the tasks' rows are as wanted, and answers them. */
+export const untilRows = (isWanted: (rows: ReadonlyArray<TaskRow>) => boolean) =>
+  untilAnswer("the tasks as wanted", rows, isWanted, {
+    show: (all) => all.slice(0, 20).map(({ because, error, phase, task_id }) => ({ task_id, phase, because, error }))
+  })

@@ -9,7 +9,8 @@ import type { FleetOptions } from "../../../src/instances/simulated/SimulatedFle
 import { SessionId, sessionEntityId } from "../../../src/schema/Ids.ts"
 import { InstanceStatus } from "../../../src/schema/Instance.ts"
 import * as MemoryCluster from "../../fixtures/memory/MemoryCluster.ts"
-import { events, instances, tenantId, until } from "../Instance/InstanceRig.ts"
+import { events, instances, tenantId } from "../Instance/InstanceRig.ts"
+import { untilVirtually } from "../../fixtures/VirtualTime.ts"
 
 const decode = Schema.decodeUnknownSync(Schema.toCodecJson(InstanceStatus))
 
@@ -50,7 +51,7 @@ export const turn = (turnId: string, message = turnId, timeoutMillis = 60_000) =
 
 export const untilTurn = (sessionId: string, turnId: string, phase: string) =>
   Effect.flatMap(session(sessionId), (client) =>
-    until(
+    untilVirtually(
       `turn ${turnId} is ${phase}`,
       Effect.map(Effect.orDie(client.TurnGet({ turnId })), (status) => status.phase === phase)
     )

@@ -2,8 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
-import { moveAway, started, until } from "../Instance/InstanceRig.ts"
+import { moveAway, started } from "../Instance/InstanceRig.ts"
 import { created, session, sessionEvents, turn, untilTurn, withSessions } from "./SessionRig.ts"
+import { untilVirtually } from "../../fixtures/VirtualTime.ts"
 
 const gatewayKey = (turnId: string, attempt = 1) => `Session:acme:s:${turnId}.${attempt}`
 
@@ -45,12 +46,12 @@ describe("Session turns", () => {
       const client = yield* created("s")
       const turnIds = Array.from({ length: 20 }, (_, index) => `t${index}`)
       for (const turnId of turnIds) yield* client.TurnSend(turn(turnId, `[[delay 300]] ${turnId}`, 120_000))
-      yield* until(
+      yield* untilVirtually(
         "the fifth turn runs",
         Effect.sync(() => fleet.executions.of(gatewayKey("t4")).executions === 1)
       )
       yield* fleet.crash("a")
-      yield* until(
+      yield* untilVirtually(
         "the tenth turn runs",
         Effect.sync(() => fleet.executions.of(gatewayKey("t9")).executions === 1)
       )
@@ -92,7 +93,7 @@ describe("Session turns", () => {
       yield* TestClock.adjust(1)
       const client = yield* created("s")
       yield* client.TurnSend(turn("t1", "hello", 10_000))
-      yield* until(
+      yield* untilVirtually(
         "it waits",
         Effect.map(statusOf("s"), ({ waitingFor }) => waitingFor === "no instance is registered")
       )
@@ -111,7 +112,7 @@ describe("Session turns", () => {
       yield* one.TurnSend(turn("t1", "[[delay 8000]] hello"))
       yield* untilTurn("one", "t1", "running")
       yield* two.TurnSend(turn("t2", "hello"))
-      yield* until(
+      yield* untilVirtually(
         "it says why",
         Effect.map(statusOf("two"), ({ waitingFor }) => waitingFor !== undefined)
       )
@@ -194,7 +195,7 @@ describe("Session turns", () => {
       yield* client.TurnSend(turn("t2", "hello"))
       yield* untilTurn("s", "t1", "running")
       assert.strictEqual((yield* client.SessionTerminate()).phase, "closing")
-      yield* until(
+      yield* untilVirtually(
         "it is closed",
         Effect.map(statusOf("s"), ({ phase }) => phase === "closed")
       )

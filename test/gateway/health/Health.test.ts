@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { layer, Switches, Tokens, until, Web } from "../GatewayRig.ts"
+import { layer, Switches, Tokens, untilAnswered, Web } from "../GatewayRig.ts"
 
 const prefixes = ["", "/api/v1", "/api"]
 
@@ -37,16 +37,19 @@ describe("health", () => {
       const web = yield* Web
       const switches = yield* Switches
       switches.database = false
-      const ready = yield* until(web.send("GET", "/ready"), ({ status }) => status === 503)
+      const ready = yield* untilAnswered(web.send("GET", "/ready"), ({ status }) => status === 503)
       assert.deepStrictEqual(
         [ready.body.status, ready.body.checks.database.ok, ready.body.checks.cluster.ok],
         ["down", false, true]
       )
-      assert.strictEqual((yield* until(web.send("GET", "/health"), ({ status }) => status === 503)).body.status, "down")
+      assert.strictEqual(
+        (yield* untilAnswered(web.send("GET", "/health"), ({ status }) => status === 503)).body.status,
+        "down"
+      )
       assert.strictEqual((yield* web.send("GET", "/live")).status, 200)
       switches.database = true
       switches.runners = 0
-      const alone = yield* until(web.send("GET", "/ready"), ({ body }) => body.checks.database.ok)
+      const alone = yield* untilAnswered(web.send("GET", "/ready"), ({ body }) => body.checks.database.ok)
       assert.deepStrictEqual([alone.status, alone.body.checks.cluster.ok], [503, false])
     }).pipe(Effect.provide(layer))
   )
@@ -57,7 +60,10 @@ describe("health", () => {
       const { operator: token } = yield* Tokens
       yield* web.send("POST", "/api/v1/instances", { token, body: { instanceId: "i1", driver: "simulated" } })
       yield* web.send("POST", "/api/v1/instances/i1/stop", { token, body: { graceMillis: 0 } })
-      const { body, status } = yield* until(web.send("GET", "/health"), ({ body }) => body.status === "degraded")
+      const { body, status } = yield* untilAnswered(
+        web.send("GET", "/health"),
+        ({ body }) => body.status === "degraded"
+      )
       assert.deepStrictEqual([status, body.checks.instances.ok], [200, false])
       assert.strictEqual((yield* web.send("GET", "/ready")).status, 200)
     }).pipe(Effect.provide(layer))

@@ -3,7 +3,7 @@ import { Effect, Layer, Metric } from "effect"
 import { ViewReads } from "../../../src/ports/Reads.ts"
 import * as FleetMetrics from "../../../src/observability/metrics/FleetMetrics.ts"
 import { record } from "../../../src/observability/metrics/Metrics.ts"
-import { layer, Tokens, until, Web } from "../GatewayRig.ts"
+import { layer, Tokens, untilAnswered, Web } from "../GatewayRig.ts"
 
 const publicPaths = ["/health", "/live", "/ready", "/metrics", "/openapi.json", "/docs"]
 
@@ -32,7 +32,9 @@ describe("what needs no key", () => {
         tenancy: { _tag: "dedicated", tenantId: "acme" }
       })
       yield* web.send("POST", "/api/v1/tasks", { token: acme, body: { payload: { message: "hello" } } })
-      const all = yield* until(web.send("GET", "/metrics", { token: operator }), ({ text }) => /hush-hush/.test(text))
+      const all = yield* untilAnswered(web.send("GET", "/metrics", { token: operator }), ({ text }) =>
+        /hush-hush/.test(text)
+      )
       assert.include(all.text, `instance_health{instance_id="hush-hush",tenancy="dedicated"}`)
       const open = yield* web.send("GET", "/metrics")
       assert.include(open.text, `instance_health{instance_id="common",tenancy="shared"}`)

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, References, Tracer } from "effect"
 import * as Logs from "../../../src/observability/Logs.ts"
-import { until as untilTrue } from "../../fixtures/Until.ts"
+import { until } from "../../fixtures/Until.ts"
 import { layer, withInstance } from "../GatewayRig.ts"
 
 const traceId = "0af7651916cd43dd8448eb211c80319c"
@@ -48,7 +48,7 @@ describe("a request's correlation id", () => {
       })
       assert.strictEqual(answer.body.task.phase, "completed", answer.text)
       assert.strictEqual(answer.headers.get("x-correlation-id"), traceId)
-      yield* untilTrue(
+      yield* until(
         "the log line",
         Effect.sync(() => seen.lines.some(({ event }) => event === "task.completed"))
       )
@@ -81,7 +81,7 @@ describe("a request's correlation id", () => {
       })
       const id = answer.headers.get("x-correlation-id")
       assert.match(id ?? "", /^[0-9a-f]{32}$/)
-      yield* untilTrue(
+      yield* until(
         "the log line",
         Effect.sync(() => seen.lines.some(({ event }) => event === "task.completed"))
       )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { layer, Tokens, until, Web } from "../GatewayRig.ts"
+import { layer, Tokens, untilAnswered, Web } from "../GatewayRig.ts"
 
 const gateway = Effect.provide(layer)
 
@@ -16,7 +16,7 @@ const withInstance = (body: object = {}) =>
     const registered = yield* register()
     assert.strictEqual(registered.status, 201, registered.text)
     const isPhase = (phase: string) =>
-      until(web.send("GET", "/api/v1/instances/i1", { token }), ({ body }) => body.phase === phase)
+      untilAnswered(web.send("GET", "/api/v1/instances/i1", { token }), ({ body }) => body.phase === phase)
     yield* isPhase("warm")
     const put = (change: object, headers: Record<string, string> = {}) =>
       web.send("PUT", "/api/v1/instances/i1", { token, body: change, headers })
@@ -36,7 +36,7 @@ describe("PUT /instances/:id", () => {
         body: { taskId: "slow", payload: { message: "[[delay 1500]] hello" } }
       })
       const running = web.send("GET", "/api/v1/tasks/slow", { token: acme })
-      yield* until(running, ({ body }) => body.phase === "running")
+      yield* untilAnswered(running, ({ body }) => body.phase === "running")
       const answer = yield* put({ maxConcurrentTasks: 1, capabilities: ["new", "more"] })
       assert.strictEqual(answer.status, 200, answer.text)
       assert.deepStrictEqual(
@@ -51,9 +51,9 @@ describe("PUT /instances/:id", () => {
         token: acme,
         body: { taskId: "next", payload: { message: "hi" }, hints: { requiredCapabilities: ["new"] } }
       })
-      const ended = yield* until(running, ({ body }) => body.phase === "completed")
+      const ended = yield* untilAnswered(running, ({ body }) => body.phase === "completed")
       assert.strictEqual(ended.body.attempt, 1)
-      const next = yield* until(
+      const next = yield* untilAnswered(
         web.send("GET", "/api/v1/tasks/next", { token: acme }),
         ({ body }) => body.phase === "completed"
       )
@@ -175,7 +175,7 @@ describe("fields that nothing could act on", () => {
         Effect.timeoutOption("200 millis")
       )
       assert.strictEqual(other._tag, "None")
-      const waits = yield* until(
+      const waits = yield* untilAnswered(
         web.send("GET", "/api/v1/tasks?phase=pending", { token: acme }),
         ({ body }) => body.items.length === 1 && body.items[0].waitingFor !== undefined
       )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { layer, Tokens, until, Web } from "../GatewayRig.ts"
+import { layer, Tokens, untilAnswered, Web } from "../GatewayRig.ts"
 
 const submission = (message: string, more: object = {}) => ({ taskId: "mine", payload: { message }, ...more })
 
@@ -40,7 +40,7 @@ describe("an id of the caller's own", () => {
     Effect.gen(function* () {
       const { submit, withInstance } = yield* bench
       yield* withInstance
-      const ended = yield* until(
+      const ended = yield* untilAnswered(
         submit(submission("one"), "?wait=2000"),
         ({ body }) => body.task?.phase === "completed"
       )

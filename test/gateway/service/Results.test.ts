@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { MemoryStore } from "../../../src/actor/memory/MemoryJournal.ts"
-import { layer, until, withInstance } from "../GatewayRig.ts"
+import { layer, untilAnswered, withInstance } from "../GatewayRig.ts"
 
 const gateway = Effect.provide(layer)
 
@@ -76,7 +76,7 @@ describe("A long result", () => {
       for (let n = 0; n < 25; n++) {
         yield* web.send("POST", turns, { token, body: { turnId: `u${n}`, message: `[[say answer ${n}]]` } })
       }
-      yield* until(
+      yield* untilAnswered(
         web.send("GET", `${turns}/u24/wait?millis=1000`, { token }),
         ({ body }) => body.phase === "completed"
       )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { layer, Tokens, until, Web } from "../GatewayRig.ts"
+import { layer, Tokens, untilAnswered, Web } from "../GatewayRig.ts"
 
 const gateway = Effect.provide(layer)
 
@@ -12,7 +12,7 @@ const withInstance = Effect.gen(function* () {
     body: { instanceId: "i1", driver: "simulated" }
   })
   assert.strictEqual(registered.status, 201, registered.text)
-  yield* until(
+  yield* untilAnswered(
     web.send("GET", "/api/v1/instances/i1/health", { token: tokens.operator }),
     ({ body }) => body.health === "healthy"
   )

@@ -4,8 +4,9 @@ import { TestClock } from "effect/testing"
 import { SessionUse, type Use } from "../../../../src/ports/SessionUse.ts"
 import { SimulatedFleet } from "../../../../src/instances/simulated/SimulatedFleet.ts"
 import { gatewaySessionKey, parseGatewaySessionKey, TaskId, TenantId } from "../../../../src/schema/Ids.ts"
-import { attempt, instances, started, tenantId, until, untilTold } from "../InstanceRig.ts"
+import { attempt, instances, started, tenantId, untilTold } from "../InstanceRig.ts"
 import * as MemoryCluster from "../../../fixtures/memory/MemoryCluster.ts"
+import { untilVirtually } from "../../../fixtures/VirtualTime.ts"
 
 const uses = new Map<string, Use>()
 const use = Layer.succeed(SessionUse, {
@@ -27,7 +28,7 @@ describe("Sessions that runs leave at a gateway", () => {
       yield* client.Execute({ attempt: { ...run("busy"), runKey: "busy.1" } })
       yield* untilTold(4)
       yield* client.Execute({ attempt: { ...run("busy", "[[hang]] on"), runKey: "busy.2", timeoutMillis: 3_600_000 } })
-      yield* until(
+      yield* untilVirtually(
         "the ended one is gone",
         Effect.map(sessions, (all) => !all.includes(keyOf("done")))
       )
@@ -47,10 +48,10 @@ describe("Sessions that runs leave at a gateway", () => {
       for (const key of foreign) fleet.gateway("a").session(key)
       yield* TestClock.adjust("1 minute")
       uses.set("late", "ended")
-      yield* until(
+      yield* untilVirtually(
         "the sweep has found it",
         Effect.map(sessions, (all) => !all.includes(keyOf("late"))),
-        5_000
+        { millis: 5_000 }
       )
       assert.includeMembers(yield* sessions, ["agent:main:main", "agent:main:somebody"])
     }).pipe(withUses)
