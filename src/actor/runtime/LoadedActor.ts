@@ -50,6 +50,11 @@ export interface Post {
   readonly offer: (mail: Mail) => void
 }
 
+interface ChangedView {
+  readonly row: NonNullable<Commit["view"]>
+  readonly digest: number
+}
+
 export class LoadedActor {
   readonly #options: ActivationOptions
   readonly #address: ActorAddress
@@ -57,7 +62,7 @@ export class LoadedActor {
   readonly #epoch: number
   #memory!: LoadedState
   #wake: WakeRow = asleep
-  /** Digest of the view that was written last; the view itself may be long. */
+  /** Digest of the view that was committed last; the view itself may be long. */
   #viewDigest: number | undefined
   /** Undefined when no background work is running. */
   #undertakings: BackgroundWork | undefined
@@ -166,12 +171,8 @@ export class LoadedActor {
     })
   }
 
-  /** Also clears the view digest, so that the next commit writes the view again. */
   #refused(mail: Mail, failure: CommitFailed): Effect.Effect<void> {
-    return Effect.map(Clock.currentTimeMillis, (now) => {
-      this.#viewDigest = undefined
-      refusalOf(mail, failure, now, this.#setbacks)
-    })
+    return Effect.map(Clock.currentTimeMillis, (now) => refusalOf(mail, failure, now, this.#setbacks))
   }
 
   get #tellSetbacks(): Effect.Effect<void> {
@@ -212,7 +213,8 @@ export class LoadedActor {
       if (batch.entries.length === 0) return round.answer()
       const proposal = proposing ? yield* this.#proposal(batch, now) : undefined
       if (proposal !== undefined) round.decide({ _tag: "Signal", signal: proposal.signal, resume: () => {} })
-      const commit = this.#commit(batch)
+      const view = this.#changedView(batch.state)
+      const commit = this.#commit(batch, view?.row)
       yield* ActorMetrics.timeCommit(address.entityType, batch.entries.length, journal.append(commit))
       const before = this.#memory.state
       this.#memory.state = batch.state
@@ -223,6 +225,7 @@ export class LoadedActor {
         this.#memory.answered.add(requestId, payloadHash, answer)
       }
       this.#wake = commit.wake ?? this.#wake
+      this.#viewDigest = view?.digest ?? this.#viewDigest
       round.answer()
       if (this.#options.onCommitted !== undefined) {
         yield* this.#options.onCommitted(batch.entries.flatMap(({ events }) => events) as never, before)
@@ -239,11 +242,10 @@ export class LoadedActor {
     return propose === undefined ? Effect.undefined : Effect.catchCause(propose(state, now), () => Effect.undefined)
   }
 
-  #commit(batch: PendingCommit): Commit {
+  #commit(batch: PendingCommit, view: Commit["view"]): Commit {
     const { definition } = this.#options
     const wake = this.#wakeOf(batch.state)
     const changed = wake.dueAt !== this.#wake.dueAt || wake.resident !== this.#wake.resident
-    const view = this.#viewOf(batch.state)
     return {
       address: this.#address,
       epoch: this.#epoch,
@@ -265,15 +267,14 @@ export class LoadedActor {
     return dueAt === null && !resident ? asleep : { dueAt, resident }
   }
 
-  #viewOf(state: unknown): Commit["view"] {
+  /** The view when it differs from the one that was committed last. */
+  #changedView(state: unknown): ChangedView | undefined {
     const { definition } = this.#options
     if (definition.view === undefined) return undefined
     const view = definition.view(state, this.#address.entityId)
-    const doc = view?.doc ?? null
-    const digest = digestOf(JSON.stringify(doc))
-    if (digest === this.#viewDigest) return undefined
-    this.#viewDigest = digest
-    return { tenantId: view?.tenantId ?? null, doc }
+    const row = { tenantId: view?.tenantId ?? null, doc: view?.doc ?? null }
+    const digest = digestOf(JSON.stringify(row))
+    return digest === this.#viewDigest ? undefined : { row, digest }
   }
 
   /** Starts what the state asks for: activities, relays, the next wake-up. */
