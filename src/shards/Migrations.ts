@@ -16,6 +16,7 @@ import { taskFilters } from "./migrations/0014_task_filters.ts"
 import * as Indexes from "./Indexes.ts"
 import * as Timelines from "./journal/Timelines.ts"
 import { endedActors } from "./migrations/0017_ended_actors.ts"
+import { leaseLengths } from "./migrations/0018_lease_lengths.ts"
 
 export const loader = Migrator.fromRecord({
   "0001_actors": actors,
@@ -30,7 +31,8 @@ export const loader = Migrator.fromRecord({
   "0012_liveness": liveness,
   "0013_departures": departures,
   "0014_task_filters": taskFilters,
-  "0017_ended_actors": endedActors
+  "0017_ended_actors": endedActors,
+  "0018_lease_lengths": leaseLengths
 })
 
 /**

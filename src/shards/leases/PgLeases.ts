@@ -6,18 +6,19 @@
  * renew before. Both only delay a move. A runner takes no calls once its own clock says that its lease has expired.
  */
 import { PgClient } from "@effect/sql-pg"
-import { Context, Duration, Effect, Layer } from "effect"
-import { RunnerStorage, ShardingConfig } from "effect/cluster"
+import { Context, Effect, Layer } from "effect"
+import { RunnerStorage } from "effect/cluster"
 import * as Leases from "./Leases.ts"
 import { type Lease, LeaseMonitor } from "./LeaseMonitor.ts"
 
+const lease = "lease_millis * interval '1 millisecond'"
 /**
- * One renewal interval of the default lease. A runner that is alive but disconnected from PostgreSQL keeps its shards
- * for this long beyond its lease before others take over.
+ * One renewal interval of the runner's own lease. A runner that is alive but disconnected from PostgreSQL keeps its
+ * shards for this long beyond its lease before others take over.
  */
-const grace = "interval '1500 milliseconds'"
-/** Two renewal intervals of the default lease. */
-const afterStart = "interval '3 seconds'"
+const grace = `${lease} / 4`
+/** Two renewal intervals of the runner's own lease; at least 3 s, because recovery takes its time, too. */
+const afterStart = `greatest(${lease} / 2, interval '3 seconds')`
 /** SQL condition on a row of clawster_runners: the lease and its grace period have expired. */
 export const isGone = `(lease_until + ${grace} < clock_timestamp() AND pg_postmaster_start_time() + ${afterStart} < clock_timestamp())`
 /** Age at which the row of a runner that never unregistered is deleted. Its shards, if any, count as free. */
@@ -33,10 +34,11 @@ const statements = (sql: PgClient.PgClient): Leases.LeaseStatements => ({
         `WITH forgotten AS (
          DELETE FROM clawster_runners WHERE lease_until < clock_timestamp() - ${forgottenAfter} AND address <> $1::text
        )
-       INSERT INTO clawster_runners (address, runner, healthy, lease_until)
-       VALUES ($1::text, $2::text, $3::boolean, clock_timestamp() + $4::int * interval '1 millisecond')
+       INSERT INTO clawster_runners (address, runner, healthy, lease_until, lease_millis)
+       VALUES ($1::text, $2::text, $3::boolean, clock_timestamp() + $4::int * interval '1 millisecond', $4::int)
        ON CONFLICT (address) DO UPDATE
-         SET runner = EXCLUDED.runner, healthy = EXCLUDED.healthy, lease_until = EXCLUDED.lease_until
+         SET runner = EXCLUDED.runner, healthy = EXCLUDED.healthy, lease_until = EXCLUDED.lease_until,
+           lease_millis = EXCLUDED.lease_millis
        RETURNING machine_id::float8 AS machine_id`,
         [address, runner, healthy, leaseMillis]
       )
@@ -118,14 +120,13 @@ const statements = (sql: PgClient.PgClient): Leases.LeaseStatements => ({
 })
 
 /** A lease is `late` when two of the four renewals that it has room for are missing. */
-const watch = (sql: PgClient.PgClient, leaseMillis: number): LeaseMonitor["Service"] => ({
+const watch = (sql: PgClient.PgClient): LeaseMonitor["Service"] => ({
   leases: sql.unsafe<Lease>(
     `SELECT address, healthy, CASE
        WHEN lease_until < clock_timestamp() THEN 'lapsed'
-       WHEN lease_until < clock_timestamp() + $1::int * interval '1 millisecond' THEN 'late'
+       WHEN lease_until < clock_timestamp() + ${lease} / 2 THEN 'late'
        ELSE 'kept' END AS state
-     FROM clawster_runners`,
-    [Math.floor(leaseMillis / 2)]
+     FROM clawster_runners`
   ),
   disown: (address) =>
     Effect.asVoid(
@@ -140,10 +141,8 @@ const watch = (sql: PgClient.PgClient, leaseMillis: number): LeaseMonitor["Servi
 export const layer = Layer.effectContext(
   Effect.gen(function* () {
     const sql = yield* PgClient.PgClient
-    const config = yield* ShardingConfig.ShardingConfig
-    const leaseMillis = Duration.toMillis(Duration.fromInputUnsafe(config.shardLockExpiration))
     return Context.make(RunnerStorage.RunnerStorage, yield* Leases.make(statements(sql))).pipe(
-      Context.add(LeaseMonitor, watch(sql, leaseMillis))
+      Context.add(LeaseMonitor, watch(sql))
     )
   })
 )

@@ -17,6 +17,8 @@ interface RunnerRow {
   readonly placements: ReadonlyArray<string>
   readonly healthy: boolean
   readonly isGone: boolean
+  /** A lease is renewed four times, so less than a quarter of it is left only when renewals are missing. */
+  readonly isLate: boolean
   readonly leaseMillis: number
   readonly shards: number
   readonly report: Report | null
@@ -24,25 +26,25 @@ interface RunnerRow {
 }
 
 const runners = `SELECT r.address, r.runner::json->'groups' AS placements, r.healthy, ${isGone} AS "isGone",
+    r.lease_until < clock_timestamp() + r.lease_millis * interval '1 millisecond' / 4 AS "isLate",
     (extract(epoch FROM r.lease_until - clock_timestamp()) * 1000)::float8 AS "leaseMillis",
     (SELECT count(*)::float8 FROM clawster_shards s WHERE s.owner = r.address) AS shards,
     p.report, (extract(epoch FROM clock_timestamp() - p.at) * 1000)::float8 AS "reportedMillis"
   FROM clawster_runners r LEFT JOIN clawster_runner_reports p ON p.address = r.address ORDER BY r.address`
 
 const silentAfter = 4 * heartbeatMillis
-/** Milliseconds. A lease is renewed four times, so this little is left only when renewals are missing. */
-const lateBelow = 1_500
 
 const stateOf = ({
   healthy,
   isGone,
+  isLate,
   leaseMillis,
   report,
   reportedMillis
 }: RunnerRow): { readonly state: RunnerState; readonly cause?: string } => {
   if (!healthy) return { state: "gone", cause: "its peers found it dead: its port refuses, or it is silent" }
   if (isGone) return { state: "gone", cause: `its lease ran out ${Math.round(-leaseMillis / 1_000)} s ago` }
-  if (leaseMillis < lateBelow) return { state: "late", cause: "it has not renewed its lease in time" }
+  if (isLate) return { state: "late", cause: "it has not renewed its lease in time" }
   if (report?.unfit !== undefined) return { state: "failing", cause: report.unfit }
   if (reportedMillis !== null && reportedMillis > silentAfter) {
     return { state: "failing", cause: `it has said nothing of itself for ${Math.round(reportedMillis / 1_000)} s` }

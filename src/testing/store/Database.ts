@@ -59,6 +59,7 @@ export interface RunnerRow {
   healthy: boolean
   /** Virtual milliseconds. */
   leaseUntil: number
+  readonly leaseMillis: number
 }
 
 type Kind = "read" | "write"

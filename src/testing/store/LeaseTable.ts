@@ -1,6 +1,6 @@
 /** Implements the statements of Leases.ts on the virtual store, with the same rules as on PostgreSQL. */
-import { Context, Duration, Effect, Layer } from "effect"
-import { RunnerStorage, ShardingConfig } from "effect/cluster"
+import { Context, Effect, Layer } from "effect"
+import { RunnerStorage } from "effect/cluster"
 import * as Leases from "../../shards/leases/Leases.ts"
 import { type Lease, LeaseMonitor } from "../../shards/leases/LeaseMonitor.ts"
 import type { Host } from "../world/Host.ts"
@@ -14,13 +14,13 @@ export interface Grant {
   readonly owner: string
 }
 
-const graceMillis = 1_500
-const afterStartMillis = 3_000
+const afterStartLeastMillis = 3_000
 
-const hasStarted = (database: Database) => database.startedAt + afterStartMillis < database.now
+const hasStarted = (database: Database, { leaseMillis }: RunnerRow) =>
+  database.startedAt + Math.max(leaseMillis / 2, afterStartLeastMillis) < database.now
 
-const isGone = (database: Database, { leaseUntil }: RunnerRow) =>
-  leaseUntil + graceMillis < database.now && hasStarted(database)
+const isGone = (database: Database, runner: RunnerRow) =>
+  runner.leaseUntil + runner.leaseMillis / 4 < database.now && hasStarted(database, runner)
 
 const isAlive = (database: Database, address: string): boolean => {
   const runner = database.runners.get(address)
@@ -39,7 +39,8 @@ const statements = (database: Database, host: Host, granted: (grant: Grant) => v
   register: (address, runner, healthy, leaseMillis) =>
     database.statement(host, "write", "register", () => {
       const machineId = database.runners.get(address)?.machineId ?? ++database.machines
-      database.runners.set(address, { machineId, runner, healthy, leaseUntil: database.now + leaseMillis })
+      const leaseUntil = database.now + leaseMillis
+      database.runners.set(address, { machineId, runner, healthy, leaseUntil, leaseMillis })
       return machineId
     }),
   unregister: (address) =>
@@ -108,9 +109,9 @@ const statements = (database: Database, host: Host, granted: (grant: Grant) => v
     })
 })
 
-const watch = (database: Database, host: Host, leaseMillis: number): LeaseMonitor["Service"] => ({
+const watch = (database: Database, host: Host): LeaseMonitor["Service"] => ({
   leases: database.statement(host, "read", "read leases", () =>
-    [...database.runners].map(([address, { healthy, leaseUntil }]): Lease => ({
+    [...database.runners].map(([address, { healthy, leaseMillis, leaseUntil }]): Lease => ({
       address,
       healthy,
       state: leaseUntil < database.now ? "lapsed" : leaseUntil < database.now + leaseMillis / 2 ? "late" : "kept"
@@ -119,17 +120,16 @@ const watch = (database: Database, host: Host, leaseMillis: number): LeaseMonito
   disown: (address) =>
     database.statement(host, "write", `disown ${address}`, () => {
       const runner = database.runners.get(address)
-      if (runner !== undefined && runner.leaseUntil < database.now && hasStarted(database)) runner.healthy = false
+      if (runner === undefined || runner.leaseUntil >= database.now || !hasStarted(database, runner)) return
+      runner.healthy = false
     })
 })
 
 export const layer = (database: Database, host: Host, granted: (grant: Grant) => void) =>
   Layer.effectContext(
     Effect.gen(function* () {
-      const config = yield* ShardingConfig.ShardingConfig
-      const leaseMillis = Duration.toMillis(Duration.fromInputUnsafe(config.shardLockExpiration))
       return Context.make(RunnerStorage.RunnerStorage, yield* Leases.make(statements(database, host, granted))).pipe(
-        Context.add(LeaseMonitor, watch(database, host, leaseMillis))
+        Context.add(LeaseMonitor, watch(database, host))
       )
     })
   )

@@ -14,12 +14,12 @@ import { until } from "../../fixtures/Until.ts"
 
 const shards = [1, 2, 3].map((id) => ShardId.make("default", id))
 
-const runner = Effect.fnUntraced(function* (host: string) {
+const runner = Effect.fnUntraced(function* (host: string, leaseMillis = 6_000) {
   const address = RunnerAddress.make(host, 1)
   const context = yield* Layer.build(
     Layer.fresh(PgLeases.layer).pipe(
       Layer.provideMerge(Layer.fresh(OwnedShards.layer)),
-      Layer.provide(ClusterConfig.runner({ host, port: 1, placements: [], serves: [defaultPlacement] }))
+      Layer.provide(ClusterConfig.runner({ host, port: 1, placements: [], serves: [defaultPlacement], leaseMillis }))
     )
   )
   const storage = Context.get(context, RunnerStorage.RunnerStorage)
@@ -64,6 +64,19 @@ it.layer(Postgres.layer, { timeout: 120_000, excludeTestServices: true })("lease
         assert.strictEqual(yield* other.acquire, 3)
         yield* other.storage.releaseAll(other.address)
       }).pipe(Effect.scoped)
+  )
+
+  it.effect("a lapsed runner's grace is a quarter of its own lease, whatever the lease of its peers", () =>
+    Effect.gen(function* () {
+      const [quick, slow] = [yield* runner("quick", 1_000), yield* runner("patient", 60_000)]
+      yield* until("PostgreSQL has been up for a while", isSettled)
+      assert.strictEqual(yield* quick.acquire, 3)
+      yield* lapse(quick.name, "300 milliseconds")
+      assert.strictEqual(yield* slow.acquire, 3)
+      yield* lapse(slow.name, "10 seconds")
+      assert.strictEqual(yield* quick.acquire, 0, "it may still renew")
+      yield* slow.storage.releaseAll(slow.address)
+    }).pipe(Effect.scoped)
   )
 
   it.effect("a runner that has renewed in time cannot be disowned", () =>
