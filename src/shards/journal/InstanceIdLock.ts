@@ -4,10 +4,11 @@
  * first checks whether the id is taken, and no other registration of that id may run in between.
  */
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Semaphore } from "effect"
+import { type Cause, Effect, Semaphore } from "effect"
 import { ActorUnavailable } from "../../schema/Errors.ts"
 import type { InstanceId } from "../../schema/Ids.ts"
-import { tell } from "../postgres/FaultLog.ts"
+import { faultOfCause, tell } from "../postgres/FaultLog.ts"
+import { toldOf } from "../reads/Unavailable.ts"
 
 /** First key of the advisory locks, which separates them from other locks in the database. */
 const space = 7_373_002
@@ -21,7 +22,7 @@ const atOnce = 2
 export interface InstanceIdLock {
   /**
    * Runs `use` while holding the lock on the id. Fails with `ActorUnavailable` when the lock cannot be obtained within
-   * the session's lock timeout (10 s). The lock is released however `use` ends, and when this process dies.
+   * the session's lock timeout (10 s), or the store does not grant it for another reason. The lock is released however `use` ends, and when this process dies.
    */
   readonly hold: <A, E, R>(
     instanceId: InstanceId,
@@ -33,6 +34,12 @@ const busy = new ActorUnavailable({
   message: "another registration of this instance is under way; try again",
   retryAfterMillis: 1_000
 })
+
+/** SQLSTATE `lock_not_available`: the lock timeout has passed. */
+const lockTimeout = "55P03"
+
+const refusalOf = (cause: Cause.Cause<unknown>): ActorUnavailable =>
+  faultOfCause(cause)?.code === lockTimeout ? busy : toldOf(cause)
 
 export const make = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
@@ -49,7 +56,7 @@ export const make = Effect.gen(function* () {
     hold: (instanceId, use) =>
       locked(instanceId).pipe(
         Effect.tapCause((cause) => tell("An instance id could not be locked", cause)),
-        Effect.mapError(() => busy),
+        Effect.catchCause((cause) => Effect.fail(refusalOf(cause))),
         Effect.andThen(use),
         Effect.scoped,
         permits.withPermits(1)

@@ -12,6 +12,10 @@ const messageOf = (cause: Cause.Cause<unknown>): string =>
     ? "the database does not answer; try again"
     : "the database refuses; try again, and see /health"
 
+/** What a caller is told when the store fails for the cause: its request was valid, and may be sent again. */
+export const toldOf = (cause: Cause.Cause<unknown>): ActorUnavailable =>
+  new ActorUnavailable({ message: messageOf(cause), retryAfterMillis: 1_000 })
+
 /**
  * Turns every failure of a read, and a missing answer after 10 s, into `ActorUnavailable` with a retry after 1 s: the
  * request itself was valid.
@@ -19,7 +23,5 @@ const messageOf = (cause: Cause.Cause<unknown>): string =>
 export const unavailable = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, ActorUnavailable, R> =>
   EdgeMetrics.timeRead(Effect.timeout(effect, answerTimeout)).pipe(
     Effect.tapCause((cause) => tell("The store could not answer a read", cause)),
-    Effect.catchCause((cause) =>
-      Effect.fail(new ActorUnavailable({ message: messageOf(cause), retryAfterMillis: 1_000 }))
-    )
+    Effect.catchCause((cause) => Effect.fail(toldOf(cause)))
   )
