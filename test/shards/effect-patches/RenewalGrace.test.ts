@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Latch, Layer } from "effect"
+import { Context, Effect, Fiber, Latch, Layer, Logger } from "effect"
 import { ClusterError, RunnerAddress, RunnerStorage, ShardId } from "effect/cluster"
 import { TestClock } from "effect/testing"
 import * as OwnedShards from "../../../src/shards/leases/OwnedShards.ts"
@@ -38,6 +38,26 @@ describe("a renewal of the lease", () => {
       assert.deepStrictEqual(yield* refresh, [one], "what the store says counts once it says it")
     }).pipe(Effect.scoped)
   )
+
+  it.effect("that fails after its caller has gone on is logged, once", () => {
+    const said: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => void said.push(`${logLevel} ${String(message)}`))
+    return Effect.gen(function* () {
+      const failing = Latch.makeUnsafe(false)
+      const failure = new ClusterError.PersistenceError({ cause: "gone" })
+      const { refresh } = yield* make(Effect.andThen(failing.await, Effect.fail(failure)))
+      const slow = yield* Effect.forkChild(refresh)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(slow)
+      assert.deepStrictEqual(said, [])
+      failing.openUnsafe()
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(said.length, 1)
+      assert.match(said[0]!, /^Warn A slow renewal of the lease has failed/)
+      yield* Effect.flip(refresh)
+      assert.strictEqual(said.length, 1, "its caller was told")
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+  })
 
   it.effect("that is slow is waited for when the lease has run out", () =>
     Effect.gen(function* () {
