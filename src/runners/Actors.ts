@@ -30,6 +30,6 @@ export const layer = Layer.mergeAll(
     PgHeartbeats.layer,
     PgOutputs.layer,
     PgPayloads.layer,
-    PgSessionUse.layer
+    PgSessionUse.layerConfig
   ])
 )

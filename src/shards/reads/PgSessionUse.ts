@@ -1,21 +1,21 @@
 /** Reads whether gateway sessions are still wanted: one statement for many sessions, by primary keys. */
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Layer } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import { SessionUse, type Use } from "../../ports/SessionUse.ts"
+import * as Retention from "../retention/Retention.ts"
 import { unavailable } from "./Unavailable.ts"
 
-/** How long a closed session stays wanted: the default retention of history. */
-const closedKept = "7 days"
-
-export const layer = Layer.effect(
-  SessionUse,
-  Effect.map(PgClient.PgClient, (sql) => ({
-    of: (owners) =>
-      sql
-        .unsafe<{ readonly use: Use }>(
-          `SELECT CASE
+/** `history`: how long a closed session stays wanted. */
+export const layer = (history: Duration.Duration) =>
+  Layer.effect(
+    SessionUse,
+    Effect.map(PgClient.PgClient, (sql) => ({
+      of: (owners) =>
+        sql
+          .unsafe<{ readonly use: Use }>(
+            `SELECT CASE
            WHEN s.doc IS NOT NULL AND (s.doc ->> 'phase' <> 'closed'
-             OR (s.doc ->> 'lastActivityAt')::float8 > extract(epoch FROM now() - interval '${closedKept}') * 1000) THEN 'wanted'
+             OR (s.doc ->> 'lastActivityAt')::float8 > extract(epoch FROM now() - $3::bigint * interval '1 millisecond') * 1000) THEN 'wanted'
            WHEN t.phase IS NOT NULL AND t.phase NOT IN ('completed', 'failed', 'cancelled') THEN 'wanted'
            WHEN s.doc IS NULL AND t.phase IS NULL THEN 'unknown'
            ELSE 'ended'
@@ -24,11 +24,13 @@ export const layer = Layer.effect(
          LEFT JOIN clawster_tasks t ON t.tenant_id = a.tenant_id AND t.task_id = a.id
          LEFT JOIN clawster_views s ON s.entity_type = 'Session' AND s.entity_id = a.tenant_id || '/' || a.id
          ORDER BY a.n`,
-          [owners.map(({ tenantId }) => tenantId), owners.map(({ id }) => id)]
-        )
-        .pipe(
-          Effect.map((rows) => rows.map(({ use }) => use)),
-          unavailable
-        )
-  }))
-)
+            [owners.map(({ tenantId }) => tenantId), owners.map(({ id }) => id), Duration.toMillis(history)]
+          )
+          .pipe(
+            Effect.map((rows) => rows.map(({ use }) => use)),
+            unavailable
+          )
+    }))
+  )
+
+export const layerConfig = Layer.unwrap(Effect.map(Retention.settings, ({ history }) => layer(history)))

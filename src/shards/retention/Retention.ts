@@ -69,6 +69,9 @@ export interface Removed {
   readonly revokedKeys: number
 }
 
+/** Whether a sweep has removed any row that it counts. */
+export const isAny = (removed: Removed): boolean => Object.values(removed).some((count) => count > 0)
+
 /**
  * Runs one sweep. Undefined when another runner is sweeping. `pass`, `messagePass`: the pruners of the journal and of
  * messages to continue with; new ones when absent.
@@ -159,7 +162,7 @@ export const layer = (options: RetentionOptions) =>
       yield* Effect.gen(function* () {
         yield* Effect.sleep(yield* Random.nextBetween(every / 2, every))
         const removed = yield* sweep(options, pass, messagePass)
-        if (removed !== undefined && removed.journal + removed.tasks + removed.messages > 0) {
+        if (removed !== undefined && isAny(removed)) {
           yield* Effect.logInfo("History was pruned").pipe(
             Effect.annotateLogs({ event: "retention.swept", ...removed })
           )
