@@ -14,7 +14,10 @@ export interface BacklogEntry {
   readonly submittedAt: number
 }
 
-/** `isEnd`: no rows follow this page. Rely on it rather than on the length of the page. */
+/**
+ * `isEnd`: no rows follow this page. Rely on it rather than on the length of the page, which may be short before the
+ * end, but not empty.
+ */
 export interface BacklogPage<Entry> {
   readonly entries: ReadonlyArray<Entry>
   readonly isEnd: boolean
@@ -55,7 +58,7 @@ export class TaskRows extends Context.Service<
       lane: LaneAddress,
       after: { readonly endedAt: number; readonly taskId: string } | undefined,
       limit: number
-    ) => Effect.Effect<ReadonlyArray<DeadLetter>, ActorUnavailable>
+    ) => Effect.Effect<BacklogPage<DeadLetter>, ActorUnavailable>
     /**
      * Tasks in phase `pending`, `scheduled` or `retrying` that have a deadline, by (deadline_at, task_id), at most
      * `limit`.

@@ -74,10 +74,10 @@ it.layer(Postgres.layer, { timeout: 120_000, excludeTestServices: true })(
 
         const dead = yield* rows.deadLettered({ tenantId, lane }, undefined, 256)
         assert.deepStrictEqual(
-          dead.map(({ taskId }) => String(taskId)),
+          dead.entries.map(({ taskId }) => String(taskId)),
           ids("dead_lettered")
         )
-        assert.isTrue(dead.every(({ budget }) => budget === taskSpec("x").retry.maxAttempts))
+        assert.isTrue(dead.entries.every(({ budget }) => budget === taskSpec("x").retry.maxAttempts))
         assert.isAtMost(take(), most)
 
         const asked = ids("pending").map((id) => TaskId.make(id))

@@ -165,7 +165,7 @@ it.layer(layer, { timeout: 120_000, excludeTestServices: true })("rows that cann
       )
       const dead = yield* rows.deadLettered(at, { endedAt: 27, taskId: "dead_lettered-27" }, 5)
       assert.deepStrictEqual(
-        dead.map(({ budget, endedAt }) => [endedAt, budget]),
+        dead.entries.map(({ budget, endedAt }) => [endedAt, budget]),
         [28, 29, 30].map((n) => [n, taskSpec("x").retry.maxAttempts])
       )
       const found = yield* rows.get(

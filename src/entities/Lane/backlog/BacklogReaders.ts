@@ -63,14 +63,14 @@ export const refillDead = Effect.fnUntraced(function* (self: LaneSelf) {
   const { dead, lane, tenantId } = yield* self.state
   if (dead.refill === null) return
   const after = placeAfter(dead)
-  const entries = yield* patient(
+  const { entries, isEnd } = yield* patient(
     rows.deadLettered(
       { tenantId, lane },
       after === undefined ? undefined : { endedAt: after.order, taskId: after.taskId },
       pageMax
     )
   )
-  yield* self.tell({ _tag: "DeadPage", seq: dead.refill.seq, entries, end: entries.length < pageMax })
+  yield* self.tell({ _tag: "DeadPage", seq: dead.refill.seq, entries, end: isEnd })
 }, dropped)
 
 const get = Effect.fnUntraced(function* (

@@ -68,19 +68,22 @@ const make = Effect.map(MemoryStore, (store) => {
       ),
     deadLettered: (lane, after, limit) =>
       Effect.sync(() =>
-        page(
-          lane,
-          ({ phase }) => phase === "dead_lettered",
-          (row) => row.ended_at ?? 0,
-          after && { order: after.endedAt, taskId: after.taskId },
+        pageOf(
+          page(
+            lane,
+            ({ phase }) => phase === "dead_lettered",
+            (row) => row.ended_at ?? 0,
+            after && { order: after.endedAt, taskId: after.taskId },
+            limit
+          ).map((row) => ({
+            taskId: row.task_id as TaskId,
+            priority: row.spec.priority,
+            attempt: row.attempt,
+            budget: row.spec.retry.maxAttempts,
+            endedAt: row.ended_at ?? 0
+          })),
           limit
-        ).map((row) => ({
-          taskId: row.task_id as TaskId,
-          priority: row.spec.priority,
-          attempt: row.attempt,
-          budget: row.spec.retry.maxAttempts,
-          endedAt: row.ended_at ?? 0
-        }))
+        )
       ),
     deadlines: (lane, limit) =>
       Effect.sync(() =>

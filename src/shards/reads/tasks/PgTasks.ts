@@ -1,7 +1,6 @@
 /** Reads of the task table: pages of a lane's backlog for its actor, and statuses for clients. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Schema } from "effect"
-import type { SqlError } from "effect/sql"
 import { type StoredSubmission, TaskReads } from "../../../ports/Reads.ts"
 import { type BacklogEntry, type DeadLetter, TaskRows } from "../../../ports/TaskRows.ts"
 import { type LaneName, TaskId, type TenantId } from "../../../schema/Ids.ts"
@@ -14,6 +13,7 @@ import {
   TaskSpec,
   TaskStatus
 } from "../../../schema/Task.ts"
+import { pageOf } from "./BacklogPages.ts"
 import * as PgTaskCounts from "./PgTaskCounts.ts"
 import * as PgTaskEvents from "./PgTaskEvents.ts"
 import * as PgTaskLists from "./PgTaskLists.ts"
@@ -113,35 +113,6 @@ const wholeColumns = `${statusColumns},
   coalesce(workspace_id, CASE WHEN ${Readable.isPlain("spec")} THEN spec ->> 'workspaceId' END) AS "workspaceId", result, error`
 
 /**
- * Maximum reads for one page of rows that can be decoded. The reader takes a page with fewer than `limit` items for the
- * last one, so further rows are read in place of the skipped ones, up to this limit.
- */
-const readsAPage = 20
-
-const pageOf = Effect.fnUntraced(function* <A>(
-  limit: number,
-  read: (after: BacklogRow | undefined) => Effect.Effect<ReadonlyArray<BacklogRow>, SqlError.SqlError>,
-  toItem: (row: BacklogRow) => Effect.Effect<A | undefined, SqlError.SqlError>
-) {
-  const items: Array<A> = []
-  let last: BacklogRow | undefined
-  for (let reads = 0; reads < readsAPage && items.length < limit; reads++) {
-    const rows = yield* read(last)
-    for (const row of rows) {
-      const item = yield* toItem(row)
-      if (item !== undefined && items.length < limit) items.push(item)
-    }
-    if (rows.length < limit) break
-    last = rows.at(-1)
-  }
-  return items
-})
-
-const asPage =
-  (limit: number) =>
-  <Entry>(entries: ReadonlyArray<Entry>) => ({ entries, isEnd: entries.length < limit })
-
-/**
  * Skip scan over the tenants by the primary key, one lookup per tenant, since a task's id is unique within its tenant
  * only.
  */
@@ -161,7 +132,7 @@ const taskRows = Effect.map(PgClient.PgClient, (sql) =>
     pending: ({ lane, tenantId }, after, limit) =>
       pageOf(
         limit,
-        (last) =>
+        (last: BacklogRow | undefined) =>
           sql.unsafe<BacklogRow>(
             `SELECT ${backlogColumns} FROM clawster_tasks
              WHERE tenant_id = $1::text AND lane = $2::text AND phase = 'pending'
@@ -176,11 +147,11 @@ const taskRows = Effect.map(PgClient.PgClient, (sql) =>
             ]
           ),
         (row) => Effect.flatMap(whole(sql, tenantId, row), toEntry)
-      ).pipe(Effect.map(asPage(limit)), unavailable),
+      ).pipe(unavailable),
     scheduled: ({ lane, tenantId }, after, limit) =>
       pageOf(
         limit,
-        (last) =>
+        (last: BacklogRow | undefined) =>
           sql.unsafe<BacklogRow>(
             `SELECT ${backlogColumns} FROM clawster_tasks
              WHERE tenant_id = $1::text AND lane = $2::text AND phase IN ('scheduled', 'retrying')
@@ -192,11 +163,11 @@ const taskRows = Effect.map(PgClient.PgClient, (sql) =>
           Effect.flatMap(whole(sql, tenantId, row), toEntry).pipe(
             Effect.map((entry) => entry && { ...entry, notBefore: row.notBefore ?? 0 })
           )
-      ).pipe(Effect.map(asPage(limit)), unavailable),
+      ).pipe(unavailable),
     deadLettered: ({ lane, tenantId }, after, limit) =>
       pageOf(
         limit,
-        (last) =>
+        (last: BacklogRow | undefined) =>
           sql.unsafe<BacklogRow>(
             `SELECT ${deadColumns} FROM clawster_tasks
              WHERE tenant_id = $1::text AND lane = $2::text AND phase = 'dead_lettered'
