@@ -17,9 +17,14 @@ export const StoredIdentity: Schema.Codec<ProcessIdentity> = Schema.Struct({
 const retryMillis = 10
 const breakerStaleMillis = 5_000
 
+let ownIdentity: ProcessIdentity | undefined
+
+/** This process, always the same, so that it recognises its own locks. */
+const own = (): ProcessIdentity => (ownIdentity ??= identify(process.pid) ?? { pid: process.pid, startedAt: "unknown" })
+
 /** Takes the lock if it is free or its holder has ended. Throws when the file cannot be written. */
 export const tryLock = (path: string, now: number): boolean => {
-  const content = JSON.stringify(identify(process.pid) ?? { pid: process.pid, startedAt: "unknown" })
+  const content = JSON.stringify(own())
   if (create(path, content)) return true
   if (!isStale(path, now)) return false
   breakLock(path, now)
@@ -37,7 +42,9 @@ export const holderOf = (path: string): ProcessIdentity | undefined => {
 
 /** Releases the lock, unless another process has taken it meanwhile. */
 export const unlock = (path: string): void => {
-  if (holderOf(path)?.pid === process.pid) rmSync(path, { force: true })
+  const holder = holderOf(path)
+  const { pid, startedAt } = own()
+  if (holder?.pid === pid && holder.startedAt === startedAt) rmSync(path, { force: true })
 }
 
 /**
@@ -50,7 +57,7 @@ export const withFileLock =
     Effect.acquireUseRelease(
       acquire(path, timeoutMillis),
       () => use,
-      () => Effect.sync(() => rmSync(path, { force: true }))
+      () => Effect.sync(() => unlock(path))
     )
 
 const acquire = Effect.fnUntraced(function* (path: string, timeoutMillis: number) {

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSyn
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Cause, Effect, Exit } from "effect"
-import { withFileLock } from "../../src/processes/FileLock.ts"
+import { unlock, withFileLock } from "../../src/processes/FileLock.ts"
 import { identify } from "../../src/processes/ProcessIdentity.ts"
 
 const lockPath = Effect.map(
@@ -52,6 +52,20 @@ describe("FileLock", () => {
         { concurrency: "unbounded" }
       )
       assert.strictEqual(most, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is released by its holder alone, and not by another process of the same pid", () =>
+    Effect.gen(function* () {
+      const path = yield* lockPath
+      const other = JSON.stringify({ pid: process.pid, startedAt: "another process" })
+      yield* Effect.sync(() => writeFileSync(path, other)).pipe(withFileLock(path))
+      assert.strictEqual(readFileSync(path, "utf8"), other)
+      unlock(path)
+      assert.strictEqual(readFileSync(path, "utf8"), other)
+      writeFileSync(path, JSON.stringify(identify(process.pid)))
+      unlock(path)
+      assert.isFalse(existsSync(path))
     }).pipe(Effect.scoped)
   )
 
