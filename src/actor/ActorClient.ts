@@ -178,10 +178,17 @@ class Call {
   /** The first attempt nearly always succeeds, so it allocates nothing that only retries need. */
   get run(): Effect.Effect<unknown, unknown> {
     return Effect.contextWith((context: Context.Context<never>) => {
-      const at = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+      const clock = Context.get(context, Clock.Clock)
+      const at = clock.currentTimeMillisUnsafe()
       const { fast } = this.#ways
       const slowly = () =>
-        this.#waiting(Effect.catchIf(this.#attempt(false), isTransient, (error) => this.#retry(error, at)))
+        this.#waiting(
+          Effect.catchIf(
+            this.#attempt(false, this.#leftMillis(at, clock.currentTimeMillisUnsafe())),
+            isTransient,
+            (error) => this.#retry(error, at)
+          )
+        )
       if (fast === undefined || isTraced(context)) return slowly()
       return Effect.catchIf(
         this.#quickly(fast, context),
@@ -197,6 +204,10 @@ class Call {
 
   get #attemptMillis(): number {
     return Math.min(attemptTimeoutMillis, this.#options.timeoutMillis ?? attemptTimeoutMillis)
+  }
+
+  #leftMillis(startedAt: number, now: number): number {
+    return (this.#options.timeoutMillis ?? defaultTimeoutMillis) - (now - startedAt)
   }
 
   #quickly(fast: (asked: IncomingCall) => boolean, context: Context.Context<never>): Effect.Effect<unknown, unknown> {
@@ -222,22 +233,22 @@ class Call {
     })
   }
 
-  #attempt(again: boolean): Effect.Effect<unknown, unknown> {
+  /** `leftMillis`: what is left of the call's timeout. */
+  #attempt(again: boolean, leftMillis: number): Effect.Effect<unknown, unknown> {
     const { fingerprint } = this.#options
     const headers: Record<string, string> = { [requestIdHeader]: this.#requestId }
     if (fingerprint !== undefined) headers[keyedHeader] = fingerprint
     if (again) headers[retryHeader] = "1"
     const sending = this.#ways.send(this.#payload, { headers })
     const sent = Effect.catchCauseIf(sending, Cause.hasInterruptsOnly, () => Effect.fail(cutOff))
-    return this.#desk.deadlines.within(sent, this.#attemptMillis, timedOut)
+    return this.#desk.deadlines.within(sent, Math.min(attemptTimeoutMillis, leftMillis), timedOut)
   }
 
   #retry(first: unknown, startedAt: number): Effect.Effect<unknown, unknown> {
     return Effect.gen({ self: this }, function* () {
-      const now = yield* Clock.currentTimeMillis
-      const left = (this.#options.timeoutMillis ?? defaultTimeoutMillis) - (now - startedAt)
+      const left = this.#leftMillis(startedAt, yield* Clock.currentTimeMillis)
       if (left <= 0) return yield* Effect.fail(givenUp(first))
-      return yield* Effect.suspend(() => this.#attempt(true)).pipe(
+      return yield* Effect.suspend(() => this.#attempt(true, left)).pipe(
         Effect.retry({ while: isTransient, schedule: patience }),
         Effect.delay(firstPause),
         Effect.timeout(left),

@@ -80,6 +80,24 @@ describe("The quick way to an actor", () => {
     )
   )
 
+  it.effect("that finds the actor elsewhere late leaves the cluster only the rest of the call's time", () =>
+    Effect.gen(function* () {
+      const asked = yield* Deferred.make<IncomingCall>()
+      const counter = yield* counterA.pipe(
+        Effect.provideService(FastPath, { ask: (_, call) => Deferred.doneUnsafe(asked, Exit.succeed(call)) })
+      )
+      const calling = yield* Effect.forkChild(Effect.flip(counter.Add({ by: 5 }, { timeoutMillis: 4_000 })))
+      const { resume } = yield* Deferred.await(asked)
+      yield* TestClock.adjust("3 seconds")
+      resume(notHere)
+      yield* TestClock.adjust(900)
+      assert.isUndefined(calling.pollUnsafe())
+      yield* TestClock.adjust(200)
+      assert.isDefined(calling.pollUnsafe())
+      assert.strictEqual((yield* Fiber.join(calling))._tag, "ActorUnavailable")
+    }).pipe(Effect.provide(MemoryCluster.layer))
+  )
+
   it.effect("that never answers is given up after ten seconds, and what it might have done is not done twice", () =>
     Effect.gen(function* () {
       const hung = yield* Deferred.make<IncomingCall>()
