@@ -15,6 +15,9 @@ export interface JournalCase {
   readonly grant: (shardId: string) => Effect.Effect<number, unknown, any>
   /** The rows of a table, made anew for it where the journal does not make tables by itself. */
   readonly withTable: (table: Table) => Effect.Effect<Effect.Effect<ReadonlyArray<unknown>, unknown, any>, unknown, any>
+  readonly viewOf: (
+    address: ActorAddress
+  ) => Effect.Effect<{ readonly tenantId: string | null; readonly doc: unknown } | undefined, unknown, any>
   /** A task's row. */
   readonly phaseOf: (taskId: string) => Effect.Effect<string | undefined, unknown, any>
 }
@@ -288,6 +291,34 @@ export const conformance = (subject: JournalCase) => {
         assert.isFalse(loaded.complete)
         const folded = yield* journal.load(address, 8)
         assert.deepStrictEqual([folded.snapshot, folded.entries.length, folded.passedOver], [undefined, 3, 2])
+      })
+    )
+
+    it.effect("keeps a later snapshot, and writes none under an epoch that was passed", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal
+        const address = newActor()
+        const old = yield* subject.grant(address.shardId)
+        yield* journal.append(commit(address, old, [entry(1), entry(2), entry(3)]))
+        yield* journal.saveSnapshot(address, old, { seq: 2, version: 1, state: { sum: 3 } })
+        yield* journal.saveSnapshot(address, old, { seq: 1, version: 1, state: { sum: 1 } })
+        yield* subject.grant(address.shardId)
+        yield* journal.saveSnapshot(address, old, { seq: 3, version: 1, state: { sum: 6 } })
+        assert.deepStrictEqual((yield* journal.load(address, 1)).snapshot, { seq: 2, version: 1, state: { sum: 3 } })
+      })
+    )
+
+    it.effect("keeps the view of the last commit that has one, and removes it for a document that is null", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal
+        const address = newActor()
+        const epoch = yield* subject.grant(address.shardId)
+        const view = { tenantId: "acme", doc: { sum: 1 } }
+        yield* journal.append(commit(address, epoch, [entry(1)], { view }))
+        yield* journal.append(commit(address, epoch, [entry(2)]))
+        assert.deepStrictEqual(yield* subject.viewOf(address), view)
+        yield* journal.append(commit(address, epoch, [entry(3)], { view: { tenantId: null, doc: null } }))
+        assert.isUndefined(yield* subject.viewOf(address))
       })
     )
 

@@ -123,9 +123,21 @@ export const apply = (store: MemoryStore["Service"], commit: Commit): void => {
   }
   for (const message of commit.outbox) actor.outbox.set(message.id, message)
   if (commit.wake !== undefined) actor.wake = commit.wake
-  if (commit.view !== undefined) actor.view = commit.view
+  if (commit.view !== undefined) actor.view = commit.view.doc === null ? undefined : commit.view
   writeRows(store, commit)
   store.commits++
+}
+
+/** Keeps the snapshot, unless a later one is stored or the epoch is no longer current. */
+export const saveSnapshot = (
+  store: MemoryStore["Service"],
+  address: ActorAddress,
+  epoch: number,
+  snapshot: Snapshot
+): void => {
+  const actor = stored(store, address)
+  if ((store.epochs.get(address.shardId) ?? 0) !== epoch || (actor.snapshot?.seq ?? 0) > snapshot.seq) return
+  actor.snapshot = snapshot
 }
 
 const write = (store: MemoryStore["Service"], commit: Commit): CommitFailed | undefined => {
@@ -206,12 +218,7 @@ const make = Effect.gen(function* () {
     entriesAfter: (address, seq) => Effect.sync(() => entriesAfter(stored(store, address), seq)),
     outboxAfter: (address, last) => Effect.sync(() => outboxAfter(stored(store, address), last)),
     findAnswers: (address, requestIds) => Effect.sync(() => answersOf(stored(store, address), requestIds)),
-    saveSnapshot: (address, epoch, snapshot) =>
-      Effect.suspend(() => {
-        if ((store.epochs.get(address.shardId) ?? 0) !== epoch) return Effect.fail(failed("Fenced", "old epoch"))
-        stored(store, address).snapshot = snapshot
-        return Effect.void
-      }),
+    saveSnapshot: (address, epoch, snapshot) => Effect.sync(() => saveSnapshot(store, address, epoch, snapshot)),
     acknowledge: (address, messages) =>
       Effect.sync(() => {
         const actor = stored(store, address)

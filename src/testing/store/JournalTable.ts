@@ -8,6 +8,7 @@ import {
   isRefused,
   loadedOf,
   outboxAfter,
+  saveSnapshot,
   stored,
   wakesOf
 } from "../../actor/memory/MemoryJournal.ts"
@@ -92,11 +93,7 @@ const statements = (database: Database, host: Host): StatementJournal.JournalSta
         host,
         "write",
         `snapshot ${address.entityType}/${address.entityId} ${snapshot.seq}`,
-        () => {
-          const actor = stored(store, address)
-          if (store.epochs.get(address.shardId) !== epoch || (actor.snapshot?.seq ?? 0) > snapshot.seq) return
-          actor.snapshot = { ...snapshot, state }
-        }
+        () => saveSnapshot(store, address, epoch, { ...snapshot, state })
       )
     },
     wakes: (shardIds, until) =>

@@ -15,6 +15,7 @@ conformance({
     }),
   withTable: ({ name }) =>
     Effect.map(MemoryJournal.MemoryStore, ({ tables }) => Effect.sync(() => [...(tables.get(name)?.values() ?? [])])),
+  viewOf: (address) => Effect.map(MemoryJournal.MemoryStore, (store) => MemoryJournal.stored(store, address).view),
   phaseOf: (taskId) =>
     Effect.map(
       MemoryJournal.MemoryStore,

@@ -26,6 +26,13 @@ conformance({
       yield* sql.unsafe(`CREATE TABLE clawster_${name} (${defined.join(", ")}, PRIMARY KEY (${key.join(", ")}))`)
       return sql.unsafe(`SELECT * FROM clawster_${name}`)
     }),
+  viewOf: ({ entityId, entityType }) =>
+    Effect.flatMap(PgClient.PgClient, (sql) =>
+      sql.unsafe<{ tenantId: string | null; doc: unknown }>(
+        `SELECT tenant_id AS "tenantId", doc FROM clawster_views WHERE entity_type = $1::text AND entity_id = $2::text`,
+        [entityType, entityId]
+      )
+    ).pipe(Effect.map(([row]) => row)),
   phaseOf: (taskId) =>
     Effect.flatMap(PgClient.PgClient, (sql) =>
       sql.unsafe<{ phase: string }>(`SELECT phase FROM clawster_tasks WHERE task_id = $1::text`, [taskId])
