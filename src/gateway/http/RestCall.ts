@@ -6,7 +6,7 @@ import { Context, Effect, Layer } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { IdempotencyStore } from "../../auth/IdempotencyStore.ts"
 import { CurrentPrincipal, idempotencyKeyHeader } from "../../rpc/Authentication.ts"
-import type { ActorUnavailable, IdempotencyConflict } from "../../schema/Errors.ts"
+import { type ActorUnavailable, type IdempotencyConflict, InvalidInput } from "../../schema/Errors.ts"
 import { type Call, canonicalJson, keyed } from "../service/RequestContext.ts"
 
 interface Keyed {
@@ -22,11 +22,27 @@ const withoutWait = (url: string): string => {
   return `${pathname}?${searchParams.toString()}`
 }
 
+const unreadable = new InvalidInput({
+  message: "the body is not as documented",
+  faults: [{ path: "body", expected: "JSON, or nothing where no body is documented" }]
+})
+
+/**
+ * An endpoint without payload decodes no body, so this may be the first to read it. A body that is nested too deeply to
+ * be written again is refused like one that is not JSON.
+ */
+const canonicalBody = (text: string): Effect.Effect<string, InvalidInput> =>
+  text === ""
+    ? Effect.succeed("null")
+    : Effect.try({ try: () => canonicalJson(JSON.parse(text)), catch: () => unreadable })
+
 export class RestCall extends Context.Service<
   RestCall,
   {
     readonly reading: Effect.Effect<Call, never, CurrentPrincipal>
-    readonly changing: (request: Keyed) => Effect.Effect<Call, IdempotencyConflict | ActorUnavailable, CurrentPrincipal>
+    readonly changing: (
+      request: Keyed
+    ) => Effect.Effect<Call, InvalidInput | IdempotencyConflict | ActorUnavailable, CurrentPrincipal>
   }
 >()("clawster/gateway/RestCall") {
   static readonly layer = Layer.effect(
@@ -39,13 +55,8 @@ export class RestCall extends Context.Service<
             const principal = yield* CurrentPrincipal
             const key = headers[idempotencyKeyHeader]
             if (key === undefined) return { principal }
-            const text = yield* Effect.orDie(request.text)
-            const body = text === "" ? null : (JSON.parse(text) as unknown)
-            return yield* keyed(
-              principal,
-              key,
-              () => `${request.method} ${withoutWait(request.url)} ${canonicalJson(body)}`
-            )
+            const body = yield* canonicalBody(yield* Effect.orDie(request.text))
+            return yield* keyed(principal, key, () => `${request.method} ${withoutWait(request.url)} ${body}`)
           },
           Effect.provideService(IdempotencyStore, store)
         )

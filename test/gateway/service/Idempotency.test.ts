@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { layer, Tokens, Web } from "../GatewayRig.ts"
+import { layer, Tokens, Web, withInstance } from "../GatewayRig.ts"
 
 const keyed = (key: string) => ({ "idempotency-key": key })
 
@@ -65,6 +65,36 @@ describe("an idempotency key", () => {
         headers: keyed("k1")
       })
       assert.strictEqual(elsewhere.status, 202, elsewhere.text)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.live("comes with a body that is JSON or with none, also where no body is documented", () =>
+    Effect.gen(function* () {
+      const { tokens, web } = yield* withInstance
+      const requests: ReadonlyArray<readonly [method: string, path: string, token: string]> = [
+        ["DELETE", "/api/v1/tasks/t1", tokens.acme],
+        ["DELETE", "/api/v1/sessions/s1", tokens.acme],
+        ["POST", "/api/v1/instances/i1/start", tokens.operator]
+      ]
+      const bodies = ["force", "{", `${"[".repeat(100_000)}${"]".repeat(100_000)}`]
+      for (const [method, path, token] of requests) {
+        for (const text of bodies) {
+          const refused = yield* web.send(method, path, { token, text, headers: keyed("k1") })
+          const what = `${method} ${path} ${refused.text}`
+          assert.deepStrictEqual([refused.status, refused.body.code], [400, "InvalidInput"], what)
+          assert.deepStrictEqual(
+            refused.body.faults.map((fault: { path: string }) => fault.path),
+            ["body"],
+            what
+          )
+        }
+      }
+      // A refused request claims no key.
+      const started = yield* web.send("POST", "/api/v1/instances/i1/start", {
+        token: tokens.operator,
+        headers: keyed("k1")
+      })
+      assert.strictEqual(started.status, 202, started.text)
     }).pipe(Effect.provide(layer))
   )
 
