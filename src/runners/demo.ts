@@ -6,6 +6,7 @@
 import { Clock, Effect, Schedule, Schema } from "effect"
 import type { SessionStatus } from "../schema/Session.ts"
 import type { TaskStatus } from "../schema/Task.ts"
+import * as Plan from "./demo/Plan.ts"
 import * as Rest from "./demo/Rest.ts"
 import * as Typed from "./demo/Typed.ts"
 import * as Verdict from "./demo/Verdict.ts"
@@ -17,24 +18,21 @@ import { say } from "./up/Steps.ts"
 
 export class DemoFailed extends Schema.TaggedError<DemoFailed>()("DemoFailed", { message: Schema.String }) {}
 
-const taskCount = 40
-const sessionIds = ["demo-a", "demo-b", "demo-c"]
-const turnsASession = 5
 const tenantId = "default"
 const patience = "5 minutes"
 
 interface Run {
   readonly rest: Rest.Rest
   readonly typed: Typed.Typed
-  readonly submitted: Verdict.Submitted
+  readonly submitted: Plan.Plan
 }
 
 const work = (id: string) => `Take a moment. [[delay 1500]] [[id ${id}]]`
 
 const submit = Effect.fnUntraced(function* ({ rest, submitted, typed }: Run) {
-  const half = taskCount / 2
+  const half = Plan.taskCount / 2
   const task = (taskId: string) => ({ taskId, tenantId, payload: { message: work(taskId) } })
-  yield* rest.post("/tasks/bulk", { tasks: submitted.tasks.slice(0, half).map(task) }, "demo-tasks")
+  yield* rest.post("/tasks/bulk", { tasks: submitted.tasks.slice(0, half).map(task) }, submitted.bulkKey)
   yield* Effect.forEach(submitted.tasks.slice(half), (taskId) => typed.submitTask(task(taskId)), { discard: true })
   const converse = Effect.fnUntraced(function* ({ sessionId, turns }: Verdict.Submitted["sessions"][number]) {
     yield* rest.post("/sessions", { sessionId, tenantId }, `demo-${sessionId}`)
@@ -54,11 +52,6 @@ const state = Effect.fnUntraced(function* ({ rest, submitted }: Run) {
   )
   return { tasks: tasks.items, sessions }
 })
-
-const ended = new Set(["completed", "failed", "cancelled", "dead_lettered"])
-const endedTasks = (tasks: ReadonlyArray<TaskStatus>) => tasks.filter(({ phase }) => ended.has(phase)).length
-const openTurns = (sessions: ReadonlyArray<SessionStatus>) =>
-  sessions.flatMap(({ turns }) => turns).filter(({ phase }) => phase === "queued" || phase === "running").length
 
 const until = (run: Run, met: (now: Effect.Success<ReturnType<typeof state>>) => boolean, what: string) =>
   state(run).pipe(
@@ -95,24 +88,24 @@ const script = Effect.fnUntraced(function* (started: Started) {
   const run: Run = {
     rest: Rest.make(started.url, started.apiKey),
     typed: yield* Typed.make(started.url, started.apiKey, tenantId),
-    submitted: {
-      tasks: Array.from({ length: taskCount }, (_, index) => `demo-${stamp}-${index + 1}`),
-      sessions: sessionIds.map((name) => ({
-        sessionId: `${name}-${stamp}`,
-        turns: Array.from({ length: turnsASession }, (_, index) => `${name}-${stamp}-${index + 1}`)
-      }))
-    }
+    submitted: Plan.plan(stamp)
   }
-  yield* say(`\n  submitting ${taskCount} tasks and ${sessionIds.length} sessions of ${turnsASession} turns`)
+  yield* say(
+    `\n  submitting ${Plan.taskCount} tasks and ${Plan.sessionNames.length} sessions of ${Plan.turnsASession} turns`
+  )
   yield* submit(run)
-  yield* until(run, ({ tasks }) => endedTasks(tasks) >= taskCount / 4, "a quarter of the tasks did not end")
+  yield* until(
+    run,
+    ({ tasks }) => Plan.endedTasks(run.submitted, tasks) >= Plan.taskCount / 4,
+    "a quarter of the tasks did not end"
+  )
   const killed = yield* killOne(started)
   yield* say(
     `  killed ${killed.name} (SIGKILL) with ${killed.shards} shards; others had them after ${killed.tookMillis} ms`
   )
   const { sessions, tasks } = yield* until(
     run,
-    (now) => endedTasks(now.tasks) >= taskCount && openTurns(now.sessions) === 0,
+    (now) => Plan.endedTasks(run.submitted, now.tasks) >= Plan.taskCount && Plan.openTurns(now.sessions) === 0,
     "not everything ended"
   )
   const reached = started.model === undefined ? {} : (yield* started.model.stats).byId
