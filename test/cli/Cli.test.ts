@@ -251,6 +251,21 @@ describe("requests", () => {
     })
   )
 
+  it.effect("submit --file gives --model and --thinking to each payload that has none of its own", () =>
+    Effect.gen(function* () {
+      const directory = mkdtempSync(join(tmpdir(), "cli-"))
+      const file = join(directory, "tasks.ndjson")
+      writeFileSync(file, `first\n{"payload":{"message":"second"}}\n{"payload":{"message":"third","model":"own"}}\n`)
+      const { asked } = yield* cli(["task", "submit", "--file", file, "--model", "flag", "--thinking", "high"])
+      rmSync(directory, { recursive: true })
+      assert.deepStrictEqual((asked[0]!.request as { tasks: unknown }).tasks, [
+        { payload: { message: "first", model: "flag", thinking: "high" }, hints: { model: "flag" } },
+        { payload: { message: "second", model: "flag", thinking: "high" }, hints: { model: "flag" } },
+        { payload: { message: "third", model: "own", thinking: "high" }, hints: { model: "own" } }
+      ])
+    })
+  )
+
   it.effect("lane configure names what is to change and nothing else", () =>
     Effect.gen(function* () {
       const { asked } = yield* cli(["lane", "configure", "default", "--concurrency", "2", "--rate", "0", "--paused"])

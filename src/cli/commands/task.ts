@@ -178,7 +178,8 @@ const submissionOf = Effect.fnUntraced(function* (flags: Flags, message: string)
 })
 
 /**
- * A line that does not begin with `{` is a message. The flags apply to top-level fields that a JSON line does not set.
+ * A line that does not begin with `{` is a message. The flags apply to top-level fields, and to `model` and
+ * `thinking` of the payload, that a JSON line does not set. The hints name the model that the payload does.
  */
 const submitFile = Effect.fnUntraced(function* (flags: Flags & { readonly key: Option.Option<string> }, path: string) {
   const api = yield* Api
@@ -193,8 +194,9 @@ const submitFile = Effect.fnUntraced(function* (flags: Flags & { readonly key: O
       const line = yield* decode(text, { onExcessProperty: "error" }).pipe(
         Effect.mapError((error) => new Input.BadInput({ message: `${path}, line ${at}: ${error.message}` }))
       )
-      const { payload: _, ...defaults } = yield* submissionOf(flags, "-")
-      return { ...defaults, ...line }
+      const model = Option.map(flags.model, (given) => line.payload.model ?? given)
+      const { payload, ...defaults } = yield* submissionOf({ ...flags, model }, line.payload.message)
+      return { ...defaults, ...line, payload: { ...payload, ...line.payload } }
     })
   )
   if (tasks.length === 0) return yield* new Input.BadInput({ message: `${path} has no tasks` })
