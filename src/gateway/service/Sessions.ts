@@ -27,6 +27,7 @@ import {
 import { turnKey } from "../events/Broadcast.ts"
 import { EventHub } from "../events/EventHub.ts"
 import { asRead, type Call, optionsOf } from "./RequestContext.ts"
+import { everyInstance } from "./instances/EveryInstance.ts"
 import { newId } from "./NewId.ts"
 import { noResult, type Result as TurnResult, resultOf } from "./Results.ts"
 import { currentTraceparent, defaultTimeoutMillis } from "./tasks/Submission.ts"
@@ -57,9 +58,6 @@ const badPlace = new InvalidInput({
 })
 
 const overPhases: ReadonlySet<TurnPhase> = new Set(["completed", "failed", "aborted"])
-
-/** Maximum number of instances examined when a session moves to any other instance. */
-const othersLookedAt = 1_000
 
 const isOpenTo = ({ tenancy }: InstanceStatus, tenantId: TenantId): boolean =>
   tenancy._tag === "shared" || tenancy.tenantId === tenantId
@@ -182,10 +180,9 @@ const make = Effect.gen(function* () {
     const { actor, tenantId } = yield* at(call, address)
     const present = yield* asRead(actor.SessionGet())
     if (instanceId === undefined) {
-      const { items } = yield* views.instances({ limit: othersLookedAt })
       const isOther = (status: InstanceStatus) =>
         status.instanceId !== present.instanceId && isOpenTo(status, tenantId) && takesWork(status)
-      if (!items.some(isOther)) {
+      if (!(yield* everyInstance(views)).some(isOther)) {
         return yield* new Conflict({
           message: `no other instance takes work now that session ${address.sessionId} could move to`
         })

@@ -2,9 +2,10 @@
  * The gateways of `up`: registered and started through the instances' actors, as an operator would, and stopped before
  * the runners.
  */
-import { Effect, Option, Schedule, Schema } from "effect"
+import { Effect, Schedule, Schema } from "effect"
 import * as ActorClient from "../../actor/ActorClient.ts"
 import { Instance } from "../../entities/Instance.ts"
+import { everyInstance } from "../../gateway/service/instances/EveryInstance.ts"
 import { ViewReads } from "../../ports/Reads.ts"
 import { InstanceId, instanceEntityId, type Placement } from "../../schema/Ids.ts"
 import type { InstanceSpec, InstanceStatus } from "../../schema/Instance.ts"
@@ -16,7 +17,6 @@ const elsewhere = (name: string, placement: Placement) =>
     message: `${name} is registered on ${placement}, which is not this home; deregister it there: clawster instance deregister ${name} --force`
   })
 
-const instancesMost = 1_000
 const startPatience = "5 minutes"
 const stopGraceMillis = 3_000
 const stopPatience = "20 seconds"
@@ -89,14 +89,17 @@ export const start = Effect.fnUntraced(function* (
 
   const all = names(count)
   /** Includes gateways that an earlier invocation started, or that were registered since. */
-  const everyOne = Effect.map(Effect.option(views.instances({ limit: instancesMost })), (page) => [
-    ...new Set([
-      ...all,
-      ...Option.match(page, { onNone: () => [], onSome: ({ items }) => items })
-        .filter((instance) => instance.placement === placement && instance.driver === "process")
-        .map(({ instanceId }) => instanceId)
-    ])
-  ])
+  const everyOne = Effect.map(
+    Effect.orElseSucceed(everyInstance(views), () => []),
+    (known) => [
+      ...new Set([
+        ...all,
+        ...known
+          .filter((instance) => instance.placement === placement && instance.driver === "process")
+          .map(({ instanceId }) => instanceId)
+      ])
+    ]
+  )
   yield* Effect.acquireRelease(Effect.forEach(all, begin, { concurrency: "unbounded", discard: true }), () =>
     Effect.flatMap(everyOne, Effect.forEach(stop, { concurrency: "unbounded", discard: true }))
   )

@@ -37,6 +37,7 @@ import type {
 } from "../../../schema/Instance.ts"
 import { pageSize } from "../../../schema/Page.ts"
 import { asRead, type Call, optionsOf } from "../RequestContext.ts"
+import { everyInstance } from "./EveryInstance.ts"
 import * as LogFilter from "./LogFilter.ts"
 import { placeOf, withToken } from "../PageToken.ts"
 import { type Served, toInstanceSpec } from "./Registration.ts"
@@ -106,11 +107,11 @@ const make = Effect.gen(function* () {
    */
   const served = Effect.gen(function* () {
     const runners = yield* live
-    const { items } = yield* views.instances({ limit: pageSize.most })
+    const all = yield* everyInstance(views)
     return (yield* livePlacements).map((placement): Served => ({
       placement,
       regions: runners.flatMap(({ placements }) => (placements.includes(placement) ? placements : [])),
-      instances: items.filter((known) => known.placement === placement).length
+      instances: all.filter((known) => known.placement === placement).length
     }))
   })
 
