@@ -1,5 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { checked, withFingerprint } from "../../../src/gateway/service/tasks/OwnIds.ts"
+import { toSpec } from "../../../src/gateway/service/tasks/Submission.ts"
+import type { StoredSubmission } from "../../../src/ports/Reads.ts"
+import type { SubmitOutcome } from "../../../src/rpc/LaneRpcs.ts"
+import { LaneName, TaskId, TenantId } from "../../../src/schema/Ids.ts"
 import { layer, Tokens, untilAnswered, Web } from "../GatewayRig.ts"
 
 const submission = (message: string, more: object = {}) => ({ taskId: "mine", payload: { message }, ...more })
@@ -82,6 +87,26 @@ describe("an id of the caller's own", () => {
       const { body } = yield* web.send("GET", "/api/v1/tasks", { token })
       assert.strictEqual(body.items.length, 2)
     }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("that others took meanwhile is refused with the number of tasks that were accepted all the same", () =>
+    Effect.gen(function* () {
+      const tenantId = TenantId.make("acme")
+      const specs = yield* Effect.forEach(["taken-1", "taken-2", "free-1", "free-2", "full"], (id) =>
+        Effect.map(toSpec({ taskId: TaskId.make(id), payload: { message: id } }, tenantId), withFingerprint)
+      )
+      const stored = { lane: LaneName.make("default"), phase: "pending", submittedAt: 1, spec: undefined } as const
+      const rows = new Map<TaskId, StoredSubmission>()
+      const submit = Effect.sync(() => {
+        for (const { taskId } of specs.slice(0, 2)) rows.set(taskId, { ...stored, fingerprint: "another" })
+        return specs.map(({ lane, taskId }): SubmitOutcome => {
+          const outcome = taskId === "full" ? "dropped" : "accepted"
+          return { taskId, outcome, phase: "pending", lane, submittedAt: 1 }
+        })
+      })
+      const refused = yield* Effect.flip(checked(() => Effect.sync(() => new Map(rows)), specs, submit))
+      assert.match(refused.message, /^task taken-1 .*\. 2 other tasks of the request were accepted$/)
+    })
   )
 
   it.live("gives the same answer under the same idempotency key", () =>

@@ -54,9 +54,18 @@ const conflict = ({ lane, taskId }: TaskSpec, found: StoredSubmission, alsoAccep
       (found.lane === lane
         ? `task ${taskId} is there with another submission; use a new id for a new task`
         : `task ${taskId} is there in lane ${found.lane}, not in lane ${lane}; use a new id for a new task`) +
-      (alsoAccepted === 0 ? "" : `. The other ${alsoAccepted} tasks of the request were accepted`),
+      (alsoAccepted === 0 ? "" : `. ${alsoAccepted} other tasks of the request were accepted`),
     state: found.phase
   })
+
+/** Number of tasks that the lane took although another one of the request is refused. */
+const acceptedBeside = (
+  outcomes: ReadonlyArray<SubmitOutcome>,
+  others: ReadonlyArray<{ readonly spec: TaskSpec }>
+): number => {
+  const conflicting = new Set(others.map(({ spec }) => spec.taskId))
+  return outcomes.filter(({ outcome, taskId }) => outcome === "accepted" && !conflicting.has(taskId)).length
+}
 
 type Lookup = TaskReads["Service"]["submissions"]
 
@@ -73,16 +82,19 @@ export const checked = Effect.fnUntraced(function* <E>(
     first.tenantId,
     own.map(({ taskId }) => taskId)
   )
-  const other = (found: ReadonlyMap<TaskId, StoredSubmission>, alsoAccepted: number) =>
-    own.flatMap((spec) => {
+  const refused = (found: ReadonlyMap<TaskId, StoredSubmission>, outcomes: ReadonlyArray<SubmitOutcome>) => {
+    const others = own.flatMap((spec) => {
       const row = found.get(spec.taskId)
-      return row === undefined || isSame(spec, row) ? [] : [conflict(spec, row, alsoAccepted)]
-    })[0]
-  const before = other(yield* look, 0)
+      return row === undefined || isSame(spec, row) ? [] : [{ spec, row }]
+    })
+    const [one] = others
+    return one === undefined ? undefined : conflict(one.spec, one.row, acceptedBeside(outcomes, others))
+  }
+  const before = refused(yield* look, [])
   if (before !== undefined) return yield* before
   const outcomes = yield* submit
   const found = yield* look
-  const after = other(found, specs.length - 1)
+  const after = refused(found, outcomes)
   if (after !== undefined) return yield* after
   return outcomes.map((outcome): SubmitOutcome => {
     const row = found.get(outcome.taskId)
