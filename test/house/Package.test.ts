@@ -5,6 +5,8 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from "node:os"
 import { dirname, join, normalize } from "node:path"
 import { fileURLToPath } from "node:url"
+import { command } from "../../src/actor/Protocol.ts"
+import * as embedder from "../../src/index.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const read = (path: string) => JSON.parse(readFileSync(join(root, path), "utf8"))
@@ -49,6 +51,12 @@ describe("package.json", () => {
       assert.isTrue(existsSync(join(root, source)), `${name}: ${source}`)
       assert.strictEqual(target.types, target.default.replace(/\.js$/, ".d.ts"))
     }
+  })
+
+  it("exports every error with which a command of an embedded actor can fail beside its own", () => {
+    const exported = new Set<unknown>(Object.values(embedder))
+    const [, ...common] = command("Any", {}).errorSchema.members
+    for (const error of common) assert.isTrue(exported.has(error), error.identifier)
   })
 
   it("has what its README and its documents link to", () => {
