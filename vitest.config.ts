@@ -5,15 +5,17 @@ const project = (name: string, include: Array<string>, options: object = {}) => 
 })
 
 /**
- * One project a level: `unit` needs nothing, `integration` starts real servers, `chaos` kills real processes.
- * Levels that start processes run one file at a time, since two cores are shared by all of them.
+ * One project a level: `unit` needs nothing, `simulation` runs seeded clusters in virtual time, `integration` starts real
+ * servers, `chaos` kills real processes. Levels that start processes run one file at a time, since two cores are shared
+ * by all of them.
  */
 export default defineConfig({
   test: {
     projects: [
       project("unit", ["test/**/*.test.ts"], {
-        exclude: ["test/**/*.integration.test.ts", "test/chaos/**", "test/acceptance/**"]
+        exclude: ["test/**/*.integration.test.ts", "test/{acceptance,chaos,simulation}/**"]
       }),
+      project("simulation", ["test/simulation/**/*.test.ts"]),
       project("integration", ["test/**/*.integration.test.ts"], {
         fileParallelism: false,
         testTimeout: 180_000,

@@ -8,7 +8,7 @@ import { mkdirSync, readFileSync, rmSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
-const levels = ["unit", "integration", "chaos"]
+const levels = ["unit", "simulation", "integration", "chaos"]
 
 const run = (name, ...args) => {
   console.log(`> ${name} ${args.join(" ")}`)

@@ -19,7 +19,7 @@ const entriesOf = (entityId: string) =>
 const shardOf = (entityId: string) =>
   Effect.map(MemoryStore, (store) => store.actors.get(`TestCounter/${entityId}`)!.address.shardId)
 
-describe("ActorShell", () => {
+describe("An actor", () => {
   it.effect("answers after the commit and keeps what it said", () =>
     Effect.gen(function* () {
       yield* settled

@@ -5,7 +5,7 @@ import { CallTimeouts } from "../../../src/actor/client/CallTimeouts.ts"
 
 const late = Effect.fail("late" as const)
 
-describe("Deadlines", () => {
+describe("CallTimeouts", () => {
   it.effect("gives the answer that comes in time, and the failure as it is", () =>
     Effect.gen(function* () {
       const deadlines = new CallTimeouts()

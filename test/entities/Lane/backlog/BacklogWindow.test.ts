@@ -152,7 +152,7 @@ const steps = Arbitrary.array(Arbitrary.schema(Schema.Int.check(Schema.isBetween
   maxLength: 400
 })
 
-describe("Window", () => {
+describe("BacklogWindow", () => {
   it.prop(
     "holds the head of the rows and passes none over, whatever happens while a page is read",
     [steps],
