@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import type { Entity } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
+import type { ActorRef } from "../schema/ActorRef.ts"
 import type { Outgoing } from "./Actor.ts"
 
 /**
@@ -17,13 +18,17 @@ export const send = <Type extends string, Rpcs extends Rpc.Any, const Tag extend
   entityId: string,
   tag: Tag,
   payload: Rpc.Payload<Rpc.ExtractTag<Rpcs, Tag>>
-): Outgoing => {
-  const rpc = entity.protocol.requests.get(tag) as unknown as Rpc.AnyWithProps
-  return {
-    entityType: entity.type,
-    entityId,
-    tag,
-    payload,
-    encode: Schema.encodeUnknownSync(Schema.toCodecJson(rpc.payloadSchema) as unknown as Schema.Codec<unknown, unknown>)
-  }
+): Outgoing => outgoing({ entityType: entity.type, entityId }, entity.protocol.requests.get(tag)!, payload)
+
+/**
+ * A message as by `send`, to an actor whose type the sender need not know: it names the command itself, as `command`
+ * made it. The receiver's protocol must have that command; a receiver that has not drops the message.
+ */
+export const sendTo = <R extends Rpc.Any>(to: ActorRef, rpc: R, payload: Rpc.Payload<R>): Outgoing =>
+  outgoing(to, rpc, payload)
+
+const outgoing = ({ entityId, entityType }: ActorRef, rpc: Rpc.Any, payload: unknown): Outgoing => {
+  const { _tag: tag, payloadSchema } = rpc as unknown as Rpc.AnyWithProps
+  const codec = Schema.toCodecJson(payloadSchema) as unknown as Schema.Codec<unknown, unknown>
+  return { entityType, entityId, tag, payload, encode: Schema.encodeUnknownSync(codec) }
 }

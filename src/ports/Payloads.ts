@@ -12,7 +12,7 @@ export class Payloads extends Context.Service<
   {
     /** Undefined when the row no longer exists. */
     readonly of: (
-      attempt: Pick<Attempt, "tenantId" | "taskId" | "turnId" | "origin">
+      attempt: Pick<Attempt, "tenantId" | "taskId" | "turnId" | "sessionId" | "origin">
     ) => Effect.Effect<Pick<HeldPayload, "message" | "extraSystemPrompt"> | undefined, ActorUnavailable>
   }
 >()("clawster/ports/Payloads") {}

@@ -7,8 +7,6 @@ import { AttemptOutcome } from "../schema/Attempt.ts"
 import { InstanceId } from "../schema/Ids.ts"
 import { command } from "../actor/Protocol.ts"
 
-export { Attempt, AttemptOrigin, AttemptOutcome } from "../schema/Attempt.ts"
-
 export const AttemptEnded = command("AttemptEnded", {
   payload: { runKey: Schema.NonEmptyString, instanceId: InstanceId, outcome: AttemptOutcome }
 })

@@ -4,7 +4,8 @@ import { Conflict, NotFound } from "../schema/Errors.ts"
 import { InstanceSpec, InstanceStatus } from "../schema/Instance.ts"
 import { QueueMode } from "../schema/Session.ts"
 import { command, protocol } from "../actor/Protocol.ts"
-import { Attempt, AttemptOrigin } from "./AttemptRpcs.ts"
+import { ActorRef } from "../schema/ActorRef.ts"
+import { Attempt } from "../schema/Attempt.ts"
 import { UpdatedInstance, UpdateInstance } from "./Requests.ts"
 
 /**
@@ -53,7 +54,7 @@ export const Execute = command("Execute", { payload: { attempt: Attempt } })
  * Set `origin`, because run keys are unique only within their origin.
  */
 export const AbortAttempt = command("AbortAttempt", {
-  payload: { runKey: Schema.NonEmptyString, origin: Schema.optionalKey(AttemptOrigin) }
+  payload: { runKey: Schema.NonEmptyString, origin: Schema.optionalKey(ActorRef) }
 })
 /**
  * Sends a message to the running turn of a session (steer, interrupt, collect). `runKey` identifies the message. The
@@ -66,7 +67,7 @@ export const Steer = command("Steer", {
     runKey: Schema.NonEmptyString,
     message: Schema.String,
     queueMode: QueueMode,
-    origin: Schema.optionalKey(AttemptOrigin)
+    origin: Schema.optionalKey(ActorRef)
   },
   error: Schema.Union([NotFound, Conflict])
 })

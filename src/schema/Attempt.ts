@@ -1,14 +1,8 @@
 /** One attempt at a turn, and its possible outcomes. */
 import { Schema } from "effect"
-import { TaskId, TenantId } from "./Ids.ts"
+import { ActorRef } from "./ActorRef.ts"
+import { parseSessionEntityId, SessionId, TaskId, TenantId } from "./Ids.ts"
 import { TaskError, TaskResult } from "./Task.ts"
-
-/** Address of the actor that receives `AttemptEnded` or `AttemptRefused` when the attempt ends. */
-export const AttemptOrigin = Schema.Struct({
-  entityType: Schema.Literals(["Lane", "Session"]),
-  entityId: Schema.NonEmptyString
-})
-export type AttemptOrigin = typeof AttemptOrigin.Type
 
 export const Attempt = Schema.Struct({
   /**
@@ -16,10 +10,13 @@ export const Attempt = Schema.Struct({
    * the gateway, so the same attempt never runs twice.
    */
   runKey: Schema.NonEmptyString,
-  origin: AttemptOrigin,
+  /** The actor that receives `AttemptEnded` or `AttemptRefused` when the attempt ends. */
+  origin: ActorRef,
   tenantId: TenantId,
   taskId: Schema.optionalKey(TaskId),
   turnId: Schema.optionalKey(Schema.String),
+  /** Present when this is an attempt at a turn of a session. See `sessionOf`. */
+  sessionId: Schema.optionalKey(SessionId),
   sessionKey: Schema.NonEmptyString,
   /**
    * Absent when the text is long: `message` and `extraSystemPrompt` must then be read from the row of the task or turn.
@@ -32,6 +29,20 @@ export const Attempt = Schema.Struct({
   traceparent: Schema.optionalKey(Schema.String)
 })
 export type Attempt = typeof Attempt.Type
+
+/**
+ * The session that the attempt is a turn of; undefined for an attempt at a task. Attempts that earlier versions stored
+ * have the session in their origin only.
+ */
+export const sessionOf = ({
+  origin,
+  sessionId,
+  turnId
+}: Pick<Attempt, "origin" | "sessionId" | "turnId">): SessionId | undefined =>
+  sessionId ??
+  (turnId !== undefined && origin.entityType === "Session"
+    ? parseSessionEntityId(origin.entityId).sessionId
+    : undefined)
 
 /** Number of the attempt within its task or turn, starting at 1. */
 export const attemptNumberOf = (runKey: string): number => Number(runKey.slice(runKey.lastIndexOf(".") + 1))

@@ -5,6 +5,9 @@
 import { HashMap, Option } from "effect"
 import type { DecideContext, Decision } from "../../actor/Actor.ts"
 import { note } from "../../actor/Actor.ts"
+import { sendTo } from "../../actor/Send.ts"
+import { AttemptEnded } from "../../rpc/AttemptRpcs.ts"
+import { sessionOf } from "../../schema/Attempt.ts"
 import type { InstanceEvent, ProgressKind, Verdict } from "../../schema/events/InstanceEvents.ts"
 import { bounds, cut, gatewayBounds } from "../../schema/text/Bounds.ts"
 import type { InstanceRef } from "../../instances/InstanceDriver.ts"
@@ -19,8 +22,7 @@ import {
   type InstanceDraft,
   refuseAttempt,
   runFields,
-  type RunOutcome,
-  tell
+  type RunOutcome
 } from "./runs/RunTransitions.ts"
 
 export type LifeSignal =
@@ -160,7 +162,7 @@ const onRunSignal = (
     case "RunProgress":
       return note([
         {
-          _tag: run.attempt.origin.entityType === "Lane" ? "task.progress" : "session.turn_progress",
+          _tag: sessionOf(run.attempt) === undefined ? "task.progress" : "session.turn_progress",
           ...runFields(instanceId, run.attempt),
           kind: signal.kind,
           ...(signal.text === undefined ? {} : { text: signal.text }),
@@ -182,7 +184,7 @@ const onRunSignal = (
       if (origin === undefined) return change.accept(undefined)
       if (signal.refused === undefined) {
         const outcome = { _tag: "completed" as const, result: { text: "", durationMillis: 0 } }
-        tell(change, origin, "AttemptEnded", { runKey, instanceId, outcome })
+        change.send(sendTo(origin, AttemptEnded, { runKey, instanceId, outcome }))
       } else refuseAttempt(change, instanceId, { origin, runKey }, { reason: signal.refused, retryAfterMillis: 0 })
       return change.accept(undefined)
     }

@@ -3,7 +3,8 @@
  * values derived from the record alone need not be computed again for each run.
  */
 import { HashMap, Schema } from "effect"
-import { Attempt, type AttemptOrigin } from "../../schema/Attempt.ts"
+import type { ActorRef } from "../../schema/ActorRef.ts"
+import { Attempt, sessionOf } from "../../schema/Attempt.ts"
 import { AbortCause, Steering, StopGoal } from "../../schema/events/InstanceEvents.ts"
 import {
   InstanceHealth,
@@ -87,7 +88,7 @@ export const initial: InstanceState = { breaker: closed, runs: HashMap.empty() }
  * Identifies a run on its instance and at the gateway, where it is the idempotency key. It contains the origin, because
  * two tenants may use the same task id on a shared instance and must not receive each other's answers.
  */
-export const runIdOf = (origin: AttemptOrigin, runKey: string): string =>
+export const runIdOf = (origin: ActorRef, runKey: string): string =>
   `${origin.entityType}:${origin.entityId.replaceAll("/", ":")}:${runKey}`
 
 /** The spec as the driver gets it, with the registration that it belongs to. */
@@ -114,7 +115,7 @@ export const findRun = (state: InstanceState, matches: (run: Run) => boolean): R
 export const activeSessions = (state: InstanceState): ReadonlySet<string> => {
   const keys = new Set<string>()
   for (const { attempt } of HashMap.values(state.runs)) {
-    if (attempt.origin.entityType === "Session") keys.add(attempt.sessionKey)
+    if (sessionOf(attempt) !== undefined) keys.add(attempt.sessionKey)
   }
   return keys
 }

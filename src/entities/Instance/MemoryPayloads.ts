@@ -1,7 +1,7 @@
 /** Texts of tasks and turns, read from the in-memory journal, for tests and simulation. */
 import { Effect, Layer } from "effect"
 import { MemoryStore } from "../../actor/memory/MemoryJournal.ts"
-import { parseSessionEntityId } from "../../schema/Ids.ts"
+import { sessionOf } from "../../schema/Attempt.ts"
 import type { HeldPayload } from "../../schema/Task.ts"
 import { Payloads } from "../../ports/Payloads.ts"
 
@@ -9,14 +9,14 @@ export const layer: Layer.Layer<Payloads, never, MemoryStore> = Layer.effect(
   Payloads,
   Effect.map(MemoryStore, ({ tables }) =>
     Payloads.of({
-      of: ({ origin, taskId, tenantId, turnId }) =>
+      of: (attempt) =>
         Effect.sync((): HeldPayload | undefined => {
+          const { taskId, tenantId, turnId } = attempt
           if (taskId !== undefined) {
             const row = tables.get("tasks")?.get(`${tenantId}/${taskId}`)
             return (row?.["spec"] as { readonly payload: HeldPayload } | undefined)?.payload
           }
-          const { sessionId } = parseSessionEntityId(origin.entityId)
-          return tables.get("turns")?.get(`${tenantId}/${sessionId}/${turnId}`) as HeldPayload | undefined
+          return tables.get("turns")?.get(`${tenantId}/${sessionOf(attempt)}/${turnId}`) as HeldPayload | undefined
         })
     })
   )

@@ -26,7 +26,7 @@ export const about = ({ sessionId, tenantId }: SessionState) => ({ tenantId, ses
 const ofTurn = (state: SessionState, turnId: string) => ({ ...about(state), turnId })
 
 const origin = ({ sessionId, tenantId }: SessionState) => ({
-  entityType: "Session" as const,
+  entityType: "Session",
   entityId: sessionEntityId(tenantId, sessionId)
 })
 
@@ -105,6 +105,7 @@ const attemptOf = (state: SessionState): Attempt => {
     origin: origin(state),
     tenantId: state.tenantId,
     turnId: turn.turnId,
+    sessionId: state.sessionId,
     sessionKey: sessionKey(state),
     ...(turn.isKept === true && turn.message.length > heldMost.waiting ? {} : { message: turn.message }),
     ...(hints.model === undefined ? {} : { model: hints.model }),

@@ -3,7 +3,8 @@
  * instance dedicated to it, and for every run. `secret` never leaves the store; `internal_` events are not shown.
  */
 import { Schema } from "effect"
-import { Attempt, AttemptOrigin } from "../Attempt.ts"
+import { ActorRef } from "../ActorRef.ts"
+import { Attempt } from "../Attempt.ts"
 import { InstanceId, Placement, SessionId, TaskId, TenantId } from "../Ids.ts"
 import { DriverKind, InstanceLoad, InstanceSpec } from "../Instance.ts"
 import { QueueMode } from "../Session.ts"
@@ -43,7 +44,7 @@ export const Steering = Schema.Struct({
   steerKey: Schema.String,
   message: Schema.String,
   queueMode: QueueMode,
-  origin: Schema.optionalKey(AttemptOrigin),
+  origin: Schema.optionalKey(ActorRef),
   epoch: Schema.Int
 })
 export type Steering = typeof Steering.Type

@@ -2,18 +2,18 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { Payloads } from "../../ports/Payloads.ts"
-import { parseSessionEntityId } from "../../schema/Ids.ts"
+import { sessionOf } from "../../schema/Attempt.ts"
 import type { HeldPayload, TaskSpec } from "../../schema/Task.ts"
 import { unavailable } from "./Unavailable.ts"
 
 const make = Effect.map(PgClient.PgClient, (sql) =>
   Payloads.of({
-    of: ({ origin, taskId, tenantId, turnId }) =>
-      taskId !== undefined
+    of: (attempt) =>
+      attempt.taskId !== undefined
         ? sql
             .unsafe<{ readonly spec: TaskSpec }>(
               "SELECT spec FROM clawster_tasks WHERE tenant_id = $1::text AND task_id = $2::text",
-              [tenantId, taskId]
+              [attempt.tenantId, attempt.taskId]
             )
             .pipe(
               Effect.map(([row]): HeldPayload | undefined => row?.spec.payload),
@@ -23,7 +23,7 @@ const make = Effect.map(PgClient.PgClient, (sql) =>
             .unsafe<{ readonly message: string }>(
               `SELECT message FROM clawster_turns
                WHERE tenant_id = $1::text AND session_id = $2::text AND turn_id = $3::text`,
-              [tenantId, parseSessionEntityId(origin.entityId).sessionId, turnId ?? ""]
+              [attempt.tenantId, sessionOf(attempt) ?? "", attempt.turnId ?? ""]
             )
             .pipe(
               Effect.map(([row]): HeldPayload | undefined => row),

@@ -3,9 +3,8 @@
  * text and the size of the whole.
  */
 import { Effect, Schedule } from "effect"
-import type { Attempt } from "../../../schema/Attempt.ts"
+import { type Attempt, sessionOf } from "../../../schema/Attempt.ts"
 import { cut, gatewayBounds, isCut } from "../../../schema/text/Bounds.ts"
-import { parseSessionEntityId } from "../../../schema/Ids.ts"
 import {
   beginningOf,
   inlineMost,
@@ -27,10 +26,11 @@ export const patience = Schedule.min([Schedule.exponential("50 millis"), Schedul
 
 type Completed = Extract<RunOutcome, { readonly _tag: "completed" }>
 
-const addressOf = ({ origin, runKey, taskId, tenantId, turnId }: Attempt): OutputAddress | undefined => {
+const addressOf = (attempt: Attempt): OutputAddress | undefined => {
+  const { runKey, taskId, tenantId, turnId } = attempt
   if (taskId !== undefined) return ofTask(tenantId, taskId, runKey)
-  if (turnId === undefined || origin.entityType !== "Session") return undefined
-  return ofTurn(tenantId, parseSessionEntityId(origin.entityId).sessionId, turnId, runKey)
+  const sessionId = sessionOf(attempt)
+  return sessionId === undefined || turnId === undefined ? undefined : ofTurn(tenantId, sessionId, turnId, runKey)
 }
 
 const store = Effect.fnUntraced(function* (address: OutputAddress, outcome: Completed, text: string) {

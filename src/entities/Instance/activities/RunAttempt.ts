@@ -14,8 +14,8 @@ import {
 } from "../../../openclaw/GatewayLink.ts"
 import * as TaskSpan from "../../../observability/TaskSpan.ts"
 import * as Traceparent from "../../../observability/Traceparent.ts"
-import { attemptNumberOf } from "../../../schema/Attempt.ts"
-import { type InstanceId, parseSessionEntityId } from "../../../schema/Ids.ts"
+import { attemptNumberOf, sessionOf } from "../../../schema/Attempt.ts"
+import type { InstanceId } from "../../../schema/Ids.ts"
 import {
   awayLimit,
   awayLimitOf,
@@ -62,7 +62,7 @@ export const runAttempt = Effect.fnUntraced(function* (runId: string, self: Inst
   if (outcome._tag === "failed" && outcome.error.code === lostCode) post.givenUp(runId, run.attempt.sessionKey)
   yield* tell(self, { _tag: "RunEnded", runId, outcome: yield* keepOutput(run.attempt, outcome), verdict })
   post.begun.delete(runId)
-  if (run.attempt.origin.entityType === "Lane") post.ended(run.attempt.sessionKey, yield* Clock.currentTimeMillis)
+  if (sessionOf(run.attempt) === undefined) post.ended(run.attempt.sessionKey, yield* Clock.currentTimeMillis)
 })
 
 const endOf = ({ outcome }: Verdicted): TaskSpan.RunEnd => {
@@ -85,8 +85,7 @@ const traced = <E, R>(instanceId: InstanceId | undefined, { attempt }: Run, effe
       instanceId,
       taskId: attempt.taskId,
       turnId: attempt.turnId,
-      sessionId:
-        attempt.origin.entityType === "Session" ? parseSessionEntityId(attempt.origin.entityId).sessionId : undefined,
+      sessionId: sessionOf(attempt),
       attempt: attemptNumberOf(attempt.runKey)
     },
     endOf

@@ -2,7 +2,8 @@
 import { HashMap, Option } from "effect"
 import type { DecideContext, Decision } from "../../../actor/Actor.ts"
 import { accept, answer } from "../../../actor/Actor.ts"
-import type { Attempt, AttemptOrigin } from "../../../schema/Attempt.ts"
+import type { ActorRef } from "../../../schema/ActorRef.ts"
+import type { Attempt } from "../../../schema/Attempt.ts"
 import { Conflict, NotFound } from "../../../schema/Errors.ts"
 import type { InstanceEvent } from "../../../schema/events/InstanceEvents.ts"
 import { parseInstanceEntityId } from "../../../schema/Ids.ts"
@@ -56,7 +57,7 @@ const withModel = ({ record }: InstanceState, attempt: Attempt): Attempt => {
 
 export const abortAttempt = (
   state: InstanceState,
-  { origin, runKey }: { readonly runKey: string; readonly origin?: AttemptOrigin },
+  { origin, runKey }: { readonly runKey: string; readonly origin?: ActorRef },
   { now }: DecideContext
 ): Quiet => {
   const run =
@@ -74,7 +75,7 @@ interface SteerPayload {
   readonly runKey: string
   readonly message: string
   readonly queueMode: QueueMode
-  readonly origin?: AttemptOrigin
+  readonly origin?: ActorRef
 }
 
 /**

@@ -3,16 +3,13 @@
  * slot.
  */
 import { HashMap } from "effect"
-import type { Rpc } from "effect/rpc"
-import { send } from "../../../actor/Send.ts"
-import type { AttemptEnded, AttemptRefused } from "../../../rpc/AttemptRpcs.ts"
-import type { Attempt, AttemptOrigin, AttemptOutcome } from "../../../schema/Attempt.ts"
+import { sendTo } from "../../../actor/Send.ts"
+import { AttemptEnded, AttemptRefused } from "../../../rpc/AttemptRpcs.ts"
+import type { ActorRef } from "../../../schema/ActorRef.ts"
+import { type Attempt, type AttemptOutcome, sessionOf } from "../../../schema/Attempt.ts"
 import type { AbortCause, InstanceEvent, Verdict } from "../../../schema/events/InstanceEvents.ts"
 import type { InstanceId } from "../../../schema/Ids.ts"
-import { parseSessionEntityId } from "../../../schema/Ids.ts"
 import { DecisionBuilder } from "../../../actor/DecisionBuilder.ts"
-import { Lane } from "../../Lane.ts"
-import { Session } from "../../Session.ts"
 import * as Breaker from "../Breaker.ts"
 import { evolve } from "../InstanceEvolve.ts"
 import { abortLimit } from "../InstancePolicy.ts"
@@ -56,7 +53,7 @@ export const refusalOf = (state: InstanceState, attempt: Attempt, now: number): 
   if (underWay >= spec.maxConcurrentTasks) {
     return { reason: `all ${spec.maxConcurrentTasks} slots of the instance are taken`, retryAfterMillis: 250 }
   }
-  if (attempt.origin.entityType === "Session") {
+  if (sessionOf(attempt) !== undefined) {
     const sessions = activeSessions(state)
     if (sessions.size >= spec.maxConcurrentSessions && !sessions.has(attempt.sessionKey)) {
       return { reason: `all ${spec.maxConcurrentSessions} sessions of the instance are taken`, retryAfterMillis: 250 }
@@ -70,38 +67,25 @@ export const about = ({ spec }: InstanceRecord) => ({
   ...(spec.tenancy._tag === "dedicated" ? { tenantId: spec.tenancy.tenantId } : {})
 })
 
-export const runFields = (instanceId: InstanceId, { origin, runKey, taskId, tenantId, turnId }: Attempt) => ({
-  instanceId,
-  tenantId,
-  ...(taskId === undefined ? {} : { taskId }),
-  ...(turnId === undefined ? {} : { turnId }),
-  ...(origin.entityType === "Session" ? { sessionId: parseSessionEntityId(origin.entityId).sessionId } : {}),
-  runKey
-})
-
-interface ToOrigin {
-  readonly AttemptEnded: Rpc.Payload<typeof AttemptEnded>
-  readonly AttemptRefused: Rpc.Payload<typeof AttemptRefused>
+export const runFields = (instanceId: InstanceId, attempt: Attempt) => {
+  const { runKey, taskId, tenantId, turnId } = attempt
+  const sessionId = sessionOf(attempt)
+  return {
+    instanceId,
+    tenantId,
+    ...(taskId === undefined ? {} : { taskId }),
+    ...(turnId === undefined ? {} : { turnId }),
+    ...(sessionId === undefined ? {} : { sessionId }),
+    runKey
+  }
 }
-
-export const tell = <Tag extends keyof ToOrigin>(
-  draft: InstanceDraft,
-  to: AttemptOrigin,
-  tag: Tag,
-  payload: ToOrigin[Tag]
-): void =>
-  draft.send(
-    to.entityType === "Lane"
-      ? send(Lane, to.entityId, tag, payload as never)
-      : send(Session, to.entityId, tag, payload as never)
-  )
 
 export const refuseAttempt = (
   draft: InstanceDraft,
   instanceId: InstanceId,
-  attempt: { readonly origin: AttemptOrigin; readonly runKey: string },
+  attempt: { readonly origin: ActorRef; readonly runKey: string },
   refusal: Refusal
-): void => tell(draft, attempt.origin, "AttemptRefused", { runKey: attempt.runKey, instanceId, ...refusal })
+): void => draft.send(sendTo(attempt.origin, AttemptRefused, { runKey: attempt.runKey, instanceId, ...refusal }))
 
 const failed = (code: string, message: string): AttemptOutcome => ({
   _tag: "failed",
@@ -145,11 +129,8 @@ export const endRun = (draft: InstanceDraft, run: Run, ended: RunOutcome, verdic
   if (outcome._tag === "refused") {
     refuseAttempt(draft, spec.instanceId, run.attempt, { reason: outcome.reason, retryAfterMillis: 1_000 })
   } else {
-    tell(draft, run.attempt.origin, "AttemptEnded", {
-      runKey: run.attempt.runKey,
-      instanceId: spec.instanceId,
-      outcome
-    })
+    const { origin, runKey } = run.attempt
+    draft.send(sendTo(origin, AttemptEnded, { runKey, instanceId: spec.instanceId, outcome }))
   }
   for (const { origin, steerKey } of run.steerings) {
     if (origin === undefined) continue
