@@ -294,7 +294,7 @@ export class LaneWorld {
       }
       case "lookups": {
         const asked = lookups.map(({ taskId }) => taskId).filter((taskId) => !isKnown(this.state, taskId))
-        return { _tag: "Found", asOf: asOf(this.state), asked, rows: this.#found(asked) }
+        return { _tag: "Found", asOf: asOf(this.state), asked, rows: this.#found(asked), givenUp: [] }
       }
       case "deadlines": {
         const waiting = [...this.rows.values()]

@@ -6,6 +6,7 @@
 import { Clock, Effect, Schedule } from "effect"
 import type { Self } from "../../../actor/ActorLayer.ts"
 import type { ActorUnavailable } from "../../../schema/Errors.ts"
+import type { TaskId } from "../../../schema/Ids.ts"
 import { TaskRows } from "../../../ports/TaskRows.ts"
 import type { LaneSignal } from "../LaneSignal.ts"
 import type { LaneState } from "../LaneState.ts"
@@ -16,6 +17,8 @@ type LaneSelf = Self<LaneState, LaneSignal>
 
 const pageMax = 256
 const lookupsARead = 256
+const runningReadsMost = 5
+const runningPauseMillis = 100
 
 const again = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(Schedule.jittered)
 
@@ -86,8 +89,28 @@ const get = Effect.fnUntraced(function* (
   }))
 })
 
-/** Reads rows until every lookup is answered. */
+const warnGivenUp = ({ lane, tenantId }: LaneState, taskId: TaskId) =>
+  Effect.logWarning("A request for a task was dropped: its row says running, and its lane does not run it").pipe(
+    Effect.annotateLogs({ tenantId, lane, taskId })
+  )
+
+/** How often each row that says `running` of a task that the lane does not hold has been read. */
+type Contradicted = ReadonlyMap<TaskId, number>
+
+const contradicted = (before: Contradicted, rows: ReadonlyArray<FoundRow>): Contradicted =>
+  new Map(
+    rows
+      .filter(({ phase }) => phase === "running")
+      .map(({ task: { taskId } }) => [taskId, (before.get(taskId) ?? 0) + 1])
+  )
+
+/**
+ * Reads rows until every lookup is answered. A row may say `running` because the task started after the state was
+ * taken; a later read then finds it held or ended. A row that says so at every read contradicts the lane: it is given
+ * up, since nothing that the lane does would change it, and the lookups behind it must go on.
+ */
 export const lookUp = Effect.fnUntraced(function* (self: LaneSelf) {
+  let running: Contradicted = new Map()
   while (true) {
     const state = yield* self.state
     if (state.lookups.length === 0) return
@@ -96,7 +119,11 @@ export const lookUp = Effect.fnUntraced(function* (self: LaneSelf) {
       .filter((taskId) => !isKnown(state, taskId))
       .slice(0, lookupsARead)
     const rows = asked.length === 0 ? [] : yield* get(state, asked)
-    yield* self.tell({ _tag: "Found", asOf: asOf(state), asked, rows })
+    running = contradicted(running, rows)
+    const givenUp = [...running].flatMap(([taskId, reads]) => (reads < runningReadsMost ? [] : [taskId]))
+    yield* Effect.forEach(givenUp, (taskId) => warnGivenUp(state, taskId), { discard: true })
+    yield* self.tell({ _tag: "Found", asOf: asOf(state), asked, rows, givenUp })
+    if (running.size > givenUp.length) yield* Effect.sleep(runningPauseMillis)
   }
 }, dropped)
 

@@ -54,6 +54,8 @@ export type Report =
       /** Tasks that the lane did not have in memory at the read. */
       readonly asked: ReadonlyArray<TaskId>
       readonly rows: ReadonlyArray<FoundRow>
+      /** Tasks whose rows are not read again: they say `running`, read after read, of what the lane does not run. */
+      readonly givenUp: ReadonlyArray<TaskId>
     }
   | {
       readonly _tag: "Overdue"
@@ -101,9 +103,9 @@ const placeOf = ({ notBefore = 0, phase, rank }: FoundRow) => {
 }
 
 /**
- * Answers the lookups it can. A lookup whose row may have moved stays, and its row is read again. So does a further
- * lookup of a task that an earlier lookup has moved. Each lookup of a task in memory is decided on the windows as the
- * earlier lookups leave them.
+ * Answers the lookups it can. A lookup whose row may have moved stays, and its row is read again, unless the report
+ * gives it up. So does a further lookup of a task that an earlier lookup has moved. Each lookup of a task in memory is
+ * decided on the windows as the earlier lookups leave them.
  */
 export const found = (
   state: LaneState,
@@ -111,6 +113,7 @@ export const found = (
   { now }: DecideContext
 ): Decision<LaneEvent, void, never> => {
   const asked = new Set(report.asked)
+  const givenUp = new Set(report.givenUp)
   const rows = new Map(report.rows.map((row) => [row.task.taskId, row]))
   const change = draft(state)
   const done = new Set<TaskId>()
@@ -124,7 +127,8 @@ export const found = (
     }
     const answer =
       answerKnown(change.state, lookup, now) ??
-      (asked.has(taskId) ? answerRow(state, lookup, rows.get(taskId), report.asOf, now) : undefined)
+      (asked.has(taskId) ? answerRow(state, lookup, rows.get(taskId), report.asOf, now) : undefined) ??
+      (givenUp.has(taskId) ? only() : undefined)
     if (answer === undefined) continue
     done.add(taskId)
     if (answer.events.length > 0) moved.add(taskId)
