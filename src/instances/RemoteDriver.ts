@@ -22,6 +22,7 @@ export interface RemoteDriverOptions {
   readonly lostAfterMillis?: number
 }
 
+/** What one start has registered. Starts with the same endpoint share the link, each by an object of its own. */
 interface Registration {
   readonly endpoint: RemoteEndpoint
   readonly link: GatewayLink
@@ -57,6 +58,10 @@ export const make = Effect.fn("RemoteDriver.make")(function* (
       return known?.forget ?? Effect.void
     })
 
+  /** A start that ends badly lets go of the link, unless a later start has taken it over or replaced it. */
+  const forgetOwn = (instanceId: InstanceId, own: Registration) =>
+    Effect.suspend(() => (registrations.get(instanceId) === own ? forget(instanceId) : Effect.void))
+
   const open = (endpoint: RemoteEndpoint, { supervision }: Pick<InstanceSpec, "supervision">) =>
     connector.connect({
       url: endpoint.url,
@@ -65,12 +70,9 @@ export const make = Effect.fn("RemoteDriver.make")(function* (
     })
 
   const register = Effect.fnUntraced(function* (spec: InstanceSpec, endpoint: RemoteEndpoint) {
-    const { instanceId } = spec
     const scope = yield* Scope.fork(driverScope)
     const link = yield* Scope.provide(open(endpoint, spec), scope)
-    const registration = { endpoint, link, forget: Scope.close(scope, Exit.void) }
-    registrations.set(instanceId, registration)
-    return registration
+    return { endpoint, link, forget: Scope.close(scope, Exit.void) }
   })
 
   const start = Effect.fn("RemoteDriver.start")(function* (spec: InstanceSpec, epoch: number) {
@@ -80,11 +82,12 @@ export const make = Effect.fn("RemoteDriver.make")(function* (
     const known = registrations.get(instanceId)
     const same = known?.endpoint.url === endpoint.url && known.endpoint.token === endpoint.token
     if (!same) yield* forget(instanceId)
-    const { link } = same ? known : yield* register(spec, endpoint)
-    const hello = yield* link.ready.pipe(
+    const own: Registration = same ? { ...known } : yield* register(spec, endpoint)
+    registrations.set(instanceId, own)
+    const hello = yield* own.link.ready.pipe(
       Effect.mapError((error) => linkError(instanceId, endpoint.url, error)),
       Effect.flatMap((hello) => usable(instanceId, endpoint.url, hello)),
-      Effect.onError(() => forget(instanceId))
+      Effect.onError(() => forgetOwn(instanceId, own))
     )
     yield* fence(instanceId, epoch)
     return { instanceId, url: endpoint.url, incarnation: hello.bootId, adopted: true }

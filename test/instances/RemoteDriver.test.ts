@@ -107,6 +107,37 @@ describe("RemoteDriver", () => {
     }).pipe(Effect.scoped, Effect.provide(TestLayer))
   )
 
+  it.effect("leaves a link to the later start that shares it, when the earlier one is interrupted", () =>
+    Effect.gen(function* () {
+      const fleet = yield* SimulatedFleet
+      const driver = yield* RemoteDriver.make()
+      const earlier = yield* Effect.forkChild(driver.start(remote("r1"), 1), { startImmediately: true })
+      const later = yield* Effect.forkChild(driver.start(remote("r1"), 2), { startImmediately: true })
+      yield* Fiber.interrupt(earlier)
+      yield* runElsewhere("r1")
+      yield* TestClock.adjust("1 second")
+      const ref = yield* Fiber.join(later)
+      assert.isTrue((yield* driver.probe(ref)).live)
+      assert.strictEqual((yield* fleet.snapshot("r1")).links, 1)
+    }).pipe(Effect.scoped, Effect.provide(TestLayer))
+  )
+
+  it.effect("leaves the link of the later start alone, when the earlier one fails at another address", () =>
+    Effect.gen(function* () {
+      const fleet = yield* SimulatedFleet
+      yield* runElsewhere("r1")
+      const driver = yield* RemoteDriver.make()
+      const elsewhere = { ...remote("r1"), endpoint: remote("nowhere").endpoint! }
+      const earlier = yield* Effect.forkChild(Effect.flip(driver.start(elsewhere, 1)), { startImmediately: true })
+      const ref = yield* driver.start(remote("r1"), 2)
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(earlier)
+      assert.isTrue((yield* driver.probe(ref)).live)
+      assert.strictEqual((yield* fleet.snapshot("r1")).links, 1)
+      assert.strictEqual((yield* fleet.snapshot("nowhere")).links, 0)
+    }).pipe(Effect.scoped, Effect.provide(TestLayer))
+  )
+
   it.effect("tells of a gateway that its owner restarted, and of one that is away too long, not of a short loss", () =>
     Effect.gen(function* () {
       const fleet = yield* SimulatedFleet
