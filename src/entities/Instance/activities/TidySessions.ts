@@ -55,14 +55,18 @@ const abortGivenUp = ({ link, post }: Tidied) =>
  */
 const sweep = Effect.fnUntraced(function* (tidied: Tidied, now: number) {
   const own = tidied.spec.driver !== "remote"
+  let offset = 0
   for (let page = 0; page < tidy.sweepPages; page++) {
-    const rows = yield* Effect.option(tidied.link.listSessions({ limit: tidy.atOnce, offset: page * tidy.atOnce }))
+    const rows = yield* Effect.option(tidied.link.listSessions({ limit: tidy.atOnce, offset }))
     if (rows._tag === "None" || rows.value.length === 0) return
     const idle = rows.value.filter(({ updatedAt }) => updatedAt !== undefined && now - updatedAt >= tidy.idle)
     const forgotten = new Set(idle.filter((row) => isOld(row, now)).map(({ key }) => key))
     const keys = idle.map(({ key }) => key)
-    yield* forget(tidied, keys, (use, key) => use === "ended" || (own && use === "unknown" && forgotten.has(key)))
+    const isSpent = (use: Use, key: string) => use === "ended" || (own && use === "unknown" && forgotten.has(key))
+    const gone = yield* forget(tidied, keys, isSpent)
     if (rows.value.length < tidy.atOnce) return
+    // The sessions behind this page have moved up by those that are gone.
+    offset += rows.value.length - gone
   }
 })
 
@@ -70,8 +74,8 @@ const isOld = ({ updatedAt }: GatewaySession, now: number): boolean =>
   updatedAt !== undefined && now - updatedAt >= tidy.unknown
 
 /**
- * Deletes the sessions among `keys` that are no longer wanted and in which nothing runs. Stops at the first failed
- * deletion.
+ * Deletes the sessions among `keys` that are no longer wanted and in which nothing runs, and returns how many of them
+ * the gateway has no more. Stops at the first failed deletion.
  */
 const forget = Effect.fnUntraced(function* (
   { link, self }: Tidied,
@@ -82,17 +86,20 @@ const forget = Effect.fnUntraced(function* (
     const owner = parseGatewaySessionKey(key)
     return owner === undefined ? [] : [{ key, owner }]
   })
-  if (owned.length === 0) return
+  if (owned.length === 0) return 0
   const uses = yield* Effect.option(
     Effect.flatMap(SessionUse, (sessions) => sessions.of(owned.map(({ owner }) => owner)))
   )
-  if (uses._tag === "None") return
+  if (uses._tag === "None") return 0
+  let gone = 0
   for (const [at, { key }] of owned.entries()) {
     if (!spent(uses.value[at] ?? "wanted", key) || (yield* isBusy(self, key))) continue
     const deleted = yield* Effect.option(link.deleteSession(key))
-    if (deleted._tag === "None") return
+    if (deleted._tag === "None") return gone
+    gone++
     if (deleted.value) yield* GatewayMetrics.sessionDeleted
   }
+  return gone
 })
 
 const isBusy = (self: InstanceSelf, key: string): Effect.Effect<boolean> =>

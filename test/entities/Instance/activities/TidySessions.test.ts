@@ -57,6 +57,26 @@ describe("Sessions that runs leave at a gateway", () => {
     }).pipe(withUses)
   )
 
+  it.effect("are all found by one sweep, though the list grows shorter while it is gone through", () =>
+    Effect.gen(function* () {
+      uses.clear()
+      yield* started("a")
+      const fleet = yield* SimulatedFleet
+      const tasks = Array.from({ length: 250 }, (_, n) => `left${n}`)
+      for (const task of tasks) {
+        uses.set(task, "ended")
+        fleet.gateway("a").session(keyOf(task))
+      }
+      yield* untilVirtually(
+        "the sweep has begun",
+        Effect.map(sessions, ({ length }) => length < tasks.length),
+        { millis: 5_000 }
+      )
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* sessions, [])
+    }).pipe(withUses)
+  )
+
   it.prop(
     "are recognised by their key, which belongs to one task of one tenant",
     {
