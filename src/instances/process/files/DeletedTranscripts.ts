@@ -10,8 +10,11 @@ import { Effect } from "effect"
 /** Matches `ID.jsonl.deleted.TIME`, with any suffix that a version adds for compression. */
 const archive = /\.jsonl\.deleted\.\d{4}-\d\d-\d\dT/
 
-/** Maximum directory entries of an agent that one sweep reads; the others wait for the next sweep. */
-const namesASweep = 20_000
+/**
+ * Maximum archives of an agent that one sweep removes; the others wait for the next sweep. Names that stay do not count:
+ * a directory is read in the same order each time, so those behind a limit on names would never be reached.
+ */
+const removedASweep = 20_000
 
 /** Returns `undefined` when the file does not exist or was removed meanwhile. */
 const orNothing = async <A>(read: () => Promise<A>): Promise<A | undefined> => {
@@ -23,26 +26,20 @@ const orNothing = async <A>(read: () => Promise<A>): Promise<A | undefined> => {
   }
 }
 
-const entriesOf = async (directory: string): Promise<ReadonlyArray<Dirent>> => {
-  const found: Array<Dirent> = []
+async function* entriesOf(directory: string): AsyncGenerator<Dirent> {
   const opened = await orNothing(() => opendir(directory))
-  if (opened === undefined) return found
-  for await (const entry of opened) {
-    found.push(entry)
-    if (found.length >= namesASweep) break
-  }
-  return found
+  if (opened !== undefined) yield* opened
 }
 
 const removeOlder = async (sessions: string, before: number): Promise<number> => {
   let removed = 0
-  for (const entry of await entriesOf(sessions)) {
+  for await (const entry of entriesOf(sessions)) {
     if (!entry.isFile() || !archive.test(entry.name)) continue
     const path = join(sessions, entry.name)
     const found = await orNothing(() => stat(path))
     if (found === undefined || found.mtimeMs >= before) continue
     await orNothing(() => unlink(path))
-    removed++
+    if (++removed === removedASweep) break
   }
   return removed
 }
@@ -56,7 +53,7 @@ export const removeDeletedTranscripts = (state: string, before: number): Effect.
     try: async () => {
       const agents = join(state, "agents")
       let removed = 0
-      for (const agent of await entriesOf(agents)) {
+      for await (const agent of entriesOf(agents)) {
         if (agent.isDirectory()) removed += await removeOlder(join(agents, agent.name, "sessions"), before)
       }
       return removed

@@ -42,6 +42,19 @@ describe("archives of deleted sessions", () => {
     )
   )
 
+  it.live("go however many files stay beside them", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const state = yield* folder
+        const main = join(state, "agents", "main", "sessions")
+        mkdirSync(main, { recursive: true })
+        for (let n = 0; n < 20_000; n++) writeFileSync(join(main, `${n}.jsonl`), "")
+        for (let n = 0; n < 300; n++) writeFileSync(join(main, `${n}.jsonl.deleted.2026-01-01T22-00-00.000Z`), "")
+        assert.strictEqual(yield* removeDeletedTranscripts(state, Date.now() + 3_600_000), 300)
+      })
+    )
+  )
+
   it.live("are none where a gateway has not run yet", () =>
     Effect.scoped(
       Effect.gen(function* () {
