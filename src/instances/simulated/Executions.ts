@@ -11,8 +11,6 @@ export interface ExecutionCount {
   readonly resumed: number
 }
 
-const limit = 1_000_000
-
 export class Executions {
   #byRunKey = new Map<string, { message: string; sessionKey: string; executions: number; resumed: number }>()
   #byMessage = new Map<string, number>()
@@ -20,17 +18,20 @@ export class Executions {
   resumed = 0
   ended = 0
   readonly #enabled: boolean
+  readonly #limit: number
 
-  constructor(enabled: boolean) {
+  constructor(enabled: boolean, limit = 1_000_000) {
     this.#enabled = enabled
+    this.#limit = limit
   }
 
   onStart(runKey: string, sessionKey: string, message: string, resumed: boolean): void {
     if (resumed) this.resumed += 1
     else this.started += 1
-    if (!this.#enabled || this.#byRunKey.size >= limit) return
+    if (!this.#enabled) return
     let entry = this.#byRunKey.get(runKey)
     if (entry === undefined) {
+      if (this.#byRunKey.size >= this.#limit) return
       entry = { message, sessionKey, executions: 0, resumed: 0 }
       this.#byRunKey.set(runKey, entry)
     }
@@ -51,7 +52,7 @@ export class Executions {
   }
 
   /**
-   * Every run key that was seen, in the order of first execution. Once 1,000,000 keys are kept, nothing more is
+   * Every run key that was seen, in the order of first execution. Once 1,000,000 keys are kept, further keys are not
    * counted.
    */
   all(): ReadonlyArray<ExecutionCount> {
