@@ -33,8 +33,8 @@ export const explainMany = (
 const explanationOf = (state: LaneState, taskId: TaskId, now: number): Explanation => {
   const found = held(state, taskId)
   if (found === undefined) {
-    const isBehind = unheld(state.pending) > 0
-    return isBehind ? { waitingFor: `those in front of it: ${behind(state)}` } : {}
+    const reasons = unheldReasons(state)
+    return reasons.length === 0 ? {} : { waitingFor: reasons.join("; or ") }
   }
   if (found.where === "running") return { instanceId: found.task.instanceId }
   if (found.where === "scheduled") return { waitingFor: scheduled(found.task) }
@@ -42,8 +42,17 @@ const explanationOf = (state: LaneState, taskId: TaskId, now: number): Explanati
   return { waitingFor: `${pending(state, taskId, now)} (${index + 1} of ${size(state.pending)} in lane ${state.lane})` }
 }
 
-const behind = ({ lane, pending: window }: LaneState): string =>
-  `${size(window)} tasks wait in lane ${lane}, it is not among the first ${window.entries.length}`
+/** Of a task that waits behind a window the lane knows only how many do, so it names what either kind waits for. */
+const unheldReasons = ({ lane, pending, scheduled }: LaneState): ReadonlyArray<string> => [
+  ...(unheld(pending) === 0
+    ? []
+    : [`those in front of it: ${size(pending)} tasks wait in lane ${lane}, ${notAmong(pending.entries)}`]),
+  ...(unheld(scheduled) === 0
+    ? []
+    : [`its time: ${size(scheduled)} tasks are scheduled in lane ${lane}, ${notAmong(scheduled.entries)}`])
+]
+
+const notAmong = ({ length }: ReadonlyArray<unknown>): string => `it is not among the first ${length}`
 
 const scheduled = (task: WaitingTask): string => {
   const time = instantText(task.notBefore ?? 0)
