@@ -39,5 +39,5 @@ export const steerLimit = 300_000
 export const refusedWait = (runKey: string, refusals: number, asked: number): number =>
   Math.max(asked, Math.min(5_000, 100 * 2 ** Math.min(refusals, 10))) + (hashOf(`${runKey}/${refusals}`) % 100)
 
-/** Backoff before attempt number `attempt`, which is at least 2: 1 s, then doubling. */
-export const retryWait = (attempt: number): number => 1_000 * 2 ** (attempt - 2)
+/** Backoff after `failed` failed attempts, at least 1: 1 s, then doubling. Attempts on lost instances do not count. */
+export const retryWait = (failed: number): number => 1_000 * 2 ** (failed - 1)

@@ -167,15 +167,11 @@ export const onEnded = (draft: SessionDraft, head: Head, outcome: AttemptOutcome
         abortTurn(draft, turnId, now)
         return advance(draft, now)
       }
-      if (
-        !maySucceedLater(outcome.error) ||
-        head.attempt - (head.reroutes ?? 0) >= attempts ||
-        draft.state.phase === "closing"
-      ) {
+      const failed = head.attempt - (head.reroutes ?? 0)
+      if (!maySucceedLater(outcome.error) || failed >= attempts || draft.state.phase === "closing") {
         return failTurn(draft, turnId, outcome.error, now)
       }
-      const attempt = head.attempt + 1
-      return putOff(draft, head, attempt, outcome.error.message, now + retryWait(attempt))
+      return putOff(draft, head, head.attempt + 1, outcome.error.message, now + retryWait(failed))
     }
   }
 }

@@ -247,6 +247,21 @@ describe("starting tasks", () => {
     assert.strictEqual(phase(lane, "a"), "running")
   })
 
+  it("explains a task behind a window by what waits there", () => {
+    const lane = world([])
+    submit(lane, range(300), { notBefore: lane.now + 1_000 })
+    const last = "t99"
+    assert.isFalse(lane.state.scheduled.entries.some(({ task }) => task.taskId === last))
+    const { length } = lane.state.scheduled.entries
+    const later = `its time: 300 tasks are scheduled in lane main, it is not among the first ${length}`
+    assert.strictEqual(lane.explain(last).waitingFor, later)
+    submit(lane, range(600, "p"))
+    assert.strictEqual(
+      lane.explain("p99").waitingFor,
+      `those in front of it: 600 tasks wait in lane main, it is not among the first 512; or ${later}`
+    )
+  })
+
   it("gets through to tasks far behind many that no instance can take", () => {
     const lane = world()
     submit(lane, range(900, "stuck"), { hints: { requiredCapabilities: ["none"] } })
@@ -350,6 +365,31 @@ describe("the end of an attempt", () => {
     })
     lane.end("a.4", done)
     assert.strictEqual(phase(lane, "a"), "completed")
+  })
+
+  it("is followed by a wait for the failed tries since the replay, among which no lost instance counts", () => {
+    const lane = world()
+    submit(lane, ["a"])
+    const failAndWait = (runKey: string, most: number) => {
+      lane.settle()
+      lane.end(runKey, failed(true))
+      const wait = lane.rows.get("a")!.not_before! - lane.now
+      assert.isTrue(wait >= most / 2 && wait <= most, `${runKey} waits ${wait} ms of ${most}`)
+      lane.advance(1_000)
+    }
+    failAndWait("a.1", 100)
+    failAndWait("a.2", 200)
+    lane.settle()
+    lane.end("a.3", failed(true))
+    lane.replay("a")
+    failAndWait("a.4", 100)
+    lane.settle()
+    const { instanceId } = lane.attempts.get("a.5")!
+    lane.tell({
+      _tag: "GiveUp",
+      attempts: [{ taskId: TaskId.make("a"), attempt: 5, instanceId, reason: "its machine is gone" }]
+    })
+    failAndWait("a.6", 200)
   })
 
   it("is replayed once when it lies behind the dead letters held and is asked for twice, and another stays replayable", () => {

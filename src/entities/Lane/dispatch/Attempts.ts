@@ -144,13 +144,19 @@ const settle = (state: LaneState, running: RunningTask, outcome: AttemptOutcome,
   )
 }
 
+/**
+ * Failed attempts since the task was submitted or last replayed, this one included: what is spent of its budget. A
+ * replay raises `maxAttempts` by a budget above the attempts so far, and each lost instance raises it by one.
+ */
+const failedOf = ({ attempt, maxAttempts, task }: RunningTask): number => task.retry.maxAttempts - maxAttempts + attempt
+
 const failure = (state: LaneState, running: RunningTask, error: TaskError, now: number): LaneEvent => {
   const { attempt, maxAttempts, task } = running
   if (!error.retryable) {
     return { _tag: "task.failed", ...ofLane(state, now), taskId: task.taskId, error }
   }
   if (attempt < maxAttempts) {
-    const notBefore = now + backoffMillis(task.retry, attempt, runKeyOf(running))
+    const notBefore = now + backoffMillis(task.retry, failedOf(running), runKeyOf(running))
     return { _tag: "task.retrying", ...about(state, running, now), notBefore, error }
   }
   return {
