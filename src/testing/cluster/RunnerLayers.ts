@@ -31,17 +31,13 @@ export interface RunnerOptions {
   readonly sockets: Sockets
   readonly placements: ReadonlyArray<Placement>
   readonly leaseMillis: number
-  readonly granted: (grant: LeaseTable.Grant) => void
   readonly journal?: ((journal: Journal["Service"]) => Journal["Service"]) | undefined
 }
 
 export const runnerPort = 1
 
-const storage = ({ database, granted, host }: Pick<RunnerOptions, "database" | "granted" | "host">) =>
-  RenewalGrace.layer.pipe(
-    Layer.provideMerge(LeaseTable.layer(database, host, granted)),
-    Layer.provideMerge(OwnedShards.layer)
-  )
+const storage = ({ database, host }: Pick<RunnerOptions, "database" | "host">) =>
+  RenewalGrace.layer.pipe(Layer.provideMerge(LeaseTable.layer(database, host)), Layer.provideMerge(OwnedShards.layer))
 
 /** The counterpart of `Cluster.layerRunner`. */
 export const runner = (options: RunnerOptions) => {

@@ -7,7 +7,6 @@ import type { Ownership } from "../../actor/Ownership.ts"
 import type { WakeScheduler } from "../../actor/runtime/WakeScheduler.ts"
 import type { Placement } from "../../schema/Ids.ts"
 import { Database, type StorePlant } from "../store/Database.ts"
-import type { Grant } from "../store/LeaseTable.ts"
 import { StoreAccess } from "../store/StoreAccess.ts"
 import { Host } from "../world/Host.ts"
 import { Network } from "../world/Network.ts"
@@ -64,7 +63,6 @@ export class SimulatedCluster<Outside> {
   readonly network: Network
   readonly sockets: Sockets
   readonly database: Database
-  readonly grants: Array<Grant> = []
   readonly client: Host
   readonly outside: Host
   readonly machines = new Map<string, Machine>()
@@ -103,8 +101,7 @@ export class SimulatedCluster<Outside> {
       host,
       database,
       sockets,
-      placements: this.#options.placements,
-      granted: () => {}
+      placements: this.#options.placements
     })
     this.#build(host, layer, (context) => {
       this.clientContext = context
@@ -121,14 +118,12 @@ export class SimulatedCluster<Outside> {
     this.world.log(name, `starts, the ${machine.incarnation}. time`, true)
     const { actors, leaseMillis, placements, plant } = this.#options
     const { database, sockets } = this
-    const granted = (grant: Grant) => void this.grants.push(grant)
     const runner = RunnerLayers.runner({
       host,
       database,
       sockets,
       placements,
       leaseMillis,
-      granted,
       journal: plant.journal
     })
     const layer = actors.pipe(

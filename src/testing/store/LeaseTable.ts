@@ -6,14 +6,6 @@ import { type Lease, LeaseMonitor } from "../../shards/leases/LeaseMonitor.ts"
 import type { Host } from "../world/Host.ts"
 import type { Database, RunnerRow } from "./Database.ts"
 
-/** One grant of a shard. Grants are recorded in order; the fence must enforce them. */
-export interface Grant {
-  readonly at: number
-  readonly shardId: string
-  readonly epoch: number
-  readonly owner: string
-}
-
 const afterStartLeastMillis = 3_000
 
 const hasStarted = (database: Database, { leaseMillis }: RunnerRow) =>
@@ -27,7 +19,7 @@ const isAlive = (database: Database, address: string): boolean => {
   return runner !== undefined && runner.healthy && !isGone(database, runner)
 }
 
-const statements = (database: Database, host: Host, granted: (grant: Grant) => void): Leases.LeaseStatements => ({
+const statements = (database: Database, host: Host): Leases.LeaseStatements => ({
   runners: database.statement(host, "read", "read runners", () =>
     [...database.runners]
       .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -67,7 +59,6 @@ const statements = (database: Database, host: Host, granted: (grant: Grant) => v
         shard.owner = address
         shard.epoch++
         database.store.epochs.set(shardId, shard.epoch)
-        granted({ at: database.now, shardId, epoch: shard.epoch, owner: address })
         return [{ shardId, epoch: shard.epoch }]
       })
     ),
@@ -125,10 +116,10 @@ const watch = (database: Database, host: Host): LeaseMonitor["Service"] => ({
     })
 })
 
-export const layer = (database: Database, host: Host, granted: (grant: Grant) => void) =>
+export const layer = (database: Database, host: Host) =>
   Layer.effectContext(
     Effect.gen(function* () {
-      return Context.make(RunnerStorage.RunnerStorage, yield* Leases.make(statements(database, host, granted))).pipe(
+      return Context.make(RunnerStorage.RunnerStorage, yield* Leases.make(statements(database, host))).pipe(
         Context.add(LeaseMonitor, watch(database, host))
       )
     })
