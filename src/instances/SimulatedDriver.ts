@@ -68,6 +68,13 @@ export const make: Effect.Effect<InstanceDriver, never, SimulatedFleet> = Effect
       else gateway.kill()
     })
 
+    const erase = (gateway: Gateway) =>
+      Effect.suspend(() =>
+        gateway.process === undefined
+          ? Effect.sync(() => gateway.erase())
+          : Effect.fail(fail(gateway, "StateInUse", "a process of the gateway still runs", { retryable: true }))
+      )
+
     return {
       kind: "simulated",
       start: (spec, epoch) => {
@@ -78,7 +85,10 @@ export const make: Effect.Effect<InstanceDriver, never, SimulatedFleet> = Effect
         const gateway = fleet.gateway(spec.instanceId)
         return Effect.andThen(fence(gateway, epoch), gateway.lifecycle.withPermit(end(gateway, epoch, graceMillis)))
       },
-      remove: ({ instanceId }) => Effect.sync(() => fleet.gateway(instanceId).erase()),
+      remove: ({ instanceId }) => {
+        const gateway = fleet.gateway(instanceId)
+        return gateway.lifecycle.withPermit(erase(gateway))
+      },
       kept: () => Effect.succeed([]),
       tidy: () => Effect.void,
       awaitExit: (ref) =>

@@ -11,8 +11,8 @@ export interface InstanceDriverEnvironment<R> {
   /** A spec of an instance that was never started. */
   readonly spec: Effect.Effect<InstanceSpec, never, R | Scope.Scope>
   /**
-   * Kills the gateway of this incarnation, where the driver owns it. Absent for a remote one: `death` is skipped, and
-   * RemoteDriver.test.ts has what a remote driver tells of a gateway that restarted or went away.
+   * Kills the gateway of this incarnation, where the driver owns it. Absent for a remote one: `death` and `remove` are
+   * skipped, and RemoteDriver.test.ts has what a remote driver tells of a gateway that restarted or went away.
    */
   readonly kill?: (ref: InstanceRef) => Effect.Effect<void, never, R>
   readonly runsCommands: boolean
@@ -25,7 +25,7 @@ export interface InstanceDriverEnvironment<R> {
   readonly provide: <A, E>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E>
 }
 
-export type InstanceDriverCase = "turn" | "adopt" | "fence" | "stop" | "death" | "command"
+export type InstanceDriverCase = "turn" | "adopt" | "fence" | "stop" | "remove" | "death" | "command"
 
 const turn = (spec: InstanceSpec, name: string, message: string): Turn => ({
   sessionKey: `agent:main:${spec.instanceId.toLowerCase()}-${name}`,
@@ -123,6 +123,22 @@ export const instanceDriverConformance = <R>(environment: InstanceDriverEnvironm
     )
 
     const { kill } = environment
+    it.live.skipIf(kill === undefined || skips("remove"))(
+      "removes nothing of a gateway that runs, and all when it is stopped",
+      () =>
+        run(
+          Effect.gen(function* () {
+            const { driver, spec, ref } = yield* started
+            const error = yield* Effect.flip(driver.remove(spec))
+            assert.deepStrictEqual([error.reason, error.retryable], ["StateInUse", true])
+            assert.isTrue((yield* driver.probe(ref)).live)
+            yield* driver.stop(spec, 1, { graceMillis })
+            yield* driver.remove(spec)
+            assert.deepStrictEqual(yield* driver.logs(spec, 5), [])
+          })
+        )
+    )
+
     it.live.skipIf(kill === undefined || skips("death"))(
       "tells of a gateway that died, and starts another incarnation",
       () =>
