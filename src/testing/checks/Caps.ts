@@ -10,6 +10,8 @@ const leavesLane = new Set([
   "task.requeued"
 ])
 
+const setsInstanceCap = new Set(["instance.registered", "instance.updated"])
+
 export const watchCaps = (): Watch => {
   const instanceCaps = new Map<string, number>()
   const laneCaps = new Map<string, number>()
@@ -27,7 +29,7 @@ export const watchCaps = (): Watch => {
     const holder = row.entityId
     for (const event of row.events) {
       const run = `${event["tenantId"]} ${event["runKey"]}`
-      if (event._tag === "instance.registered") instanceCaps.set(holder, event["secret"].spec.maxConcurrentTasks)
+      if (setsInstanceCap.has(event._tag)) instanceCaps.set(holder, event["secret"].spec.maxConcurrentTasks)
       if (event._tag === "lane.configured") laneCaps.set(holder, event["config"].concurrency)
       if (event._tag === "run.accepted") enter(`instance ${holder}`, run, instanceCaps.get(holder))
       if (event._tag === "run.ended") running.get(`instance ${holder}`)?.delete(run)

@@ -70,6 +70,10 @@ describe("checkers fire on a planted bug and pass a sound history", () => {
     const registered = row([event("instance.registered", { secret: { spec: { maxConcurrentTasks: 1 } } })], instance)
     const accept = (runKey: string) => row([event("run.accepted", { instanceId: "i", runKey })], instance)
     assert.deepStrictEqual(found(caps([registered, accept("a.1"), accept("b.1")])), ["I6"])
+    const updated = (most: number) =>
+      row([event("instance.updated", { secret: { spec: { maxConcurrentTasks: most } } })], instance)
+    assert.deepStrictEqual(caps([registered, updated(2), accept("a.1"), accept("b.1")]), [])
+    assert.deepStrictEqual(found(caps([registered, updated(2), updated(1), accept("a.1"), accept("b.1")])), ["I6"])
   })
 
   it("I4: a turn that overtakes another or runs beside it", () => {
