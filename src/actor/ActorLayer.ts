@@ -99,18 +99,18 @@ export const layer = <
     const context = yield* Effect.context<R>()
     const journal = yield* Journal
     const { entityMaxIdleTime } = yield* ShardingConfig.ShardingConfig
-    const residents = Option.getOrUndefined(yield* Effect.serviceOption(ActivationDirectory))
+    const activations = Option.getOrUndefined(yield* Effect.serviceOption(ActivationDirectory))
     return {
       definition: definition as unknown as Definition,
       codec,
       journal:
-        residents === undefined
+        activations === undefined
           ? journal
           : {
               ...journal,
               load: (address, stateVersion) =>
                 Effect.andThen(
-                  residents.arrival(address.entityType, address.entityId),
+                  activations.arrival(address.entityType, address.entityId),
                   journal.load(address, stateVersion)
                 )
             },
@@ -146,8 +146,8 @@ export const layer = <
   const actor = Layer.effectDiscard(
     Effect.gen(function* () {
       const sharding = yield* Sharding.Sharding
-      const residents = Option.getOrUndefined(yield* Effect.serviceOption(ActivationDirectory))
-      const activate = activation(entity, yield* common, residents)
+      const activations = Option.getOrUndefined(yield* Effect.serviceOption(ActivationDirectory))
+      const activate = activation(entity, yield* common, activations)
       yield* ContextTrim.run(
         sharding.registerEntity(entity, activate as never, {
           concurrency: "unbounded",
@@ -190,7 +190,7 @@ const handlers = (entity: Entity.Entity<string, Rpc.Any>, resident: Activation.A
 const activation = (
   entity: Entity.Entity<string, Rpc.Any>,
   common: Activation.ActivationOptions,
-  residents: ActivationDirectory["Service"] | undefined
+  activations: ActivationDirectory["Service"] | undefined
 ) => {
   const shardNames = new Map<ShardId.ShardId, string>()
   const nameOf = (shardId: ShardId.ShardId): string => {
@@ -200,12 +200,12 @@ const activation = (
   }
   const begin = ({ entityId, shardId }: EntityAddress.EntityAddress) => {
     const resident = new Activation.Activation(common, { entityType: entity.type, entityId, shardId: nameOf(shardId) })
-    residents?.add(entity.type, entityId, resident)
+    activations?.add(entity.type, entityId, resident)
     return resident
   }
   const end = (resident: Activation.Activation) =>
     Effect.suspend(() => {
-      residents?.remove(entity.type, resident.entityId, resident)
+      activations?.remove(entity.type, resident.entityId, resident)
       return resident.close
     })
   return Effect.map(Effect.acquireRelease(Effect.map(Entity.CurrentAddress, begin), end), (resident) =>

@@ -48,7 +48,7 @@ export class FastPath extends Context.Service<
   /** Reaches the actors of this process only. */
   static readonly layerLocal = Layer.effect(
     FastPath,
-    Effect.map(ActivationDirectory, (residents) => ({ ask: askHere(residents) }))
+    Effect.map(ActivationDirectory, (activations) => ({ ask: askHere(activations) }))
   )
 }
 
@@ -57,6 +57,6 @@ export const notHere = Exit.fail(new NotHere())
 export const isNotHere = (error: unknown): error is NotHere => error instanceof NotHere
 
 export const askHere =
-  (residents: ActivationDirectory["Service"]): FastPath["Service"]["ask"] =>
+  (activations: ActivationDirectory["Service"]): FastPath["Service"]["ask"] =>
   ({ entityId, entityType }, asked) =>
-    residents.find(entityType, entityId)?.ask(asked) ?? false
+    activations.find(entityType, entityId)?.ask(asked) ?? false

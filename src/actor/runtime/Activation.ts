@@ -85,7 +85,7 @@ export class Activation implements ActivationHandle, Post {
   freshUntil = 0
   readonly #options: ActivationOptions
   readonly #address: ActorAddress
-  #life: LoadedActor | undefined
+  #actor: LoadedActor | undefined
   #fiber: Fiber.Fiber<void> | undefined
   #isWorking = false
   #isClosed = false
@@ -119,7 +119,7 @@ export class Activation implements ActivationHandle, Post {
   take({ again, fingerprint, payload, requestId, resume, tag }: IncomingCall): void {
     const isDelivery = tag === "Deliver"
     const isNew = !isDelivery && !again && fingerprint === null && !this.#isWorking
-    const answer = isNew ? this.#life?.peek(tag, payload, requestId) : undefined
+    const answer = isNew ? this.#actor?.peek(tag, payload, requestId) : undefined
     if (answer !== undefined) return resume(exitOf(answer))
     const weight = this.mailbox.isEmpty ? 0 : weightOf(payload)
     if (!this.mailbox.hasRoomFor(weight)) return resume(full)
@@ -142,7 +142,7 @@ export class Activation implements ActivationHandle, Post {
   /** Completes when the actor is loaded and its background work is running. */
   get loaded(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.#life !== undefined) return Effect.void
+      if (this.#actor !== undefined) return Effect.void
       this.#loaded ??= Latch.makeUnsafe(false)
       return this.#loaded.await
     })
@@ -150,7 +150,7 @@ export class Activation implements ActivationHandle, Post {
 
   /** Completes when no background work is running. */
   get idle(): Effect.Effect<void> {
-    return Effect.suspend(() => this.#life?.released ?? Effect.void)
+    return Effect.suspend(() => this.#actor?.released ?? Effect.void)
   }
 
   /** Interrupts the background work, waits until it has ended, and refuses the remaining mail. */
@@ -175,10 +175,10 @@ export class Activation implements ActivationHandle, Post {
   /** Mail that arrives within one turn of the event loop is decided as one batch. */
   get #stint(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      if (this.#life !== undefined) yield* Effect.yieldNow
-      while (this.#life === undefined || !this.mailbox.isEmpty) {
+      if (this.#actor !== undefined) yield* Effect.yieldNow
+      while (this.#actor === undefined || !this.mailbox.isEmpty) {
         yield* Effect.catchCause(
-          this.#life === undefined ? this.#begin : Effect.andThen(this.#life.rounds, this.#survived),
+          this.#actor === undefined ? this.#begin : Effect.andThen(this.#actor.batches, this.#survived),
           (cause) => this.#drop(cause)
         )
       }
@@ -191,12 +191,12 @@ export class Activation implements ActivationHandle, Post {
     return Effect.suspend(() => {
       const epoch = this.#options.ownership.epochOf(this.#address.shardId)
       if (epoch === undefined) return this.#refuse
-      const life = new LoadedActor(this.#options, this.#address, this, epoch)
-      return life.load.pipe(
-        Effect.onError(() => life.end),
+      const actor = new LoadedActor(this.#options, this.#address, this, epoch)
+      return actor.load.pipe(
+        Effect.onError(() => actor.end),
         Effect.andThen(
           Effect.sync(() => {
-            this.#life = life
+            this.#actor = actor
             this.#loaded?.openUnsafe()
             this.#loaded = undefined
           })
@@ -227,9 +227,9 @@ export class Activation implements ActivationHandle, Post {
 
   get #end(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const life = this.#life
-      this.#life = undefined
-      return life?.end ?? Effect.void
+      const actor = this.#actor
+      this.#actor = undefined
+      return actor?.end ?? Effect.void
     })
   }
 

@@ -11,8 +11,8 @@ import type { ActivationOptions, ActivationSelf } from "./Activation.ts"
 
 export class BackgroundWork {
   readonly #activities: Activities<any>
-  readonly #pump: OutboxRelay
-  readonly #hold: KeepAlive
+  readonly #relay: OutboxRelay
+  readonly #keepAlive: KeepAlive
   readonly #onRest: () => void
   readonly #fibers = new Set<Fiber.Fiber<unknown>>()
   #isBeginning = false
@@ -23,35 +23,35 @@ export class BackgroundWork {
       (activity) => options.perform(activity, self),
       (effect) => this.fork(Effect.annotateLogs(effect, { entityType, entityId }))
     )
-    this.#pump = new OutboxRelay(address, options.journal, options.deliver, () => this.#settle())
-    this.#hold = new KeepAlive(options.hold(entityId))
+    this.#relay = new OutboxRelay(address, options.journal, options.deliver, () => this.#settle())
+    this.#keepAlive = new KeepAlive(options.hold(entityId))
     this.#onRest = onRest
   }
 
   /** Completes when nothing keeps the actor resident. */
   get released(): Effect.Effect<void> {
-    return this.#hold.released
+    return this.#keepAlive.released
   }
 
   /** Relays the committed messages, starts the wanted activities and interrupts all others. */
   begin(outbox: ReadonlyArray<OutboxMessage>, wanted: ReadonlyArray<any>): Effect.Effect<void> {
     /** Set before the effect runs: the last fiber may end in between, and this object would be dropped. */
     this.#isBeginning = true
-    return Effect.suspend(() => this.#start(this.#pump.offer(outbox, false), wanted))
+    return Effect.suspend(() => this.#start(this.#relay.offer(outbox, false), wanted))
   }
 
   /** The same after loading, including the messages that earlier activations have left in the outbox. */
   resume(outbox: Piece<OutboxMessage>, wanted: ReadonlyArray<any>): Effect.Effect<void, StoreUnavailable> {
     this.#isBeginning = true
-    return Effect.flatMap(this.#pump.restore(outbox), (relays) => this.#start(relays, wanted))
+    return Effect.flatMap(this.#relay.restore(outbox), (relays) => this.#start(relays, wanted))
   }
 
   #start(relays: ReadonlyArray<Effect.Effect<void>>, wanted: ReadonlyArray<any>): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       for (const relay of relays) yield* this.fork(relay)
       yield* this.#activities.sync(wanted)
-      const hold = this.#hold.settle(this.#isBusy)
-      if (hold !== undefined) yield* this.fork(hold)
+      const staying = this.#keepAlive.settle(this.#isBusy)
+      if (staying !== undefined) yield* this.fork(staying)
       this.#isBeginning = false
       this.#restIfDone()
     })
@@ -73,17 +73,17 @@ export class BackgroundWork {
   /** Interrupts all background work and waits until it has ended. */
   get end(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.#hold.settle(false)
+      this.#keepAlive.settle(false)
       return Fiber.interruptAll([...this.#fibers])
     })
   }
 
   get #isBusy(): boolean {
-    return this.#activities.busy || this.#pump.busy
+    return this.#activities.busy || this.#relay.busy
   }
 
   #settle(): void {
-    if (!this.#isBusy) this.#hold.settle(false)
+    if (!this.#isBusy) this.#keepAlive.settle(false)
   }
 
   #restIfDone(): void {

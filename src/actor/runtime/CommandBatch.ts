@@ -36,7 +36,7 @@ export class CommandBatch {
   readonly #definition: Definition
   readonly #codec: ActorCodec<any, any>
   readonly #memory: LoadedState
-  readonly #batch: PendingCommit
+  readonly #pending: PendingCommit
   readonly #now: number
   readonly #found: Map<string, RecordedAnswer>
   readonly #quiet: Set<string>
@@ -48,7 +48,7 @@ export class CommandBatch {
     definition: Definition,
     codec: ActorCodec<any, any>,
     memory: LoadedState,
-    batch: PendingCommit,
+    pending: PendingCommit,
     now: number,
     found: ReadonlyArray<RecordedAnswer>,
     quiet: Set<string>,
@@ -57,7 +57,7 @@ export class CommandBatch {
     this.#definition = definition
     this.#codec = codec
     this.#memory = memory
-    this.#batch = batch
+    this.#pending = pending
     this.#now = now
     this.#quiet = quiet
     this.#setbacks = setbacks
@@ -91,7 +91,7 @@ export class CommandBatch {
         return this.#later(mail, Exit.void)
       }
       case "Signal": {
-        this.#batch.apply({ _tag: "Signal", signal: mail.signal })
+        this.#pending.apply({ _tag: "Signal", signal: mail.signal })
         return this.#later(mail, Exit.void)
       }
       case "Due": {
@@ -122,7 +122,7 @@ export class CommandBatch {
       const conflict = fingerprint !== null && known.payloadHash !== fingerprint
       return this.#later(mail, conflict ? Exit.fail(conflictOf(requestId)) : this.#replay(tag, known.answer))
     }
-    const step = this.#batch.apply({ _tag: "Command", tag, payload, requestId, payloadHash: fingerprint })
+    const step = this.#pending.apply({ _tag: "Command", tag, payload, requestId, payloadHash: fingerprint })
     if (step.recorded === undefined) this.#quiet.add(tag)
     else this.#remember(requestId, fingerprint, step.recorded)
     this.#later(mail, exitOf(step.answer))
@@ -148,7 +148,7 @@ export class CommandBatch {
 
   #apply({ id, payload: encoded, tag }: DeliveredMessage): void {
     const payload = this.#codec.command(tag)!.decodePayload(encoded)
-    const step = this.#batch.apply({ _tag: "Command", tag, payload, requestId: id, payloadHash: null })
+    const step = this.#pending.apply({ _tag: "Command", tag, payload, requestId: id, payloadHash: null })
     if (step.recorded !== undefined) this.#remember(id, null, step.recorded)
   }
 
@@ -161,11 +161,11 @@ export class CommandBatch {
       (only === undefined || key === only) &&
       !this.#setbacks.isPutOff(key, this.#now)
     while (seen.size < timersARound) {
-      const timer = (this.#definition.timers?.(this.#batch.state) ?? []).find(isWanted)
+      const timer = (this.#definition.timers?.(this.#pending.state) ?? []).find(isWanted)
       if (timer === undefined) return
       seen.add(timer.key)
       try {
-        this.#batch.apply({ _tag: "Timer", key: timer.key })
+        this.#pending.apply({ _tag: "Timer", key: timer.key })
       } catch (defect) {
         this.#setbacks.putOff(timer.key, this.#now, Cause.die(defect))
       }

@@ -65,7 +65,7 @@ export class LoadedActor {
   /** Digest of the view that was committed last; the view itself may be long. */
   #viewDigest: number | undefined
   /** Undefined when no background work is running. */
-  #undertakings: BackgroundWork | undefined
+  #background: BackgroundWork | undefined
   readonly #setbacks = new Setbacks()
   #isLoaded = false
 
@@ -90,14 +90,14 @@ export class LoadedActor {
     })
   }
 
-  /** Decides the mail, batch by batch, until the mailbox is empty. */
-  get rounds(): Effect.Effect<void, CommitFailed | StoreUnavailable> {
+  /** Decides the mail, pending by pending, until the mailbox is empty. */
+  get batches(): Effect.Effect<void, CommitFailed | StoreUnavailable> {
     return Effect.gen({ self: this }, function* () {
       const { mailbox } = this.#post
       while (!mailbox.isEmpty) {
         const mails = mailbox.take(this.#options.maxBatch)
         yield* ActorMetrics.mailFound(this.#address.entityType, mails.length)
-        yield* Effect.catchIf(this.#round(mails, true), isRefused, () => this.#apart(mails)).pipe(
+        yield* Effect.catchIf(this.#runBatch(mails, true), isRefused, () => this.#apart(mails)).pipe(
           Effect.onError(() => Effect.sync(() => refuseAll(mails, doubtful)))
         )
       }
@@ -107,7 +107,7 @@ export class LoadedActor {
   /** Interrupts the background work and waits until it has ended. */
   get end(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const ended = this.#undertakings?.end ?? Effect.void
+      const ended = this.#background?.end ?? Effect.void
       if (!this.#isLoaded) return ended
       this.#isLoaded = false
       return Effect.andThen(ended, ActorMetrics.dropped(this.#address.entityType))
@@ -116,12 +116,12 @@ export class LoadedActor {
 
   /** Completes when nothing keeps the actor resident. */
   get released(): Effect.Effect<void> {
-    return Effect.suspend(() => this.#undertakings?.released ?? Effect.void)
+    return Effect.suspend(() => this.#background?.released ?? Effect.void)
   }
 
   /**
    * Replies at once to a new request that changes nothing. Undefined: the request must go through the mailbox. Call it
-   * only while no batch is being decided or committed, so that it reads committed state under an epoch that is still
+   * only while no pending is being decided or committed, so that it reads committed state under an epoch that is still
    * valid.
    */
   peek(tag: string, payload: unknown, requestId: string): Answer<unknown, unknown> | undefined {
@@ -163,7 +163,7 @@ export class LoadedActor {
           due.map(({ key }) => key)
         )
         for (const part of parts) {
-          yield* Effect.catchIf(this.#round([part], false), isRefused, (failure) => this.#refused(part, failure))
+          yield* Effect.catchIf(this.#runBatch([part], false), isRefused, (failure) => this.#refused(part, failure))
         }
         answer()
       }
@@ -189,10 +189,10 @@ export class LoadedActor {
   }
 
   /**
-   * Decides and commits one batch. Mail that does not fit into the commit is removed from `mails` and put back into the
+   * Decides and commits one pending. Mail that does not fit into the commit is removed from `mails` and put back into the
    * mailbox. `proposing`: a signal from `propose` may be added to the commit.
    */
-  #round(mails: Array<Mail>, proposing: boolean): Effect.Effect<void, CommitFailed | StoreUnavailable> {
+  #runBatch(mails: Array<Mail>, proposing: boolean): Effect.Effect<void, CommitFailed | StoreUnavailable> {
     return Effect.gen({ self: this }, function* () {
       const { codec, definition, journal, ownership, quiet } = this.#options
       const address = this.#address
@@ -204,34 +204,34 @@ export class LoadedActor {
       const ids = forgotten(mails, this.#memory)
       const found = ids.length === 0 ? [] : yield* journal.findAnswers(address, ids)
       const context = { entityId: address.entityId, now, epoch: this.#epoch }
-      const batch = new PendingCommit(definition, codec, context, this.#memory.state, this.#memory.seq)
-      const round = new CommandBatch(definition, codec, this.#memory, batch, now, found, quiet, this.#setbacks)
+      const pending = new PendingCommit(definition, codec, context, this.#memory.state, this.#memory.seq)
+      const batch = new CommandBatch(definition, codec, this.#memory, pending, now, found, quiet, this.#setbacks)
       let decided = 0
-      while (decided < mails.length && batch.weight < commitWeight) round.decide(mails[decided++]!)
+      while (decided < mails.length && pending.weight < commitWeight) batch.decide(mails[decided++]!)
       if (decided < mails.length) this.#post.mailbox.putBack(mails.splice(decided))
       if (this.#setbacks.isUntold) yield* this.#tellSetbacks
-      if (batch.entries.length === 0) return round.answer()
-      const proposal = proposing ? yield* this.#proposal(batch, now) : undefined
-      if (proposal !== undefined) round.decide({ _tag: "Signal", signal: proposal.signal, resume: () => {} })
-      const view = this.#changedView(batch.state)
-      const commit = this.#commit(batch, view?.row)
-      yield* ActorMetrics.timeCommit(address.entityType, batch.entries.length, journal.append(commit))
+      if (pending.entries.length === 0) return batch.answer()
+      const proposal = proposing ? yield* this.#proposal(pending, now) : undefined
+      if (proposal !== undefined) batch.decide({ _tag: "Signal", signal: proposal.signal, resume: () => {} })
+      const view = this.#changedView(pending.state)
+      const commit = this.#commit(pending, view?.row)
+      yield* ActorMetrics.timeCommit(address.entityType, pending.entries.length, journal.append(commit))
       const before = this.#memory.state
-      this.#memory.state = batch.state
-      this.#memory.seq = batch.seq
-      for (const { events } of batch.entries) this.#memory.unfolded += events.length
-      this.#memory.unfoldedWeight += batch.weight
-      for (const { answer, payloadHash, requestId } of round.fresh) {
+      this.#memory.state = pending.state
+      this.#memory.seq = pending.seq
+      for (const { events } of pending.entries) this.#memory.unfolded += events.length
+      this.#memory.unfoldedWeight += pending.weight
+      for (const { answer, payloadHash, requestId } of batch.fresh) {
         this.#memory.answered.add(requestId, payloadHash, answer)
       }
       this.#wake = commit.wake ?? this.#wake
       this.#viewDigest = view?.digest ?? this.#viewDigest
-      round.answer()
+      batch.answer()
       if (this.#options.onCommitted !== undefined) {
-        yield* this.#options.onCommitted(batch.entries.flatMap(({ events }) => events) as never, before)
+        yield* this.#options.onCommitted(pending.entries.flatMap(({ events }) => events) as never, before)
       }
       if (proposal !== undefined) yield* proposal.onCommitted
-      yield* this.#undertake(batch.outbox)
+      yield* this.#startWork(pending.outbox)
       yield* this.#snapshot()
     })
   }
@@ -242,18 +242,18 @@ export class LoadedActor {
     return propose === undefined ? Effect.undefined : Effect.catchCause(propose(state, now), () => Effect.undefined)
   }
 
-  #commit(batch: PendingCommit, view: Commit["view"]): Commit {
+  #commit(pending: PendingCommit, view: Commit["view"]): Commit {
     const { definition } = this.#options
-    const wake = this.#wakeOf(batch.state)
+    const wake = this.#wakeOf(pending.state)
     const changed = wake.dueAt !== this.#wake.dueAt || wake.resident !== this.#wake.resident
     return {
       address: this.#address,
       epoch: this.#epoch,
-      entries: batch.entries,
-      outbox: batch.outbox,
-      rows: batch.rows,
-      texts: batch.texts,
-      weight: batch.weight,
+      entries: pending.entries,
+      outbox: pending.outbox,
+      rows: pending.rows,
+      texts: pending.texts,
+      weight: pending.weight,
       ...(changed && (definition.timers !== undefined || definition.activities !== undefined) ? { wake } : {}),
       ...(view === undefined ? {} : { view })
     }
@@ -278,9 +278,9 @@ export class LoadedActor {
   }
 
   /** Starts what the state asks for: activities, relays, the next wake-up. */
-  #undertake(outbox: ReadonlyArray<OutboxMessage>): Effect.Effect<void> {
+  #startWork(outbox: ReadonlyArray<OutboxMessage>): Effect.Effect<void> {
     const wanted = this.#wanted()
-    if (this.#undertakings === undefined && outbox.length === 0 && wanted.length === 0) return Effect.void
+    if (this.#background === undefined && outbox.length === 0 && wanted.length === 0) return Effect.void
     return this.#undertaking.begin(outbox, wanted)
   }
 
@@ -299,11 +299,11 @@ export class LoadedActor {
   }
 
   get #undertaking(): BackgroundWork {
-    return (this.#undertakings ??= new BackgroundWork(
+    return (this.#background ??= new BackgroundWork(
       this.#options,
       this.#address,
       this.#self(),
-      () => (this.#undertakings = undefined)
+      () => (this.#background = undefined)
     ))
   }
 

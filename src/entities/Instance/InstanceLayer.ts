@@ -12,21 +12,21 @@ import { abortAtGateway, steerAtGateway } from "./activities/RunInterventions.ts
 import { erase } from "./activities/Erase.ts"
 import { keepClean, stopGateway, supervise } from "./activities/Supervise.ts"
 
-/** `board` is the link registry of this runner. */
+/** `links` is the link registry of this runner. */
 export const performWith =
-  (board: LinkRegistry) =>
+  (links: LinkRegistry) =>
   (
     activity: InstanceActivity,
     self: InstanceSelf
   ): Effect.Effect<void, never, InstanceDrivers | Outputs | Payloads | Scope.Scope> => {
-    const post = board.post(self.entityId, self.epoch)
+    const post = links.post(self.entityId, self.epoch)
     switch (activity._tag) {
       case "Supervise":
         return supervise(activity.start, self, post)
       case "Stop":
         return stopGateway(activity.start, self)
       case "Erase":
-        board.remove(self.entityId)
+        links.remove(self.entityId)
         return erase(activity.start, self)
       case "CleanUp":
         return keepClean(activity.start, self)

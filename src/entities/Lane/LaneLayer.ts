@@ -22,10 +22,10 @@ type Perform = (
 const performers = (
   watch: FleetWatch,
   lost: LostInstances,
-  sightings: OtherUsage
+  otherUsage: OtherUsage
 ): Readonly<Record<LaneActivity["kind"], Perform>> => ({
   attempts: (self) => watchAttempts(self, lost),
-  dispatch: (self) => dispatch(self, watch, sightings),
+  dispatch: (self) => dispatch(self, watch, otherUsage),
   pending: refillPending,
   scheduled: refillScheduled,
   dead: refillDead,
@@ -35,11 +35,11 @@ const performers = (
 
 export const LaneLayer = Layer.unwrap(
   Effect.map(Effect.all([FleetWatch.make, LostInstances.make]), ([watch, lost]) => {
-    const sightings = new OtherUsage()
-    const perform = performers(watch, lost, sightings)
+    const otherUsage = new OtherUsage()
+    const perform = performers(watch, lost, otherUsage)
     return ActorLayer.layer(LaneActor, {
       perform: ({ kind }, self) => perform[kind](self),
-      propose: (state, now) => propose(state, now, sightings),
+      propose: (state, now) => propose(state, now, otherUsage),
       onCommitted: (events, before) => Effect.andThen(DomainMetrics.committed(events), reportEnds(events, before))
     })
   })

@@ -80,7 +80,7 @@ export const make = Effect.fnUntraced(function* (awayFor: Duration.Duration = st
     yield* Effect.serviceOption(ActivationDirectory)
   ])
   if (Option.isNone(actors)) return { sweep: Effect.succeed(0) }
-  const [directory, ownership, residents] = actors.value
+  const [directory, ownership, activations] = actors.value
 
   /** Undefined when this process does not know the actor's type or state version. */
   const isEnded = ({ entityType, state, version }: Found): boolean | undefined => {
@@ -143,13 +143,13 @@ export const make = Effect.fnUntraced(function* (awayFor: Duration.Duration = st
   const forget = Effect.gen(function* () {
     const own = (yield* endedOnes).filter((one) => one.ended)
     if (own.length === 0) return 0
-    for (const { entityId, entityType } of own) yield* residents.watchAway(entityType, entityId)
+    for (const { entityId, entityType } of own) yield* activations.watchAway(entityType, entityId)
     yield* Effect.sleep(awayFor)
     let removed = 0
     for (const { claim, entityId, entityType } of own) {
       const removing = Effect.map(sql.unsafe<{ count: number }>(removal, claim), ([gone]) => (removed += gone!.count))
       // An interruption would let the actor load while the statement may still take effect.
-      yield* residents.whileAway(entityType, entityId, Effect.uninterruptible(removing))
+      yield* activations.whileAway(entityType, entityId, Effect.uninterruptible(removing))
     }
     return removed
   }).pipe(Effect.scoped)

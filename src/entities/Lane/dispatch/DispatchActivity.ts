@@ -44,11 +44,11 @@ const recordWaits = (state: LaneState, picks: ReadonlyArray<{ readonly taskId: s
  * Proposes what can start with the commit that is about to be made, or why nothing can. So an arrival starts at once,
  * and so does the next task after an end.
  */
-export const propose = (state: LaneState, now: number, sightings: OtherUsage) =>
+export const propose = (state: LaneState, now: number, otherUsage: OtherUsage) =>
   Effect.gen(function* () {
     if (!wantsDispatch(state)) return undefined
     const { snapshot } = yield* Fleet
-    const { assign, isIdle } = plan(state, yield* snapshot, now, sightings)
+    const { assign, isIdle } = plan(state, yield* snapshot, now, otherUsage)
     return isIdle ? undefined : { signal: assign, onCommitted: recordWaits(state, assign.picks, now) }
   })
 
@@ -56,9 +56,9 @@ export const propose = (state: LaneState, now: number, sightings: OtherUsage) =>
 const rewindAt = ({ pending, skippedAt }: LaneState, { changedAt }: FleetWatch): number =>
   pending.gap === null ? Infinity : skippedAt + (changedAt > skippedAt ? lookaheadMillis.least : lookaheadMillis.most)
 
-/** `watch` and `sightings` outlive the activity. */
+/** `watch` and `otherUsage` outlive the activity. */
 export const dispatch = Effect.fnUntraced(
-  function* (self: LaneSelf, watch: FleetWatch, sightings: OtherUsage) {
+  function* (self: LaneSelf, watch: FleetWatch, otherUsage: OtherUsage) {
     const fleet = yield* Fleet
     let pause = pauseMillis.first
     while (true) {
@@ -66,7 +66,7 @@ export const dispatch = Effect.fnUntraced(
       const state = yield* self.state
       const now = yield* Clock.currentTimeMillis
       if (rewindAt(state, watch) <= now) yield* self.tell({ _tag: "Rewind" })
-      const { again, assign, isIdle } = plan(state, yield* fleet.snapshot, now, sightings)
+      const { again, assign, isIdle } = plan(state, yield* fleet.snapshot, now, otherUsage)
       if (!isIdle) {
         yield* self.tell(assign)
         yield* recordWaits(state, assign.picks, now)

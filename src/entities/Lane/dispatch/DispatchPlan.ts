@@ -40,10 +40,10 @@ const candidateOf = (
   state: LaneState,
   status: InstanceStatus,
   now: number,
-  sightings: OtherUsage
+  otherUsage: OtherUsage
 ): Candidate.Candidate => {
   const share = shareOf(state.shares, status.instanceId)
-  const others = sightings.othersOn(status, `${state.tenantId}/${state.lane}`, share, now)
+  const others = otherUsage.othersOn(status, `${state.tenantId}/${state.lane}`, share, now)
   return Candidate.make(status, { running: others + (share?.running ?? 0), busyUntil: share?.busyUntil ?? 0 })
 }
 
@@ -79,12 +79,12 @@ export const plan = (
   state: LaneState,
   snapshot: ReadonlyArray<InstanceStatus>,
   now: number,
-  sightings: OtherUsage
+  otherUsage: OtherUsage
 ): Plan => {
   const { config, pending, running } = state
   const allowed = startsAllowed(state, now)
   const limit = Math.min(config.concurrency - HashMap.size(running), allowed, picksMax)
-  const candidates = snapshot.map((status) => candidateOf(state, status, now, sightings))
+  const candidates = snapshot.map((status) => candidateOf(state, status, now, otherUsage))
   const picks: Array<Pick> = []
   const stuck = new Map<string, { readonly reason: string; readonly taskIds: Array<TaskId> }>()
   let looked = 0

@@ -170,8 +170,8 @@ export const layer = Layer.effect(
   FastPath,
   Effect.gen(function* () {
     const routes = yield* ShardRoutes
-    const residents = yield* Effect.serviceOption(ActivationDirectory)
-    const here = residents._tag === "Some" ? askHere(residents.value) : () => false
+    const activations = yield* Effect.serviceOption(ActivationDirectory)
+    const here = activations._tag === "Some" ? askHere(activations.value) : () => false
     const context = yield* Effect.context<never>()
     const outbounds = new Map<string, Outbound>()
     const keyOf = ({ host, port }: RunnerAddress.RunnerAddress) => `${host}:${port}`

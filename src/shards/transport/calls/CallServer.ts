@@ -41,9 +41,13 @@ class Answers {
   })
 }
 
-const hand = (residents: ActivationDirectory["Service"], call: WireCall, give: (answer: WireAnswer) => void): void => {
+const hand = (
+  activations: ActivationDirectory["Service"],
+  call: WireCall,
+  give: (answer: WireAnswer) => void
+): void => {
   const [n, entityType, entityId, tag, requestId, fingerprint, encoded] = call
-  const residence = residents.find(entityType, entityId)
+  const residence = activations.find(entityType, entityId)
   const codec = residence?.codecOf(tag)
   if (residence === undefined || codec === undefined) return give([n, "elsewhere"])
   const resume = (exit: Exit.Exit<unknown, unknown>) => give(encodeExit(n, exit, codec))
@@ -59,13 +63,13 @@ const many = RunnerRpcs.toLayerHandler(
   Calls._tag,
   Effect.map(
     ActivationDirectory,
-    (residents) =>
+    (activations) =>
       ({ calls }: { readonly calls: string }) =>
         Effect.gen(function* () {
           const wanted = JSON.parse(calls) as ReadonlyArray<WireCall>
           const queue = yield* Queue.make<string, Cause.Done>()
           const answers = new Answers(queue, yield* Effect.context<never>(), wanted.length)
-          for (const call of wanted) hand(residents, call, (answer) => answers.give(answer))
+          for (const call of wanted) hand(activations, call, (answer) => answers.give(answer))
           return queue
         })
   )
@@ -75,10 +79,10 @@ const one = RunnerRpcs.toLayerHandler(
   Call._tag,
   Effect.map(
     ActivationDirectory,
-    (residents) =>
+    (activations) =>
       ({ call }: { readonly call: string }) =>
         Effect.callback<string>((resume) =>
-          hand(residents, JSON.parse(call) as WireCall, (answer) => resume(Effect.succeed(JSON.stringify(answer))))
+          hand(activations, JSON.parse(call) as WireCall, (answer) => resume(Effect.succeed(JSON.stringify(answer))))
         )
   )
 )
