@@ -5,9 +5,9 @@ const project = (name: string, include: Array<string>, options: object = {}) => 
 })
 
 /**
- * One project a level: `unit` needs nothing, `simulation` runs seeded clusters in virtual time, `integration` starts real
- * servers, `chaos` kills real processes. Levels that start processes run one file at a time, since two cores are shared
- * by all of them.
+ * One project a level: `unit` needs nothing, `simulation` runs seeded clusters in virtual time, `integration` starts
+ * real servers, `chaos` kills real processes. Levels that start processes run one file at a time, since two cores are
+ * shared by all of them.
  */
 export default defineConfig({
   test: {

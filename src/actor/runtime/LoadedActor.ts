@@ -90,7 +90,7 @@ export class LoadedActor {
     })
   }
 
-  /** Decides the mail, pending by pending, until the mailbox is empty. */
+  /** Decides the mail, batch by batch, until the mailbox is empty. */
   get batches(): Effect.Effect<void, CommitFailed | StoreUnavailable> {
     return Effect.gen({ self: this }, function* () {
       const { mailbox } = this.#post
@@ -121,7 +121,7 @@ export class LoadedActor {
 
   /**
    * Replies at once to a new request that changes nothing. Undefined: the request must go through the mailbox. Call it
-   * only while no pending is being decided or committed, so that it reads committed state under an epoch that is still
+   * only while no batch is being decided or committed, so that it reads committed state under an epoch that is still
    * valid.
    */
   peek(tag: string, payload: unknown, requestId: string): Answer<unknown, unknown> | undefined {
@@ -189,8 +189,8 @@ export class LoadedActor {
   }
 
   /**
-   * Decides and commits one pending. Mail that does not fit into the commit is removed from `mails` and put back into the
-   * mailbox. `proposing`: a signal from `propose` may be added to the commit.
+   * Decides and commits one batch. Mail that does not fit into the commit is removed from `mails` and put back into
+   * the mailbox. `proposing`: a signal from `propose` may be added to the commit.
    */
   #runBatch(mails: Array<Mail>, proposing: boolean): Effect.Effect<void, CommitFailed | StoreUnavailable> {
     return Effect.gen({ self: this }, function* () {

@@ -22,7 +22,8 @@ const atOnce = 2
 export interface InstanceIdLock {
   /**
    * Runs `use` while holding the lock on the id. Fails with `ActorUnavailable` when the lock cannot be obtained within
-   * the session's lock timeout (10 s), or the store does not grant it for another reason. The lock is released however `use` ends, and when this process dies.
+   * the session's lock timeout (10 s), or the store does not grant it for another reason. The lock is released however
+   * `use` ends, and when this process dies.
    */
   readonly hold: <A, E, R>(
     instanceId: InstanceId,

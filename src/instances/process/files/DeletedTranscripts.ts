@@ -11,8 +11,8 @@ import { Effect } from "effect"
 const archive = /\.jsonl\.deleted\.\d{4}-\d\d-\d\dT/
 
 /**
- * Maximum archives of an agent that one sweep removes; the others wait for the next sweep. Names that stay do not count:
- * a directory is read in the same order each time, so those behind a limit on names would never be reached.
+ * Maximum archives of an agent that one sweep removes; the others wait for the next sweep. Names that stay do not
+ * count: a directory is read in the same order each time, so those behind a limit on names would never be reached.
  */
 const removedASweep = 20_000
 
