@@ -10,7 +10,7 @@ import { send } from "../../../src/actor/Send.ts"
 import { Instance } from "../../../src/entities/Instance.ts"
 import { AttemptEnded, AttemptRefused } from "../../../src/rpc/AttemptRpcs.ts"
 import * as MemoryCluster from "../../fixtures/memory/MemoryCluster.ts"
-import { untilVirtually } from "../../fixtures/VirtualTime.ts"
+import { inVirtualTime, untilVirtually } from "../../fixtures/VirtualTime.ts"
 import { attempt, entityIdOf, instances, started } from "./InstanceRig.ts"
 
 /** An actor of a type that the instance has never heard of. */
@@ -51,13 +51,15 @@ const withAsker = Effect.provide(
   Layer.merge(instances(), ActorLayer.layer(asker)).pipe(Layer.provideMerge(MemoryCluster.layer))
 )
 
-const heard = Effect.flatMap(ActorClient.make(Asker), (client) => client("one").Heard({}))
+const one = Effect.map(ActorClient.make(Asker), (client) => client("one"))
+const heard = Effect.flatMap(one, ({ Heard }) => Heard({}))
+const ask = inVirtualTime(Effect.flatMap(one, ({ Ask }) => Ask({ message: "hello" })))
 
 describe("An actor of any type that has an instance run an attempt", () => {
   it.effect("is told of its end", () =>
     Effect.gen(function* () {
       yield* started("a")
-      yield* (yield* ActorClient.make(Asker))("one").Ask({ message: "hello" })
+      yield* ask
       yield* untilVirtually(
         "the end was told",
         Effect.map(heard, ({ length }) => length > 0)
@@ -68,7 +70,7 @@ describe("An actor of any type that has an instance run an attempt", () => {
 
   it.effect("is told of a refusal", () =>
     Effect.gen(function* () {
-      yield* (yield* ActorClient.make(Asker))("one").Ask({ message: "hello" })
+      yield* ask
       yield* untilVirtually(
         "the refusal was told",
         Effect.map(heard, ({ length }) => length > 0)
