@@ -1,4 +1,5 @@
 /** A simulated cluster for actors of your own: see docs/testing.md. */
+export { ActorTest } from "./ActorTest.ts"
 export type { Violation } from "./checks/History.ts"
 export { type Observation, rowByRow, type Watcher } from "./checks/Observation.ts"
 export { OutsideProcess } from "./cluster/OutsideProcess.ts"

@@ -1,13 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Equal, HashMap, Schema } from "effect"
 import { InstanceActor } from "../../../src/entities/Instance/InstanceActor.ts"
-import type { InstanceSignal } from "../../../src/entities/Instance/InstanceSignals.ts"
-import { activeSessions, type InstanceState } from "../../../src/entities/Instance/InstanceState.ts"
+import { activeSessions } from "../../../src/entities/Instance/InstanceState.ts"
 import type { Attempt } from "../../../src/schema/Attempt.ts"
-import type { InstanceEvent } from "../../../src/schema/events/InstanceEvents.ts"
 import { instanceSpec } from "../../fixtures/InstanceSpecs.ts"
 import { attempt, entityIdOf } from "./InstanceRig.ts"
-import { PureActor } from "./PureActor.ts"
+import { ActorTest } from "../../../src/testing/ActorTest.ts"
 
 const bounded = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
 
@@ -66,7 +64,7 @@ const Steps = Schema.Array(Step).check(Schema.isMinLength(40), Schema.isMaxLengt
 const caps = { maxConcurrentTasks: 4, maxConcurrentSessions: 2 }
 
 class World {
-  readonly actor = new PureActor<InstanceState, InstanceEvent, InstanceSignal>(InstanceActor, entityIdOf("a"))
+  readonly actor = new ActorTest(InstanceActor, entityIdOf("a"))
   readonly spec: ReturnType<typeof instanceSpec>
   #incarnation = 0
 

@@ -5,10 +5,10 @@ import { Placement, InstanceId, TaskId } from "../../../src/schema/Ids.ts"
 import { instanceSpec } from "../../fixtures/InstanceSpecs.ts"
 import { entityId as laneId, taskSpec } from "../Lane/LaneWorld.ts"
 import { attempt, entityIdOf } from "./InstanceRig.ts"
-import { PureActor } from "./PureActor.ts"
+import { ActorTest } from "../../../src/testing/ActorTest.ts"
 
 const warm = (allowedModels: ReadonlyArray<string>) => {
-  const actor = new PureActor<any, any, any>(InstanceActor as any, entityIdOf("a"))
+  const actor = new ActorTest(InstanceActor, entityIdOf("a"))
   actor.command("Register", { spec: instanceSpec("a", { allowedModels }) })
   const ref = { instanceId: InstanceId.make("a"), url: "ws://a", incarnation: "1", adopted: false }
   actor.signal({ _tag: "Started", start: 1, ref })
@@ -16,12 +16,12 @@ const warm = (allowedModels: ReadonlyArray<string>) => {
   return actor
 }
 
-const modelOf = (actor: PureActor<any, any, any>) =>
-  actor.events.findLast(({ _tag }) => _tag === "run.accepted")?.secret.attempt.model
+const modelOf = (actor: ReturnType<typeof warm>) =>
+  actor.events.findLast((event) => event._tag === "run.accepted")?.secret.attempt.model
 
 describe("the model of a run", () => {
   it("is the one of the task's hints where its payload names none", () => {
-    const lane = new PureActor<any, any, any>(LaneActor as any, laneId)
+    const lane = new ActorTest(LaneActor, laneId)
     const named = { payload: { message: "hi", model: "own" }, hints: { model: "hinted" } }
     lane.command("Submit", {
       tasks: [
