@@ -86,8 +86,18 @@ const requestId = Effect.contextWith((context: Context.Context<never>) => {
   return Effect.succeed(`call-${draw(random)}${draw(random)}`)
 })
 
-const givenUp = (cause: unknown) =>
+/** Cluster errors of a message that reached no actor. */
+const undelivered = new Set(["MailboxFull", "EntityNotAssignedToRunner"])
+
+/** Whether an attempt that failed so may have run. The actor looks a repeated request id up only after such a one. */
+const mayHaveRun = (error: unknown): boolean =>
+  error instanceof ActorUnavailable
+    ? error.mayHaveRun
+    : !undelivered.has(String((error as { readonly _tag?: unknown } | null)?._tag))
+
+const givenUp = (cause: unknown, isInDoubt: boolean) =>
   new ActorUnavailable({
+    reason: isInDoubt ? "TimedOut" : cause instanceof ActorUnavailable ? (cause.reason ?? "Moving") : "Moving",
     message: `no answer in time (${
       typeof cause === "object" && cause !== null && "_tag" in cause ? String(cause._tag) : "timeout"
     }); send the same request id again to learn the outcome`,
@@ -95,12 +105,17 @@ const givenUp = (cause: unknown) =>
   })
 
 /** The actor's runner shut down or lost the shard while the call was in flight. */
-const cutOff = new ActorUnavailable({ message: "the actor was moved while it had the call", retryAfterMillis: 20 })
+const cutOff = new ActorUnavailable({
+  reason: "ConnectionLost",
+  message: "the actor was moved while it had the call",
+  retryAfterMillis: 20
+})
 
 type Send = (payload: unknown, options: { readonly headers: Record<string, string> }) => Effect.Effect<unknown, unknown>
 
 const timedOut = Effect.fail(
   new ActorUnavailable({
+    reason: "TimedOut",
     message: "no answer in time; send the same request id again to learn the outcome",
     retryAfterMillis: 1_000
   })
@@ -119,6 +134,7 @@ const isTraced = (context: Context.Context<never>): boolean =>
 
 const crowded = Effect.fail(
   new ActorUnavailable({
+    reason: "Overloaded",
     message: `${waitingCalls} calls of this client wait for an answer already; send the same request id again later`,
     retryAfterMillis: 1_000
   })
@@ -126,6 +142,7 @@ const crowded = Effect.fail(
 
 const heavy = Effect.fail(
   new ActorUnavailable({
+    reason: "Overloaded",
     message:
       "calls of this client that wait for an answer weigh as much as they may; send the same request id again later",
     retryAfterMillis: 1_000
@@ -246,13 +263,16 @@ class Call {
 
   #retry(first: unknown, startedAt: number): Effect.Effect<unknown, unknown> {
     return Effect.gen({ self: this }, function* () {
+      let isInDoubt = mayHaveRun(first)
       const left = this.#leftMillis(startedAt, yield* Clock.currentTimeMillis)
-      if (left <= 0) return yield* Effect.fail(givenUp(first))
-      return yield* Effect.suspend(() => this.#attempt(true, left)).pipe(
+      if (left <= 0) return yield* Effect.fail(givenUp(first, isInDoubt))
+      const noteDoubt = (error: unknown) => Effect.sync(() => void (isInDoubt ||= mayHaveRun(error)))
+      return yield* Effect.suspend(() => this.#attempt(isInDoubt, left)).pipe(
+        Effect.tapError(noteDoubt),
         Effect.retry({ while: isTransient, schedule: patience }),
         Effect.delay(firstPause),
         Effect.timeout(left),
-        Effect.mapError((error) => (isTransient(error) ? givenUp(error) : error))
+        Effect.mapError((error) => (isTransient(error) ? givenUp(error, isInDoubt || mayHaveRun(error)) : error))
       )
     })
   }

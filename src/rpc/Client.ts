@@ -146,7 +146,11 @@ const retrying = <A, E, R>(once: Effect.Effect<A, E, R>, retryForMillis: number)
 
 /** Timeout of one attempt, in addition to the time that the call itself asks the server to wait. */
 const tryMillis = 15_000
-const silence = new ActorUnavailable({ message: "the gateway did not answer in time", retryAfterMillis: 0 })
+const silence = new ActorUnavailable({
+  reason: "TimedOut",
+  message: "the gateway did not answer in time",
+  retryAfterMillis: 0
+})
 
 const inTime = <A, E, R>(once: Effect.Effect<A, E, R>, payload: unknown, retryForMillis: number) => {
   const { millis = 0 } = (payload ?? {}) as { readonly millis?: number }

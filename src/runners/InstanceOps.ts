@@ -12,7 +12,11 @@ const patience = "15 seconds"
 
 const silent = () =>
   Effect.fail(
-    new ActorUnavailable({ message: "the runner that has the instance does not answer", retryAfterMillis: 1_000 })
+    new ActorUnavailable({
+      reason: "TimedOut",
+      message: "the runner that has the instance does not answer",
+      retryAfterMillis: 1_000
+    })
   )
 
 export const layer = Layer.effect(

@@ -62,12 +62,50 @@ export class Overloaded extends Schema.TaggedError<Overloaded>()(
 ) {}
 
 /**
- * The actor could not answer durably: its shard is moving, the store is unavailable, or the outcome of its commit is
- * unknown. The same request id may be sent again; if the command was committed after all, the recorded reply is
- * returned.
+ * Why an actor did not answer.
+ *
+ * Nothing of the command ran:
+ *
+ * - `Moving`: the shard is moving, or the actor is being loaded anew.
+ * - `Overloaded`: the mailbox of the actor, or a limit of the caller's own process, is full.
+ * - `UnknownActor`: the process knows no actor of that type.
+ * - `StoreUnavailable`: what had to be read first could not be read.
+ *
+ * The command may have run:
+ *
+ * - `CommitInDoubt`: it was decided, and the outcome of its commit is unknown.
+ * - `ConnectionLost`: the connection to the runner closed while the call was in flight.
+ * - `TimedOut`: there was no reply in time.
+ */
+export const UnavailableReason = Schema.Literals([
+  "Moving",
+  "Overloaded",
+  "UnknownActor",
+  "StoreUnavailable",
+  "CommitInDoubt",
+  "ConnectionLost",
+  "TimedOut"
+])
+export type UnavailableReason = typeof UnavailableReason.Type
+
+const inDoubt: ReadonlySet<UnavailableReason> = new Set(["CommitInDoubt", "ConnectionLost", "TimedOut"])
+
+/**
+ * The actor could not answer durably. The same request id may be sent again; if the command was committed after all,
+ * the recorded reply is returned.
  */
 export class ActorUnavailable extends Schema.TaggedError<ActorUnavailable>()(
   "ActorUnavailable",
-  { message: Schema.String, retryAfterMillis: Schema.Int },
+  {
+    message: Schema.String,
+    retryAfterMillis: Schema.Int,
+    /** Absent in what an earlier version says. */
+    reason: Schema.optionalKey(UnavailableReason)
+  },
   { httpApiStatus: 503 }
-) {}
+) {
+  /** False: nothing of the command ran, so that another request id may be used as well. */
+  get mayHaveRun(): boolean {
+    return this.reason === undefined || inDoubt.has(this.reason)
+  }
+}

@@ -14,7 +14,7 @@ import { type Mail, Mailbox } from "./Mailbox.ts"
 import type { DeliverTo } from "../outbox/OutboxRelay.ts"
 import type { Ownership } from "../Ownership.ts"
 import type { IncomingCall, ActivationHandle } from "./ActivationDirectory.ts"
-import { exitOf, refuseAll, unavailable } from "./CommandBatch.ts"
+import { exitOf, moving, refuseAll, unavailable } from "./CommandBatch.ts"
 import type { WakeScheduler } from "./WakeScheduler.ts"
 import { weightOf } from "../state/Weight.ts"
 
@@ -72,8 +72,9 @@ export interface ActivationSelf {
 const restFirst = 100
 const restMost = 30_000
 
-const moving = "the actor is moving or its store is away; send the same request again"
-const full = Exit.fail(unavailable("as much as may waits for the actor already; send the same request again"))
+const full = Exit.fail(
+  unavailable("Overloaded", "as much as may waits for the actor already; send the same request again")
+)
 
 /**
  * The fiber runs from the first mail until the mailbox is empty, so that an idle actor costs little more than its

@@ -57,7 +57,7 @@ export class ActorDirectory extends Context.Service<
       const clientOf = (entityType: string): Effect.Effect<ShellClient, ActorUnavailable> => {
         const client = clients.get(entityType)
         return client === undefined
-          ? Effect.fail(unavailable(`no actor of type ${entityType} is known here`))
+          ? Effect.fail(unavailable("UnknownActor", `no actor of type ${entityType} is known here`))
           : Effect.succeed(client)
       }
       return ActorDirectory.of({
@@ -86,7 +86,7 @@ export class ActorDirectory extends Context.Service<
               return Effect.catchIf(quickly(path, fast, payload), isNotHere, () => slowly)
             }).pipe(
               Effect.timeout("15 seconds"),
-              Effect.catchCause((cause) => Effect.fail(unavailable(`not delivered: ${String(cause)}`)))
+              Effect.catchCause((cause) => Effect.fail(unavailable("TimedOut", `not delivered: ${String(cause)}`)))
             )
           )
           return again

@@ -3,7 +3,7 @@
  * commit has succeeded or failed, never before.
  */
 import { Cause, Exit } from "effect"
-import { ActorUnavailable, IdempotencyConflict } from "../../schema/Errors.ts"
+import { ActorUnavailable, IdempotencyConflict, type UnavailableReason } from "../../schema/Errors.ts"
 import type { Answer, Timer } from "../Actor.ts"
 import type { PendingCommit, Definition } from "./PendingCommit.ts"
 import type { ActorCodec } from "../state/Codec.ts"
@@ -14,10 +14,14 @@ import type { Setbacks } from "./Setbacks.ts"
 
 const timersARound = 256
 
-export const unavailable = (message: string) => new ActorUnavailable({ message, retryAfterMillis: 100 })
+export const unavailable = (reason: UnavailableReason, message: string) =>
+  new ActorUnavailable({ reason, message, retryAfterMillis: 100 })
 
-export const refuseAll = (mails: ReadonlyArray<Mail>, message: string): void => {
-  const failure = Exit.fail(unavailable(message))
+/** Nothing of the mail was decided. */
+export const moving = unavailable("Moving", "the actor is moving or its store is away; send the same request again")
+
+export const refuseAll = (mails: ReadonlyArray<Mail>, because: ActorUnavailable): void => {
+  const failure = Exit.fail(because)
   for (const mail of mails) mail.resume(failure)
 }
 
@@ -73,7 +77,7 @@ export class CommandBatch {
        * succeeds. A failed delivery is therefore answered with `ActorUnavailable`.
        */
       const answer =
-        mail._tag === "Delivery" ? Exit.fail(unavailable("a message cannot be taken now")) : Exit.die(defect)
+        mail._tag === "Delivery" ? Exit.fail(unavailable("Moving", "a message cannot be taken now")) : Exit.die(defect)
       this.#answers.push(() => mail.resume(answer))
     }
   }

@@ -17,14 +17,16 @@ import type { Mail, Mailbox } from "./Mailbox.ts"
 import { load } from "../state/Load.ts"
 import type { LoadedState } from "../state/LoadedState.ts"
 import type { ActivationOptions, ActivationSelf } from "./Activation.ts"
-import { forgotten, refuseAll, CommandBatch } from "./CommandBatch.ts"
+import { CommandBatch, forgotten, moving, refuseAll, unavailable } from "./CommandBatch.ts"
 import { apart, refusalOf } from "./RefusedCommit.ts"
 import { Setbacks } from "./Setbacks.ts"
 import { BackgroundWork } from "./BackgroundWork.ts"
 import { weightOf } from "../state/Weight.ts"
 
-const moving = "the actor is moving; send the same request again"
-const doubtful = "the outcome is not known yet; send the same request id again to learn it"
+const doubtful = unavailable(
+  "CommitInDoubt",
+  "the outcome is not known yet; send the same request id again to learn it"
+)
 
 /** Average number of events per entry beyond which a snapshot is taken earlier, so that loading stays fast. */
 const eventsAnEntry = 8

@@ -52,6 +52,7 @@ const authorise = Layer.succeed(Authorise, (handler, { endpoint }) =>
 
 const full = Effect.fail(
   new ActorUnavailable({
+    reason: "Overloaded",
     message: "the requests under way are as long as they may be together; send the same request again later",
     retryAfterMillis: 1_000
   })

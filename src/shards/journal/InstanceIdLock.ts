@@ -32,6 +32,7 @@ export interface InstanceIdLock {
 }
 
 const busy = new ActorUnavailable({
+  reason: "Overloaded",
   message: "another registration of this instance is under way; try again",
   retryAfterMillis: 1_000
 })

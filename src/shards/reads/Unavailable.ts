@@ -14,7 +14,7 @@ const messageOf = (cause: Cause.Cause<unknown>): string =>
 
 /** What a caller is told when the store fails for the cause: its request was valid, and may be sent again. */
 export const toldOf = (cause: Cause.Cause<unknown>): ActorUnavailable =>
-  new ActorUnavailable({ message: messageOf(cause), retryAfterMillis: 1_000 })
+  new ActorUnavailable({ reason: "StoreUnavailable", message: messageOf(cause), retryAfterMillis: 1_000 })
 
 /**
  * Turns every failure of a read, and a missing answer after 10 s, into `ActorUnavailable` with a retry after 1 s: the

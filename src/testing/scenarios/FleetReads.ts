@@ -59,7 +59,11 @@ const fleet = Layer.effect(
   })
 )
 
-const unavailable = new ActorUnavailable({ message: "the store does not answer; try again", retryAfterMillis: 1_000 })
+const unavailable = new ActorUnavailable({
+  reason: "StoreUnavailable",
+  message: "the store does not answer; try again",
+  retryAfterMillis: 1_000
+})
 
 const tasks = Layer.effect(
   TaskRows,

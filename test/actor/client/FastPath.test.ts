@@ -74,7 +74,7 @@ describe("The quick way to an actor", () => {
       assert.deepStrictEqual(yield* committed, ["r"])
     }).pipe(
       by(({ resume }) => {
-        resume(Exit.fail(unavailable("lost")))
+        resume(Exit.fail(unavailable("ConnectionLost", "lost")))
         return true
       })
     )

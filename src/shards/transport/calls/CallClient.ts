@@ -44,7 +44,10 @@ interface Waiting {
 }
 
 const lost = Exit.fail(
-  unavailable("the connection to the actor's runner was lost; send the same request id again to learn the outcome")
+  unavailable(
+    "ConnectionLost",
+    "the connection to the actor's runner was lost; send the same request id again to learn the outcome"
+  )
 )
 
 /** The calls to one runner. Calls in flight when its connection closes fail with `ActorUnavailable`. */

@@ -1,0 +1,51 @@
+/** What a caller may conclude when an actor does not answer, and what the client does with it. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import * as ActorClient from "../../src/actor/ActorClient.ts"
+import { type CommitFault, MemoryStore } from "../../src/actor/memory/MemoryJournal.ts"
+import { ActorUnavailable } from "../../src/schema/Errors.ts"
+import { Counter, layer as counterLayer } from "../fixtures/Counter.ts"
+import * as MemoryCluster from "../fixtures/memory/MemoryCluster.ts"
+import { inVirtualTime } from "../fixtures/VirtualTime.ts"
+
+const withCounter = Effect.provide(MemoryCluster.withActors(counterLayer()))
+
+const counterA = Effect.gen(function* () {
+  yield* TestClock.adjust(1)
+  return (yield* ActorClient.make(Counter))("a")
+})
+
+const failEach = (fault: CommitFault) =>
+  Effect.map(MemoryStore, (store) => {
+    store.faults.next = () => fault
+  })
+
+describe("An actor that does not answer", () => {
+  it.effect("may have run the command when its commits fail, and says so", () =>
+    Effect.gen(function* () {
+      const counter = yield* counterA
+      yield* failEach("refuse")
+      const error = yield* inVirtualTime(Effect.flip(counter.Add({ by: 1 }, { timeoutMillis: 2_000 })))
+      assert.instanceOf(error, ActorUnavailable)
+      assert.isTrue((error as ActorUnavailable).mayHaveRun)
+    }).pipe(withCounter)
+  )
+
+  it("ran nothing when it is moving, full or unknown, and may have run when the connection or the time is lost", () => {
+    const of = (reason: ActorUnavailable["reason"]) =>
+      new ActorUnavailable({ message: "", retryAfterMillis: 0, ...(reason === undefined ? {} : { reason }) }).mayHaveRun
+    assert.deepStrictEqual((["Moving", "Overloaded", "UnknownActor", "StoreUnavailable"] as const).map(of), [
+      false,
+      false,
+      false,
+      false
+    ])
+    assert.deepStrictEqual((["CommitInDoubt", "ConnectionLost", "TimedOut", undefined] as const).map(of), [
+      true,
+      true,
+      true,
+      true
+    ])
+  })
+})
