@@ -40,11 +40,11 @@ import type { Group, Order, Seen } from "../fixtures/processes/followers.ts"
 import * as Postgres from "../fixtures/servers/Postgres.ts"
 import * as Processes from "../fixtures/processes/Processes.ts"
 import { Tally } from "../fixtures/store/Tally.ts"
-import { until } from "../fixtures/Until.ts"
+import { until, untilAnswer } from "../fixtures/Until.ts"
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const gatewayScript = join(root, "src", "runners", "gateway.ts")
-const followersScript = join(root, "test", "fixtures", "followers.ts")
+const followersScript = join(root, "test", "fixtures", "processes", "followers.ts")
 const tenants = Array.makeBy(10, (n) => TenantId.make(`tenant-${n}`))
 const lane = LaneName.make("default")
 const instanceCount = 10
@@ -214,11 +214,16 @@ it.live(
       for (const tenantId of tenants) wanted.set(tenantId, yield* expected(start, tenantId))
       const reading = Effect.map(followers.report, (seen) => seen.filter(({ name }) => name !== "asleep"))
       const isThrough = ({ count, name }: Seen) => count >= wanted.get(name)!.count
-      yield* until(
-        "all who read have seen everything",
-        Effect.map(reading, (seen) => seen.every(isThrough)),
-        "200 seconds"
-      )
+      yield* untilAnswer("all who read have seen everything", reading, (seen) => seen.every(isThrough), {
+        timeout: "200 seconds",
+        show: (all) =>
+          all
+            .filter((seen) => !isThrough(seen))
+            .slice(0, 20)
+            .map(
+              ({ closes, count, name }) => `${name}: ${count} of ${wanted.get(name)!.count}, closed ${closes.join()}`
+            )
+      })
       const millis = (yield* Clock.currentTimeMillis) - startedAt
 
       const seen = yield* reading
