@@ -178,6 +178,7 @@ const follow = Effect.fnUntraced(function* (url: string, cursor: string) {
   )
   const order = (what: Order) => Effect.sync(() => child.send(what))
   const report = Effect.callback<ReadonlyArray<Seen>>((resume) => {
+    if (!child.connected) return resume(Effect.die(new Error("the process of the followers has ended")))
     child.once("message", (seen) => resume(Effect.succeed(seen as ReadonlyArray<Seen>)))
     child.send({ type: "report" } satisfies Order)
   })
