@@ -123,12 +123,12 @@ const examineRead = ({ findings, note }: Collector, call: Call): void => {
 
 const examineTask = ({ findings, note }: Collector, { id }: Call, tasks: Tasks, turns: number): void => {
   const ends = tasks.ends.get(id) ?? 0
-  const attempts = tasks.attempts.get(id)
+  const attempts = tasks.attempts.get(id) ?? 0
   if (!tasks.submitted.has(id)) note("lost", `task ${id} was acknowledged and is not in the journal`)
   else if (ends === 0) note("lost", `task ${id} never ended; last of it: ${tasks.last.get(id)}`)
   else findings.completed++
   if (ends > 1) note("doubled", `task ${id} ended ${ends} times`)
-  if (turns > (attempts ?? 0)) note("doubled", `turn ${id} reached the model ${turns} times in ${attempts} attempts`)
+  if (turns > attempts) note("doubled", `turn ${id} reached the model ${turns} times in ${attempts} attempts`)
 }
 
 const examineChange = ({ findings, note }: Collector, call: Call, { counters: { after }, seqOf }: Journal): void => {

@@ -119,7 +119,7 @@ const prune = Effect.fnUntraced(function* <E, R>(
       const startedAt = performance.now()
       const removed = yield* Retention.sweep(options, pass)
       if (removed === undefined) continue
-      if (Object.values(removed).every((count) => count === 0)) break
+      if (!Retention.isAny(removed)) break
       swept.push({ millis: performance.now() - startedAt, removed })
     }
     isDone = true

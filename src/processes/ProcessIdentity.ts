@@ -45,13 +45,23 @@ const startTime = (pid: number): string | undefined => {
     const fields = statFields(readFileSync(`/proc/${pid}/stat`, "utf8"))
     return fields[0] === "Z" || fields[0] === "X" ? undefined : `${bootId()}:${fields[19]}`
   } catch {
-    return process.platform === "linux" ? undefined : startTimeByPs(pid)
+    return process.platform === "linux" ? undefined : byPs(pid, "lstart")
   }
 }
 
-const startTimeByPs = (pid: number): string | undefined => {
+/** The command line of a process; undefined when there is no such process. */
+export const commandLine = (pid: number): string | undefined => {
   try {
-    const text = execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8", timeout: 5_000 }).trim()
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8")
+  } catch {
+    return process.platform === "linux" ? undefined : byPs(pid, "command")
+  }
+}
+
+const byPs = (pid: number, column: "command" | "lstart"): string | undefined => {
+  try {
+    const words = ["-ww", "-o", `${column}=`, "-p", String(pid)]
+    const text = execFileSync("ps", words, { encoding: "utf8", timeout: 5_000 }).trim()
     return text === "" ? undefined : text
   } catch {
     return undefined

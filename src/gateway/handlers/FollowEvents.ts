@@ -9,7 +9,8 @@ import { EventHub } from "../events/EventHub.ts"
 import { subjectFilter } from "../events/SubjectFilter.ts"
 import { typeFilter } from "../events/TypeFilter.ts"
 import { reading as readingTenant } from "../service/Tenants.ts"
-import { type Incoming, reading } from "./RpcCall.ts"
+import { reading } from "../service/RequestContext.ts"
+import type { Incoming } from "./RpcCall.ts"
 
 interface Follow {
   readonly cursor?: Cursor
@@ -37,6 +38,7 @@ export const followEvents = Effect.gen(function* () {
           Stream.mapError((error) =>
             error._tag === "Lagged"
               ? new ActorUnavailable({
+                  reason: "Overloaded",
                   message: "the follower fell behind; go on from its cursor",
                   retryAfterMillis: 100
                 })

@@ -5,7 +5,7 @@ import { IdempotencyStore } from "../../auth/IdempotencyStore.ts"
 import { CurrentPrincipal, idempotencyKeyHeader } from "../../rpc/Authentication.ts"
 import { type ActorUnavailable, type IdempotencyConflict, InvalidInput } from "../../schema/Errors.ts"
 import { IdempotencyKey } from "../../schema/Ids.ts"
-import { type Call, canonicalJson, keyed } from "../service/RequestContext.ts"
+import { type Call, canonicalJson, keyed, reading } from "../service/RequestContext.ts"
 
 export interface Incoming {
   readonly headers: Headers.Headers
@@ -19,8 +19,6 @@ export interface RpcCall {
     incoming: Incoming
   ) => Effect.Effect<Call, InvalidInput | IdempotencyConflict | ActorUnavailable, CurrentPrincipal>
 }
-
-export const reading: RpcCall["reading"] = Effect.map(CurrentPrincipal, (principal) => ({ principal }))
 
 export const rpcCall = Effect.map(IdempotencyStore, (store): RpcCall => ({
   reading,

@@ -7,7 +7,7 @@ import type { HttpServerRequest } from "effect/http"
 import { IdempotencyStore } from "../../auth/IdempotencyStore.ts"
 import { CurrentPrincipal, idempotencyKeyHeader } from "../../rpc/Authentication.ts"
 import { type ActorUnavailable, type IdempotencyConflict, InvalidInput } from "../../schema/Errors.ts"
-import { type Call, canonicalJson, keyed } from "../service/RequestContext.ts"
+import { type Call, canonicalJson, keyed, reading } from "../service/RequestContext.ts"
 
 interface Keyed {
   readonly request: HttpServerRequest.HttpServerRequest
@@ -49,7 +49,7 @@ export class RestCall extends Context.Service<
     RestCall,
     Effect.map(IdempotencyStore, (store) =>
       RestCall.of({
-        reading: Effect.map(CurrentPrincipal, (principal) => ({ principal })),
+        reading,
         changing: Effect.fnUntraced(
           function* ({ headers, request }: Keyed) {
             const principal = yield* CurrentPrincipal

@@ -7,7 +7,7 @@ import type { CallOptions } from "../../actor/ActorClient.ts"
 import { sha256Hex } from "../../auth/DigestNode.ts"
 import { IdempotencyStore } from "../../auth/IdempotencyStore.ts"
 import { ownerOf } from "../../auth/Policy.ts"
-import { drawnKeyPrefix } from "../../rpc/Authentication.ts"
+import { CurrentPrincipal, drawnKeyPrefix } from "../../rpc/Authentication.ts"
 import { IdempotencyConflict, InvalidInput } from "../../schema/Errors.ts"
 import type { Principal } from "../../schema/Principal.ts"
 
@@ -19,6 +19,11 @@ export interface Call {
   readonly requestId?: string | undefined
   readonly fingerprint?: string | undefined
 }
+
+/** A call that changes nothing, so that it has no key. */
+export const reading: Effect.Effect<Call, never, CurrentPrincipal> = Effect.map(CurrentPrincipal, (principal) => ({
+  principal
+}))
 
 export const optionsOf = ({ fingerprint, requestId }: Call): CallOptions => ({ requestId, fingerprint })
 

@@ -4,7 +4,6 @@
  * dashboards work.
  */
 import { Duration, Effect, Layer, type Scope } from "effect"
-import { readdirSync, readFileSync } from "node:fs"
 import {
   constants,
   monitorEventLoopDelay,
@@ -13,29 +12,12 @@ import {
   PerformanceObserver
 } from "node:perf_hooks"
 import process from "node:process"
+import { watchDescriptors } from "../../resources/Descriptors.ts"
 import { record } from "./Metrics.ts"
 
 const readEvery = Duration.seconds(5)
 /** Interval in milliseconds at which the event loop's lag is sampled; each sample costs one timer. */
 const lagResolution = 20
-
-/** Undefined on systems without this file. */
-const openDescriptors = (): number | undefined => {
-  try {
-    return readdirSync("/proc/self/fd").length
-  } catch {
-    return undefined
-  }
-}
-
-const mostDescriptors = (): number | undefined => {
-  try {
-    const most = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1]
-    return most === undefined ? undefined : Number(most)
-  } catch {
-    return undefined
-  }
-}
 
 const countByType = (types: ReadonlyArray<string>): Map<string, number> => {
   const counts = new Map<string, number>()
@@ -75,14 +57,16 @@ const lag = Effect.acquireRelease(
 const make = Effect.gen(function* () {
   const afterGc = yield* heapAfterGc
   const delays = yield* lag
-  const most = mostDescriptors()
+  const descriptors = watchDescriptors()
   let processorBefore = 0
   let typesBefore: ReadonlyArray<string> = []
 
   const readProcess = Effect.gen(function* () {
-    const open = openDescriptors()
-    if (open !== undefined) yield* record("process_open_fds", open, {})
-    if (most !== undefined) yield* record("process_max_fds", most, {})
+    const counted = descriptors?.()
+    if (counted !== undefined) {
+      yield* record("process_open_fds", counted.open, {})
+      yield* record("process_max_fds", counted.most, {})
+    }
     const { user, system } = process.cpuUsage()
     const processor = (user + system) / 1e6
     yield* record("process_cpu_seconds_total", processor - processorBefore, {})

@@ -3,8 +3,8 @@
  * acquires them all again: seconds of unavailability for a runner that was only busy, as it is while shards move. A
  * slow renewal is therefore awaited in the background. Until it completes, the shards that are held by our own clock
  * count as held: no other runner takes them before the lease has expired, and epochs fence a runner that was found dead
- * meanwhile. A renewal that fails within `patience` is reported at once, and one
- * that fails later is logged: its caller has gone on.
+ * meanwhile. A renewal that fails within `patience` is reported at once, and one that fails later is logged: its caller
+ * has gone on.
  *
  * Not used with persisted messages: their replies are saved only once the store has confirmed the lease
  * (LeaseChecks.ts).

@@ -1,37 +1,18 @@
 /** What a runner measures of itself: open file descriptors, event-loop delay and resident memory. */
 import { Effect, type Scope } from "effect"
-import { readdirSync, readFileSync } from "node:fs"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import process from "node:process"
+import { type Descriptors, watchDescriptors } from "../../resources/Descriptors.ts"
 
 export interface Vitals {
   /** File descriptors of this process; absent where the operating system does not report them. */
-  readonly descriptors?: { readonly open: number; readonly most: number }
+  readonly descriptors?: Descriptors
   /** 99th percentile of the event-loop delay since the last reading. */
   readonly lagMillis: number
   readonly rssBytes: number
 }
 
 const resolution = 20
-
-const mostDescriptors = (): number | undefined => {
-  try {
-    const most = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1]
-    return most === undefined ? undefined : Number(most)
-  } catch {
-    return undefined
-  }
-}
-
-/** Counting needs a descriptor itself: when none can be opened, all are in use. */
-const openDescriptors = (most: number): number => {
-  try {
-    return readdirSync("/proc/self/fd").length
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    return code === "EMFILE" || code === "ENFILE" ? most : 0
-  }
-}
 
 /** Reading the resident set needs a descriptor as well; undefined when it fails. */
 const residentSet = (): number | undefined => {
@@ -44,7 +25,7 @@ const residentSet = (): number | undefined => {
 
 /** Returns the effect that takes a reading. It can be run any number of times, also when no descriptor is left. */
 export const make: Effect.Effect<Effect.Effect<Vitals>, never, Scope.Scope> = Effect.gen(function* () {
-  const most = mostDescriptors()
+  const descriptors = watchDescriptors()
   const delays = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const histogram = monitorEventLoopDelay({ resolution })
@@ -58,7 +39,7 @@ export const make: Effect.Effect<Effect.Effect<Vitals>, never, Scope.Scope> = Ef
     const lag = delays.percentile(99) / 1e6 - resolution
     delays.reset()
     return {
-      ...(most === undefined ? {} : { descriptors: { open: openDescriptors(most), most } }),
+      ...(descriptors === undefined ? {} : { descriptors: descriptors() }),
       lagMillis: Number.isFinite(lag) ? Math.max(0, Math.round(lag)) : 0,
       rssBytes: (rssBytes = residentSet() ?? rssBytes)
     }

@@ -1,7 +1,7 @@
 /** Reads `postmaster.pid`, in which a server describes itself (PostgreSQL, src/include/utils/pidfile.h). */
-import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { commandLine } from "../../processes/ProcessIdentity.ts"
 
 export interface PostmasterPid {
   readonly pid: number
@@ -16,30 +16,13 @@ export const read = (data: string): PostmasterPid | undefined => {
   return { pid: Number(lines[0]), port: Number(lines[3]), ready: lines[7]?.trim() === "ready" }
 }
 
-const commandByPs = (pid: number): string => {
-  try {
-    return execFileSync("ps", ["-ww", "-o", "command=", "-p", String(pid)], { encoding: "utf8", timeout: 5_000 })
-  } catch {
-    return ""
-  }
-}
-
-/** The command line of the process, by `ps` where there is no /proc. Empty when there is no such process. */
-const commandOf = (pid: number): string => {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8")
-  } catch {
-    return process.platform === "linux" ? "" : commandByPs(pid)
-  }
-}
-
 /**
  * Whether that process is a PostgreSQL server of this data directory, and not another process that has been given the
  * same pid since.
  */
 export const isAlive = ({ pid }: PostmasterPid, data: string): boolean => {
-  const command = commandOf(pid)
-  return command.includes("postgres") && command.includes(data)
+  const command = commandLine(pid)
+  return command !== undefined && command.includes("postgres") && command.includes(data)
 }
 
 /**

@@ -7,7 +7,7 @@
  * An arm is one such part: rows of one index in its order. Arms of one statement share no row.
  */
 import type { TaskListOptions } from "../../../ports/Reads.ts"
-import { type TaskPhase, terminalPhases } from "../../../schema/Task.ts"
+import { TaskPhase, terminalPhases } from "../../../schema/Task.ts"
 import { settled } from "../feed/Position.ts"
 
 /** Rows of one arm that are examined for one page. */
@@ -39,16 +39,7 @@ class Parameters {
   }
 }
 
-const allPhases: ReadonlyArray<TaskPhase> = [
-  "pending",
-  "scheduled",
-  "running",
-  "retrying",
-  "completed",
-  "failed",
-  "cancelled",
-  "dead_lettered"
-]
+const allPhases = TaskPhase.literals
 const rareOfTenant: ReadonlySet<TaskPhase> = new Set(["retrying", "failed", "dead_lettered", "cancelled"])
 
 const equal = (column: Column, value: string): string => `${column} = ${value}`
