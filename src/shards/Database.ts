@@ -3,7 +3,7 @@
  * prepared statements.
  */
 import { PgClient } from "@effect/sql-pg"
-import { Config, Effect, Layer, Redacted } from "effect"
+import { Config, Effect, Layer, Option, Redacted } from "effect"
 import { readFileSync } from "node:fs"
 import { faultOf } from "./postgres/DatabaseFault.ts"
 import { BadDatabaseUrl, type DatabaseTarget, parse } from "./postgres/DatabaseUrl.ts"
@@ -55,7 +55,8 @@ const tlsOf = Effect.fnUntraced(function* ({ tls, tlsFiles }: DatabaseTarget) {
 
 /** Parses the URL into its target and the driver's pool options. */
 const optionsOf = Effect.fnUntraced(function* (options: DatabaseOptions) {
-  const target = yield* Effect.fromResult(parse(Redacted.value(options.url), process.env["USER"]))
+  const user = yield* Config.option(Config.String("USER"))
+  const target = yield* Effect.fromResult(parse(Redacted.value(options.url), Option.getOrUndefined(user)))
   const ssl = yield* tlsOf(target)
   return {
     target,
