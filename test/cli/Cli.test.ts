@@ -181,6 +181,7 @@ describe("bad usage", () => {
     [["task", "submit", "hi", "--deadline", "tomorrow"], "2026-01-31T12:00"],
     [["task", "cancel"], "--all"],
     [["task", "cancel", "t1", "--all"], "--all"],
+    [["task", "cancel", "--all", "--reason", "why"], "--reason"],
     [["instance", "register", "--gateway-url", "ws://x"], "--gateway-token"],
     [["lane", "configure", "main", "--when-full", "redirect"], "--redirect-to"],
     [["key", "create", "ci", "--role", "tenant"], "--tenant"],

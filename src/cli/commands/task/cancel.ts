@@ -22,6 +22,9 @@ export const cancel = Command.make(
     const api = yield* Api
     const owner = yield* tenantId
     if (all === tasks.length > 0) return yield* new Input.BadInput({ message: "expected task ids, or --all" })
+    if (all && Option.isSome(reason)) {
+      return yield* new Input.BadInput({ message: "--reason is kept with named tasks only, not with --all" })
+    }
     if (!all) {
       const cancelled = yield* Effect.forEach(tasks, (task) =>
         api.tasks.cancel({ taskId: task, tenantId: owner, reason: Option.getOrUndefined(reason) })
