@@ -86,23 +86,22 @@ const requestId = Effect.contextWith((context: Context.Context<never>) => {
   return Effect.succeed(`call-${draw(random)}${draw(random)}`)
 })
 
-/** Cluster errors of a message that reached no actor. */
-const undelivered = new Set(["MailboxFull", "EntityNotAssignedToRunner"])
+/**
+ * Whether a command that failed so may have run. The cluster tells of its last attempt only, and an earlier one may
+ * have reached the actor.
+ */
+const mayHaveRun = (error: unknown): boolean => !(error instanceof ActorUnavailable) || error.mayHaveRun
 
-/** Whether an attempt that failed so may have run. The actor looks a repeated request id up only after such a one. */
-const mayHaveRun = (error: unknown): boolean =>
-  error instanceof ActorUnavailable
-    ? error.mayHaveRun
-    : !undelivered.has(String((error as { readonly _tag?: unknown } | null)?._tag))
-
-const givenUp = (cause: unknown, isInDoubt: boolean) =>
-  new ActorUnavailable({
-    reason: isInDoubt ? "TimedOut" : cause instanceof ActorUnavailable ? (cause.reason ?? "Moving") : "Moving",
-    message: `no answer in time (${
-      typeof cause === "object" && cause !== null && "_tag" in cause ? String(cause._tag) : "timeout"
-    }); send the same request id again to learn the outcome`,
+/** The refusal itself when no attempt can have run, and otherwise that the outcome is unknown. */
+const givenUp = (cause: unknown, isInDoubt: boolean): ActorUnavailable => {
+  if (!isInDoubt && cause instanceof ActorUnavailable) return cause
+  const tag = typeof cause === "object" && cause !== null && "_tag" in cause ? String(cause._tag) : "timeout"
+  return new ActorUnavailable({
+    reason: "TimedOut",
+    message: `no answer in time (${tag}); send the same request id again to learn the outcome`,
     retryAfterMillis: 1_000
   })
+}
 
 /** The actor's runner shut down or lost the shard while the call was in flight. */
 const cutOff = new ActorUnavailable({
@@ -132,22 +131,13 @@ const isTraced = (context: Context.Context<never>): boolean =>
   Context.getOption(context, Tracer.ParentSpan).pipe(Option.exists(({ sampled }) => sampled)) &&
   Context.get(context, References.TracerEnabled)
 
-const crowded = Effect.fail(
-  new ActorUnavailable({
-    reason: "Overloaded",
-    message: `${waitingCalls} calls of this client wait for an answer already; send the same request id again later`,
-    retryAfterMillis: 1_000
-  })
-)
+/** `isInDoubt`: an attempt of the call has been made, and may have run. */
+const refused = (isInDoubt: boolean, message: string) =>
+  new ActorUnavailable({ reason: isInDoubt ? "TimedOut" : "Overloaded", message, retryAfterMillis: 1_000 })
 
-const heavy = Effect.fail(
-  new ActorUnavailable({
-    reason: "Overloaded",
-    message:
-      "calls of this client that wait for an answer weigh as much as they may; send the same request id again later",
-    retryAfterMillis: 1_000
-  })
-)
+const crowded = `${waitingCalls} calls of this client wait for an answer already; send the same request id again later`
+const heavy =
+  "calls of this client that wait for an answer weigh as much as they may; send the same request id again later"
 
 /** State that all calls of one client share. */
 class Desk {
@@ -159,11 +149,15 @@ class Desk {
    * Runs the effect as a slow call. Fails at once with `ActorUnavailable` when the client has reached its limit of
    * calls or of weight.
    */
-  waiting<A, E>(payload: unknown, effect: Effect.Effect<A, E>): Effect.Effect<A, E | ActorUnavailable> {
+  waiting<A, E>(
+    payload: unknown,
+    isInDoubt: boolean,
+    effect: Effect.Effect<A, E>
+  ): Effect.Effect<A, E | ActorUnavailable> {
     return Effect.suspend((): Effect.Effect<A, E | ActorUnavailable> => {
-      if (this.#waiting >= waitingCalls) return crowded
+      if (this.#waiting >= waitingCalls) return Effect.fail(refused(isInDoubt, crowded))
       const weight = weightOf(payload)
-      if (this.#waiting > 0 && this.#weight + weight > waitingWeight) return heavy
+      if (this.#waiting > 0 && this.#weight + weight > waitingWeight) return Effect.fail(refused(isInDoubt, heavy))
       this.#waiting++
       this.#weight += weight
       const end = Effect.sync(() => {
@@ -200,6 +194,7 @@ class Call {
       const { fast } = this.#ways
       const slowly = () =>
         this.#waiting(
+          false,
           Effect.catchIf(
             this.#attempt(false, this.#leftMillis(at, clock.currentTimeMillisUnsafe())),
             isTransient,
@@ -210,13 +205,13 @@ class Call {
       return Effect.catchIf(
         this.#quickly(fast, context),
         (error) => isNotHere(error) || isTransient(error),
-        (error) => (isNotHere(error) ? slowly() : this.#waiting(this.#retry(error, at)))
+        (error) => (isNotHere(error) ? slowly() : this.#waiting(mayHaveRun(error), this.#retry(error, at)))
       )
     })
   }
 
-  #waiting(effect: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
-    return this.#desk.waiting(this.#payload, effect)
+  #waiting(isInDoubt: boolean, effect: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
+    return this.#desk.waiting(this.#payload, isInDoubt, effect)
   }
 
   get #attemptMillis(): number {

@@ -66,14 +66,14 @@ export class Overloaded extends Schema.TaggedError<Overloaded>()(
  *
  * Nothing of the command ran:
  *
- * - `Moving`: the shard is moving, or the actor is being loaded anew.
- * - `Overloaded`: the mailbox of the actor, or a limit of the caller's own process, is full.
+ * - `Moving`: the shard is moving, no live runner serves it, or the actor is being loaded anew.
+ * - `Overloaded`: a mailbox or a limit is full, or another request holds what this one needs.
  * - `UnknownActor`: the process knows no actor of that type.
  * - `StoreUnavailable`: what had to be read first could not be read.
  *
  * The command may have run:
  *
- * - `CommitInDoubt`: it was decided, and the outcome of its commit is unknown.
+ * - `CommitInDoubt`: this attempt or an earlier one may have been decided, and the outcome of its commit is unknown.
  * - `ConnectionLost`: the connection to the runner closed while the call was in flight.
  * - `TimedOut`: there was no reply in time.
  */

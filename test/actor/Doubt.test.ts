@@ -1,9 +1,11 @@
 /** What a caller may conclude when an actor does not answer, and what the client does with it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Cause, Effect, Exit } from "effect"
 import { TestClock } from "effect/testing"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
 import { type CommitFault, MemoryStore } from "../../src/actor/memory/MemoryJournal.ts"
+import { moving, refuseAll } from "../../src/actor/runtime/CommandBatch.ts"
+import type { Mail } from "../../src/actor/runtime/Mailbox.ts"
 import { ActorUnavailable } from "../../src/schema/Errors.ts"
 import { Counter, layer as counterLayer } from "../fixtures/Counter.ts"
 import * as MemoryCluster from "../fixtures/memory/MemoryCluster.ts"
@@ -31,6 +33,25 @@ describe("An actor that does not answer", () => {
       assert.isTrue((error as ActorUnavailable).mayHaveRun)
     }).pipe(withCounter)
   )
+
+  it("may have run what was sent again, though this attempt was refused unread", () => {
+    const told: Array<ActorUnavailable> = []
+    const request = (again: boolean): Mail => ({
+      _tag: "Request",
+      tag: "Add",
+      payload: { by: 1 },
+      requestId: "r",
+      fingerprint: null,
+      weight: 1,
+      again,
+      resume: (exit) => void (Exit.isFailure(exit) && told.push(Cause.squash(exit.cause) as ActorUnavailable))
+    })
+    refuseAll([request(false), request(true)], moving)
+    assert.deepStrictEqual(
+      told.map(({ mayHaveRun }) => mayHaveRun),
+      [false, true]
+    )
+  })
 
   it("ran nothing when it is moving, full or unknown, and may have run when the connection or the time is lost", () => {
     const of = (reason: ActorUnavailable["reason"]) =>

@@ -14,7 +14,7 @@ import { type Mail, Mailbox } from "./Mailbox.ts"
 import type { DeliverTo } from "../outbox/OutboxRelay.ts"
 import type { Ownership } from "../Ownership.ts"
 import type { IncomingCall, ActivationHandle } from "./ActivationDirectory.ts"
-import { exitOf, moving, refuseAll, unavailable } from "./CommandBatch.ts"
+import { exitOf, moving, ofRepeated, refuseAll, unavailable } from "./CommandBatch.ts"
 import type { WakeScheduler } from "./WakeScheduler.ts"
 import { weightOf } from "../state/Weight.ts"
 
@@ -72,9 +72,7 @@ export interface ActivationSelf {
 const restFirst = 100
 const restMost = 30_000
 
-const full = Exit.fail(
-  unavailable("Overloaded", "as much as may waits for the actor already; send the same request again")
-)
+const full = unavailable("Overloaded", "as much as may waits for the actor already; send the same request again")
 
 /**
  * The fiber runs from the first mail until the mailbox is empty, so that an idle actor costs little more than its
@@ -123,7 +121,7 @@ export class Activation implements ActivationHandle, Post {
     const answer = isNew ? this.#actor?.peek(tag, payload, requestId) : undefined
     if (answer !== undefined) return resume(exitOf(answer))
     const weight = this.mailbox.isEmpty ? 0 : weightOf(payload)
-    if (!this.mailbox.hasRoomFor(weight)) return resume(full)
+    if (!this.mailbox.hasRoomFor(weight)) return resume(Exit.fail(again ? ofRepeated(full) : full))
     if (isDelivery) return this.offer({ _tag: "Delivery", ...payload, weight, resume })
     this.offer({ _tag: "Request", tag, payload, requestId, fingerprint, again, weight, resume })
   }

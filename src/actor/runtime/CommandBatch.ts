@@ -20,9 +20,13 @@ export const unavailable = (reason: UnavailableReason, message: string) =>
 /** Nothing of the mail was decided. */
 export const moving = unavailable("Moving", "the actor is moving or its store is away; send the same request again")
 
+/** The refusal of mail that was sent again: this attempt did not run, but an earlier one may have. */
+export const ofRepeated = (because: ActorUnavailable): ActorUnavailable =>
+  because.mayHaveRun ? because : unavailable("CommitInDoubt", because.message)
+
 export const refuseAll = (mails: ReadonlyArray<Mail>, because: ActorUnavailable): void => {
-  const failure = Exit.fail(because)
-  for (const mail of mails) mail.resume(failure)
+  const [first, repeated] = [Exit.fail(because), Exit.fail(ofRepeated(because))]
+  for (const mail of mails) mail.resume("again" in mail && mail.again ? repeated : first)
 }
 
 /** Request ids that may have a recorded reply which is not in memory. */

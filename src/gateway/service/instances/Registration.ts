@@ -67,7 +67,7 @@ export const toInstanceSpec = Effect.fnUntraced(function* (
   const placement = placementOf(registration, served)
   if (served.length === 0 || placement === undefined) {
     return yield* new ActorUnavailable({
-      reason: "StoreUnavailable",
+      reason: "Moving",
       message:
         served.length === 0
           ? "no runner is live, so no instance can be placed; start one (clawster runner), then register again"
