@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
+import { waitingCalls, waitingWeight } from "../../src/actor/client/AdmissionLimit.ts"
 import { notHere, FastPath } from "../../src/actor/client/FastPath.ts"
 import { MemoryStore } from "../../src/actor/memory/MemoryJournal.ts"
 import { Counter, layer as counterLayer } from "../fixtures/Counter.ts"
@@ -24,17 +25,17 @@ describe("A client whose calls find their actors' store away", () => {
       const add = (n: number) => counter(`key-${n % keys}`).Add({ by: 1 }, { timeoutMillis: 60_000 })
       faults.next = () => "refuse"
       const waiting = yield* Effect.forEach(
-        Array.from({ length: ActorClient.waitingCalls }, (_, n) => n),
+        Array.from({ length: waitingCalls }, (_, n) => n),
         (n) => Effect.forkChild(add(n), { startImmediately: true })
       )
       const refused = yield* Effect.flip(add(0))
       assert.strictEqual(refused._tag, "ActorUnavailable")
       assert.isAtLeast((refused as { readonly retryAfterMillis: number }).retryAfterMillis, 1_000)
-      assert.include(refused.message, String(ActorClient.waitingCalls))
+      assert.include(refused.message, String(waitingCalls))
 
       assert.isTrue(waiting.every((fiber) => fiber.pollUnsafe() === undefined))
       faults.next = () => "none"
-      const rounds = ActorClient.waitingCalls / keys
+      const rounds = waitingCalls / keys
       for (let step = 0; step < 400 && waiting.some((fiber) => fiber.pollUnsafe() === undefined); step++) {
         yield* TestClock.adjust("100 millis")
       }
@@ -52,7 +53,7 @@ describe("A client whose calls find their actors' store away", () => {
       const { faults } = yield* MemoryStore
       yield* TestClock.adjust(1)
       const counter = yield* ActorClient.make(Counter)
-      const job = "x".repeat(ActorClient.waitingWeight / 8)
+      const job = "x".repeat(waitingWeight / 8)
       const work = (n: number) => counter(`key-${n}`).Work({ job: `${n}${job}` }, { timeoutMillis: 60_000 })
       faults.next = () => "refuse"
       const waiting = yield* Effect.forEach(
