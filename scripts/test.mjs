@@ -1,10 +1,11 @@
 /**
  * Everything once: lint, format, types, then the tests, level by level, since two cores are shared by all they start.
- * The last line says how it went, with the counts of the tests' reports; lint, format, types and a test file that could
- * not be loaded each count as one failure. Arguments go to vitest.
+ * The last lines say what failed, with the first of what each failure printed, and the counts of the tests' reports;
+ * lint, format, types and a test file that could not be loaded each count as one failure. Arguments go to vitest.
  */
 import { spawnSync } from "node:child_process"
 import { mkdirSync, readFileSync, rmSync } from "node:fs"
+import { relative } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -17,23 +18,27 @@ const run = (name, ...args) => {
   )
 }
 
+const firstLines = (text) => (text ?? "").split("\n").slice(0, 12).join("\n    ")
+
+/** The failed tests of one file, or the file itself when it could not be loaded. */
+const failuresOf = ({ assertionResults, message, name, status }) => {
+  const file = relative(root, name)
+  const tests = assertionResults.filter((test) => test.status === "failed")
+  if (tests.length === 0) return status === "failed" ? [`${file}\n    ${firstLines(message)}`] : []
+  return tests.map(({ failureMessages, fullName }) => `${file}: ${fullName}\n    ${firstLines(failureMessages?.[0])}`)
+}
+
 /** Counts of the report; a run that ended badly has at least one failure, whatever its report says. */
-const countsOf = (report, ended) => {
+const countsOf = (level, report, ended) => {
   let tests
   try {
     tests = JSON.parse(readFileSync(report, "utf8"))
   } catch {
-    return { passed: 0, failed: ended ? 0 : 1, skipped: 0 }
+    return { passed: 0, failures: ended ? [] : [`${level}: it ended without a report`], skipped: 0 }
   }
-  const unloaded = tests.testResults.filter(
-    (file) => file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed")
-  )
-  const failed = tests.numFailedTests + unloaded.length
-  return {
-    passed: tests.numPassedTests,
-    failed: failed === 0 && !(ended && tests.success) ? 1 : failed,
-    skipped: tests.numPendingTests + tests.numTodoTests
-  }
+  const failures = tests.testResults.flatMap(failuresOf)
+  if (failures.length === 0 && !(ended && tests.success)) failures.push(`${level}: an error outside its tests`)
+  return { passed: tests.numPassedTests, failures, skipped: tests.numPendingTests + tests.numTodoTests }
 }
 
 const testLevel = (level) => {
@@ -49,19 +54,23 @@ const testLevel = (level) => {
     `--outputFile.json=${report}`,
     ...process.argv.slice(2)
   )
-  return countsOf(report, ended)
+  return countsOf(level, report, ended)
 }
 
 mkdirSync(`${root}.clawster`, { recursive: true })
 const checks = [
-  run("oxlint/bin/oxlint", "--quiet"),
-  run("oxfmt/bin/oxfmt", "--check"),
-  run("typescript/bin/tsc", "-p", ".")
+  ["lint", run("oxlint/bin/oxlint", "--quiet")],
+  ["format", run("oxfmt/bin/oxfmt", "--check")],
+  ["types", run("typescript/bin/tsc", "-p", ".")]
 ]
 const counts = levels.map(testLevel)
 const sum = (name) => counts.reduce((total, count) => total + count[name], 0)
 const [passed, skipped] = [sum("passed"), sum("skipped")]
-const failed = sum("failed") + checks.filter((ok) => !ok).length
+const failures = [
+  ...checks.filter(([, isMet]) => !isMet).map(([name]) => name),
+  ...counts.flatMap((count) => count.failures)
+]
 
-console.log(`${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`)
-process.exitCode = failed === 0 ? 0 : 1
+for (const failure of failures) console.log(`FAILED ${failure}`)
+console.log(`${passed} passed, ${failures.length} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`)
+process.exitCode = failures.length === 0 ? 0 : 1

@@ -62,10 +62,12 @@ const TestLayer = Layer.mergeAll(
   Layer.orDie
 )
 
+/** A killed gateway may need longer than half a minute until it serves again, where two cores do everything. */
 const untilTold = (count: number) =>
   until(
     `${count} reports`,
-    Effect.map(told, ({ length }) => length >= count)
+    Effect.map(told, ({ length }) => length >= count),
+    "120 seconds"
   )
 
 const warm = Effect.gen(function* () {
