@@ -1,6 +1,6 @@
 /**
- * One call to an actor: its attempts, by the fast path or the cluster's delivery, and what their failures say of it. All
- * attempts have one request id, so the command takes effect once.
+ * One call to an actor: its attempts, by the fast path or the cluster's delivery, and what their failures say of it.
+ * All attempts have one request id, so the command takes effect once.
  */
 import { Cause, Clock, Context, Effect, Option, References, Schedule, Tracer } from "effect"
 import { ActorUnavailable } from "../../schema/Errors.ts"
