@@ -8,8 +8,9 @@ import type { Outgoing } from "./Actor.ts"
  * A message to another actor, relayed after the commit that stores it. Delivery is at-least-once and in order between
  * the same two actors; the receiver deduplicates by message id, so it is applied effectively once for as long as the
  * receiver's journal keeps the entry. The receiver's reply is only an acknowledgement and is discarded: a receiver that
- * has something to report sends a message back. A message is dropped when its receiver was removed (Departed.ts), when
- * the store cannot hold what it writes, or when the receiver's code has thrown on it for two minutes (Setbacks.ts).
+ * has something to report sends a message back. A message that the receiver refuses, that its code throws on for two
+ * minutes, that it has no command for, or whose effect the store cannot hold, is kept as a dead message
+ * (DeadMessages.ts). One whose receiver was removed is dropped (Departed.ts).
  *
  * Encoding throws when `payload` does not match the command's schema; nothing of the sending command is committed then.
  */
@@ -22,7 +23,7 @@ export const send = <Type extends string, Rpcs extends Rpc.Any, const Tag extend
 
 /**
  * A message as by `send`, to an actor whose type the sender need not know: it names the command itself, as `command`
- * made it. The receiver's protocol must have that command; a receiver that has not drops the message.
+ * made it. The receiver's protocol should have that command; otherwise the message becomes a dead one.
  */
 export const sendTo = <R extends Rpc.Any>(to: ActorRef, rpc: R, payload: Rpc.Payload<R>): Outgoing =>
   outgoing(to, rpc, payload)

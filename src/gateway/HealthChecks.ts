@@ -148,6 +148,16 @@ export const instances = (all: ReadonlyArray<InstanceStatus>): Judgement => {
   }
 }
 
+/** `count`: dead messages of the last day. */
+export const messages = (count: number): Judgement =>
+  count === 0
+    ? { ok: true, detail: "no message between actors was given up in the last day" }
+    : {
+        ok: false,
+        detail: `${count === 1_000 ? "a thousand or more" : count} messages between actors were given up in the last day`,
+        remedy: "see clawster message list; deliver them again (replay) or remove them once the cause is mended"
+      }
+
 const outboxOldMillis = 60_000
 
 export const outbox = ({

@@ -17,6 +17,7 @@ import * as Indexes from "./Indexes.ts"
 import * as Timelines from "./journal/Timelines.ts"
 import { endedActors } from "./migrations/0017_ended_actors.ts"
 import { leaseLengths } from "./migrations/0018_lease_lengths.ts"
+import { deadMessages } from "./migrations/0020_dead_messages.ts"
 
 export const loader = Migrator.fromRecord({
   "0001_actors": actors,
@@ -32,7 +33,8 @@ export const loader = Migrator.fromRecord({
   "0013_departures": departures,
   "0014_task_filters": taskFilters,
   "0017_ended_actors": endedActors,
-  "0018_lease_lengths": leaseLengths
+  "0018_lease_lengths": leaseLengths,
+  "0020_dead_messages": deadMessages
 })
 
 /**

@@ -77,6 +77,17 @@ export class ActorTest<
     return this.#apply(decide(this.state, payload as never, this.#context)) as never
   }
 
+  /**
+   * Decides a command as a message of another actor. Throws also when it is refused without an event and without a
+   * message: no caller waits, so nobody would learn of it.
+   */
+  message<const Tag extends Tags<Rpcs>>(tag: Tag, payload: Rpc.Payload<Rpc.ExtractTag<Rpcs, Tag>>): void {
+    const [events, sent] = [this.events.length, this.sent.length]
+    const answer = this.command(tag, payload)
+    if (answer._tag === "Success" || this.events.length > events || this.sent.length > sent) return
+    throw new Error(`the message ${tag} is refused and nobody learns of it: ${JSON.stringify(answer.error)}`)
+  }
+
   /** Decides what an activity reports. */
   signal(signal: Signal): Answer<void, never> {
     return this.#apply(this.#definition.signal!(this.state, signal, this.#context))

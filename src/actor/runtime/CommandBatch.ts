@@ -6,7 +6,8 @@ import { Cause, Exit } from "effect"
 import { ActorUnavailable, IdempotencyConflict, type UnavailableReason } from "../../schema/Errors.ts"
 import type { Answer, Timer } from "../Actor.ts"
 import type { PendingCommit, Definition } from "./PendingCommit.ts"
-import type { ActorCodec } from "../state/Codec.ts"
+import type { DeadReason } from "../../schema/DeadMessage.ts"
+import type { ActorCodec, CommandCodec } from "../state/Codec.ts"
 import type { EncodedAnswer, RecordedAnswer } from "../Journal.ts"
 import type { DeliveredMessage, Mail } from "./Mailbox.ts"
 import type { LoadedState } from "../state/LoadedState.ts"
@@ -51,6 +52,8 @@ export class CommandBatch {
   readonly #setbacks: Setbacks
   readonly #answers: Array<() => void> = []
   readonly fresh: Array<RecordedAnswer> = []
+  /** Why each of the messages that the commit keeps as dead ones was given up. */
+  readonly dead: Array<DeadReason> = []
 
   constructor(
     definition: Definition,
@@ -95,7 +98,11 @@ export class CommandBatch {
       case "Request":
         return this.#request(mail)
       case "Delivery": {
-        for (const message of mail.messages) this.#message(message)
+        for (const message of mail.messages) {
+          if (this.#known(message.id) !== undefined) continue
+          if (mail.unstorable === undefined) this.#message(message)
+          else this.#giveUp(message, "unstorable", new Error(mail.unstorable))
+        }
         return this.#later(mail, Exit.void)
       }
       case "Signal": {
@@ -140,24 +147,45 @@ export class CommandBatch {
     return exitOf(this.#codec.command(tag)!.decodeAnswer(answer))
   }
 
-  /**
-   * A message with an unknown tag may come from a newer version. It is never dropped: it is retried until the actor has
-   * moved to a runner of that version.
-   */
+  /** A message that cannot be processed is retried for a while (Setbacks.ts) and then kept as a dead letter. */
   #message(message: DeliveredMessage): void {
-    if (this.#known(message.id) !== undefined) return
-    try {
-      this.#apply(message)
-    } catch (defect) {
-      const isKnownTag = this.#codec.command(message.tag) !== undefined
-      if (!isKnownTag || !this.#setbacks.passesOver(message.id, this.#now, Cause.die(defect))) throw defect
+    const command = this.#codec.command(message.tag)
+    if (command === undefined) {
+      const error = new Error(`${this.#definition.entity.type} has no command ${message.tag}`)
+      return this.#retried(message, "unknown", error)
     }
+    let refusal: unknown
+    try {
+      refusal = this.#apply(message, command)
+    } catch (defect) {
+      return this.#retried(message, "threw", defect)
+    }
+    if (refusal !== undefined) this.#giveUp(message, "refused", refusal)
   }
 
-  #apply({ id, payload: encoded, tag }: DeliveredMessage): void {
-    const payload = this.#codec.command(tag)!.decodePayload(encoded)
+  /** Returns the error when the command refused without recording or sending anything: its sender would never know. */
+  #apply({ id, payload: encoded, tag }: DeliveredMessage, { decodePayload }: CommandCodec): unknown {
+    const payload = decodePayload(encoded)
     const step = this.#pending.apply({ _tag: "Command", tag, payload, requestId: id, payloadHash: null })
     if (step.recorded !== undefined) this.#remember(id, null, step.recorded)
+    else if (step.answer._tag === "Failure") return step.answer.error
+    return undefined
+  }
+
+  /** Throws while the message is still to be retried. */
+  #retried(message: DeliveredMessage, reason: "unknown" | "threw", error: unknown): void {
+    if (!this.#setbacks.isGivenUp(message.id, reason, this.#now, Cause.die(error))) throw error
+    this.#giveUp(message, reason, error)
+  }
+
+  #giveUp(message: DeliveredMessage, reason: DeadReason, error: unknown): void {
+    this.#remember(message.id, null, this.#pending.addDead(message, reason, error))
+    this.#setbacks.tell({
+      what: `message ${message.tag} ${message.id}`,
+      becomes: "it is kept as a dead message",
+      cause: Cause.die(error)
+    })
+    this.dead.push(reason)
   }
 
   /** Decides the timers that are due, each key at most once per batch and only while it is still due. */

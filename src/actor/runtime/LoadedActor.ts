@@ -33,6 +33,8 @@ const eventsAnEntry = 8
 
 /** A commit takes no further mail once it has this weight; the remaining mail goes into the next commit. */
 const commitWeight = 4 * 1024 * 1024
+/** The same for its rows and messages. */
+const commitWrites = 2_048
 /**
  * A snapshot is also taken when the entries since the last one weigh at least this much and at least twice as much as
  * that snapshot. A large state is then not rewritten for each of its changes, and loading reads at most about three
@@ -173,7 +175,12 @@ export class LoadedActor {
     })
   }
 
-  #refused(mail: Mail, failure: CommitFailed): Effect.Effect<void> {
+  /** A refused message becomes a dead one; the store has held its payload before, so it holds it again. */
+  #refused(mail: Mail, failure: CommitFailed): Effect.Effect<void, CommitFailed | StoreUnavailable> {
+    if (mail._tag === "Delivery" && mail.unstorable === undefined) {
+      const dead = { ...mail, unstorable: failure.message }
+      return Effect.catchIf(this.#runBatch([dead], false), isRefused, (again) => this.#refused(dead, again))
+    }
     return Effect.map(Clock.currentTimeMillis, (now) => refusalOf(mail, failure, now, this.#setbacks))
   }
 
@@ -209,7 +216,8 @@ export class LoadedActor {
       const pending = new PendingCommit(definition, codec, context, this.#memory.state, this.#memory.seq)
       const batch = new CommandBatch(definition, codec, this.#memory, pending, now, found, quiet, this.#setbacks)
       let decided = 0
-      while (decided < mails.length && pending.weight < commitWeight) batch.decide(mails[decided++]!)
+      const isFull = () => pending.weight >= commitWeight || pending.writes >= commitWrites
+      while (decided < mails.length && !isFull()) batch.decide(mails[decided++]!)
       if (decided < mails.length) this.#post.mailbox.putBack(mails.splice(decided))
       if (this.#setbacks.isUntold) yield* this.#tellSetbacks
       if (pending.entries.length === 0) return batch.answer()
@@ -229,6 +237,7 @@ export class LoadedActor {
       this.#wake = commit.wake ?? this.#wake
       this.#viewDigest = view?.digest ?? this.#viewDigest
       batch.answer()
+      for (const reason of batch.dead) yield* ActorMetrics.messageDied(address.entityType, reason)
       if (this.#options.onCommitted !== undefined) {
         yield* this.#options.onCommitted(pending.entries.flatMap(({ events }) => events) as never, before)
       }

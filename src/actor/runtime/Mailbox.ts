@@ -31,6 +31,8 @@ export type Mail =
       readonly _tag: "Delivery"
       readonly messages: ReadonlyArray<DeliveredMessage>
       readonly again: boolean
+      /** Set when the store refused what the messages would write: its error. They are then kept as dead messages. */
+      readonly unstorable?: string
       readonly weight: number
       readonly resume: Resume
     }

@@ -5,12 +5,20 @@
 import type { ActorDefinition, Answer, DecideContext, Decision, RowWrite } from "../Actor.ts"
 import type { ActorCodec } from "../state/Codec.ts"
 import type { CommitTexts, EncodedAnswer, Entry, OutboxMessage } from "../Journal.ts"
+import type { DeadReason } from "../../schema/DeadMessage.ts"
+import { deadMessage } from "../outbox/DeadMessages.ts"
+import type { DeliveredMessage } from "./Mailbox.ts"
 
 /**
  * Maximum characters that one command, signal or timer may write: well above what one request can contain, well below
  * what one row can hold.
  */
 const entryWeight = 32 * 1024 * 1024
+/**
+ * Maximum number of rows and messages that one command, signal or timer may write: the largest commands accept 1,000
+ * tasks, and a statement with many more would not end within its time limit.
+ */
+export const entryWrites = 4_096
 
 export type Definition = ActorDefinition<string, any, any, any, any, any>
 
@@ -66,7 +74,7 @@ export class PendingCommit {
 
   /**
    * Adds one item. Throws what the actor's own code or a codec throws, and when the item would write more than
-   * `entryWeight`; nothing of the item is then in the commit.
+   * `entryWeight` or `entryWrites`; nothing of the item is then in the commit.
    */
   apply(item: Item): Step {
     const decision = this.#decide(item)
@@ -77,6 +85,7 @@ export class PendingCommit {
     const outbox = this.#outgoing(decision, seq)
     const rows: Array<RowWrite> = []
     const state = this.#evolve(decision.events, rows)
+    this.#checkWrites(rows.length + outbox.length)
     const texts = { events: JSON.stringify(events), answer: recorded === null ? null : JSON.stringify(recorded) }
     const payloads = outbox.map(({ payload }) => JSON.stringify(payload ?? null))
     const weight =
@@ -105,6 +114,39 @@ export class PendingCommit {
       at: this.#context.now
     })
     return recorded === null ? { answer: decision.answer } : { answer: decision.answer, recorded }
+  }
+
+  #checkWrites(writes: number): void {
+    if (writes <= entryWrites) return
+    const { entityId } = this.#context
+    throw new Error(`one command of ${entityId} would write ${writes} rows and messages; ${entryWrites} is the most`)
+  }
+
+  /** Rows and messages of the commit. */
+  get writes(): number {
+    return this.rows.length + this.outbox.length
+  }
+
+  /** Adds a message that the actor could not process, as a dead letter. Its recorded reply makes it a duplicate. */
+  addDead(message: DeliveredMessage, reason: DeadReason, error: unknown): EncodedAnswer {
+    const { entity } = this.#definition
+    const { entityId, now } = this.#context
+    const answer: EncodedAnswer = { _tag: "Failure", error: { _tag: "DeadMessage", reason } }
+    const texts = { events: "[]", answer: JSON.stringify(answer) }
+    this.seq += 1
+    this.weight += JSON.stringify(message.payload ?? null).length
+    this.#entryTexts.push(texts)
+    this.rows.push(deadMessage({ entityType: entity.type, entityId }, message, reason, error, now))
+    this.entries.push({
+      seq: this.seq,
+      requestId: message.id,
+      command: message.tag,
+      payloadHash: null,
+      events: [],
+      answer,
+      at: now
+    })
+    return answer
   }
 
   get texts(): CommitTexts {

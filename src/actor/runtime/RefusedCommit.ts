@@ -2,8 +2,7 @@
  * Splits mail whose commit the store refused for its content, and handles a part that is refused on its own:
  *
  * - a command fails permanently, with `InvalidInput`;
- * - a message is dropped, because its sender would send the same again: work that waits for it ends by its own
- *   deadline;
+ * - a message is kept as a dead one (DeadMessages.ts), because its sender would send the same again;
  * - a signal's activity dies, and is restarted by its own schedule;
  * - a timer is postponed (Setbacks.ts).
  */
@@ -46,7 +45,7 @@ export const refusalOf = (mail: Mail, failure: CommitFailed, now: number, setbac
       return mail.resume(Exit.fail(invalid(failure)))
     case "Delivery":
       for (const { id, tag } of mail.messages)
-        setbacks.tell({ what: `message ${tag} ${id}`, becomes: "it is passed over", cause })
+        setbacks.tell({ what: `message ${tag} ${id}`, becomes: "the store cannot keep it: it is lost", cause })
       return
     case "Signal":
       setbacks.tell({ what: `signal ${mail.signal._tag}`, becomes: "its activity is tried again", cause })

@@ -3,14 +3,14 @@
  * content. Neither may block all other work, nor be retried at once for ever.
  *
  * A timer is postponed by 30 s, and then by twice as long each time, up to 1 h. A message on which the actor's code
- * throws is retried for two minutes, because a newer version may take over the actor meanwhile and accept it; then it
- * is dropped. Work that waits for it ends by its own deadline.
+ * throws is retried for two minutes, and one whose command the actor does not have for fifteen, because a newer version
+ * may take over the actor meanwhile and accept it; then it is kept as a dead message (DeadMessages.ts).
  */
 import type { Cause } from "effect"
 
 const timerFirst = 30_000
 const timerMost = 3_600_000
-const messagePatience = 120_000
+const messagePatience = { threw: 120_000, unknown: 900_000 }
 /**
  * Maximum number of timers, of messages and of unreported setbacks that are remembered. Beyond it the oldest timer or
  * message counts as one that never failed, and further setbacks are not reported.
@@ -50,17 +50,17 @@ export class Setbacks {
     this.tell({ what: `timer ${timer}`, becomes: `it is tried again in ${wait / 1_000} s`, cause })
   }
 
-  /** Whether to drop a message on which the actor's code throws. False: its sender must send it again. */
-  passesOver(message: string, now: number, cause: Cause.Cause<unknown>): boolean {
+  /** Whether to give up a message that fails. False: its sender must send it again. */
+  isGivenUp(message: string, reason: keyof typeof messagePatience, now: number, cause: Cause.Cause<unknown>): boolean {
     const since = this.#messages?.get(message)
+    const patience = messagePatience[reason]
     if (since === undefined) {
       this.#messages = add(this.#messages ?? new Map(), message, now)
-      this.tell({ what: `message ${message}`, becomes: `it is tried again for ${messagePatience / 1_000} s`, cause })
+      this.tell({ what: `message ${message}`, becomes: `it is tried again for ${patience / 1_000} s`, cause })
       return false
     }
-    if (now - since < messagePatience) return false
+    if (now - since < patience) return false
     this.#messages?.delete(message)
-    this.tell({ what: `message ${message}`, becomes: "it is passed over", cause })
     return true
   }
 

@@ -26,6 +26,10 @@ export const dropped = (entityType: string): Effect.Effect<void> =>
 export const setBack = (entityType: string): Effect.Effect<void> =>
   record("clawster_actor_setbacks_total", 1, { entity_type: entityType })
 
+/** Counts a message that its receiver, an actor of the type, keeps as a dead one. */
+export const messageDied = (entityType: string, reason: string): Effect.Effect<void> =>
+  record("clawster_dead_messages_total", 1, { entity_type: entityType, reason })
+
 /** Measures one delivery to another actor, until the receiver has committed it. */
 export const timeDelivery = <A, E, R>(targetType: string, deliver: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   timed("cross_instance_latency", { entity_type: targetType }, deliver)

@@ -127,6 +127,12 @@ export const metrics = {
     help: "Commands, messages, signals and timers that an actor could not take: its code failed on them, or the store cannot hold what they say",
     labels: ["entity_type"]
   },
+  clawster_dead_messages_total: {
+    kind: "counter",
+    unit: "messages",
+    help: "Messages between actors that their receiver could not process and keeps as dead ones, by the reason",
+    labels: ["entity_type", "reason"]
+  },
   clawster_actor_resident: {
     kind: "gauge",
     unit: "actors",

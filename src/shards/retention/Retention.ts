@@ -1,9 +1,9 @@
 /**
  * Keeps the tables from growing without bound. Journal entries are removed when a snapshot covers them and they are
  * older than the history kept. Ended tasks and turns with their outputs, answered messages, idempotency keys, revoked
- * API keys, and the rows of runners and instances that have long been silent are removed by age. Dead letters stay
- * until they are replayed. Removed entries can no longer be read on the feed, and a request id or a message's primary
- * key of that age counts as new.
+ * API keys, dead messages, and the rows of runners and instances that have long been silent are removed by age. Dead
+ * letters (tasks) stay until they are replayed. Removed entries can no longer be read on the feed, and a request id or
+ * a message's primary key of that age counts as new.
  *
  * Every runner tries; an advisory lock admits one at a time. Deletes are small, and each is followed by a pause as long
  * as the delete took, so that commits keep their share of the disk. Plain deletes suffice: vacuum makes the space
@@ -67,6 +67,7 @@ export interface Removed {
   readonly messages: number
   readonly idempotencyKeys: number
   readonly revokedKeys: number
+  readonly deadMessages: number
 }
 
 /** Whether a sweep has removed any row that it counts. */
@@ -140,8 +141,13 @@ export const sweep = Effect.fn("Retention.sweep")(function* (
          SELECT ctid FROM clawster_keys WHERE revoked_at < $1::bigint LIMIT ${rowsADelete}))`,
       [now - Duration.toMillis(options.history)]
     )
+    const deadMessages = yield* drain(
+      `DELETE FROM clawster_dead_messages WHERE ctid = ANY (ARRAY(
+         SELECT ctid FROM clawster_dead_messages WHERE at < $1::bigint ORDER BY at LIMIT ${rowsADelete}))`,
+      [now - Duration.toMillis(options.history)]
+    )
     for (const text of longGone) yield* sql.unsafe(text)
-    return { journal, tasks, turns, outputs, messages, idempotencyKeys, revokedKeys } satisfies Removed
+    return { journal, tasks, turns, outputs, messages, idempotencyKeys, revokedKeys, deadMessages } satisfies Removed
   })
 
   const connection = yield* sql.reserve

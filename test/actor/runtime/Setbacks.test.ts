@@ -24,9 +24,6 @@ const rejecting = Effect.map(MemoryStore, (store) => {
   return tried
 })
 
-const outboxOf = (entityId: string) =>
-  Effect.map(MemoryStore, (store) => [...(store.actors.get(`TestCounter/${entityId}`)?.outbox.values() ?? [])])
-
 const passes = (millis: number, steps: number) =>
   Effect.forEach(Array.from({ length: steps }), () => TestClock.adjust(millis), { discard: true })
 
@@ -46,18 +43,6 @@ describe("what the store refuses for its content", () => {
       assert.strictEqual(yield* counter.Get(), 3)
       yield* passes(1_000, 60)
       assert.strictEqual(tried.filter(isUnlucky).length, 2, "once with the others, once by itself")
-    }).pipe(withCounter)
-  )
-
-  it.effect("passes a message over, and delivers those behind it", () =>
-    Effect.gen(function* () {
-      yield* TestClock.adjust(1)
-      const counters = yield* ActorClient.make(Counter)
-      yield* rejecting
-      for (const by of [1, unlucky, 2]) yield* inVirtualTime(counters("a").Pass({ to: "b", by }))
-      yield* passes(100, 50)
-      assert.strictEqual(yield* counters("b").Get(), 3)
-      assert.deepStrictEqual(yield* outboxOf("a"), [])
     }).pipe(withCounter)
   )
 
@@ -92,35 +77,6 @@ describe("what the store refuses for its content", () => {
       yield* passes(1_000, 60)
       assert.strictEqual(yield* counter.Get(), 1)
       assert.isAtMost(tried.length, 30, "in a minute")
-    }).pipe(withCounter)
-  )
-})
-
-describe("a message that the actor's code throws on", () => {
-  it.effect("is asked for again for two minutes and then passed over", () =>
-    Effect.gen(function* () {
-      yield* TestClock.adjust(1)
-      const counters = yield* ActorClient.make(Counter)
-      const store = yield* MemoryStore
-      yield* inVirtualTime(counters("b").Add({ by: 0 }))
-      const { address, outbox } = stored(store, { entityType: "TestCounter", entityId: "a", shardId: "default:1" })
-      const message = (seq: number, payload: unknown) => ({
-        id: `TestCounter/${address.entityId}/${seq}/0`,
-        seq,
-        ordinal: 0,
-        targetType: "TestCounter",
-        targetId: "b",
-        tag: "Add",
-        payload
-      })
-      for (const one of [message(1, { by: 1 }), message(2, { by: "many" }), message(3, { by: 2 })])
-        outbox.set(one.id, one)
-      yield* inVirtualTime(counters("a").Get())
-      yield* passes(1_000, 60)
-      assert.strictEqual(yield* counters("b").Get(), 1)
-      yield* passes(1_000, 90)
-      assert.strictEqual(yield* counters("b").Get(), 3)
-      assert.deepStrictEqual(yield* outboxOf("a"), [])
     }).pipe(withCounter)
   )
 })

@@ -105,7 +105,7 @@ class World {
       case "Deregister":
         return void actor.command("Deregister", { force: choice > 1 })
       case "Execute":
-        return void actor.command("Execute", { attempt: this.attempt(run) })
+        return actor.message("Execute", { attempt: this.attempt(run) })
       case "ExecuteMany":
         for (let other = run; other < run + 5; other++)
           this.do({ what: "Execute", run: other % 8, choice, millis, stale })
@@ -117,9 +117,9 @@ class World {
         for (let other = 0; other < 8; other++) this.do({ what: "Steer", run: other, choice, millis, stale })
         return
       case "Abort":
-        return void actor.command("AbortAttempt", { runKey: `t${run}.1`, origin: this.attempt(run).origin })
+        return actor.message("AbortAttempt", { runKey: `t${run}.1`, origin: this.attempt(run).origin })
       case "Steer":
-        return void actor.command("Steer", {
+        return actor.message("Steer", {
           sessionKey: this.attempt(run).sessionKey,
           runKey: `m${choice}.steer`,
           message: "more",

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HashMap } from "effect"
 import { backoffMillis } from "../../../src/entities/Lane/dispatch/Retry.ts"
+import { LaneActor } from "../../../src/entities/Lane/LaneActor.ts"
 import { initial } from "../../../src/entities/Lane/LaneState.ts"
 import { taskTable } from "../../../src/entities/Lane/backlog/TaskRow.ts"
 import * as BacklogWindow from "../../../src/entities/Lane/backlog/BacklogWindow.ts"
@@ -9,6 +10,7 @@ import type { SubmitOutcome } from "../../../src/rpc/LaneRpcs.ts"
 import { gatewaySessionKey, LaneName, SessionId, TaskId, TenantId } from "../../../src/schema/Ids.ts"
 import type { InstanceStatus } from "../../../src/schema/Instance.ts"
 import type { TaskSpec } from "../../../src/schema/Task.ts"
+import { ActorTest } from "../../../src/testing/ActorTest.ts"
 import { idleLoad, instanceStatus } from "../../fixtures/Fleet.ts"
 import { entityId, LaneWorld, taskSpec, tenantId } from "./LaneWorld.ts"
 
@@ -108,6 +110,15 @@ describe("submitting to a lane", () => {
     assert.strictEqual(other.rows.get("c")?.error?.code, "LaneFull")
     assert.strictEqual(other.redirected.length, 0)
     other.check()
+  })
+
+  it("never refuses what another lane passed on, also when it is full and blocks", () => {
+    const other = LaneName.make("other")
+    const full = new ActorTest(LaneActor, "acme/other")
+    full.command("Configure", { config: { ...full.state.config, capacity: 1, backpressure: { _tag: "Block" } } })
+    full.message("Submit", { tasks: [taskSpec("own", { lane: other })] })
+    full.message("Submit", { tasks: [taskSpec("passed-on")] })
+    assert.deepInclude(full.events.at(-1), { _tag: "task.failed", taskId: TaskId.make("passed-on") })
   })
 
   it("does not redirect to itself", () => {

@@ -56,15 +56,15 @@ class World {
       case "Unplaced":
         return void actor.signal({ _tag: "Unplaced", placement, reason: `reason ${choice}` })
       case "Ended":
-        return void actor.command("AttemptEnded", { runKey, instanceId, outcome: outcomes[choice]! })
+        return actor.message("AttemptEnded", { runKey, instanceId, outcome: outcomes[choice]! })
       case "Refused":
-        return void actor.command("AttemptRefused", { runKey, instanceId, reason: "full", retryAfterMillis: millis })
+        return actor.message("AttemptRefused", { runKey, instanceId, reason: "full", retryAfterMillis: millis })
       case "OldReport":
-        return void actor.command("AttemptEnded", { runKey: `${runKey}9`, instanceId, outcome: outcomes[choice]! })
+        return actor.message("AttemptEnded", { runKey: `${runKey}9`, instanceId, outcome: outcomes[choice]! })
       case "SteerEnded":
       case "SteerRefused": {
         const steerKey = `${steered[0]?.turn.turnId ?? "none"}.steer`
-        return void actor.command(what === "SteerEnded" ? "AttemptEnded" : "AttemptRefused", {
+        return actor.message(what === "SteerEnded" ? "AttemptEnded" : "AttemptRefused", {
           runKey: steerKey,
           instanceId,
           outcome: outcomes[0],

@@ -8,7 +8,8 @@ const none: Removed = {
   outputs: 0,
   messages: 0,
   idempotencyKeys: 0,
-  revokedKeys: 0
+  revokedKeys: 0,
+  deadMessages: 0
 }
 
 describe("A sweep of history", () => {
