@@ -5,6 +5,7 @@
  */
 import { Context, Duration, Effect, Layer } from "effect"
 import { leaseMillisDefault } from "../shards/ClusterConfig.ts"
+import { watchDeadMessages } from "./checks/DeadMessages.ts"
 import { deadlines } from "./checks/Deadlines.ts"
 import { faultsSeen } from "./checks/FaultsSeen.ts"
 import { Folded } from "./checks/Folded.ts"
@@ -99,6 +100,7 @@ const build = <Outside>(options: Options<Outside>, faults: ReadonlyArray<Fault>)
   const run = new Run<Outside>(cluster, folded, calls, records, [
     rowByRow(watchOwnership),
     rowByRow(watchMessageOrder),
+    watchDeadMessages,
     stateIsFold(folded),
     deadlines(folded, deadlineBoundMillis),
     ...(options.checks ?? []),

@@ -63,6 +63,29 @@ const caller = (me: number) =>
     yield* repeat(step, "150 millis")
   })
 
+/**
+ * Counters that are also told what they cannot take: a number on which the handler throws, one that it refuses, and a
+ * name that the store refuses. The first blocks those behind it for two minutes.
+ */
+const poisoner = Effect.gen(function* () {
+  const { call, repeat } = yield* Workload
+  const client = yield* ActorClient.make(Counter.Counter)
+  let n = 0
+  const step = Effect.gen(function* () {
+    const [key, to] = [yield* Random.choice(keys), yield* Random.choice(keys)]
+    const requestId = `poison-${++n}`
+    const actor = `TestCounter/${key}`
+    const by = yield* Random.choice([1, 2_000, Counter.poison])
+    yield* (yield* Random.nextBoolean)
+      ? call(
+          { actor, command: "PassName", requestId, changes: true },
+          client(key).PassName({ to, name: Counter.unstorable }, { requestId })
+        )
+      : call({ actor, command: "Pass", requestId, changes: true }, client(key).Pass({ to, by }, { requestId }))
+  })
+  yield* repeat(step, "1 second")
+})
+
 export const scenario: Scenario = {
   actors: Counter.layer(() => Effect.sleep("700 millis")),
   definitions: [Counter.definition],
@@ -74,4 +97,10 @@ export const scenario: Scenario = {
   ),
   probe: (n) =>
     Effect.flatMap(ActorClient.make(Counter.Counter), (client) => client(keys[n % keys.length]!).Add({ by: 1 }))
+}
+
+export const poisoned: Scenario = {
+  ...scenario,
+  workload: Effect.all([scenario.workload, poisoner], { concurrency: "unbounded", discard: true }),
+  settleMillis: 900_000
 }

@@ -27,14 +27,14 @@ const pileUp: ReadonlyArray<Fault> = [
   { kind: "crash", at: 12_000, runner: "runner-1", forMillis: 1_500 }
 ]
 
-const run = (seed: number, faults: ReadonlyArray<Fault>, plant: Plant) =>
-  Simulation.run({ ...CounterScenario.scenario, seed, duration: "30 seconds", faults, plant })
+const run = (seed: number, faults: ReadonlyArray<Fault>, plant: Plant, scenario = CounterScenario.scenario) =>
+  Simulation.run({ ...scenario, seed, duration: "30 seconds", faults, plant })
 
 /** Some seed of ten shows it: one that is hit by chance alone would be no checker. */
-const finds = (invariant: string, faults: ReadonlyArray<Fault>, plant: Plant) =>
+const finds = (invariant: string, faults: ReadonlyArray<Fault>, plant: Plant, scenario = CounterScenario.scenario) =>
   Effect.gen(function* () {
     for (let seed = 1; seed <= 10; seed++) {
-      const { violations } = yield* run(seed, faults, plant)
+      const { violations } = yield* run(seed, faults, plant, scenario)
       if (violations.some((violation) => violation.invariant === invariant)) return
     }
     assert.fail(`no seed of ten showed ${invariant}`)
@@ -80,6 +80,15 @@ describe("checkers find a planted bug in a running cluster", () => {
           Effect.map(journal.load(address, version), (loaded) => ({ ...loaded, outbox: [...loaded.outbox].reverse() }))
       })
     })
+  )
+
+  it.live("I4: a message that is given up and not kept", () =>
+    finds(
+      "I4",
+      [],
+      changed((commit) => ({ ...commit, rows: [] })),
+      CounterScenario.poisoned
+    )
   )
 
   it.live("I10: wake-ups that the next owner never reads", () =>

@@ -32,6 +32,7 @@ const counters = (seed: number) => ({
   duration: "60 seconds" as const,
   faults: { everyMillis: 4_000 }
 })
+const poisoned = (seed: number) => ({ ...counters(seed), ...CounterScenario.poisoned })
 const fleet = (seed: number) => ({
   ...FleetScenario.make(),
   seed,
@@ -48,6 +49,10 @@ describe("under faults, every guarantee holds", () => {
       sweep({ scenario: counters, seeds: [...from(1, 6), ...regressions], wallMillis: 90_000, tries: 20 }),
       passes
     )
+  )
+
+  it.live("for counters whose messages are poisoned, refused and refused by the store, by fixed seeds", () =>
+    Effect.map(sweep({ scenario: poisoned, seeds: from(1, 2), wallMillis: 60_000, tries: 20 }), passes)
   )
 
   it.live("for lanes, sessions and instances, by fixed seeds", () =>

@@ -11,6 +11,7 @@ import { SessionActor } from "../../entities/Session/SessionActor.ts"
 import * as SessionLayer from "../../entities/Session/SessionLayer.ts"
 import { SimulatedFleet } from "../../instances/simulated/SimulatedFleet.ts"
 import { watchCaps } from "../checks/Caps.ts"
+import { watchNoneDead } from "../checks/DeadMessages.ts"
 import { eventsOf, type Violation } from "../checks/History.ts"
 import { rowByRow, type Watcher } from "../checks/Observation.ts"
 import { watchPriority, watchTurnOrder } from "../checks/Order.ts"
@@ -75,6 +76,7 @@ export const make = (): Scenario<SimulatedFleet> => {
       rowByRow(watchCaps),
       rowByRow(watchTurnOrder),
       rowByRow(watchPriority),
+      watchNoneDead,
       runOnce(() => fleet)
     ],
     probe,
