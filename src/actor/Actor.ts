@@ -10,6 +10,7 @@
  *   attach to what it finds outside and must not assume that it is the first to run.
  * - `view(state)`: the document that lists and overviews read, written in the commit that changed it.
  * - `rows(event, before, after)`: rows of the actor's own tables (such as tasks), written in the same commit.
+ * - `sends(event, before, after)`: messages to other actors that follow from an event, whichever handler decided it.
  *
  * The shell (ActorLayer.ts) loads the actor, drains the mailbox in batches, commits, replies, and drops the actor from
  * memory when a commit fails.
@@ -163,6 +164,8 @@ export interface ActorDefinition<
   readonly view?: (state: State, entityId: string) => View | undefined
   /** Rows that an event writes, given the state before and after it. */
   readonly rows?: (event: Event, before: State, after: State) => ReadonlyArray<RowWrite>
+  /** Messages that an event sends after those of its decision, given the state before and after it. */
+  readonly sends?: (event: Event, before: State, after: State) => ReadonlyArray<Outgoing>
   /**
    * True when the actor can be forgotten without loss: its purpose is over, and the next caller may find it new. An
    * actor that has ended and has not been addressed for as long as history is kept is removed with its snapshot,

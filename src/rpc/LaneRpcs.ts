@@ -30,6 +30,18 @@ export const Cancel = command("Cancel", {
   error: Schema.Union([NotFound, Conflict])
 })
 
+/**
+ * Cancels tasks by message of another actor. Tasks that have ended are passed over. Never refused, but with `Conflict`
+ * when 16,384 tasks are being looked up for cancels already.
+ */
+export const CancelTasks = command("CancelTasks", {
+  payload: {
+    taskIds: Schema.Array(TaskId).check(Schema.isMaxLength(1_000)),
+    reason: Schema.optionalKey(Schema.String)
+  },
+  error: Conflict
+})
+
 /** Cancels up to `limit` waiting and running tasks of the lane in one command. */
 export const CancelWhere = command("CancelWhere", {
   payload: { phases: Schema.Array(TaskPhase), limit: Schema.Int },
@@ -68,6 +80,7 @@ export const ExplainMany = command("ExplainMany", {
 export const LaneRpcs = protocol(
   Submit,
   Cancel,
+  CancelTasks,
   CancelWhere,
   Replay,
   Configure,

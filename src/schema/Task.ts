@@ -2,6 +2,7 @@
 import { Schema } from "effect"
 import { bounds, instant, list, longestDelay, nonEmptyText, text, within } from "./text/Bounds.ts"
 import { InstanceId, LaneName, SessionId, TaskId, TenantId, WorkspaceId } from "./Ids.ts"
+import { ActorRef } from "./ActorRef.ts"
 import { StoredOutput } from "./Output.ts"
 
 export const Priority = Schema.Literals(["low", "normal", "high", "critical"])
@@ -96,7 +97,9 @@ export const TaskSpec = Schema.Struct({
    * id.
    */
   fingerprint: Schema.optionalKey(Schema.String),
-  traceparent: Schema.optionalKey(Schema.String)
+  traceparent: Schema.optionalKey(Schema.String),
+  /** The actor that is told the task's end (TaskEnded.ts). Only actors set it; a client's submission cannot. */
+  receiver: Schema.optionalKey(ActorRef)
 })
 export type TaskSpec = typeof TaskSpec.Type
 

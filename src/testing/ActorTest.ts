@@ -54,14 +54,17 @@ export class ActorTest<
   }
 
   #apply<A, E>({ answer, events, send }: Decision<Event, A, E>): Answer<A, E> {
+    const following = [...send]
     for (const event of events) {
       const stored = this.#stored(event)
+      const before = this.state
       this.events.push(stored)
-      this.state = this.#definition.evolve(this.state, stored)
+      this.state = this.#definition.evolve(before, stored)
       this.states.push(this.state)
+      following.push(...(this.#definition.sends?.(stored, before, this.state) ?? []))
     }
-    for (const message of send) message.encode(message.payload)
-    this.sent.push(...send)
+    for (const message of following) message.encode(message.payload)
+    this.sent.push(...following)
     return answer
   }
 

@@ -38,7 +38,15 @@ const errorOf = (rpc: Rpc.Any) => JSON.stringify(Schema.toJsonSchemaDocument((rp
 
 describe("a command that actors send", () => {
   it("is one of these", () => {
-    assert.deepStrictEqual(sent, ["AbortAttempt", "AttemptEnded", "AttemptRefused", "Execute", "Steer", "Submit"])
+    assert.deepStrictEqual(sent, [
+      "AbortAttempt",
+      "AttemptEnded",
+      "AttemptRefused",
+      "Execute",
+      "Steer",
+      "Submit",
+      "TaskEnded"
+    ])
   })
 
   it("has no error of its own, unless it answers by message", () => {

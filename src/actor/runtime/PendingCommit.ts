@@ -2,7 +2,7 @@
  * Folds a batch of commands over an actor's state into what to write in one commit and what to reply after it. Pure:
  * the shell commits and replies.
  */
-import type { ActorDefinition, Answer, DecideContext, Decision, RowWrite } from "../Actor.ts"
+import type { ActorDefinition, Answer, DecideContext, Decision, Outgoing, RowWrite } from "../Actor.ts"
 import type { ActorCodec } from "../state/Codec.ts"
 import type { CommitTexts, EncodedAnswer, Entry, OutboxMessage } from "../Journal.ts"
 import type { DeadReason } from "../../schema/DeadMessage.ts"
@@ -82,9 +82,8 @@ export class PendingCommit {
     const seq = this.seq + 1
     const recorded = item._tag === "Command" ? this.#codec.command(item.tag)!.encodeAnswer(decision.answer) : null
     const events = decision.events.map(this.#codec.encodeEvent)
-    const outbox = this.#outgoing(decision, seq)
-    const rows: Array<RowWrite> = []
-    const state = this.#evolve(decision.events, rows)
+    const { rows, sends, state } = this.#evolve(decision)
+    const outbox = this.#outgoing(sends, seq)
     this.#checkWrites(rows.length + outbox.length)
     const texts = { events: JSON.stringify(events), answer: recorded === null ? null : JSON.stringify(recorded) }
     const payloads = outbox.map(({ payload }) => JSON.stringify(payload ?? null))
@@ -165,19 +164,24 @@ export class PendingCommit {
     }
   }
 
-  #evolve(events: ReadonlyArray<any>, rows: Array<RowWrite>): unknown {
+  /** The state after the events, and the rows and messages that they write. */
+  #evolve({ events, send }: Decision<any, unknown, unknown>) {
+    const { evolve, rows: rowsOf, sends: sendsOf } = this.#definition
+    const rows: Array<RowWrite> = []
+    const sends = [...send]
     let state = this.state
     for (const event of events) {
-      const next = this.#definition.evolve(state, event)
-      if (this.#definition.rows !== undefined) rows.push(...this.#definition.rows(event, state, next))
+      const next = evolve(state, event)
+      if (rowsOf !== undefined) rows.push(...rowsOf(event, state, next))
+      if (sendsOf !== undefined) sends.push(...sendsOf(event, state, next))
       state = next
     }
-    return state
+    return { state, rows, sends }
   }
 
-  #outgoing(decision: Decision<any, unknown, unknown>, seq: number): Array<OutboxMessage> {
+  #outgoing(sends: ReadonlyArray<Outgoing>, seq: number): Array<OutboxMessage> {
     const { entity } = this.#definition
-    return decision.send.map((message, ordinal) => ({
+    return sends.map((message, ordinal) => ({
       id: `${entity.type}/${this.#context.entityId}/${seq}/${ordinal}`,
       seq,
       ordinal,

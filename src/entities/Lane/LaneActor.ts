@@ -13,7 +13,7 @@ import { changedConfig } from "../../schema/Lane.ts"
 import { Lane } from "../Lane.ts"
 import { assign } from "./dispatch/StartTasks.ts"
 import { attemptEnded, attemptRefused } from "./dispatch/Attempts.ts"
-import { cancel, cancelWhere } from "./commands/Cancel.ts"
+import { cancel, cancelTasks, cancelWhere } from "./commands/Cancel.ts"
 import { evolve } from "./LaneEvolve.ts"
 import { explain, explainMany } from "./commands/Explain.ts"
 import { giveUp } from "./dispatch/GiveUp.ts"
@@ -23,6 +23,7 @@ import { replay } from "./commands/Replay.ts"
 import { deadPage, found, overdue, page } from "./backlog/PageDecisions.ts"
 import { submit } from "./commands/Submit.ts"
 import { rows } from "./backlog/TaskRow.ts"
+import { sends } from "./TaskReceivers.ts"
 import { onTimer, timers } from "./LaneTimers.ts"
 
 export interface LaneActivity {
@@ -89,6 +90,7 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
   commands: {
     Submit: submit,
     Cancel: cancel,
+    CancelTasks: cancelTasks,
     CancelWhere: cancelWhere,
     Replay: replay,
     /** Waiting tasks keep the rank they were given. */
@@ -111,5 +113,6 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
   view: (state) => ({ tenantId: state.tenantId, doc: statusOf(state) }),
   isEnded,
   rows,
+  sends,
   snapshotEvery: 1_000
 })

@@ -7,6 +7,7 @@ import { HashMap, Option, Schema } from "effect"
 import { InstanceId, LaneName, parseLaneEntityId, Placement, type TaskId, TenantId } from "../../schema/Ids.ts"
 import { defaultLaneConfig, LaneConfig, type LaneStatus } from "../../schema/Lane.ts"
 import { type TaskPhase, textLength } from "../../schema/Task.ts"
+import type { ActorRef } from "../../schema/ActorRef.ts"
 import { DeadTask, Lookup, Wait, WaitingTask } from "../../schema/events/LaneEvents.ts"
 import * as BacklogWindow from "./backlog/BacklogWindow.ts"
 
@@ -149,7 +150,12 @@ export function* waiting({ pending, scheduled }: LaneState): Generator<Held> {
   for (const task of scheduled.entries) yield { where: "scheduled", task }
 }
 
-export type Unheld = { readonly window: "pending" | "scheduled"; readonly order: number }
+/** Where a task outside the windows is counted, with its receiver, which its row alone holds. */
+export interface Unheld {
+  readonly window: "pending" | "scheduled"
+  readonly order: number
+  readonly receiver?: ActorRef
+}
 
 /**
  * Where the lane counts a waiting task that it held and has since dropped from memory; undefined while it is held or
@@ -158,7 +164,10 @@ export type Unheld = { readonly window: "pending" | "scheduled"; readonly order:
 export const unheldPlace = (state: LaneState, { task, where }: Held): Unheld | undefined =>
   where === "running" || held(state, task.task.taskId) !== undefined
     ? undefined
-    : { window: where, order: where === "pending" ? task.rank : (task.notBefore ?? 0) }
+    : { window: where, order: where === "pending" ? task.rank : (task.notBefore ?? 0), ...receiverOf(task) }
+
+export const receiverOf = ({ task: { receiver } }: WaitingTask): Pick<Unheld, "receiver"> =>
+  receiver === undefined ? {} : { receiver }
 
 export const phaseOf = (found: Held): TaskPhase =>
   found.where === "scheduled" ? scheduledPhase(found.task) : found.where

@@ -3,6 +3,7 @@
  * state is the fold of its events. Times are in Unix milliseconds.
  */
 import { Schema } from "effect"
+import { ActorRef } from "../ActorRef.ts"
 import { InstanceId, LaneName, Placement, TaskId, TenantId } from "../Ids.ts"
 import { LaneConfig } from "../Lane.ts"
 import { HeldTask, Priority, TaskError, TaskResult, TaskSpec } from "../Task.ts"
@@ -37,10 +38,14 @@ export type DeadTask = typeof DeadTask.Type
 
 /**
  * Set when the task was outside the in-memory windows: the window is the one its row belongs to, and `order` is its
- * rank or its `notBefore`.
+ * rank or its `notBefore`. `receiver` is the task's.
  */
 const unheld = Schema.optionalKey(
-  Schema.Struct({ window: Schema.Literals(["pending", "scheduled"]), order: Schema.Finite })
+  Schema.Struct({
+    window: Schema.Literals(["pending", "scheduled"]),
+    order: Schema.Finite,
+    receiver: Schema.optionalKey(ActorRef)
+  })
 )
 
 export const TaskSubmitted = Schema.TaggedStruct("task.submitted", {
@@ -100,7 +105,11 @@ export const TaskReplayed = Schema.TaggedStruct("task.replayed", {
   endedAt: Schema.Finite
 })
 /** The lane's backpressure policy dropped the task; it has no row. */
-export const TaskDropped = Schema.TaggedStruct("task.dropped", { ...task, reason: Schema.String })
+export const TaskDropped = Schema.TaggedStruct("task.dropped", {
+  ...task,
+  reason: Schema.String,
+  receiver: Schema.optionalKey(ActorRef)
+})
 export const TaskRedirected = Schema.TaggedStruct("task.redirected", { ...task, to: LaneName })
 export const LaneConfigured = Schema.TaggedStruct("lane.configured", { ...lane, config: LaneConfig })
 

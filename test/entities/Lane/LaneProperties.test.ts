@@ -38,6 +38,7 @@ const newTask = (world: LaneWorld, index: number, pick: number) => {
     payload: { message: world.isHeavy ? longMessage : "do it" },
     hints: pick % 5 === 0 ? { requiredCapabilities: [pick % 35 === 0 ? "unknown" : "coding"] } : {},
     retry: { maxAttempts: 1 + (pick % 3), backoffMillis: 50, maxBackoffMillis: 400 },
+    ...(pick % 2 === 0 ? { receiver: { entityType: "WorkflowRun", entityId: `acme/run-${pick % 3}` } } : {}),
     ...(pick % 7 === 0 ? { deadlineAt: world.now + (pick % 3_000) } : {}),
     ...(pick % 6 === 0 ? { notBefore: world.now + (pick % 900) } : {})
   })
@@ -82,7 +83,8 @@ const step = (world: LaneWorld, code: number): void => {
     case 16:
       return world.endAgain(pick)
     case 17:
-      world.cancel(someTask(world, pick))
+      if (pick % 3 > 0) world.cancel(someTask(world, pick))
+      else world.cancelTasks(...[0, 1, 2].map((index) => someTask(world, pick + index)))
       return
     case 18:
       world.cancelWhere([at(["pending", "scheduled", "running"] as const, pick)!], pick % 4)
@@ -133,6 +135,30 @@ const checkEndings = (world: LaneWorld): void => {
   }
 }
 
+const endings: Readonly<Record<string, string>> = {
+  "task.completed": "completed",
+  "task.failed": "failed",
+  "task.cancelled": "cancelled",
+  "task.dead_lettered": "dead_lettered",
+  "task.dropped": "dropped"
+}
+
+/** The receiver of a task is told each of its ends once, in order; nobody is told of a task without a receiver. */
+const checkReceivers = (world: LaneWorld): void => {
+  const hasReceiver = new Map([...world.rows].map(([taskId, { spec }]) => [taskId, spec.receiver !== undefined]))
+  const ends = world.events.flatMap((event) => {
+    const outcome = endings[event._tag]
+    if (outcome === undefined) return []
+    const { receiver, taskId } = event as { readonly taskId: TaskId; readonly receiver?: unknown }
+    return (outcome === "dropped" ? receiver !== undefined : hasReceiver.get(taskId)) ? [`${taskId} ${outcome}`] : []
+  })
+  const told = world.told.filter(({ outcome }) => outcome !== "refused")
+  assert.deepStrictEqual(
+    told.map(({ outcome, taskId }) => `${taskId} ${outcome}`),
+    ends
+  )
+}
+
 describe("a lane, whatever happens", () => {
   it.prop(
     "keeps its counters, timers, bounds and rows true, and ends every task it accepted",
@@ -147,6 +173,7 @@ describe("a lane, whatever happens", () => {
       world.checkFold()
       world.finish()
       checkEndings(world)
+      checkReceivers(world)
       for (const { phase } of world.rows.values()) assert.isTrue(terminalPhases.has(phase))
     },
     arbitrary

@@ -21,6 +21,7 @@ import { LaneEvent } from "../../../src/schema/events/LaneEvents.ts"
 import { type InstanceId, LaneName, TaskId, TenantId } from "../../../src/schema/Ids.ts"
 import type { InstanceStatus } from "../../../src/schema/Instance.ts"
 import { terminalPhases, type TaskSpec } from "../../../src/schema/Task.ts"
+import type { TaskEnd } from "../../../src/rpc/TaskEnded.ts"
 
 export const tenantId = TenantId.make("acme")
 export const lane = LaneName.make("main")
@@ -76,6 +77,8 @@ export class LaneWorld {
   }> = []
   readonly aborts: Array<string> = []
   readonly redirected: Array<Outgoing> = []
+  /** What the receivers of tasks were told. */
+  readonly told: Array<TaskEnd> = []
   reports: Array<Report> = []
   phantoms = 0
   /** New tasks carry much text, so that a few fill a window. */
@@ -108,6 +111,7 @@ export class LaneWorld {
         assert.isDefined(runningOf(next, event.taskId), `${event.taskId} was started and forgotten`)
       }
       for (const row of LaneActor.rows!(event, this.state, next)) this.#write(row)
+      for (const message of LaneActor.sends!(event, this.state, next)) this.#deliver(message)
       this.state = next
     }
     for (const message of decision.send) this.#deliver(message)
@@ -137,6 +141,7 @@ export class LaneWorld {
 
   #deliver({ encode, entityType, payload, tag, ...message }: Outgoing): void {
     encode(payload)
+    if (tag === "TaskEnded") return void this.told.push(payload as TaskEnd)
     if (entityType === "Lane") {
       this.redirected.push({ encode, entityType, payload, tag, ...message })
       return
@@ -163,6 +168,10 @@ export class LaneWorld {
   }
   cancel(taskId: string) {
     return this.apply(LaneActor.commands.Cancel(this.state, { taskId: TaskId.make(taskId) }, this.context()))
+  }
+  cancelTasks(...taskIds: ReadonlyArray<string>) {
+    const ids = taskIds.map((taskId) => TaskId.make(taskId))
+    return this.apply(LaneActor.commands.CancelTasks(this.state, { taskIds: ids }, this.context()))
   }
   cancelWhere(phases: ReadonlyArray<TaskRow["phase"]>, limit: number) {
     return this.apply(LaneActor.commands.CancelWhere(this.state, { phases, limit }, this.context()))

@@ -6,7 +6,7 @@ import type { TaskId } from "../../../schema/Ids.ts"
 import type { TaskPhase } from "../../../schema/Task.ts"
 import { cancelHeld } from "../commands/Cancel.ts"
 import { draft } from "../LaneEvolve.ts"
-import { held, type LaneState, type Unheld } from "../LaneState.ts"
+import { held, type LaneState, receiverOf, type Unheld } from "../LaneState.ts"
 import { replayed } from "../commands/Replay.ts"
 
 /**
@@ -90,13 +90,14 @@ const isStale = (state: LaneState, seen: AsOf): boolean =>
   seen.pending !== state.pending.taken || seen.scheduled !== state.scheduled.taken
 
 /** Where a row is counted while it waits; undefined when it does not wait. */
-const placeOf = ({ notBefore = 0, phase, rank }: FoundRow) => {
+const placeOf = (row: FoundRow): Unheld | undefined => {
+  const { notBefore = 0, phase, rank } = row
   switch (phase) {
     case "pending":
-      return { window: "pending" as const, order: rank }
+      return { window: "pending", order: rank, ...receiverOf(row) }
     case "scheduled":
     case "retrying":
-      return { window: "scheduled" as const, order: notBefore }
+      return { window: "scheduled", order: notBefore, ...receiverOf(row) }
     default:
       return undefined
   }

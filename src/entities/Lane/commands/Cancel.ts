@@ -11,7 +11,7 @@
 import { HashMap } from "effect"
 import { accept, type DecideContext, type Decision, type Outgoing, refuse } from "../../../actor/Actor.ts"
 import { Conflict, NotFound } from "../../../schema/Errors.ts"
-import type { LaneEvent } from "../../../schema/events/LaneEvents.ts"
+import type { LaneEvent, Lookup } from "../../../schema/events/LaneEvents.ts"
 import type { TaskId } from "../../../schema/Ids.ts"
 import type { TaskPhase } from "../../../schema/Task.ts"
 import { abort, abortMillis } from "../dispatch/Attempts.ts"
@@ -20,6 +20,8 @@ import { type Held, held, type LaneState, phaseOf, unheldPlace, waiting } from "
 import { unheld } from "../backlog/BacklogWindow.ts"
 
 export const lookupsMax = 1_024
+/** Lookups at which cancels by message are refused. It is far above the other bound: their sender does not wait. */
+const lookupsOfMessages = 16_384
 const cancelsMax = 1_000
 
 export const cancel = (
@@ -60,6 +62,37 @@ export const cancel = (
     taskId,
     phase: "pending"
   })
+}
+
+/**
+ * Cancels the tasks of a message: those held at once, and of the others the rows are looked up. A task that has ended,
+ * or that never was, is passed over.
+ */
+export const cancelTasks = (
+  state: LaneState,
+  { reason, taskIds }: { readonly taskIds: ReadonlyArray<TaskId>; readonly reason?: string },
+  { now }: DecideContext
+): Decision<LaneEvent, void, Conflict> => {
+  const { lane, tenantId } = state
+  const change = draft(state)
+  const sought = new Set(state.lookups.flatMap(({ taskId, want }) => (want === "cancel" ? [taskId] : [])))
+  const mayBeElsewhere = unheld(state.pending) + unheld(state.scheduled) > 0
+  const lookups: Array<Lookup> = []
+  for (const taskId of new Set(taskIds)) {
+    const found = held(state, taskId)
+    if (found !== undefined) {
+      const { event, sends } = cancelHeld(change.state, found, reason, now)
+      if (event !== undefined) change.emit(event)
+      sends.forEach((message) => change.send(message))
+    } else if (mayBeElsewhere && !sought.has(taskId)) {
+      lookups.push({ taskId, want: "cancel", ...(reason === undefined ? {} : { reason }) })
+    }
+  }
+  if (state.lookups.length + lookups.length > lookupsOfMessages) {
+    return refuse(new Conflict({ message: `lane ${lane} is still looking up ${state.lookups.length} tasks` }))
+  }
+  if (lookups.length > 0) change.emit({ _tag: "lane.internal_lookup_asked", tenantId, lane, at: now, lookups })
+  return change.accept(undefined)
 }
 
 /** `found` is the task as it was held; earlier steps of the same decision may have dropped it from memory. */

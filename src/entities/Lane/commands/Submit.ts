@@ -6,10 +6,12 @@
  * the lane counts one row too many until it has read the page that should hold the row. Only ids made by the edge
  * (`idIsNew`) skip that read.
  *
- * A task redirected from another lane was acknowledged there, so it is never refused: a full lane ends it as failed
- * with `LaneFull`. The task carries the name of the lane it comes from, which limits redirection to one hop.
+ * A refused submission changes nothing; the receivers of its tasks are told, since an actor that submits by message
+ * gets no answer. A task redirected from another lane was acknowledged there, so it is never refused: a full lane ends
+ * it as failed with `LaneFull`. The task carries the name of the lane it comes from, which limits redirection to one
+ * hop.
  */
-import { accept, type DecideContext, type Decision, type Outgoing, refuse } from "../../../actor/Actor.ts"
+import { accept, type DecideContext, type Decision, type Outgoing } from "../../../actor/Actor.ts"
 import { send } from "../../../actor/Send.ts"
 import type { SubmitOutcome } from "../../../rpc/LaneRpcs.ts"
 import { Overloaded } from "../../../schema/Errors.ts"
@@ -19,6 +21,7 @@ import type { TaskPhase, TaskSpec } from "../../../schema/Task.ts"
 import { Lane } from "../../Lane.ts"
 import { held, type LaneState, phaseOf, waitingCount } from "../LaneState.ts"
 import { rankOf } from "../backlog/Rank.ts"
+import { refusals } from "../TaskReceivers.ts"
 
 interface Payload {
   readonly tasks: readonly [TaskSpec, ...Array<TaskSpec>]
@@ -42,13 +45,9 @@ export const submit = (
   const waiting = waitingCount(state)
   const isRedirected = tasks[0].lane !== state.lane
   if (waiting + added > capacity && !isRedirected && blocks(state)) {
-    return refuse(
-      new Overloaded({
-        layer: `lane ${state.lane}`,
-        message: `${waiting} tasks wait in lane ${state.lane}, which takes ${capacity}; ${added} more do not fit`,
-        retryAfterMillis
-      })
-    )
+    const message = `${waiting} tasks wait in lane ${state.lane}, which takes ${capacity}; ${added} more do not fit`
+    const error = new Overloaded({ layer: `lane ${state.lane}`, message, retryAfterMillis })
+    return { events: [], answer: { _tag: "Failure", error }, send: refusals(state, tasks, message, retryAfterMillis) }
   }
   const intake = new Intake(state, now)
   let room = capacity - waiting
@@ -115,7 +114,8 @@ class Intake {
     this.events.push({
       _tag: "task.dropped",
       ...this.#about(task),
-      reason: `lane ${this.#state.lane} takes ${this.#state.config.capacity} waiting tasks`
+      reason: `lane ${this.#state.lane} takes ${this.#state.config.capacity} waiting tasks`,
+      ...(task.receiver === undefined ? {} : { receiver: task.receiver })
     })
     this.#answer(task, "dropped", "cancelled")
   }
