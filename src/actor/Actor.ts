@@ -8,7 +8,7 @@
  * - `activities(state)`: the side effects that should be running now, by key. The shell starts the missing ones and
  *   interrupts the ones that are no longer wanted, also after a takeover by another runner. An activity must therefore
  *   attach to what it finds outside and must not assume that it is the first to run.
- * - `view(state)`: the document that lists and overviews read, written in the commit that changed it.
+ * - `view.of(state)`: the document that lists and overviews read, written in the commit that changed it.
  * - `rows(event, before, after)`: rows of the actor's own tables (such as tasks), written in the same commit.
  * - `sends(event, before, after)`: messages to other actors that follow from an event, whichever handler decided it.
  *
@@ -98,14 +98,25 @@ export interface Timer {
   readonly at: number
 }
 
-/** The document that lists read. `tenantId` makes it visible in that tenant's lists; `doc` is JSON. */
-export interface View {
-  readonly tenantId?: string | undefined
-  readonly doc: unknown
-}
-
 /** The codec that the store uses. Its encoded side must be JSON. */
 export type JsonCodec<A> = Schema.Codec<A, any>
+
+/** The document that lists read. `tenantId` makes it visible in that tenant's lists. */
+export interface View<Doc> {
+  readonly tenantId?: string | undefined
+  readonly doc: Doc
+}
+
+/** The view of an actor type. It is read with the entity and the same schema (ports/ViewReads.ts). */
+export interface ViewDefinition<State, Doc> {
+  /** Readers pass over stored documents that it cannot decode, so a new field is optional or has a decoding default. */
+  readonly schema: JsonCodec<Doc>
+  /**
+   * The view of this state. Undefined removes the stored one. While it returns the same object, nothing is encoded or
+   * compared.
+   */
+  readonly of: (state: State, entityId: string) => View<NoInfer<Doc>> | undefined
+}
 
 type CommandTag<Rpcs extends Rpc.Any> = Exclude<Rpcs["_tag"], "Wake" | "Hold" | "Deliver">
 
@@ -130,7 +141,8 @@ export interface ActorDefinition<
   State,
   Event extends { readonly _tag: string },
   Signal extends { readonly _tag: string } = never,
-  Activity extends { readonly key: string } = never
+  Activity extends { readonly key: string } = never,
+  Doc = any
 > {
   /** The actor's commands as a cluster entity; make its protocol with `protocol` (Protocol.ts). */
   readonly entity: Entity.Entity<Type, Rpcs>
@@ -160,8 +172,8 @@ export interface ActorDefinition<
   readonly onTimer?: (state: State, key: string, context: DecideContext) => Decision<Event, void, never>
   /** The side effects that should be running in this state, one per `key`. */
   readonly activities?: (state: State) => ReadonlyArray<Activity>
-  /** The document that lists read for this state. Undefined removes the stored one. */
-  readonly view?: (state: State, entityId: string) => View | undefined
+  /** The document that lists read. */
+  readonly view?: ViewDefinition<State, Doc>
   /** Rows that an event writes, given the state before and after it. */
   readonly rows?: (event: Event, before: State, after: State) => ReadonlyArray<RowWrite>
   /** Messages that an event sends after those of its decision, given the state before and after it. */
@@ -190,9 +202,9 @@ export const define =
     Signal extends { readonly _tag: string } = never,
     Activity extends { readonly key: string } = never
   >() =>
-  <Type extends string, Rpcs extends Rpc.Any>(
-    definition: ActorDefinition<Type, Rpcs, State, Event, Signal, Activity>
-  ): ActorDefinition<Type, Rpcs, State, Event, Signal, Activity> =>
+  <Type extends string, Rpcs extends Rpc.Any, Doc = never>(
+    definition: ActorDefinition<Type, Rpcs, State, Event, Signal, Activity, Doc>
+  ): ActorDefinition<Type, Rpcs, State, Event, Signal, Activity, Doc> =>
     definition
 
 /** Stores `events`, replies with `value` and sends `send` after the commit. */

@@ -12,6 +12,7 @@ import { ActorDirectory } from "./runtime/ActorDirectory.ts"
 import type { AnswersKept } from "./state/ReplyCache.ts"
 import type { Definition } from "./runtime/PendingCommit.ts"
 import * as Codec from "./state/Codec.ts"
+import * as ViewCodec from "./state/ViewCodec.ts"
 import { Journal } from "./Journal.ts"
 import * as ContextTrim from "./runtime/ContextTrim.ts"
 import { Ownership } from "./Ownership.ts"
@@ -103,6 +104,7 @@ export const layer = <
     return {
       definition: definition as unknown as Definition,
       codec,
+      encodeView: definition.view && ViewCodec.make(definition.view),
       journal:
         activations === undefined
           ? journal

@@ -36,7 +36,10 @@ const notes = ActorLayer.layer(
       Write: (_, { text }) => Actor.accept([{ _tag: "note.written", text }], undefined),
       Give: (_, { tenantId }) => Actor.accept([{ _tag: "note.given", tenantId }], undefined)
     },
-    view: ({ isWritten, tenantId }) => ({ tenantId, doc: { isWritten } })
+    view: {
+      schema: Schema.Struct({ isWritten: Schema.Boolean }),
+      of: ({ isWritten, tenantId }) => ({ tenantId, doc: { isWritten } })
+    }
   })
 )
 

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
 import * as Codec from "../../src/actor/state/Codec.ts"
+import * as ViewCodec from "../../src/actor/state/ViewCodec.ts"
 import { InstanceActor } from "../../src/entities/Instance/InstanceActor.ts"
 import { LaneActor } from "../../src/entities/Lane/LaneActor.ts"
 import { SessionActor } from "../../src/entities/Session/SessionActor.ts"
@@ -25,7 +26,7 @@ const fold = (definition: Definition, entityId: string, rows: ReadonlyArray<Hist
   let state = definition.initial(entityId)
   for (const row of rows) for (const event of row.events) state = definition.evolve(state, codec.decodeEvent(event))
   assert.deepStrictEqual(codec.decodeState(JSON.parse(JSON.stringify(codec.encodeState(state)))), state)
-  return definition.view?.(state, entityId)?.doc
+  return ViewCodec.make(definition.view!)(definition.view!.of(state, entityId)).doc
 }
 
 const folder = new URL("./", import.meta.url)

@@ -8,6 +8,7 @@ import type { ActorUnavailable } from "../../schema/Errors.ts"
 import type { AnswersKept } from "../state/ReplyCache.ts"
 import type { Definition } from "./PendingCommit.ts"
 import type { ActorCodec } from "../state/Codec.ts"
+import type { EncodeView } from "../state/ViewCodec.ts"
 import type { ActorAddress, CommitFailed, Journal, StoreUnavailable } from "../Journal.ts"
 import { LoadedActor, type Post } from "./LoadedActor.ts"
 import { type Mail, Mailbox } from "./Mailbox.ts"
@@ -28,6 +29,8 @@ export interface Proposal<Signal> {
 export interface ActivationOptions {
   readonly definition: Definition
   readonly codec: ActorCodec<any, any>
+  /** Present when the actor has a view. */
+  readonly encodeView: EncodeView | undefined
   readonly journal: Journal["Service"]
   readonly ownership: Ownership["Service"]
   readonly wakes: WakeScheduler["Service"]

@@ -1,7 +1,7 @@
 /** An actor from its load to the first failed commit. */
 import { Clock, Effect } from "effect"
 import * as ActorMetrics from "../../observability/metrics/ActorMetrics.ts"
-import type { Answer } from "../Actor.ts"
+import type { Answer, View } from "../Actor.ts"
 import { PendingCommit } from "./PendingCommit.ts"
 import { digestOf } from "../state/Digest.ts"
 import {
@@ -68,6 +68,8 @@ export class LoadedActor {
   #wake: WakeRow = asleep
   /** Digest of the view that was committed last; the view itself may be long. */
   #viewDigest: number | undefined
+  /** A view that was found to be the one that was committed last: it need not be encoded to compare it again. */
+  #unchangedView: View<unknown> | undefined
   /** Undefined when no background work is running. */
   #background: BackgroundWork | undefined
   readonly #setbacks = new Setbacks()
@@ -235,7 +237,10 @@ export class LoadedActor {
         this.#memory.answered.add(requestId, payloadHash, answer)
       }
       this.#wake = commit.wake ?? this.#wake
-      this.#viewDigest = view?.digest ?? this.#viewDigest
+      if (view !== undefined) {
+        this.#viewDigest = view.digest
+        this.#unchangedView = undefined
+      }
       batch.answer()
       for (const reason of batch.dead) yield* ActorMetrics.messageDied(address.entityType, reason)
       if (this.#options.onCommitted !== undefined) {
@@ -280,12 +285,15 @@ export class LoadedActor {
 
   /** The view when it differs from the one that was committed last. */
   #changedView(state: unknown): ChangedView | undefined {
-    const { definition } = this.#options
-    if (definition.view === undefined) return undefined
-    const view = definition.view(state, this.#address.entityId)
-    const row = { tenantId: view?.tenantId ?? null, doc: view?.doc ?? null }
+    const { definition, encodeView } = this.#options
+    if (encodeView === undefined) return undefined
+    const view = definition.view?.of(state, this.#address.entityId)
+    if (view !== undefined && view === this.#unchangedView) return undefined
+    const row = encodeView(view)
     const digest = digestOf(JSON.stringify(row))
-    return digest === this.#viewDigest ? undefined : { row, digest }
+    if (digest !== this.#viewDigest) return { row, digest }
+    this.#unchangedView = view
+    return undefined
   }
 
   /** Starts what the state asks for: activities, relays, the next wake-up. */

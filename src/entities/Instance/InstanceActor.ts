@@ -5,6 +5,7 @@
 import { HashMap } from "effect"
 import * as Actor from "../../actor/Actor.ts"
 import { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
+import { InstanceStatus } from "../../schema/Instance.ts"
 import { Instance } from "../Instance.ts"
 import * as Life from "./InstanceCommands.ts"
 import { evolve } from "./InstanceEvolve.ts"
@@ -71,7 +72,7 @@ export const InstanceActor = Actor.define<InstanceState, InstanceEvent, Instance
   timers,
   onTimer,
   activities,
-  view: viewOf,
+  view: { schema: InstanceStatus, of: viewOf },
   isEnded,
   snapshotEvery: 1_024
 })

@@ -1,7 +1,6 @@
 /** The public status of an instance, derived from its state. It carries no token. */
-import { Schema } from "effect"
 import type { View } from "../../actor/Actor.ts"
-import { type InstanceLoad, type InstancePhase, InstanceStatus, type Occupancy } from "../../schema/Instance.ts"
+import type { InstanceLoad, InstancePhase, InstanceStatus, Occupancy } from "../../schema/Instance.ts"
 import { currentLoad, type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
 
 const occupancies: Record<InstancePhase, Occupancy> = {
@@ -52,21 +51,24 @@ const statusWith = (record: InstanceRecord, breaker: InstanceStatus["breaker"], 
 export const statusOf = (state: InstanceState, record: InstanceRecord): InstanceStatus =>
   statusWith(record, state.breaker.state, currentLoad(state, record.load))
 
-const encode = Schema.encodeSync(Schema.toCodecJson(InstanceStatus))
-const views = new WeakMap<InstanceRecord, { readonly breaker: InstanceStatus["breaker"]; readonly view: View }>()
+interface Viewed {
+  readonly breaker: InstanceStatus["breaker"]
+  readonly view: View<InstanceStatus>
+}
+const views = new WeakMap<InstanceRecord, Viewed>()
 
 /**
  * Undefined once the instance is deregistered. The view carries the load as last reported, and is the same object until
  * the record or the breaker's state changes, so that a run causes no write of the view.
  */
-export const viewOf = ({ breaker, record }: InstanceState): View | undefined => {
+export const viewOf = ({ breaker, record }: InstanceState): View<InstanceStatus> | undefined => {
   if (!isRegistered(record)) return undefined
   const known = views.get(record)
   if (known?.breaker === breaker.state) return known.view
   const { tenancy } = record.spec
-  const view: View = {
+  const view = {
     tenantId: tenancy._tag === "dedicated" ? tenancy.tenantId : undefined,
-    doc: encode(statusWith(record, breaker.state, record.load))
+    doc: statusWith(record, breaker.state, record.load)
   }
   views.set(record, { breaker: breaker.state, view })
   return view

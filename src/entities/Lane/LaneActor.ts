@@ -9,7 +9,7 @@
 import { HashMap } from "effect"
 import { accept, answer, type Decision, define, note } from "../../actor/Actor.ts"
 import { LaneEvent } from "../../schema/events/LaneEvents.ts"
-import { changedConfig } from "../../schema/Lane.ts"
+import { changedConfig, LaneStatus } from "../../schema/Lane.ts"
 import { Lane } from "../Lane.ts"
 import { assign } from "./dispatch/StartTasks.ts"
 import { attemptEnded, attemptRefused } from "./dispatch/Attempts.ts"
@@ -110,7 +110,7 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
   timers,
   onTimer,
   activities,
-  view: (state) => ({ tenantId: state.tenantId, doc: statusOf(state) }),
+  view: { schema: LaneStatus, of: (state) => ({ tenantId: state.tenantId, doc: statusOf(state) }) },
   isEnded,
   rows,
   sends,

@@ -4,6 +4,7 @@
  */
 import * as Actor from "../../actor/Actor.ts"
 import { SessionEvent } from "../../schema/events/SessionEvents.ts"
+import { SessionStatus } from "../../schema/Session.ts"
 import { Session } from "../Session.ts"
 import { attemptEnded, attemptRefused } from "./AttemptReports.ts"
 import { evolve } from "./SessionEvolve.ts"
@@ -94,7 +95,7 @@ export const SessionActor = Actor.define<SessionState, SessionEvent, SessionSign
     const activity = activityOf(state)
     return activity === undefined ? [] : [activity]
   },
-  view: viewOf,
+  view: { schema: SessionStatus, of: viewOf },
   isEnded,
   rows
 })

@@ -1,7 +1,6 @@
 /** The public status of a session and of its turns. */
-import { Schema } from "effect"
 import type { View } from "../../actor/Actor.ts"
-import { SessionStatus, type TurnStatus } from "../../schema/Session.ts"
+import type { SessionStatus, TurnStatus } from "../../schema/Session.ts"
 import { beginningOf } from "../../ports/Outputs.ts"
 import { listed, messageKept, turnsKept } from "./SessionPolicy.ts"
 import type { Head, SessionState, WaitingTurn } from "./SessionState.ts"
@@ -67,10 +66,8 @@ const short = (turn: TurnStatus): TurnStatus => ({
     : { text: beginningOf(turn.text, listed.chars), isPreview: true })
 })
 
-const encode = Schema.encodeSync(Schema.toCodecJson(SessionStatus))
-
 /** The view for lists: the last five turns, shortened. */
-export const viewOf = (state: SessionState): View | undefined =>
+export const viewOf = (state: SessionState): View<SessionStatus> | undefined =>
   state.created === undefined
     ? undefined
-    : { tenantId: state.tenantId, doc: encode(statusWith(state, turnsOf(state, listed.turns).map(short))) }
+    : { tenantId: state.tenantId, doc: statusWith(state, turnsOf(state, listed.turns).map(short)) }

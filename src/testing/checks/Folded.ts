@@ -2,8 +2,9 @@
  * The states of all actors, folded from the journal alone with the actors' definitions, never taken from running
  * actors. The other checks look up an actor's state here, current or after a given entry.
  */
-import type { ActorDefinition, Timer, View } from "../../actor/Actor.ts"
+import type { ActorDefinition, Timer, ViewDefinition } from "../../actor/Actor.ts"
 import * as Codec from "../../actor/state/Codec.ts"
+import * as ViewCodec from "../../actor/state/ViewCodec.ts"
 import type { StoredRow } from "../store/Database.ts"
 
 /** The parts of an actor's definition that the checks need, whatever its types. */
@@ -18,13 +19,14 @@ export interface AnyDefinition extends Pick<
   readonly evolve: (state: never, event: never) => unknown
   readonly timers?: ((state: never) => ReadonlyArray<Timer>) | undefined
   readonly activities?: ((state: never) => ReadonlyArray<unknown>) | undefined
-  readonly view?: ((state: never, entityId: string) => View | undefined) | undefined
+  readonly view?: ViewDefinition<any, any> | undefined
 }
 
 export interface Fold {
   readonly entityId: string
   readonly definition: AnyDefinition
   readonly codec: Codec.ActorCodec<unknown, { readonly _tag: string }>
+  readonly encodeView: ViewCodec.EncodeView | undefined
   state: unknown
   seq: number
   /** States by `seq`, from the initial one; empty for entity types whose states are not kept. */
@@ -36,7 +38,7 @@ export class Folded {
   /** The timers that were set before each row of the last observation; empty for the row of a request. */
   readonly timersBefore = new Map<StoredRow, ReadonlyArray<Timer>>()
   readonly #definitions: ReadonlyMap<string, AnyDefinition>
-  readonly #codecs: ReadonlyMap<string, Fold["codec"]>
+  readonly #codecs: ReadonlyMap<string, Pick<Fold, "codec" | "encodeView">>
   readonly #keepStates: ReadonlySet<string>
 
   constructor(definitions: ReadonlyArray<AnyDefinition>, keepStates: ReadonlySet<string>) {
@@ -44,7 +46,10 @@ export class Folded {
     this.#codecs = new Map(
       definitions.map((definition) => [
         definition.entity.type,
-        Codec.make(definition as never) as unknown as Fold["codec"]
+        {
+          codec: Codec.make(definition as never) as unknown as Fold["codec"],
+          encodeView: definition.view && ViewCodec.make(definition.view)
+        }
       ])
     )
     this.#keepStates = keepStates
@@ -57,8 +62,7 @@ export class Folded {
     let fold = this.actors.get(key)
     if (fold === undefined) {
       const state = definition.initial(entityId)
-      const codec = this.#codecs.get(entityType)!
-      fold = { entityId, definition, codec, state, seq: 0, states: [] }
+      fold = { entityId, definition, ...this.#codecs.get(entityType)!, state, seq: 0, states: [] }
       if (this.#keepStates.has(entityType)) fold.states.push({ state, committedAt: -Infinity })
       this.actors.set(key, fold)
     }

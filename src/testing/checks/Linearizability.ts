@@ -31,11 +31,11 @@ const stored = (value: unknown): unknown => (value === undefined ? undefined : J
 const compareStored = (actor: string, fold: Fold, { store }: Observation): ReadonlyArray<Violation> => {
   const rows = store.actors.get(actor)
   if (rows === undefined || rows.entries.length !== fold.seq) return []
-  const { definition } = fold
+  const { definition, encodeView } = fold
   const state = fold.state as never
   const violations: Array<Violation> = []
-  if (definition.view !== undefined) {
-    const doc = stored(definition.view(state, fold.entityId)?.doc ?? null)
+  if (encodeView !== undefined) {
+    const doc = stored(encodeView(definition.view?.of(state, fold.entityId)).doc)
     if (!same(doc, stored(rows.view?.doc ?? null))) {
       violations.push(
         wrong(`the view of ${actor} after ${fold.seq} is ${json(rows.view?.doc)}, its events give ${json(doc)}`)
