@@ -2,7 +2,7 @@
 import { Effect, Layer, Redacted } from "effect"
 import { fileURLToPath } from "node:url"
 import * as InstanceLayer from "../../src/entities/Instance/InstanceLayer.ts"
-import { LaneLayer } from "../../src/entities/Lane/LaneLayer.ts"
+import * as LaneLayer from "../../src/entities/Lane/LaneLayer.ts"
 import * as DriverSet from "../../src/instances/InstanceDriverSet.ts"
 import * as SimulatedDriver from "../../src/instances/SimulatedDriver.ts"
 import { type FleetOptions, SimulatedFleet } from "../../src/instances/simulated/SimulatedFleet.ts"
@@ -51,7 +51,7 @@ export const layerClient = (url: Redacted.Redacted) =>
 
 /** Lanes and instances over gateways in memory, in this process. */
 export const layerFleet = (url: Redacted.Redacted, options: FleetOptions, watch: Watch) =>
-  Layer.mergeAll(LaneLayer, InstanceLayer.layer).pipe(
+  Layer.mergeAll(LaneLayer.layer, InstanceLayer.layer).pipe(
     Layer.provide([Layer.provide(watch.fleet, PgFleet.layer), PgTasks.layer, PgOutputs.layer, PgPayloads.layer]),
     Layer.provideMerge(DriverSet.layer([SimulatedDriver.make])),
     Layer.provideMerge(SimulatedFleet.layer({ countExecutions: false, ...options })),

@@ -7,7 +7,7 @@ import { Rpc } from "effect/rpc"
 import { fileURLToPath } from "node:url"
 import * as ActorLayer from "../../src/actor/ActorLayer.ts"
 import * as InstanceLayer from "../../src/entities/Instance/InstanceLayer.ts"
-import { LaneLayer } from "../../src/entities/Lane/LaneLayer.ts"
+import * as LaneLayer from "../../src/entities/Lane/LaneLayer.ts"
 import { SessionActor } from "../../src/entities/Session/SessionActor.ts"
 import * as DriverSet from "../../src/instances/InstanceDriverSet.ts"
 import * as SimulatedDriver from "../../src/instances/SimulatedDriver.ts"
@@ -36,7 +36,7 @@ const leaseMillis = 60_000
 const sessions = ActorLayer.layer(SessionActor, { maxIdleTime: stays })
 
 export const layerClawster = (url: Redacted.Redacted, port: number) =>
-  Layer.mergeAll(LaneLayer, InstanceLayer.layer, sessions, Counter.layer).pipe(
+  Layer.mergeAll(LaneLayer.layer, InstanceLayer.layer, sessions, Counter.layer).pipe(
     Layer.provide([PgFleet.layer, PgTasks.layer, PgOutputs.layer, PgPayloads.layer]),
     Layer.provide(DriverSet.layer([SimulatedDriver.make])),
     Layer.provide(SimulatedFleet.layer({ countExecutions: false, maxConcurrentRuns: 10_000 })),

@@ -3,11 +3,9 @@
  * drivers.
  */
 import { Layer } from "effect"
-import * as InstanceLayer from "../entities/Instance/InstanceLayer.ts"
+import * as Catalogued from "../entities/catalog/Actors.ts"
 import * as HomeSweep from "../entities/InstanceHost/HomeSweep.ts"
 import * as InstanceHostLayer from "../entities/InstanceHost/InstanceHostLayer.ts"
-import { LaneLayer } from "../entities/Lane/LaneLayer.ts"
-import * as SessionLayer from "../entities/Session/SessionLayer.ts"
 import * as PgHeartbeats from "../shards/health/PgHeartbeats.ts"
 import * as PgOutputs from "../shards/journal/PgOutputs.ts"
 import * as PgPayloads from "../shards/reads/PgPayloads.ts"
@@ -16,13 +14,7 @@ import * as PgViewReads from "../shards/reads/PgViewReads.ts"
 import * as PgSessionUse from "../shards/reads/PgSessionUse.ts"
 import * as PgTasks from "../shards/reads/tasks/PgTasks.ts"
 
-export const layer = Layer.mergeAll(
-  LaneLayer,
-  InstanceLayer.layer,
-  InstanceHostLayer.layer,
-  HomeSweep.layer,
-  SessionLayer.layer
-).pipe(
+export const layer = Layer.mergeAll(Catalogued.layer, InstanceHostLayer.layer, HomeSweep.layer).pipe(
   Layer.provide([
     PgFleet.layer,
     PgTasks.layer,

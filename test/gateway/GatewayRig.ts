@@ -8,10 +8,8 @@ import type { MemoryStore } from "../../src/actor/memory/MemoryJournal.ts"
 import { KeyService } from "../../src/auth/KeyService.ts"
 import * as MemoryAccess from "../../src/auth/MemoryAccess.ts"
 import { InstanceOps } from "../../src/ports/InstanceOps.ts"
-import { layer as instanceLayer } from "../../src/entities/Instance/InstanceLayer.ts"
-import { LaneLayer } from "../../src/entities/Lane/LaneLayer.ts"
+import * as Catalogued from "../../src/entities/catalog/Actors.ts"
 import * as MemoryTaskRows from "../../src/entities/Lane/backlog/MemoryTaskRows.ts"
-import { layer as sessionLayer } from "../../src/entities/Session/SessionLayer.ts"
 import { ClusterReads } from "../../src/ports/ClusterReads.ts"
 import { Farewell } from "../../src/gateway/events/ShutdownSignal.ts"
 import { Probes } from "../../src/gateway/Probes.ts"
@@ -30,9 +28,7 @@ const drivers = driversLayer([SimulatedDriver.make]).pipe(
   Layer.provide(SimulatedFleet.layer({ resumeAfterMillis: 100 }))
 )
 
-const actors = Layer.mergeAll(LaneLayer, instanceLayer, sessionLayer).pipe(
-  Layer.provide([MemoryTaskRows.layer, MemoryReads.fleet, drivers])
-)
+const actors = Layer.provide(Catalogued.layer, [MemoryTaskRows.layer, MemoryReads.fleet, drivers])
 
 /** What a test may turn off. */
 export class Switches extends Context.Service<Switches, { database: boolean; runners: number }>()("test/Switches") {

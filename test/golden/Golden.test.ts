@@ -3,9 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
 import * as Codec from "../../src/actor/state/Codec.ts"
 import * as ViewCodec from "../../src/actor/state/ViewCodec.ts"
-import { InstanceActor } from "../../src/entities/Instance/InstanceActor.ts"
-import { LaneActor } from "../../src/entities/Lane/LaneActor.ts"
-import { SessionActor } from "../../src/entities/Session/SessionActor.ts"
+import { definitions as all } from "../../src/entities/catalog/Actors.ts"
 import type { Definition } from "../../src/actor/runtime/PendingCommit.ts"
 import type { HistoryRow } from "../../src/testing/checks/History.ts"
 
@@ -15,10 +13,7 @@ interface Golden {
 }
 
 const definitions = new Map(
-  [InstanceActor, LaneActor, SessionActor].map((definition) => [
-    definition.entity.type as string,
-    definition as unknown as Definition
-  ])
+  all.map((definition) => [definition.entity.type as string, definition as unknown as Definition])
 )
 
 const fold = (definition: Definition, entityId: string, rows: ReadonlyArray<HistoryRow>): unknown => {

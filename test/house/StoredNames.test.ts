@@ -4,9 +4,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
-import { Instance } from "../../src/entities/Instance.ts"
-import { Lane } from "../../src/entities/Lane.ts"
-import { Session } from "../../src/entities/Session.ts"
+import { actors } from "../../src/entities/catalog/Actors.ts"
+import { eventSchemas, tagOf } from "../../src/schema/Catalog.ts"
 import {
   defaultPlacement,
   gatewaySessionKey,
@@ -20,18 +19,10 @@ import {
   SessionId,
   TenantId
 } from "../../src/schema/Ids.ts"
-import { InstanceEvent } from "../../src/schema/events/InstanceEvents.ts"
-import { LaneEvent } from "../../src/schema/events/LaneEvents.ts"
-import { SessionEvent } from "../../src/schema/events/SessionEvents.ts"
 import { shardsPerGroup } from "../../src/shards/ClusterConfig.ts"
 import golden from "./stored-names.json" with { type: "json" }
 
-const entities = { Instance, Lane, Session }
-const events = { Instance: InstanceEvent, Lane: LaneEvent, Session: SessionEvent }
 const migrations = new URL("../../src/shards/migrations/", import.meta.url)
-
-const tagsOf = (event: { readonly members: ReadonlyArray<{ readonly fields: { readonly _tag: unknown } }> }) =>
-  event.members.map(({ fields }) => (fields._tag as { readonly schema: { readonly literal: string } }).schema.literal)
 
 const tables = () =>
   readdirSync(migrations).flatMap((file) =>
@@ -42,20 +33,16 @@ const tables = () =>
 
 describe("StoredNames", () => {
   it("keeps the entity types and the tags of their commands", () => {
-    for (const [name, entity] of Object.entries(entities)) assert.strictEqual(entity.type, name)
-    assert.deepStrictEqual(
-      Object.fromEntries(
-        Object.entries(entities).map(([name, { protocol }]) => [name, [...protocol.requests.keys()].toSorted()])
-      ),
-      golden.commands
-    )
+    const commands = Object.entries(actors).map(([name, { definition }]) => {
+      assert.strictEqual(definition.entity.type, name)
+      return [name, [...definition.entity.protocol.requests.keys()].toSorted()]
+    })
+    assert.deepStrictEqual(Object.fromEntries(commands), golden.commands)
   })
 
   it("keeps the tags of the events that journals hold: one may be added, here too, none renamed or removed", () => {
-    for (const [name, event] of Object.entries(events)) {
-      const tags = tagsOf(event)
-      assert.deepStrictEqual(tags.toSorted(), golden.events[name as keyof typeof events], name)
-    }
+    const tags = eventSchemas.map(([type, events]) => [type, events.map(tagOf).toSorted()])
+    assert.deepStrictEqual(Object.fromEntries(tags), golden.events)
   })
 
   it("keeps the shard count and the names of placements, which are in every shard id", () => {

@@ -5,10 +5,8 @@ import { Context, Effect, Exit, Layer, Scope } from "effect"
 import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
 import { Instance } from "../../src/entities/Instance.ts"
-import * as InstanceLayer from "../../src/entities/Instance/InstanceLayer.ts"
-import { LaneLayer } from "../../src/entities/Lane/LaneLayer.ts"
+import * as Catalogued from "../../src/entities/catalog/Actors.ts"
 import { Lane } from "../../src/entities/Lane.ts"
-import * as SessionLayer from "../../src/entities/Session/SessionLayer.ts"
 import { Session } from "../../src/entities/Session.ts"
 import * as DriverSet from "../../src/instances/InstanceDriverSet.ts"
 import { SimulatedFleet } from "../../src/instances/simulated/SimulatedFleet.ts"
@@ -57,7 +55,7 @@ const task = (tenant: TenantId, id: string, message: string): TaskSpec => ({
   idIsNew: true
 })
 
-const runner = Layer.mergeAll(LaneLayer, InstanceLayer.layer, SessionLayer.layer).pipe(
+const runner = Catalogued.layer.pipe(
   Layer.provide([
     PgFleet.layer,
     PgTasks.layer,

@@ -33,7 +33,7 @@ const performers = (
   deadlines: sweepDeadlines
 })
 
-export const LaneLayer = Layer.unwrap(
+export const layer = Layer.unwrap(
   Effect.map(Effect.all([FleetWatch.make, LostInstances.make]), ([watch, lost]) => {
     const otherUsage = new OtherUsage()
     const perform = performers(watch, lost, otherUsage)

@@ -3,18 +3,14 @@
  * the cluster, except for events of a commit whose runner died before it could count them.
  */
 import { Effect } from "effect"
-import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
-import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
-import type { SessionEvent } from "../../schema/events/SessionEvents.ts"
+import type { ActorEvent } from "../../schema/Catalog.ts"
 import { record } from "./Metrics.ts"
-
-type Counted = LaneEvent | InstanceEvent | SessionEvent
 
 const ended = (outcome: string) => record("tasks_total", 1, { outcome })
 
 const turn = (outcome: string) => record("clawster_turns_total", 1, { outcome })
 
-const count = (event: Counted): Effect.Effect<void> | undefined => {
+const count = (event: ActorEvent): Effect.Effect<void> | undefined => {
   switch (event._tag) {
     case "task.completed":
       return ended("completed")
@@ -41,7 +37,7 @@ const count = (event: Counted): Effect.Effect<void> | undefined => {
 
 /** Events without a metric are ignored. */
 export const committed = (events: ReadonlyArray<{ readonly _tag: string }>): Effect.Effect<void> => {
-  const counts = events.flatMap((event) => count(event as Counted) ?? [])
+  const counts = events.flatMap((event) => count(event as ActorEvent) ?? [])
   return counts.length === 0 ? Effect.void : Effect.all(counts, { discard: true })
 }
 

@@ -4,13 +4,11 @@
  * version can read a newer feed.
  */
 import { Schema } from "effect"
+import { type ActorEvent, type EventSchema, eventSchemas, tagOf } from "../Catalog.ts"
 import { FeedEvent, isPublicTag } from "../feed/Feed.ts"
 import { FeedNotice } from "../feed/FeedNotice.ts"
-import { InstanceEvent } from "./InstanceEvents.ts"
-import { LaneEvent } from "./LaneEvents.ts"
-import { SessionEvent } from "./SessionEvents.ts"
 
-type Said = LaneEvent | InstanceEvent | SessionEvent | FeedNotice
+type Said = ActorEvent | FeedNotice
 
 type Envelope = Omit<FeedEvent, "type" | "payload">
 
@@ -25,19 +23,13 @@ export type PublicEventType = PublicEvent["type"]
 
 const { payload: _, type: __, ...envelope } = FeedEvent.fields
 
-const publicOf = ({ fields }: { readonly fields: Schema.Struct.Fields & { readonly _tag: Schema.Top } }) => {
-  const {
-    _tag,
-    secret: _secret,
-    ...payload
-  } = fields as unknown as Schema.Struct.Fields & {
-    readonly _tag: { readonly schema: { readonly literal: string } }
-  }
-  const type = _tag.schema.literal
+const publicOf = (event: EventSchema) => {
+  const { _tag, secret: _secret, ...payload } = event.fields
+  const type = tagOf(event)
   return { type, schema: Schema.Struct({ ...envelope, type: Schema.Literal(type), payload: Schema.Struct(payload) }) }
 }
 
-const members = [...LaneEvent.members, ...InstanceEvent.members, ...SessionEvent.members, ...FeedNotice.members]
+const members = [...eventSchemas.flatMap(([, events]) => events), ...FeedNotice.members]
   .map(publicOf)
   .filter(({ type }) => isPublicTag(type))
   .map(({ schema, type }) => schema.annotate({ identifier: `Event.${type}` }))

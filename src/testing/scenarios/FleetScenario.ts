@@ -3,12 +3,7 @@
  * well.
  */
 import { Context, Effect, Layer } from "effect"
-import { InstanceActor } from "../../entities/Instance/InstanceActor.ts"
-import * as InstanceLayer from "../../entities/Instance/InstanceLayer.ts"
-import { LaneActor } from "../../entities/Lane/LaneActor.ts"
-import { LaneLayer } from "../../entities/Lane/LaneLayer.ts"
-import { SessionActor } from "../../entities/Session/SessionActor.ts"
-import * as SessionLayer from "../../entities/Session/SessionLayer.ts"
+import * as Catalogued from "../../entities/catalog/Actors.ts"
 import { SimulatedFleet } from "../../instances/simulated/SimulatedFleet.ts"
 import { watchCaps } from "../checks/Caps.ts"
 import { watchNoneDead } from "../checks/DeadMessages.ts"
@@ -24,9 +19,7 @@ import * as FleetFaults from "./FleetFaults.ts"
 import * as FleetReads from "./FleetReads.ts"
 import { probe, workload } from "./FleetWorkload.ts"
 
-const actors = Layer.mergeAll(LaneLayer, InstanceLayer.layer, SessionLayer.layer).pipe(
-  Layer.provide([FleetReads.layer, FleetDrivers.layer])
-)
+const actors = Layer.provide(Catalogued.layer, [FleetReads.layer, FleetDrivers.layer])
 
 const turnEnds = new Set(["session.turn_completed", "session.turn_failed", "session.turn_aborted"])
 
@@ -64,7 +57,7 @@ export const make = (): Scenario<SimulatedFleet> => {
   let fleet: SimulatedFleet["Service"] | undefined
   return {
     actors: actors as Scenario<SimulatedFleet>["actors"],
-    definitions: [LaneActor, InstanceActor, SessionActor],
+    definitions: Catalogued.definitions,
     outside: SimulatedFleet.layer({ resumeAfterMillis: 1_000, startMillis: 300 }),
     disturb: (context) => {
       fleet = Context.get(context, SimulatedFleet)

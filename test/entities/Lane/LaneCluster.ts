@@ -10,7 +10,7 @@ import { send } from "../../../src/actor/Send.ts"
 import { Fleet } from "../../../src/ports/Fleet.ts"
 import { Instance } from "../../../src/entities/Instance.ts"
 import { Lane } from "../../../src/entities/Lane.ts"
-import { LaneLayer } from "../../../src/entities/Lane/LaneLayer.ts"
+import * as LaneLayer from "../../../src/entities/Lane/LaneLayer.ts"
 import * as MemoryTaskRows from "../../../src/entities/Lane/backlog/MemoryTaskRows.ts"
 import { MemoryStore } from "../../../src/actor/memory/MemoryJournal.ts"
 import { type TaskRow, taskTable } from "../../../src/entities/Lane/backlog/TaskRow.ts"
@@ -140,7 +140,7 @@ const statuses = instances.map((instanceId) => instanceStatus(instanceId, { maxC
 const StaleFleet = Layer.succeed(Fleet, { snapshot: Effect.succeed(statuses), changes: Stream.never })
 
 export const layer = MemoryCluster.withActors(
-  Layer.mergeAll(LaneLayer, FakeInstances).pipe(Layer.provide([MemoryTaskRows.layer, StaleFleet]))
+  Layer.mergeAll(LaneLayer.layer, FakeInstances).pipe(Layer.provide([MemoryTaskRows.layer, StaleFleet]))
 )
 
 export const rows = Effect.map(

@@ -1,0 +1,42 @@
+/**
+ * Each actor type of schema/Catalog.ts with its definition and its layer. Runners, the simulated fleet and the tests of
+ * what is stored take the actors from here. An actor that is missing, or whose definition does not store the events and
+ * show the status of its entry there, is a type error.
+ */
+import { Layer } from "effect"
+import type { Entity } from "effect/cluster"
+import type { JsonCodec } from "../../actor/Actor.ts"
+import type { ActorType, EventOf, StatusOf } from "../../schema/Catalog.ts"
+import { InstanceActor } from "../Instance/InstanceActor.ts"
+import * as InstanceLayer from "../Instance/InstanceLayer.ts"
+import { LaneActor } from "../Lane/LaneActor.ts"
+import * as LaneLayer from "../Lane/LaneLayer.ts"
+import { SessionActor } from "../Session/SessionActor.ts"
+import * as SessionLayer from "../Session/SessionLayer.ts"
+
+/** What an actor of this type must be. */
+export interface ActorOf<Type extends ActorType> {
+  readonly definition: {
+    readonly entity: Entity.Entity<Type, any>
+    readonly event: JsonCodec<EventOf<Type>>
+    readonly view?: { readonly schema: JsonCodec<StatusOf<Type>> }
+  }
+  readonly layer: Layer.Layer<never, never, any>
+}
+
+export type ActorsByType = { readonly [Type in ActorType]: ActorOf<Type> }
+
+export const actors = {
+  Lane: { definition: LaneActor, layer: LaneLayer.layer },
+  Instance: { definition: InstanceActor, layer: InstanceLayer.layer },
+  Session: { definition: SessionActor, layer: SessionLayer.layer }
+} as const satisfies ActorsByType
+
+export const definitions = Object.values(actors).map(({ definition }) => definition)
+
+type Requires = Layer.Services<(typeof actors)[ActorType]["layer"]>
+
+const layers: ReadonlyArray<Layer.Layer<never, never, Requires>> = Object.values(actors).map(({ layer }) => layer)
+
+/** All actors on a runner. */
+export const layer = layers.reduce((all, one) => Layer.merge(all, one))
