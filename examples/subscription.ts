@@ -19,7 +19,9 @@ import {
   EmbeddedPostgres,
   migrate,
   protocol,
-  send
+  send,
+  ViewReads,
+  viewReadsLayer
 } from "../src/index.ts"
 
 // The ledger: the smallest actor.
@@ -95,6 +97,12 @@ const evolve = (state: State, event: Event): State => {
   }
 }
 
+const statusOf = ({ chargeAt, charges, terms, unsent }: State): typeof Status.Type => ({
+  charges,
+  receipts: charges - unsent.length,
+  isCancelled: terms !== undefined && chargeAt === undefined
+})
+
 interface ReceiptSent {
   readonly _tag: "ReceiptSent"
   readonly number: number
@@ -121,13 +129,11 @@ export const subscription = Actor.define<State, Event, ReceiptSent, SendReceipt>
       state.chargeAt === undefined
         ? Actor.answer(undefined)
         : Actor.accept([{ _tag: "subscription.cancelled" }], undefined),
-    Status: ({ chargeAt, charges, terms, unsent }) =>
-      Actor.answer({
-        charges,
-        receipts: charges - unsent.length,
-        isCancelled: terms !== undefined && chargeAt === undefined
-      })
+    Status: (state) => Actor.answer(statusOf(state))
   },
+
+  // A view: the document that lists show, stored with the commit that changed it.
+  view: { schema: Status, of: (state) => (state.terms === undefined ? undefined : { doc: statusOf(state) }) },
 
   // A timer: derived from the state, durable, taking effect once.
   timers: ({ chargeAt }) => (chargeAt === undefined ? [] : [{ key: "charge", at: chargeAt }]),
@@ -159,7 +165,7 @@ const database = Layer.unwrap(
   })
 )
 
-const cluster = Layer.merge(actorLayer(ledger), subscriptionLayer).pipe(
+const cluster = Layer.mergeAll(actorLayer(ledger), subscriptionLayer, viewReadsLayer).pipe(
   Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })),
   Layer.provide(database)
 )
@@ -187,7 +193,8 @@ export const program = Effect.gen(function* () {
     }),
     Effect.timeout("20 seconds")
   )
-  return { refusal: again._tag, isCancelled, charges, cents, receipts, mails: sent.size }
+  const { items: listed } = yield* (yield* ViewReads).list(Subscription, Status, { limit: 10 })
+  return { refusal: again._tag, listed, isCancelled, charges, cents, receipts, mails: sent.size }
 }).pipe(Effect.provide(cluster))
 
 if (import.meta.main) console.log(await Effect.runPromise(program))

@@ -6,7 +6,7 @@
 import { Cause, Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { ClusterReads } from "../ports/ClusterReads.ts"
-import { ViewReads } from "../ports/Reads.ts"
+import { InstanceReads } from "../ports/InstanceReads.ts"
 import { record } from "../observability/metrics/Metrics.ts"
 import type { Check, Health as Report } from "./api/SystemApi.ts"
 import { FeedHealth } from "./events/FeedHealth.ts"
@@ -56,11 +56,11 @@ const remember = () => {
 const make = Effect.gen(function* () {
   const probes = yield* Probes
   const feed = yield* FeedHealth
-  const views = yield* ViewReads
+  const reads = yield* InstanceReads
   const cluster = yield* ClusterReads
   const noted = remember()
   const runners = yield* Effect.cachedWithTTL(cluster.runners, sharedFor)
-  const instances = yield* Effect.cachedWithTTL(everyInstance(views), sharedFor)
+  const instances = yield* Effect.cachedWithTTL(everyInstance(reads), sharedFor)
 
   const vital = {
     database: check(Effect.as(probes.database, { ok: true })),

@@ -6,10 +6,8 @@ import { Context, type Effect, type Stream } from "effect"
 import type { ActorUnavailable, InvalidInput } from "../schema/Errors.ts"
 import type { Cursor, FeedEvent } from "../schema/feed/Feed.ts"
 import type { FeedGap } from "../schema/feed/FeedNotice.ts"
-import type { InstanceId, LaneName, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
-import type { InstanceStatus } from "../schema/Instance.ts"
-import type { LaneStatus } from "../schema/Lane.ts"
-import type { SessionStatus, TurnPlace, TurnStatus } from "../schema/Session.ts"
+import type { LaneName, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
+import type { TurnPlace, TurnStatus } from "../schema/Session.ts"
 import type { TaskPhase, TaskStatus } from "../schema/Task.ts"
 import type { TaskFilter, TaskPlace } from "../schema/TaskFilter.ts"
 
@@ -88,24 +86,6 @@ export class TaskReads extends Context.Service<
     ) => Effect.Effect<Partial<Record<TaskPhase, number>>, ActorUnavailable>
   }
 >()("clawster/ports/TaskReads") {}
-
-/** The views that actors write with their commits. Items are ordered by id. */
-export class ViewReads extends Context.Service<
-  ViewReads,
-  {
-    readonly instances: (options: PageOptions) => Effect.Effect<Page<InstanceStatus>, ActorUnavailable>
-    readonly instance: (instanceId: InstanceId) => Effect.Effect<InstanceStatus | undefined, ActorUnavailable>
-    /** Name of the cluster, the same for as long as its data exists, also across a dump and restore. */
-    readonly cluster: Effect.Effect<string, ActorUnavailable>
-    readonly sessions: (options: PageOptions) => Effect.Effect<Page<SessionStatus>, ActorUnavailable>
-    /** `having`: only lanes with tasks in at least one of these states. */
-    readonly lanes: (
-      options: PageOptions & {
-        readonly having?: ReadonlyArray<"pending" | "scheduled" | "running" | "deadLettered"> | undefined
-      }
-    ) => Effect.Effect<Page<LaneStatus>, ActorUnavailable>
-  }
->()("clawster/ports/ViewReads") {}
 
 /** Turns of a session as its commits wrote them. Kept as long as tasks. */
 export class TurnReads extends Context.Service<

@@ -10,7 +10,7 @@ import * as PgHeartbeats from "../shards/health/PgHeartbeats.ts"
 import * as PgOutputs from "../shards/journal/PgOutputs.ts"
 import * as PgPayloads from "../shards/reads/PgPayloads.ts"
 import * as PgFleet from "../shards/reads/PgFleet.ts"
-import * as PgViewReads from "../shards/reads/PgViewReads.ts"
+import * as PgInstanceReads from "../shards/reads/PgInstanceReads.ts"
 import * as PgSessionUse from "../shards/reads/PgSessionUse.ts"
 import * as PgTasks from "../shards/reads/tasks/PgTasks.ts"
 
@@ -18,7 +18,7 @@ export const layer = Layer.mergeAll(Catalogued.layer, InstanceHostLayer.layer, H
   Layer.provide([
     PgFleet.layer,
     PgTasks.layer,
-    PgViewReads.layer,
+    PgInstanceReads.layer,
     PgHeartbeats.layer,
     PgOutputs.layer,
     PgPayloads.layer,

@@ -5,7 +5,8 @@
 import { Context, Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { KeyService } from "../auth/KeyService.ts"
-import { TaskReads, ViewReads } from "../ports/Reads.ts"
+import { InstanceReads } from "../ports/InstanceReads.ts"
+import { TaskReads } from "../ports/Reads.ts"
 import { EdgeConfig } from "../gateway/EdgeConfig.ts"
 import { everyInstance } from "../gateway/service/instances/EveryInstance.ts"
 import * as ServerNode from "../gateway/ServerNode.ts"
@@ -19,6 +20,7 @@ import * as PgCluster from "../shards/reads/PgCluster.ts"
 import * as PgFeed from "../shards/reads/feed/PgFeed.ts"
 import * as PgTasks from "../shards/reads/tasks/PgTasks.ts"
 import * as PgTurns from "../shards/reads/PgTurns.ts"
+import * as PgInstanceReads from "../shards/reads/PgInstanceReads.ts"
 import * as PgViewReads from "../shards/reads/PgViewReads.ts"
 import * as InstanceOps from "./InstanceOps.ts"
 import * as Probes from "./Probes.ts"
@@ -38,10 +40,10 @@ export interface GatewayOptions {
 const fleetMetrics = Layer.unwrap(
   Effect.gen(function* () {
     const tasks = yield* TaskReads
-    const views = yield* ViewReads
+    const reads = yield* InstanceReads
     return FleetMetrics.layer({
       counts: tasks.counts(undefined),
-      instances: everyInstance(views)
+      instances: everyInstance(reads)
     })
   })
 )
@@ -56,6 +58,7 @@ export const layer = ({ defaultTenant, host, port, socketsMost }: GatewayOptions
       PgTurns.layer,
       PgOutputs.layer,
       PgViewReads.layer,
+      PgInstanceReads.layer,
       InstanceOps.layer,
       PgTombstones.layer,
       PgCluster.layer,

@@ -16,7 +16,7 @@ import { faultsOf } from "../schema/text/Faults.ts"
 import type { Placement } from "../schema/Ids.ts"
 import * as PgTombstones from "../shards/journal/PgTombstones.ts"
 import * as PgCluster from "../shards/reads/PgCluster.ts"
-import * as PgViewReads from "../shards/reads/PgViewReads.ts"
+import * as PgInstanceReads from "../shards/reads/PgInstanceReads.ts"
 import * as InstanceOps from "./InstanceOps.ts"
 import * as Catalogue from "./settings/Catalogue.ts"
 import { StartFailed } from "./launch/StartFailed.ts"
@@ -109,7 +109,7 @@ const known = (placements: ReadonlyArray<Placement>) =>
 /** The services that apply a declaration, over the cluster's client and the database. */
 export const services = (placements: ReadonlyArray<Placement>) =>
   Instances.layer.pipe(
-    Layer.provideMerge(Layer.mergeAll(PgViewReads.layer, InstanceOps.layer, PgTombstones.layer, known(placements)))
+    Layer.provideMerge(Layer.mergeAll(PgInstanceReads.layer, InstanceOps.layer, PgTombstones.layer, known(placements)))
   )
 
 /**

@@ -13,7 +13,8 @@ import * as ActorClient from "../../src/actor/ActorClient.ts"
 import { KeyService } from "../../src/auth/KeyService.ts"
 import { Instance } from "../../src/entities/Instance.ts"
 import { Lane } from "../../src/entities/Lane.ts"
-import { Feed, TaskReads, ViewReads } from "../../src/ports/Reads.ts"
+import { InstanceReads } from "../../src/ports/InstanceReads.ts"
+import { Feed, TaskReads } from "../../src/ports/Reads.ts"
 import * as DriverSet from "../../src/instances/InstanceDriverSet.ts"
 import { SimulatedFleet } from "../../src/instances/simulated/SimulatedFleet.ts"
 import * as SimulatedDriver from "../../src/instances/SimulatedDriver.ts"
@@ -35,7 +36,7 @@ import * as Cluster from "../../src/shards/Cluster.ts"
 import * as PgAccess from "../../src/shards/reads/PgAccess.ts"
 import * as PgFeed from "../../src/shards/reads/feed/PgFeed.ts"
 import * as PgTasks from "../../src/shards/reads/tasks/PgTasks.ts"
-import * as PgViewReads from "../../src/shards/reads/PgViewReads.ts"
+import * as PgInstanceReads from "../../src/shards/reads/PgInstanceReads.ts"
 import type { Group, Order, Seen } from "../fixtures/processes/followers.ts"
 import * as Postgres from "../fixtures/servers/Postgres.ts"
 import * as Processes from "../fixtures/processes/Processes.ts"
@@ -58,13 +59,13 @@ const layer = Layer.mergeAll(Actors.layer, KeyService.layer).pipe(
   Layer.provideMerge(DriverSet.layer([SimulatedDriver.make])),
   Layer.provideMerge(SimulatedFleet.layer({ startMillis: 20 })),
   Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement], leaseMillis: 60_000 })),
-  Layer.provideMerge(Layer.mergeAll(PgFeed.layer, PgViewReads.layer, PgTasks.layer, PgAccess.layer)),
+  Layer.provideMerge(Layer.mergeAll(PgFeed.layer, PgInstanceReads.layer, PgTasks.layer, PgAccess.layer)),
   Layer.provideMerge(Postgres.layer)
 )
 
 const register = Effect.gen(function* () {
   const instances = yield* ActorClient.make(Instance)
-  const views = yield* ViewReads
+  const reads = yield* InstanceReads
   yield* Effect.forEach(
     Array.makeBy(instanceCount, (n) => InstanceId.make(`sim-${n}`)),
     (instanceId) =>
@@ -88,7 +89,7 @@ const register = Effect.gen(function* () {
   yield* until(
     "all instances are warm",
     Effect.map(
-      views.instances({ limit: 100 }),
+      reads.list({ limit: 100 }),
       ({ items }) => items.filter(({ phase }) => phase === "warm").length === instanceCount
     ),
     "60 seconds"

@@ -6,7 +6,9 @@ import { Array, Effect, Layer, References, Schedule, Stream } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
 import { Instance } from "../../src/entities/Instance.ts"
 import { Lane } from "../../src/entities/Lane.ts"
-import { Feed, TaskReads, ViewReads } from "../../src/ports/Reads.ts"
+import { InstanceReads } from "../../src/ports/InstanceReads.ts"
+import { Feed, TaskReads } from "../../src/ports/Reads.ts"
+import { ViewReads } from "../../src/ports/ViewReads.ts"
 import { Session } from "../../src/entities/Session.ts"
 import * as DriverSet from "../../src/instances/InstanceDriverSet.ts"
 import * as SimulatedDriver from "../../src/instances/SimulatedDriver.ts"
@@ -26,11 +28,13 @@ import {
 } from "../../src/schema/Ids.ts"
 import type { FeedEvent } from "../../src/schema/feed/Feed.ts"
 import type { InstanceSpec } from "../../src/schema/Instance.ts"
+import { SessionStatus } from "../../src/schema/Session.ts"
 import { defaultLaneConfig } from "../../src/schema/Lane.ts"
 import { defaultRetryPolicy, type TaskSpec } from "../../src/schema/Task.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
 import * as PgFeed from "../../src/shards/reads/feed/PgFeed.ts"
 import * as PgTasks from "../../src/shards/reads/tasks/PgTasks.ts"
+import * as PgInstanceReads from "../../src/shards/reads/PgInstanceReads.ts"
 import * as PgViewReads from "../../src/shards/reads/PgViewReads.ts"
 import { caps } from "../../src/testing/checks/Caps.ts"
 import { feedOrder } from "../../src/testing/checks/FeedOrder.ts"
@@ -90,19 +94,19 @@ const layer = Actors.layer.pipe(
       serves: [defaultPlacement, ...regions.map(regionPlacement)]
     })
   ),
-  Layer.provideMerge(Layer.mergeAll(PgFeed.layer, PgViewReads.layer, PgTasks.layer)),
+  Layer.provideMerge(Layer.mergeAll(PgFeed.layer, PgViewReads.layer, PgInstanceReads.layer, PgTasks.layer)),
   Layer.provideMerge(Postgres.layer)
 )
 
 const register = Effect.gen(function* () {
   const instances = yield* ActorClient.make(Instance)
-  const reads = yield* ViewReads
+  const reads = yield* InstanceReads
   yield* Effect.forEach(
     Array.makeBy(instanceCount, specOf),
     (spec) => instances(instanceEntityId(spec.placement, spec.instanceId)).Register({ spec }),
     { concurrency: 10 }
   )
-  yield* reads.instances({ limit: 1_000 }).pipe(
+  yield* reads.list({ limit: 1_000 }).pipe(
     Effect.repeat({
       until: ({ items }) => items.filter(({ phase }) => phase === "warm").length === instanceCount,
       schedule: Schedule.spaced("100 millis")
@@ -185,7 +189,7 @@ it.live(
         Effect.timeout("120 seconds")
       )
       assert.deepStrictEqual(counts, { completed: taskCount })
-      const sessions = yield* (yield* ViewReads).sessions({ limit: 100 }).pipe(
+      const sessions = yield* (yield* ViewReads).list(Session, SessionStatus, { limit: 100 }).pipe(
         Effect.repeat({
           until: ({ items }) => items.every(({ turnsCompleted }) => turnsCompleted === 5),
           schedule: Schedule.spaced("200 millis")

@@ -43,6 +43,23 @@ const notes = ActorLayer.layer(
   })
 )
 
+const Lamp = Entity.fromRpcGroup("TestLamp", protocol(command("Set", { payload: { on: Schema.Boolean } })))
+const lampViews = { on: { doc: { on: true } }, off: { doc: { on: false } } }
+
+/** Its view is one of two objects. */
+const lamps = ActorLayer.layer(
+  Actor.define<{ readonly on: boolean }, { readonly _tag: "lamp.set"; readonly on: boolean }>()({
+    entity: Lamp,
+    state: Schema.Struct({ on: Schema.Boolean }),
+    event: Schema.TaggedStruct("lamp.set", { on: Schema.Boolean }),
+    stateVersion: 1,
+    initial: () => ({ on: false }),
+    evolve: (_, { on }) => ({ on }),
+    commands: { Set: (_, { on }) => Actor.accept([{ _tag: "lamp.set", on }], undefined) },
+    view: { schema: Schema.Struct({ on: Schema.Boolean }), of: ({ on }) => (on ? lampViews.on : lampViews.off) }
+  })
+)
+
 const note = Effect.gen(function* () {
   yield* TestClock.adjust(1)
   return (yield* ActorClient.make(Note))("a")
@@ -71,5 +88,17 @@ describe("The view of an actor", () => {
       yield* one.Give({ tenantId: "other" })
       assert.strictEqual((yield* written)?.tenantId, "other")
     }).pipe(Effect.provide(MemoryCluster.withActors(notes)))
+  )
+
+  it.effect("is the present one when an object that it was before comes back", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust(1)
+      const lamp = (yield* ActorClient.make(Lamp))("a")
+      const { actors } = yield* MemoryStore
+      for (const on of [true, true, false, false, true, true]) {
+        yield* lamp.Set({ on })
+        assert.deepStrictEqual(actors.get("TestLamp/a")?.view, { tenantId: null, doc: { on } })
+      }
+    }).pipe(Effect.provide(MemoryCluster.withActors(lamps)))
   )
 })

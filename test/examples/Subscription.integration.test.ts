@@ -2,10 +2,13 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { program } from "../../examples/subscription.ts"
 
-it.live("the subscription example charges by itself, tells the ledger each charge once and sends every receipt", () =>
-  Effect.map(program, ({ cents, charges, isCancelled, mails, receipts, refusal }) => {
-    assert.deepStrictEqual({ isCancelled, refusal }, { isCancelled: true, refusal: "AlreadyStarted" })
-    assert.isAtLeast(charges, 3)
-    assert.deepStrictEqual({ cents, receipts, mails }, { cents: charges * 500, receipts: charges, mails: charges })
-  })
+it.live(
+  "the subscription example charges by itself, tells the ledger each charge once, sends every receipt and is listed",
+  () =>
+    Effect.map(program, ({ cents, charges, isCancelled, listed, mails, receipts, refusal }) => {
+      assert.deepStrictEqual({ isCancelled, refusal }, { isCancelled: true, refusal: "AlreadyStarted" })
+      assert.isAtLeast(charges, 3)
+      assert.deepStrictEqual(listed, [{ charges, receipts, isCancelled: true }])
+      assert.deepStrictEqual({ cents, receipts, mails }, { cents: charges * 500, receipts: charges, mails: charges })
+    })
 )

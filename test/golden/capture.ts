@@ -29,7 +29,6 @@ import { defaultLaneConfig } from "../../src/schema/Lane.ts"
 import type { TaskSpec } from "../../src/schema/Task.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
 import * as PgTasks from "../../src/shards/reads/tasks/PgTasks.ts"
-import * as PgViewReads from "../../src/shards/reads/PgViewReads.ts"
 import * as PgHistory from "../fixtures/store/PgHistory.ts"
 import * as Postgres from "../fixtures/servers/Postgres.ts"
 import { until } from "../fixtures/Until.ts"
@@ -126,7 +125,7 @@ const layer = Actors.layer.pipe(
   Layer.provideMerge(DriverSet.layer([SimulatedDriver.make])),
   Layer.provideMerge(SimulatedFleet.layer({ startMillis: 10 })),
   Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })),
-  Layer.provideMerge(Layer.mergeAll(PgViewReads.layer, PgTasks.layer)),
+  Layer.provideMerge(PgTasks.layer),
   Layer.provideMerge(Postgres.layer)
 )
 

@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { sweepOne } from "../../src/entities/InstanceHost/HomeSweep.ts"
-import type { ViewReads } from "../../src/ports/Reads.ts"
+import type { InstanceReads } from "../../src/ports/InstanceReads.ts"
 import type { InstanceDriver, InstanceRef } from "../../src/instances/InstanceDriver.ts"
 import { InstanceFiles, type PidFile } from "../../src/instances/process/files/InstanceFiles.ts"
 import { identify, isAlive } from "../../src/processes/ProcessIdentity.ts"
@@ -157,7 +157,7 @@ describe("ProcessDriver and the registrations of an id", () => {
       }
       const views = {
         cluster: Effect.succeed("c1"),
-        instance: (instanceId: string) =>
+        get: (instanceId: string) =>
           Effect.succeed(
             instanceId === "one"
               ? ({ registration: "a2" } as InstanceStatus)
@@ -165,7 +165,7 @@ describe("ProcessDriver and the registrations of an id", () => {
                 ? ({} as InstanceStatus)
                 : undefined
           )
-      } as unknown as ViewReads["Service"]
+      } as unknown as InstanceReads["Service"]
       const removed = yield* sweepOne(driver, views)
       assert.deepStrictEqual(
         removed.map(({ instanceId, registration }) => [instanceId, registration]),

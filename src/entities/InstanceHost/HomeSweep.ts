@@ -5,7 +5,7 @@
  */
 import { Clock, Effect, Layer, Schedule } from "effect"
 import { type InstanceDriver, InstanceDrivers, type Kept } from "../../instances/InstanceDriver.ts"
-import { ViewReads } from "../../ports/Reads.ts"
+import { InstanceReads } from "../../ports/InstanceReads.ts"
 
 const every = "1 hour"
 
@@ -18,8 +18,8 @@ const youngMillis = 600_000
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const drivers = yield* InstanceDrivers
-    const views = yield* ViewReads
-    const sweep = Effect.forEach(drivers.all, (driver) => sweepOne(driver, views), { discard: true }).pipe(
+    const reads = yield* InstanceReads
+    const sweep = Effect.forEach(drivers.all, (driver) => sweepOne(driver, reads), { discard: true }).pipe(
       Effect.tapError(({ message }) =>
         Effect.logWarning(`Could not look for files of ended registrations: ${message}`)
       ),
@@ -30,11 +30,14 @@ export const layer = Layer.effectDiscard(
 )
 
 /** Returns what was removed. */
-export const sweepOne = Effect.fn("HomeSweep.sweep")(function* (driver: InstanceDriver, views: ViewReads["Service"]) {
+export const sweepOne = Effect.fn("HomeSweep.sweep")(function* (
+  driver: InstanceDriver,
+  reads: InstanceReads["Service"]
+) {
   const removed: Array<Kept> = []
-  const found = yield* driver.kept(yield* views.cluster)
+  const found = yield* driver.kept(yield* reads.cluster)
   for (const kept of found) {
-    const status = yield* views.instance(kept.instanceId)
+    const status = yield* reads.get(kept.instanceId)
     if (status !== undefined && status.registration === kept.registration) continue
     if (isYoung(kept, yield* Clock.currentTimeMillis)) continue
     const result = yield* Effect.result(driver.remove(kept))

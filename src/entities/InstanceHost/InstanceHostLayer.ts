@@ -6,7 +6,7 @@ import { Conflict, NotFound } from "../../schema/Errors.ts"
 import { type InstanceId, parseInstanceEntityId } from "../../schema/Ids.ts"
 import type { InstanceStatus, RegisteredSpec } from "../../schema/Instance.ts"
 import { InstanceHost } from "../InstanceHost.ts"
-import { ViewReads } from "../../ports/Reads.ts"
+import { InstanceReads } from "../../ports/InstanceReads.ts"
 
 /** Enough of a spec to identify the instance to its driver; what only a start needs is left out. */
 const specOf = (status: InstanceStatus): RegisteredSpec => ({
@@ -31,11 +31,11 @@ export const layer = InstanceHost.toLayer(
   Effect.gen(function* () {
     const { instanceId } = parseInstanceEntityId((yield* Entity.CurrentAddress).entityId)
     const drivers = yield* InstanceDrivers
-    const views = yield* ViewReads
+    const reads = yield* InstanceReads
     return InstanceHost.of({
       Logs: ({ payload }) =>
         Effect.gen(function* () {
-          const status = yield* Effect.orDie(views.instance(instanceId))
+          const status = yield* Effect.orDie(reads.get(instanceId))
           if (status === undefined) return yield* unknown(instanceId)
           const spec = specOf(status)
           const driver = yield* drivers.get(spec)

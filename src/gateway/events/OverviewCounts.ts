@@ -1,6 +1,7 @@
 /** Counts for overviews, cached for a second per tenant, independent of the number of clients. */
 import { Cache, Context, Effect, Layer } from "effect"
-import { TaskReads, ViewReads } from "../../ports/Reads.ts"
+import { InstanceReads } from "../../ports/InstanceReads.ts"
+import { TaskReads } from "../../ports/Reads.ts"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
 import type { TenantId } from "../../schema/Ids.ts"
 import type { InstanceHealth } from "../../schema/Instance.ts"
@@ -27,9 +28,9 @@ export class Counts extends Context.Service<
     Counts,
     Effect.gen(function* () {
       const tasks = yield* TaskReads
-      const views = yield* ViewReads
+      const reads = yield* InstanceReads
       const count = Effect.fnUntraced(function* (tenantId: TenantId | undefined) {
-        const items = yield* everyInstance(views, tenantId)
+        const items = yield* everyInstance(reads, tenantId)
         const instances: Partial<Record<InstanceHealth, number>> = {}
         for (const { health } of items) instances[health] = (instances[health] ?? 0) + 1
         return { tasks: yield* tasks.counts(tenantId), instances } satisfies CountsNow

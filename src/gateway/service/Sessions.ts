@@ -3,7 +3,9 @@ import { Context, Effect, Layer, Result } from "effect"
 import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../actor/ActorClient.ts"
 import { ofTurn, Outputs } from "../../ports/Outputs.ts"
-import { type Page, TurnReads, ViewReads } from "../../ports/Reads.ts"
+import { InstanceReads } from "../../ports/InstanceReads.ts"
+import { type Page, TurnReads } from "../../ports/Reads.ts"
+import { ViewReads } from "../../ports/ViewReads.ts"
 import { Session } from "../../entities/Session.ts"
 import type { AbortSession, CreateSession, MoveSession, SendTurn, SteerSession } from "../../rpc/Requests.ts"
 import {
@@ -17,13 +19,7 @@ import {
 import { SessionId, sessionEntityId, type TenantId } from "../../schema/Ids.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
 import { pageSize } from "../../schema/Page.ts"
-import {
-  fromTurnToken,
-  messageShown,
-  type SessionStatus,
-  type TurnPhase,
-  type TurnStatus
-} from "../../schema/Session.ts"
+import { fromTurnToken, messageShown, SessionStatus, type TurnPhase, type TurnStatus } from "../../schema/Session.ts"
 import { turnKey } from "../events/Broadcast.ts"
 import { EventHub } from "../events/EventHub.ts"
 import { asRead, type Call, optionsOf } from "./RequestContext.ts"
@@ -68,6 +64,7 @@ const takesWork = ({ health, phase }: InstanceStatus): boolean =>
 const make = Effect.gen(function* () {
   const actorOf = yield* ActorClient.make(Session)
   const views = yield* ViewReads
+  const instances = yield* InstanceReads
   const turns = yield* TurnReads
   const outputs = yield* Outputs
   const hub = yield* EventHub
@@ -182,14 +179,14 @@ const make = Effect.gen(function* () {
     if (instanceId === undefined) {
       const isOther = (status: InstanceStatus) =>
         status.instanceId !== present.instanceId && isOpenTo(status, tenantId) && takesWork(status)
-      if (!(yield* everyInstance(views)).some(isOther)) {
+      if (!(yield* everyInstance(instances)).some(isOther)) {
         return yield* new Conflict({
           message: `no other instance takes work now that session ${address.sessionId} could move to`
         })
       }
       return yield* actor.SessionMove({}, optionsOf(call))
     }
-    const target = yield* views.instance(instanceId)
+    const target = yield* instances.get(instanceId)
     if (target === undefined || !isOpenTo(target, tenantId)) {
       return yield* new NotFound({ kind: "instance", id: instanceId, message: `there is no instance ${instanceId}` })
     }
@@ -217,7 +214,7 @@ const make = Effect.gen(function* () {
       return yield* asRead((yield* at(call, address)).actor.SessionGet())
     }),
     list: Effect.fn("Sessions.list")(function* (call: Call, { after, limit, tenantId }) {
-      const page = yield* views.sessions({
+      const page = yield* views.list(Session, SessionStatus, {
         tenantId: yield* reading(call, tenantId),
         after: yield* placeOf("sessions", after),
         limit: limit ?? pageSize.fallback
@@ -282,9 +279,12 @@ export class Sessions extends Context.Service<
     readonly terminate: (call: Call, address: SessionAddress) => Effect.Effect<SessionStatus, Refused>
   }
 >()("clawster/gateway/Sessions") {
-  static readonly layer: Layer.Layer<Sessions, never, Sharding.Sharding | ViewReads | TurnReads | Outputs | EventHub> =
-    Layer.effect(
-      Sessions,
-      Effect.suspend(() => make)
-    )
+  static readonly layer: Layer.Layer<
+    Sessions,
+    never,
+    Sharding.Sharding | ViewReads | InstanceReads | TurnReads | Outputs | EventHub
+  > = Layer.effect(
+    Sessions,
+    Effect.suspend(() => make)
+  )
 }

@@ -5,9 +5,9 @@
 import { Effect, Schema } from "effect"
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
-import { ViewReads } from "../../ports/Reads.ts"
+import { InstanceReads } from "../../ports/InstanceReads.ts"
 import { hostPlacement, InstanceId } from "../../schema/Ids.ts"
-import * as PgViewReads from "../../shards/reads/PgViewReads.ts"
+import * as PgInstanceReads from "../../shards/reads/PgInstanceReads.ts"
 
 const prefix = hostPlacement("")
 const most = 500
@@ -23,10 +23,10 @@ const ids = (home: string): ReadonlyArray<InstanceId> => {
 /** The host of the first instance that is registered on a host; undefined when there is none. */
 export const hostOf = (home: string) =>
   Effect.gen(function* () {
-    const views = yield* ViewReads
+    const reads = yield* InstanceReads
     for (const id of ids(home)) {
-      const known = yield* views.instance(id)
+      const known = yield* reads.get(id)
       if (known !== undefined && known.placement.startsWith(prefix)) return known.placement.slice(prefix.length)
     }
     return undefined
-  }).pipe(Effect.provide(PgViewReads.layer))
+  }).pipe(Effect.provide(PgInstanceReads.layer))

@@ -6,7 +6,7 @@ import { Effect, Schedule, Schema } from "effect"
 import * as ActorClient from "../../actor/ActorClient.ts"
 import { Instance } from "../../entities/Instance.ts"
 import { everyInstance } from "../../gateway/service/instances/EveryInstance.ts"
-import { ViewReads } from "../../ports/Reads.ts"
+import { InstanceReads } from "../../ports/InstanceReads.ts"
 import { InstanceId, instanceEntityId, type Placement } from "../../schema/Ids.ts"
 import type { InstanceSpec, InstanceStatus } from "../../schema/Instance.ts"
 
@@ -45,7 +45,7 @@ export const start = Effect.fnUntraced(function* (
   tell: (line: string) => Effect.Effect<void>
 ) {
   const client = yield* ActorClient.make(Instance)
-  const views = yield* ViewReads
+  const reads = yield* InstanceReads
   const actorOf = (name: string) => client(instanceEntityId(placement, InstanceId.make(name)))
 
   const stop = (name: string) =>
@@ -80,7 +80,7 @@ export const start = Effect.fnUntraced(function* (
       )
 
   const begin = Effect.fnUntraced(function* (name: string) {
-    const known = yield* views.instance(InstanceId.make(name))
+    const known = yield* reads.get(InstanceId.make(name))
     if (known !== undefined && known.placement !== placement) return yield* elsewhere(name, known.placement)
     const instance = actorOf(name)
     const status = yield* instance.Register({ spec: specOf(name, placement) })
@@ -90,7 +90,7 @@ export const start = Effect.fnUntraced(function* (
   const all = names(count)
   /** Includes gateways that an earlier invocation started, or that were registered since. */
   const everyOne = Effect.map(
-    Effect.orElseSucceed(everyInstance(views), () => []),
+    Effect.orElseSucceed(everyInstance(reads), () => []),
     (known) => [
       ...new Set([
         ...all,

@@ -13,7 +13,7 @@ import * as ClusterLayers from "../../shards/Cluster.ts"
 import * as Database from "../../shards/Database.ts"
 import * as EmbeddedPostgres from "../../shards/postgres/EmbeddedPostgres.ts"
 import { migrate } from "../../shards/Migrations.ts"
-import * as PgViewReads from "../../shards/reads/PgViewReads.ts"
+import * as PgInstanceReads from "../../shards/reads/PgInstanceReads.ts"
 import * as DeclaredInstances from "../../gateway/service/instances/DeclaredInstances.ts"
 import * as Gateway from "../GatewayLayer.ts"
 import * as InstancesFile from "../InstancesFile.ts"
@@ -155,7 +155,10 @@ export const start = Effect.fnUntraced(function* (options: UpOptions) {
   const instances = yield* step(
     `${options.instances} OpenClaw gateway${options.instances === 1 ? "" : "s"}`,
     ({ tell }) =>
-      Fleet.start(options.instances, placement, tell).pipe(Effect.provide(PgViewReads.layer), Effect.provide(services))
+      Fleet.start(options.instances, placement, tell).pipe(
+        Effect.provide(PgInstanceReads.layer),
+        Effect.provide(services)
+      )
   )
   if (declaration !== undefined) {
     yield* step(

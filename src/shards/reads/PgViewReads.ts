@@ -1,15 +1,9 @@
-/**
- * Reads the views that actors write with their commits. Views of instances are adjusted by their liveness
- * (schema/Liveness.ts).
- */
+/** Reads the views that actors write with their commits. */
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Layer } from "effect"
-import { type Page, type PageOptions, ViewReads } from "../../ports/Reads.ts"
+import { Effect, Layer, type Schema } from "effect"
+import type { Page } from "../../ports/Reads.ts"
+import { type Viewed, type ViewOptions, ViewReads } from "../../ports/ViewReads.ts"
 import type { Cursor } from "../../schema/feed/Feed.ts"
-import type { InstanceStatus } from "../../schema/Instance.ts"
-import { LaneStatus } from "../../schema/Lane.ts"
-import { SessionStatus } from "../../schema/Session.ts"
-import * as Liveness from "./Liveness.ts"
 import { settled } from "./feed/Position.ts"
 import * as Readable from "./Readable.ts"
 import { unavailable } from "./Unavailable.ts"
@@ -20,93 +14,58 @@ interface Row {
   readonly at: Cursor
 }
 
-type SeenRow = Omit<Row, "at"> & Liveness.LivenessRow
+const listStatement = `SELECT v.entity_id AS "entityId", v.doc, p.at
+  FROM (SELECT ${settled} AS at) p
+  LEFT JOIN LATERAL (
+    SELECT entity_id, doc FROM clawster_views
+    WHERE entity_type = $1::text AND ($2::text IS NULL OR tenant_id = $2::text) AND entity_id > $3::text
+      AND ($5::text IS NULL OR EXISTS (
+        SELECT 1 FROM json_array_elements_text($5::text::json) AS wanted(field)
+        WHERE ${Readable.numberIn("doc", "wanted.field")} > 0
+      ))
+    ORDER BY entity_id LIMIT $4::int
+  ) v ON true`
 
-const keyOf = ({ entityId }: { readonly entityId: string }): string => entityId
+const getStatement = `SELECT entity_id AS "entityId", doc FROM clawster_views
+  WHERE entity_type = $1::text AND entity_id = $2::text`
 
-type Having = Parameters<ViewReads["Service"]["lanes"]>[0]["having"]
+/** The compiled decoder of each schema, for as long as the schema lives. */
+const decoders = () => {
+  const known = new WeakMap<object, Readable.Readable<unknown>>()
+  return <Doc>(schema: Schema.Codec<Doc, unknown>): Readable.Readable<Doc> => {
+    const found = known.get(schema) ?? Readable.make("view", schema)
+    known.set(schema, found)
+    return found as Readable.Readable<Doc>
+  }
+}
 
-const hasSome = (having: Having): string =>
-  having === undefined ? "true" : `(${having.map((count) => Readable.numberIn("doc", count)).join(" + ")}) > 0`
-
-const make = Effect.gen(function* () {
-  const sql = yield* PgClient.PgClient
-
-  const seen = (row: SeenRow) =>
-    Effect.map(Liveness.statuses.decode(row.entityId, row.doc), (status) => status && Liveness.seen(status, row))
-
-  const list = <A>(entityType: string, { decodeAll }: Readable.Readable<A>, condition = "true") =>
-    Effect.fnUntraced(function* ({ after, limit, tenantId }: PageOptions) {
-      const rows = yield* sql.unsafe<Row>(
-        `SELECT v.entity_id AS "entityId", v.doc, p.at
-           FROM (SELECT ${settled} AS at) p
-           LEFT JOIN LATERAL (
-             SELECT entity_id, doc FROM clawster_views
-             WHERE entity_type = $1::text AND ($2::text IS NULL OR tenant_id = $2::text) AND entity_id > $3::text
-               AND ${condition}
-             ORDER BY entity_id LIMIT $4::int
-           ) v ON true`,
-        [entityType, tenantId ?? null, after ?? "", limit + 1]
-      )
+const make = Effect.map(PgClient.PgClient, (sql) => {
+  const decoderOf = decoders()
+  return ViewReads.of({
+    list: Effect.fnUntraced(function* <Doc>(
+      entity: Viewed,
+      schema: Schema.Codec<Doc, unknown>,
+      { after, having, limit, tenantId }: ViewOptions<Doc>
+    ) {
+      const counts = having === undefined ? null : JSON.stringify(having)
+      const parameters = [entity.type, tenantId ?? null, after ?? "", limit + 1, counts]
+      const rows = yield* sql.unsafe<Row>(listStatement, parameters)
       const found = rows.filter(({ entityId }) => entityId !== null)
       const shown = found.slice(0, limit)
-      return {
-        items: yield* decodeAll(shown, keyOf, ({ doc }) => doc),
-        position: rows[0]!.at,
-        ...(found.length > limit ? { next: shown.at(-1)!.entityId } : {})
-      } satisfies Page<A>
-    }, unavailable)
-
-  const instances = Effect.fnUntraced(function* ({ after, limit, tenantId }: PageOptions) {
-    const rows = yield* sql.unsafe<SeenRow & { readonly at: Cursor }>(
-      `WITH ${Liveness.servedPlacements}
-         SELECT v.entity_id AS "entityId", v.doc, v."isServed", v."silentMillis", v.now, p.at
-         FROM (SELECT ${settled} AS at) p
-         LEFT JOIN LATERAL (
-           SELECT v.entity_id, v.doc, ${Liveness.livenessColumns} FROM clawster_views v ${Liveness.heartbeatJoin}
-           WHERE v.entity_type = 'Instance' AND ($1::text IS NULL OR v.tenant_id = $1::text) AND v.entity_id > $2::text
-             AND NOT ${Liveness.isRetired}
-           ORDER BY v.entity_id LIMIT $3::int
-         ) v ON true`,
-      [tenantId ?? null, after ?? "", limit + 1]
-    )
-    const found = rows.filter(({ entityId }) => entityId !== null)
-    return {
-      items: (yield* Effect.forEach(found.slice(0, limit), seen)).filter((status) => status !== undefined),
-      position: rows[0]!.at,
-      ...(found.length > limit ? { next: found[limit - 1]!.entityId } : {})
-    } satisfies Page<InstanceStatus>
-  }, unavailable)
-
-  const sessions = Readable.make("view of a session", SessionStatus)
-  const lanes = Readable.make("view of a lane", LaneStatus)
-  return ViewReads.of({
-    instances,
-    instance: (instanceId) =>
-      sql
-        .unsafe<SeenRow>(
-          `WITH ${Liveness.servedPlacements}
-         SELECT v.entity_id AS "entityId", v.doc, ${Liveness.livenessColumns}
-         FROM clawster_views v ${Liveness.heartbeatJoin}
-         WHERE v.entity_type = 'Instance' AND split_part(v.entity_id, '/', 2) = $1::text AND NOT ${Liveness.isRetired}
-         LIMIT 1`,
-          [instanceId]
-        )
-        .pipe(
-          Effect.flatMap(([row]) => (row === undefined ? Effect.undefined : seen(row))),
-          unavailable
-        ),
-    cluster: sql
-      .unsafe<{ readonly name: string }>(
-        "SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS') AS name FROM clawster_migrations ORDER BY migration_id LIMIT 1"
+      const items = yield* decoderOf(schema).decodeAll(
+        shown,
+        ({ entityId }) => `${entity.type} ${entityId}`,
+        ({ doc }) => doc
       )
-      .pipe(
-        Effect.map((rows) => rows[0]!.name),
-        unavailable
-      ),
-    sessions: list("Session", sessions),
-    lanes: ({ having, ...options }) => list("Lane", lanes, hasSome(having))(options)
+      const next = found.length > limit ? { next: shown.at(-1)!.entityId } : {}
+      return { items, position: rows[0]!.at, ...next } satisfies Page<Doc>
+    }, unavailable),
+    get: Effect.fnUntraced(function* <Doc>(entity: Viewed, schema: Schema.Codec<Doc, unknown>, entityId: string) {
+      const [row] = yield* sql.unsafe<Omit<Row, "at">>(getStatement, [entity.type, entityId])
+      return row === undefined ? undefined : yield* decoderOf(schema).decode(`${entity.type} ${entityId}`, row.doc)
+    }, unavailable)
   })
 })
 
-export const layer = Layer.effect(ViewReads, make)
+/** Requires the database alone. */
+export const layer: Layer.Layer<ViewReads, never, PgClient.PgClient> = Layer.effect(ViewReads, make)

@@ -24,7 +24,11 @@ export interface Readable<A> {
  * the bounds of their time and are not checked against those of today. `shown`: documents that clients see; they are
  * checked, since they could not be encoded for clients otherwise.
  */
-export const make = <A>(what: string, schema: Schema.Codec<A, any>, use: "stored" | "shown" = "shown"): Readable<A> => {
+export const make = <A>(
+  what: string,
+  schema: Schema.Codec<A, unknown>,
+  use: "stored" | "shown" = "shown"
+): Readable<A> => {
   const read = Schema.decodeUnknownResult(
     Schema.toCodecJson(schema) as unknown as Schema.Codec<A, unknown>,
     use === "stored" ? { disableChecks: true } : {}
@@ -63,8 +67,8 @@ export const make = <A>(what: string, schema: Schema.Codec<A, any>, use: "stored
 export const isPlain = (column: string): string =>
   `(strpos(${column}::text, '\\u0000') = 0 AND strpos(${column}::text, '\\ud') = 0 AND strpos(${column}::text, '\\uD') = 0)`
 
-/** SQL: a number field of a JSON document; 0 when the field is not a number. */
+/** SQL: a number field of a JSON document, named by a SQL expression; 0 when the field is not a number. */
 export const numberIn = (column: string, field: string): string =>
   `CASE WHEN ${isPlain(column)} THEN
-     CASE WHEN json_typeof(${column} -> '${field}') = 'number' THEN (${column} ->> '${field}')::float8 ELSE 0 END
+     CASE WHEN json_typeof(${column} -> ${field}) = 'number' THEN (${column} ->> ${field})::float8 ELSE 0 END
    ELSE 0 END`

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Metric } from "effect"
-import { ViewReads } from "../../../src/ports/Reads.ts"
+import { InstanceReads } from "../../../src/ports/InstanceReads.ts"
 import * as FleetMetrics from "../../../src/observability/metrics/FleetMetrics.ts"
 import { record } from "../../../src/observability/metrics/Metrics.ts"
 import { layer, Tokens, untilAnswered, Web } from "../GatewayRig.ts"
@@ -8,10 +8,10 @@ import { layer, Tokens, untilAnswered, Web } from "../GatewayRig.ts"
 const publicPaths = ["/health", "/live", "/ready", "/metrics", "/openapi.json", "/docs"]
 
 const gauges = Layer.unwrap(
-  Effect.map(ViewReads, ({ instances }) =>
+  Effect.map(InstanceReads, ({ list }) =>
     FleetMetrics.layer({
       counts: Effect.succeed({ pending: 1 }),
-      instances: Effect.map(instances({ limit: 100 }), ({ items }) => items),
+      instances: Effect.map(list({ limit: 100 }), ({ items }) => items),
       interval: "50 millis"
     })
   )

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"
-import type { ViewReads } from "../../../src/ports/Reads.ts"
+import type { ViewOptions, ViewReads } from "../../../src/ports/ViewReads.ts"
 import { everyLane } from "../../../src/gateway/service/tasks/EveryLane.ts"
 import { Cursor } from "../../../src/schema/feed/Feed.ts"
 import { LaneName, TenantId } from "../../../src/schema/Ids.ts"
@@ -24,7 +24,7 @@ const lanes: ReadonlyArray<LaneStatus> = Array.from({ length: 2_500 }, (_, index
 }))
 
 const views = {
-  lanes: ({ after, having = [], limit }: Parameters<ViewReads["Service"]["lanes"]>[0]) =>
+  list: (_entity: unknown, _schema: unknown, { after, having = [], limit }: ViewOptions<LaneStatus>) =>
     Effect.sync(() => {
       const busy = lanes.filter((lane) => having.some((count) => lane[count] > 0))
       const from = after === undefined ? 0 : busy.findIndex(({ lane }) => lane === after) + 1

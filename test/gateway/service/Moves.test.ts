@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { ViewReads } from "../../../src/ports/Reads.ts"
+import { InstanceReads } from "../../../src/ports/InstanceReads.ts"
 import { Tokens, untilAnswered, Web, withInstance, world } from "../GatewayRig.ts"
 
 /** Pages of one instance, so that two instances are as many as two pages. */
 const shortPages = Layer.effect(
-  ViewReads,
-  Effect.map(ViewReads, (views) =>
-    ViewReads.of({ ...views, instances: (options) => views.instances({ ...options, limit: 1 }) })
+  InstanceReads,
+  Effect.map(InstanceReads, (reads) =>
+    InstanceReads.of({ ...reads, list: (options) => reads.list({ ...options, limit: 1 }) })
   )
 )
 

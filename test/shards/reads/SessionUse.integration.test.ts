@@ -2,9 +2,9 @@ import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Clock, Duration, Effect } from "effect"
 import { SessionUse } from "../../../src/ports/SessionUse.ts"
-import { ViewReads } from "../../../src/ports/Reads.ts"
+import { InstanceReads } from "../../../src/ports/InstanceReads.ts"
 import * as PgSessionUse from "../../../src/shards/reads/PgSessionUse.ts"
-import * as PgViewReads from "../../../src/shards/reads/PgViewReads.ts"
+import * as PgInstanceReads from "../../../src/shards/reads/PgInstanceReads.ts"
 import { layer as postgres } from "../../fixtures/servers/Postgres.ts"
 
 layer(postgres, { timeout: 120_000, excludeTestServices: true })("what a gateway keeps of a conversation", (it) => {
@@ -67,9 +67,9 @@ layer(postgres, { timeout: 120_000, excludeTestServices: true })("what a gateway
 
   it.effect("belongs to a cluster that has the same name each time it is asked", () =>
     Effect.gen(function* () {
-      const { cluster } = yield* ViewReads
+      const { cluster } = yield* InstanceReads
       assert.match(yield* cluster, /^\d{20}$/)
       assert.strictEqual(yield* cluster, yield* cluster)
-    }).pipe(Effect.provide(PgViewReads.layer))
+    }).pipe(Effect.provide(PgInstanceReads.layer))
   )
 })

@@ -2,21 +2,32 @@ import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { KeyStore } from "../../../src/auth/KeyStore.ts"
+import { Lane } from "../../../src/entities/Lane.ts"
+import { Session } from "../../../src/entities/Session.ts"
 import { Fleet } from "../../../src/ports/Fleet.ts"
-import { TaskReads, ViewReads } from "../../../src/ports/Reads.ts"
+import { InstanceReads } from "../../../src/ports/InstanceReads.ts"
+import { TaskReads } from "../../../src/ports/Reads.ts"
+import { ViewReads } from "../../../src/ports/ViewReads.ts"
 import { TaskRows } from "../../../src/ports/TaskRows.ts"
 import { LaneName, TaskId, TenantId } from "../../../src/schema/Ids.ts"
+import { LaneStatus } from "../../../src/schema/Lane.ts"
+import { SessionStatus } from "../../../src/schema/Session.ts"
 import * as PgAccess from "../../../src/shards/reads/PgAccess.ts"
 import * as PgFleet from "../../../src/shards/reads/PgFleet.ts"
 import * as PgTasks from "../../../src/shards/reads/tasks/PgTasks.ts"
+import * as PgInstanceReads from "../../../src/shards/reads/PgInstanceReads.ts"
 import * as PgViewReads from "../../../src/shards/reads/PgViewReads.ts"
 import { taskSpec } from "../../entities/Lane/LaneWorld.ts"
 import * as Postgres from "../../fixtures/servers/Postgres.ts"
 import { until } from "../../fixtures/Until.ts"
 
-const layer = Layer.mergeAll(PgTasks.layer, PgViewReads.layer, PgFleet.layer, PgAccess.layer).pipe(
-  Layer.provideMerge(Postgres.layer)
-)
+const layer = Layer.mergeAll(
+  PgTasks.layer,
+  PgViewReads.layer,
+  PgInstanceReads.layer,
+  PgFleet.layer,
+  PgAccess.layer
+).pipe(Layer.provideMerge(Postgres.layer))
 
 const tenantId = TenantId.make("acme")
 const lane = LaneName.make("main")
@@ -186,19 +197,21 @@ it.layer(layer, { timeout: 120_000, excludeTestServices: true })("rows that cann
       yield* insertView("Session", "acme/good", session("good"))
       const views = yield* ViewReads
       assert.deepStrictEqual(
-        (yield* views.instances({ limit: 100 })).items.map(({ instanceId }) => instanceId as string),
+        (yield* (yield* InstanceReads).list({ limit: 100 })).items.map(({ instanceId }) => instanceId as string),
         ["good"]
       )
       assert.deepStrictEqual(
-        (yield* views.sessions({ limit: 100 })).items.map(({ sessionId }) => sessionId as string),
+        (yield* views.list(Session, SessionStatus, { limit: 100 })).items.map(({ sessionId }) => sessionId as string),
         ["good"]
       )
       assert.deepStrictEqual(
-        (yield* views.lanes({ limit: 100, having: ["pending", "running"] })).items.map((found) => found.lane as string),
+        (yield* views.list(Lane, LaneStatus, { limit: 100, having: ["pending", "running"] })).items.map(
+          (found) => found.lane as string
+        ),
         ["good"]
       )
-      const first = yield* views.lanes({ limit: 1 })
-      const second = yield* views.lanes({ limit: 100, after: first.next })
+      const first = yield* views.list(Lane, LaneStatus, { limit: 1 })
+      const second = yield* views.list(Lane, LaneStatus, { limit: 100, after: first.next })
       assert.isUndefined(second.next)
       const counts = yield* (yield* TaskReads).counts(undefined)
       assert.deepStrictEqual([counts.pending, counts.completed], [2, 7])

@@ -4,7 +4,7 @@
  * the declaration sets `prune`, and only while no work runs on it.
  */
 import { Effect, Schedule, Schema } from "effect"
-import { ViewReads } from "../../../ports/Reads.ts"
+import { InstanceReads } from "../../../ports/InstanceReads.ts"
 import { InstanceRegistration, type UpdateInstance } from "../../../rpc/Requests.ts"
 import { list } from "../../../schema/text/Bounds.ts"
 import type { Conflict, IdempotencyConflict, InvalidInput, NotFound } from "../../../schema/Errors.ts"
@@ -102,7 +102,7 @@ export const apply = Effect.fn("DeclaredInstances.apply")(function* ({ instances
 
   const settled = yield* Effect.forEach(declared, settle, { concurrency: 4 })
   const names = new Set<string>(declared.map(({ instanceId }) => instanceId))
-  const others = (yield* everyInstance(yield* ViewReads)).filter(({ instanceId }) => !names.has(instanceId))
+  const others = (yield* everyInstance(yield* InstanceReads)).filter(({ instanceId }) => !names.has(instanceId))
   const rest = yield* Effect.forEach(others, (status) =>
     prune === true ? remove(status) : Effect.succeed<Outcome>({ instanceId: status.instanceId, outcome: "undeclared" })
   )

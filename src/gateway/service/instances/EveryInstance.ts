@@ -3,7 +3,7 @@
  * omitted.
  */
 import { Effect } from "effect"
-import type { ViewReads } from "../../../ports/Reads.ts"
+import type { InstanceReads } from "../../../ports/InstanceReads.ts"
 import type { ActorUnavailable } from "../../../schema/Errors.ts"
 import type { TenantId } from "../../../schema/Ids.ts"
 import type { InstanceStatus } from "../../../schema/Instance.ts"
@@ -13,13 +13,13 @@ import { pageSize } from "../../../schema/Page.ts"
 const pagesMost = 100
 
 export const everyInstance = Effect.fnUntraced(function* (
-  views: ViewReads["Service"],
+  reads: InstanceReads["Service"],
   tenantId?: TenantId
 ): Effect.fn.Return<ReadonlyArray<InstanceStatus>, ActorUnavailable> {
   const all: Array<InstanceStatus> = []
   let after: string | undefined
   for (let pages = 0; pages < pagesMost; pages++) {
-    const page = yield* views.instances({ tenantId, after, limit: pageSize.most })
+    const page = yield* reads.list({ tenantId, after, limit: pageSize.most })
     all.push(...page.items)
     after = page.next
     if (after === undefined) break

@@ -9,7 +9,8 @@ import * as ActorClient from "../../../actor/ActorClient.ts"
 import { Instance } from "../../../entities/Instance.ts"
 import { ClusterReads } from "../../../ports/ClusterReads.ts"
 import { InstanceOps, type InstanceOpsError } from "../../../ports/InstanceOps.ts"
-import { type Page, ViewReads } from "../../../ports/Reads.ts"
+import { InstanceReads } from "../../../ports/InstanceReads.ts"
+import type { Page } from "../../../ports/Reads.ts"
 import { Tombstones } from "../../../ports/Tombstones.ts"
 import type {
   InstanceHealthReport,
@@ -82,14 +83,14 @@ const isOf = ({ tenancy }: InstanceStatus, tenantId: TenantId | undefined): bool
 
 const make = Effect.gen(function* () {
   const actorOf = yield* ActorClient.make(Instance)
-  const views = yield* ViewReads
+  const reads = yield* InstanceReads
   const ops = yield* InstanceOps
   const tombstones = yield* Tombstones
   const cluster = yield* ClusterReads
 
   const seen = Effect.fnUntraced(function* (call: Call, instanceId: InstanceId) {
     const tenantId = yield* reading(call, undefined)
-    const status = yield* views.instance(instanceId)
+    const status = yield* reads.get(instanceId)
     return status !== undefined && isOf(status, tenantId) ? status : yield* unknownInstance(instanceId)
   })
 
@@ -107,7 +108,7 @@ const make = Effect.gen(function* () {
    */
   const served = Effect.gen(function* () {
     const runners = yield* live
-    const all = yield* everyInstance(views)
+    const all = yield* everyInstance(reads)
     return (yield* livePlacements).map((placement): Served => ({
       placement,
       regions: runners.flatMap(({ placements }) => (placements.includes(placement) ? placements : [])),
@@ -122,7 +123,7 @@ const make = Effect.gen(function* () {
     instanceId: InstanceId,
     send: (actor: Actor) => Effect.Effect<InstanceStatus, E | NotFound>
   ) {
-    const known = yield* views.instance(instanceId)
+    const known = yield* reads.get(instanceId)
     if (known !== undefined) return yield* send(actorOf(instanceEntityId(known.placement, instanceId)))
     const candidates = call.requestId === undefined ? [] : yield* livePlacements
     const absent: Effect.Effect<InstanceStatus, E | NotFound> = Effect.fail(unknownInstance(instanceId))
@@ -142,7 +143,7 @@ const make = Effect.gen(function* () {
 
   /** Runs under the lock of the instance id, so that the reads here remain valid until the actor has committed. */
   const registered = Effect.fnUntraced(function* (call: Call, spec: InstanceSpec) {
-    const known = yield* views.instance(spec.instanceId)
+    const known = yield* reads.get(spec.instanceId)
     if (known !== undefined && known.placement !== spec.placement) {
       return yield* new Conflict({
         message: `instance ${spec.instanceId} is registered in ${known.placement}; deregister it there first`,
@@ -179,7 +180,7 @@ const make = Effect.gen(function* () {
    * once, and tells the actor when a runner owns it again.
    */
   const deregister = Effect.fnUntraced(function* (call: Call, instanceId: InstanceId, force: boolean) {
-    const known = force ? yield* views.instance(instanceId) : undefined
+    const known = force ? yield* reads.get(instanceId) : undefined
     if (known === undefined) {
       return yield* command(call, instanceId, (actor) => actor.Deregister({ force }, optionsOf(call)))
     }
@@ -189,7 +190,7 @@ const make = Effect.gen(function* () {
       .pipe(
         Effect.catchTag("ActorUnavailable", (silent) =>
           Effect.gen(function* () {
-            const now = yield* views.instance(instanceId)
+            const now = yield* reads.get(instanceId)
             if (now !== undefined && now.health !== "unknown") return yield* silent
             yield* tombstones.put(entityId)
             return { ...known, phase: "destroyed" as const, health: "unknown" as const, reason: retired }
@@ -222,7 +223,7 @@ const make = Effect.gen(function* () {
 
   /** The caps in the request are checked together with those that the instance already has. */
   const update = Effect.fn("Instances.update")(function* (call: Call, instanceId: InstanceId, change: UpdateInstance) {
-    const known = yield* views.instance(instanceId)
+    const known = yield* reads.get(instanceId)
     if (known === undefined) return yield* unknownInstance(instanceId)
     const faults = fieldFaults(known.driver, change, known)
     if (faults.length > 0) return yield* new InvalidInput({ message: "the instance cannot be changed so", faults })
@@ -239,7 +240,7 @@ const make = Effect.gen(function* () {
   ) {
     const owner = yield* reading(call, tenantId)
     const from = yield* placeOf("instances", after)
-    const first = yield* views.instances({
+    const first = yield* reads.list({
       tenantId: owner,
       after: from,
       limit: isNarrowed(wanted) ? pageSize.most : limit
@@ -250,7 +251,7 @@ const make = Effect.gen(function* () {
     while (true) {
       items.push(...page.items.filter((status) => isWanted(status, wanted)))
       if (items.length > limit || page.next === undefined) break
-      page = yield* views.instances({ tenantId: owner, after: page.next, limit: pageSize.most })
+      page = yield* reads.list({ tenantId: owner, after: page.next, limit: pageSize.most })
     }
     const shown = items.slice(0, limit)
     const last = shown.at(-1)
@@ -356,7 +357,7 @@ export class Instances extends Context.Service<
     readonly metrics: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceMetrics, InstanceOpsError>
   }
 >()("clawster/gateway/Instances") {
-  static readonly layer: Layer.Layer<Instances, never, Sharding.Sharding | ViewReads | InstanceOps | ClusterReads> =
+  static readonly layer: Layer.Layer<Instances, never, Sharding.Sharding | InstanceReads | InstanceOps | ClusterReads> =
     Layer.effect(
       Instances,
       Effect.suspend(() => make)

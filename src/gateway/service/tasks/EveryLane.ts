@@ -3,10 +3,11 @@
  * lanes that were not reached are counted from the views of those lanes, so that the answer includes them.
  */
 import { Clock, Effect } from "effect"
-import type { ViewReads } from "../../../ports/Reads.ts"
+import { Lane } from "../../../entities/Lane.ts"
+import type { ViewReads } from "../../../ports/ViewReads.ts"
 import type { ActorUnavailable } from "../../../schema/Errors.ts"
 import type { TenantId } from "../../../schema/Ids.ts"
-import type { LaneStatus } from "../../../schema/Lane.ts"
+import { LaneStatus } from "../../../schema/Lane.ts"
 
 export type LaneCount = "pending" | "scheduled" | "running" | "deadLettered"
 
@@ -37,7 +38,7 @@ export const everyLane = Effect.fnUntraced(function* <A, E, R>(
   let unasked = 0
   let after: string | undefined
   do {
-    const page = yield* views.lanes({ tenantId, after, limit: lanesAPage, having })
+    const page = yield* views.list(Lane, LaneStatus, { tenantId, after, limit: lanesAPage, having })
     yield* Effect.forEach(
       page.items,
       (lane) =>

@@ -3,11 +3,12 @@ import { Context, Effect, Layer } from "effect"
 import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../../actor/ActorClient.ts"
 import { Lane } from "../../../entities/Lane.ts"
-import { type Page, ViewReads } from "../../../ports/Reads.ts"
+import type { Page } from "../../../ports/Reads.ts"
+import { ViewReads } from "../../../ports/ViewReads.ts"
 import type { ConfigureLane } from "../../../rpc/Requests.ts"
 import type { ActorUnavailable, IdempotencyConflict, InvalidInput, NotFound } from "../../../schema/Errors.ts"
 import { laneEntityId, type LaneName, type TenantId } from "../../../schema/Ids.ts"
-import { changedConfig, type LaneStatus } from "../../../schema/Lane.ts"
+import { changedConfig, LaneStatus } from "../../../schema/Lane.ts"
 import { pageSize } from "../../../schema/Page.ts"
 import { asRead, type Call, optionsOf } from "../RequestContext.ts"
 import { placeOf, withToken } from "../PageToken.ts"
@@ -37,7 +38,7 @@ const make = Effect.gen(function* () {
       return yield* asRead((yield* at(call, address)).LaneGet())
     }),
     list: Effect.fn("Lanes.list")(function* (call: Call, { after, limit, tenantId }) {
-      const page = yield* views.lanes({
+      const page = yield* views.list(Lane, LaneStatus, {
         tenantId: yield* reading(call, tenantId),
         after: yield* placeOf("lanes", after),
         limit: limit ?? pageSize.fallback

@@ -4,7 +4,8 @@ import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../../actor/ActorClient.ts"
 import { Lane } from "../../../entities/Lane.ts"
 import { ofTask, Outputs } from "../../../ports/Outputs.ts"
-import { Feed, type Page, TaskReads, ViewReads } from "../../../ports/Reads.ts"
+import { Feed, type Page, TaskReads } from "../../../ports/Reads.ts"
+import { ViewReads } from "../../../ports/ViewReads.ts"
 import type { SubmitOutcome } from "../../../rpc/LaneRpcs.ts"
 import type {
   CancelledTask,

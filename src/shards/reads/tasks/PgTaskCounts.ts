@@ -15,7 +15,7 @@ import type { TaskPhase } from "../../../schema/Task.ts"
 
 const retryingCounted = 10_000
 
-const sum = (field: string) => `coalesce(sum(${numberIn("doc", field)}), 0)::float8`
+const sum = (field: string) => `coalesce(sum(${numberIn("doc", `'${field}'`)}), 0)::float8`
 
 const past = (field: string, isOfTenant: boolean) =>
   `(SELECT coalesce(sum(${field}), 0)::float8 FROM clawster_past_counts ${isOfTenant ? "WHERE tenant_id = $1::text" : ""})`
