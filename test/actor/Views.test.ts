@@ -95,7 +95,7 @@ describe("The view of an actor", () => {
       yield* TestClock.adjust(1)
       const lamp = (yield* ActorClient.make(Lamp))("a")
       const { actors } = yield* MemoryStore
-      for (const on of [true, true, false, false, true, true]) {
+      for (const on of [true, true, false, true, true, false]) {
         yield* lamp.Set({ on })
         assert.deepStrictEqual(actors.get("TestLamp/a")?.view, { tenantId: null, doc: { on } })
       }
