@@ -5,6 +5,7 @@
 export * as Actor from "./actor/Actor.ts"
 export * as ActorClient from "./actor/ActorClient.ts"
 export { layer as actorLayer, type Self, type ShellOptions } from "./actor/ActorLayer.ts"
+export { Resources } from "./actor/Resources.ts"
 export { send, sendTo } from "./actor/Send.ts"
 export { ViewReads } from "./ports/ViewReads.ts"
 export { ActorRef } from "./schema/ActorRef.ts"

@@ -20,7 +20,7 @@ import type { Entity } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
 
 /** What a handler may use besides the state and the command. */
-export interface DecideContext {
+export interface DecideContext<Resource = unknown> {
   readonly entityId: string
   /** Unix milliseconds by the runner's clock; the same value for all commands of one batch. */
   readonly now: number
@@ -32,6 +32,8 @@ export interface DecideContext {
   readonly requestId: string
   /** Epoch under which the actor decides. Pass it to outside systems as a fencing token. */
   readonly epoch: number
+  /** The resource that the state names (`ActorDefinition.resource`). Undefined when it names none. */
+  readonly resource?: Resource
 }
 
 /**
@@ -118,16 +120,26 @@ export interface ViewDefinition<State, Doc> {
   readonly of: (state: State, entityId: string) => View<NoInfer<Doc>> | undefined
 }
 
+/** The immutable document that an actor decides with (Resources.ts). */
+export interface ResourceDefinition<State, Resource> {
+  readonly schema: JsonCodec<Resource>
+  /**
+   * Key of the resource that decisions in this state need. Undefined: none. An event that changes it ends the commit,
+   * and the resource is loaded before the next decision. An actor whose resource is missing cannot be loaded.
+   */
+  readonly keyOf: (state: State) => string | undefined
+}
+
 type CommandTag<Rpcs extends Rpc.Any> = Exclude<Rpcs["_tag"], "Wake" | "Hold" | "Deliver">
 
 /**
  * One pure handler per command. When a handler throws, its caller gets a defect and nothing of the command is written.
  */
-export type CommandHandlers<Rpcs extends Rpc.Any, State, Event> = {
+export type CommandHandlers<Rpcs extends Rpc.Any, State, Event, Resource = unknown> = {
   readonly [Tag in CommandTag<Rpcs>]: (
     state: State,
     payload: Rpc.Payload<Rpc.ExtractTag<Rpcs, Tag>>,
-    context: DecideContext
+    context: DecideContext<Resource>
   ) => Decision<Event, Rpc.Success<Rpc.ExtractTag<Rpcs, Tag>>, Rpc.Error<Rpc.ExtractTag<Rpcs, Tag>>>
 }
 
@@ -142,7 +154,8 @@ export interface ActorDefinition<
   Event extends { readonly _tag: string },
   Signal extends { readonly _tag: string } = never,
   Activity extends { readonly key: string } = never,
-  Doc = any
+  Doc = any,
+  Resource = any
 > {
   /** The actor's commands as a cluster entity; make its protocol with `protocol` (Protocol.ts). */
   readonly entity: Entity.Entity<Type, Rpcs>
@@ -160,18 +173,20 @@ export interface ActorDefinition<
    * Applies one event. It also replays stored events when the actor loads; a throw there keeps the actor from loading.
    */
   readonly evolve: (state: State, event: Event) => State
-  readonly commands: CommandHandlers<Rpcs, State, Event>
+  readonly commands: CommandHandlers<Rpcs, State, Event, Resource>
   /** Decides what an activity reports. Signals are not stored; their events are. */
-  readonly signal?: (state: State, signal: Signal, context: DecideContext) => Decision<Event, void, never>
+  readonly signal?: (state: State, signal: Signal, context: DecideContext<Resource>) => Decision<Event, void, never>
   /** Wake-ups that the state asks for. A timer stays due until an event removes it. */
   readonly timers?: (state: State) => ReadonlyArray<Timer>
   /**
    * Decides a due timer. When it throws, or the store refuses its events, the timer is retried with backoff, from 30 s
    * up to 1 h (Setbacks.ts).
    */
-  readonly onTimer?: (state: State, key: string, context: DecideContext) => Decision<Event, void, never>
+  readonly onTimer?: (state: State, key: string, context: DecideContext<Resource>) => Decision<Event, void, never>
   /** The side effects that should be running in this state, one per `key`. */
   readonly activities?: (state: State) => ReadonlyArray<Activity>
+  /** The resource that decisions get in their context. */
+  readonly resource?: ResourceDefinition<State, Resource>
   /** The document that lists read. */
   readonly view?: ViewDefinition<State, Doc>
   /** Rows that an event writes, given the state before and after it. */
@@ -202,9 +217,9 @@ export const define =
     Signal extends { readonly _tag: string } = never,
     Activity extends { readonly key: string } = never
   >() =>
-  <Type extends string, Rpcs extends Rpc.Any, Doc = never>(
-    definition: ActorDefinition<Type, Rpcs, State, Event, Signal, Activity, Doc>
-  ): ActorDefinition<Type, Rpcs, State, Event, Signal, Activity, Doc> =>
+  <Type extends string, Rpcs extends Rpc.Any, Doc = never, Resource = unknown>(
+    definition: ActorDefinition<Type, Rpcs, State, Event, Signal, Activity, Doc, Resource>
+  ): ActorDefinition<Type, Rpcs, State, Event, Signal, Activity, Doc, Resource> =>
     definition
 
 /** Stores `events`, replies with `value` and sends `send` after the commit. */

@@ -13,6 +13,7 @@ import type { AnswersKept } from "./state/ReplyCache.ts"
 import type { Definition } from "./runtime/PendingCommit.ts"
 import * as Codec from "./state/Codec.ts"
 import * as ViewCodec from "./state/ViewCodec.ts"
+import * as ResourceLoader from "./runtime/ResourceLoader.ts"
 import { Journal } from "./Journal.ts"
 import * as ContextTrim from "./runtime/ContextTrim.ts"
 import { Ownership } from "./Ownership.ts"
@@ -105,6 +106,7 @@ export const layer = <
       definition: definition as unknown as Definition,
       codec,
       encodeView: definition.view && ViewCodec.make(definition.view),
+      loadResource: definition.resource && (yield* ResourceLoader.make(entity.type, definition.resource)),
       journal:
         activations === undefined
           ? journal

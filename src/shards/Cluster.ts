@@ -22,6 +22,7 @@ import * as LeaseChecks from "./effect-patches/LeaseChecks.ts"
 import * as RenewalGrace from "./effect-patches/RenewalGrace.ts"
 import * as PgMessageStorage from "./messages/PgMessageStorage.ts"
 import * as PgJournal from "./journal/PgJournal.ts"
+import * as PgResources from "./journal/PgResources.ts"
 import * as PgTombstones from "./journal/PgTombstones.ts"
 import * as FastAcquisition from "./effect-patches/FastAcquisition.ts"
 import * as RunnerPort from "./transport/RunnerPort.ts"
@@ -31,7 +32,7 @@ import * as PgLeases from "./leases/PgLeases.ts"
 const kit = ActorDirectory.layer.pipe(
   Layer.provide(PgTombstones.departed),
   Layer.provideMerge(WakeScheduler.layer()),
-  Layer.provideMerge(PgJournal.layer)
+  Layer.provideMerge([PgJournal.layer, PgResources.layer])
 )
 
 const leases = PgLeases.layer.pipe(Layer.provideMerge(OwnedShards.layer))

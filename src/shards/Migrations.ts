@@ -18,6 +18,7 @@ import * as Timelines from "./journal/Timelines.ts"
 import { endedActors } from "./migrations/0017_ended_actors.ts"
 import { leaseLengths } from "./migrations/0018_lease_lengths.ts"
 import { deadMessages } from "./migrations/0020_dead_messages.ts"
+import { resources } from "./migrations/0021_resources.ts"
 
 export const loader = Migrator.fromRecord({
   "0001_actors": actors,
@@ -34,7 +35,8 @@ export const loader = Migrator.fromRecord({
   "0014_task_filters": taskFilters,
   "0017_ended_actors": endedActors,
   "0018_lease_lengths": leaseLengths,
-  "0020_dead_messages": deadMessages
+  "0020_dead_messages": deadMessages,
+  "0021_resources": resources
 })
 
 /**

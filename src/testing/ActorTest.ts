@@ -31,6 +31,8 @@ export class ActorTest<
   now = 1_000_000
   /** Raise it to decide as the next owner of the shard would. */
   epoch = 1
+  /** The resource that decisions get. Set it when the state names another. */
+  resource: unknown
   /** All events so far, as stored. */
   readonly events: Array<Event> = []
   /** All messages to other actors so far. */
@@ -50,7 +52,13 @@ export class ActorTest<
   }
 
   get #context() {
-    return { entityId: this.#entityId, now: this.now, epoch: this.epoch, requestId: `r${++this.#requests}` }
+    return {
+      entityId: this.#entityId,
+      now: this.now,
+      epoch: this.epoch,
+      requestId: `r${++this.#requests}`,
+      resource: this.resource as never
+    }
   }
 
   #apply<A, E>({ answer, events, send }: Decision<Event, A, E>): Answer<A, E> {

@@ -9,6 +9,7 @@ import type { AnswersKept } from "../state/ReplyCache.ts"
 import type { Definition } from "./PendingCommit.ts"
 import type { ActorCodec } from "../state/Codec.ts"
 import type { EncodeView } from "../state/ViewCodec.ts"
+import type { LoadResource } from "./ResourceLoader.ts"
 import type { ActorAddress, CommitFailed, Journal, StoreUnavailable } from "../Journal.ts"
 import { LoadedActor, type Post } from "./LoadedActor.ts"
 import { type Mail, Mailbox } from "./Mailbox.ts"
@@ -31,6 +32,8 @@ export interface ActivationOptions {
   readonly codec: ActorCodec<any, any>
   /** Present when the actor has a view. */
   readonly encodeView: EncodeView | undefined
+  /** Present when the actor uses resources. */
+  readonly loadResource: LoadResource | undefined
   readonly journal: Journal["Service"]
   readonly ownership: Ownership["Service"]
   readonly wakes: WakeScheduler["Service"]

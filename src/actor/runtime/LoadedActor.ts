@@ -13,6 +13,7 @@ import {
   type StoreUnavailable,
   type WakeRow
 } from "../Journal.ts"
+import { CurrentResource } from "./CurrentResource.ts"
 import type { Mail, Mailbox } from "./Mailbox.ts"
 import { load } from "../state/Load.ts"
 import type { LoadedState } from "../state/LoadedState.ts"
@@ -73,6 +74,8 @@ export class LoadedActor {
   /** Undefined when no background work is running. */
   #background: BackgroundWork | undefined
   readonly #setbacks = new Setbacks()
+  /** Undefined when the actor uses no resources. */
+  readonly #resource: CurrentResource | undefined
   #isLoaded = false
 
   constructor(options: ActivationOptions, address: ActorAddress, post: Post, epoch: number) {
@@ -80,6 +83,8 @@ export class LoadedActor {
     this.#address = address
     this.#post = post
     this.#epoch = epoch
+    const { definition, loadResource } = options
+    this.#resource = loadResource && new CurrentResource(address, definition.resource!, loadResource)
   }
 
   /** Success: the actor is loaded and the background work that its state asks for is running. */
@@ -89,6 +94,7 @@ export class LoadedActor {
       const { memory, outbox, wake } = yield* load(journal, definition, codec, this.#address, answersKept)
       this.#memory = memory
       this.#wake = wake ?? asleep
+      if (this.#resource !== undefined) yield* this.#resource.start(memory.state)
       yield* this.#resume(outbox)
       yield* this.#snapshot()
       yield* ActorMetrics.loaded(this.#address.entityType)
@@ -135,7 +141,8 @@ export class LoadedActor {
     if (!quiet.has(tag) || this.#memory.answered.has(requestId)) return undefined
     const { entityId, shardId } = this.#address
     if (ownership.epochOf(shardId) !== this.#epoch) return undefined
-    const context = { entityId, now: clock.currentTimeMillisUnsafe(), epoch: this.#epoch, requestId }
+    const now = clock.currentTimeMillisUnsafe()
+    const context = { entityId, now, epoch: this.#epoch, requestId, resource: this.#resource?.value }
     const decision = (definition.commands as any)[tag](this.#memory.state, payload, context)
     if (decision.events.length === 0 && decision.send.length === 0) return decision.answer
     quiet.delete(tag)
@@ -214,18 +221,22 @@ export class LoadedActor {
       const now = yield* Clock.currentTimeMillis
       const ids = forgotten(mails, this.#memory)
       const found = ids.length === 0 ? [] : yield* journal.findAnswers(address, ids)
-      const context = { entityId: address.entityId, now, epoch: this.#epoch }
+      const resource = this.#resource
+      const context = { entityId: address.entityId, now, epoch: this.#epoch, resource: resource?.value }
       const pending = new PendingCommit(definition, codec, context, this.#memory.state, this.#memory.seq)
       const batch = new CommandBatch(definition, codec, this.#memory, pending, now, found, quiet, this.#setbacks)
       let decided = 0
-      const isFull = () => pending.weight >= commitWeight || pending.writes >= commitWrites
+      const isOther = () => resource !== undefined && resource.isOther(pending.state)
+      const isFull = () => pending.weight >= commitWeight || pending.writes >= commitWrites || isOther()
       while (decided < mails.length && !isFull()) batch.decide(mails[decided++]!)
       if (decided < mails.length) this.#post.mailbox.putBack(mails.splice(decided))
       if (this.#setbacks.isUntold) yield* this.#tellSetbacks
       if (pending.entries.length === 0) return batch.answer()
-      const proposal = proposing ? yield* this.#proposal(pending, now) : undefined
+      const next = isOther() ? yield* resource!.next(pending.state) : undefined
+      const proposal = proposing && next === undefined ? yield* this.#proposal(pending, now) : undefined
       if (proposal !== undefined) batch.decide({ _tag: "Signal", signal: proposal.signal, resume: () => {} })
       const view = this.#changedView(pending.state)
+      if (next !== undefined) pending.rows.push(...next.rows)
       const commit = this.#commit(pending, view?.row)
       yield* ActorMetrics.timeCommit(address.entityType, pending.entries.length, journal.append(commit))
       const before = this.#memory.state
@@ -236,6 +247,7 @@ export class LoadedActor {
       for (const { answer, payloadHash, requestId } of batch.fresh) {
         this.#memory.answered.add(requestId, payloadHash, answer)
       }
+      if (next !== undefined) resource!.become(next)
       this.#wake = commit.wake ?? this.#wake
       if (view !== undefined) {
         this.#viewDigest = view.digest

@@ -51,7 +51,8 @@ const answerTimeout = "10 seconds"
 /** The server's own message, which ends up in the log entry of a dropped activation. */
 const wordsOf = (error: unknown): string => faultOf(error)?.message ?? String(error)
 
-const unavailable = <A, R>(effect: Effect.Effect<A, unknown, R>) =>
+/** A read that fails, or that has no answer after 10 s, is a store that is not available. */
+export const unavailable = <A, R>(effect: Effect.Effect<A, unknown, R>) =>
   Effect.mapError(Effect.timeout(effect, answerTimeout), (error) => new StoreUnavailable({ message: wordsOf(error) }))
 
 export const make = Effect.fnUntraced(function* (statements: JournalStatements) {

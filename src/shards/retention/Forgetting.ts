@@ -57,6 +57,9 @@ const removal = `WITH ${fence}, gone AS (
   ), views AS (
     DELETE FROM clawster_views v USING gone WHERE v.entity_type = gone.entity_type AND v.entity_id = gone.entity_id
     RETURNING v.entity_type, v.tenant_id, v.doc
+  ), uses AS (
+    DELETE FROM clawster_resource_uses u USING gone
+    WHERE u.entity_type = gone.entity_type AND u.entity_id = gone.entity_id
   ), counted AS (
     INSERT INTO clawster_past_counts AS p (tenant_id, completed, failed, cancelled)
     SELECT tenant_id, (doc ->> 'completed')::bigint, (doc ->> 'failed')::bigint, (doc ->> 'cancelled')::bigint

@@ -1,9 +1,9 @@
 /**
  * Keeps the tables from growing without bound. Journal entries are removed when a snapshot covers them and they are
  * older than the history kept. Ended tasks and turns with their outputs, answered messages, idempotency keys, revoked
- * API keys, dead messages, and the rows of runners and instances that have long been silent are removed by age. Dead
- * letters (tasks) stay until they are replayed. Removed entries can no longer be read on the feed, and a request id or
- * a message's primary key of that age counts as new.
+ * API keys, dead messages, unused resources, and the rows of runners and instances that have long been silent are
+ * removed by age. Dead letters (tasks) stay until they are replayed. Removed entries can no longer be read on the feed,
+ * and a request id or a message's primary key of that age counts as new.
  *
  * Every runner tries; an advisory lock admits one at a time. Deletes are small, and each is followed by a pause as long
  * as the delete took, so that commits keep their share of the disk. Plain deletes suffice: vacuum makes the space
@@ -11,7 +11,8 @@
  * apart, contains no time.)
  */
 import { PgClient } from "@effect/sql-pg"
-import { Clock, Config, Duration, Effect, Layer, Random } from "effect"
+import { Clock, Config, Duration, Effect, Layer, Random, Record } from "effect"
+import { type Expired, expired } from "./Expired.ts"
 import * as Forgetting from "./Forgetting.ts"
 import * as JournalPruning from "./JournalPruning.ts"
 import * as MessagePruning from "../messages/MessagePruning.ts"
@@ -32,14 +33,6 @@ export const settings = Config.all({
   every: Config.Duration("CLAWSTER_RETENTION_EVERY").pipe(Config.withDefault(Duration.minutes(1)))
 })
 
-const rowsADelete = 1_000
-/** Pieces of outputs per delete; each has up to 64 Ki characters. */
-const piecesADelete = 200
-/**
- * Minimum age of an output that is removed as an orphan: an output is written before the commit that references it, and
- * that commit comes soon or never.
- */
-const youngestOrphanMillis = 3_600_000
 /** Limit of one sweep. The next sweep continues with the rest. */
 const deletesASweep = 1_000
 const lockKey = 7_373_001
@@ -58,17 +51,8 @@ const longGone = [
    AND NOT EXISTS (SELECT 1 FROM clawster_views v WHERE v.entity_type = 'Instance' AND v.entity_id = t.entity_id)`
 ]
 
-export interface Removed {
-  readonly journal: number
-  readonly tasks: number
-  readonly turns: number
-  /** Number of pieces. */
-  readonly outputs: number
-  readonly messages: number
-  readonly idempotencyKeys: number
-  readonly revokedKeys: number
-  readonly deadMessages: number
-}
+/** Numbers of rows; of outputs, of their pieces. */
+export type Removed = Readonly<Record<"journal" | "messages" | keyof typeof expired, number>>
 
 /** Whether a sweep has removed any row that it counts. */
 export const isAny = (removed: Removed): boolean => Object.values(removed).some((count) => count > 0)
@@ -87,14 +71,14 @@ export const sweep = Effect.fn("Retention.sweep")(function* (
   const overMessages = messagePass ?? (yield* MessagePruning.make)
   const now = yield* Clock.currentTimeMillis
 
-  const drain = Effect.fnUntraced(function* (text: string, params: ReadonlyArray<unknown>, atOnce = rowsADelete) {
+  const drain = Effect.fnUntraced(function* ({ atOnce, olderThan, text }: Expired) {
+    const before = now - Duration.toMillis(olderThan(options))
     let removed = 0
     for (let n = 0; n < deletesASweep; n++) {
       const [took, rows] = yield* Effect.timed(
-        sql.unsafe<{ count: number }>(
-          `WITH gone AS (${text} RETURNING 1) SELECT count(*)::float8 AS count FROM gone`,
-          params
-        )
+        sql.unsafe<{ count: number }>(`WITH gone AS (${text} RETURNING 1) SELECT count(*)::float8 AS count FROM gone`, [
+          before
+        ])
       )
       removed += rows[0]!.count
       if (rows[0]!.count < atOnce) break
@@ -105,49 +89,10 @@ export const sweep = Effect.fn("Retention.sweep")(function* (
 
   const remove = Effect.gen(function* () {
     const journal = yield* overJournal.sweep(now - Duration.toMillis(options.history))
-    const tasks = yield* drain(
-      `DELETE FROM clawster_tasks WHERE ctid = ANY (ARRAY(
-         SELECT ctid FROM clawster_tasks
-         WHERE ended_at < $1::bigint AND phase IN ('completed', 'failed', 'cancelled') LIMIT ${rowsADelete}))`,
-      [now - Duration.toMillis(options.tasks)]
-    )
-    const turns = yield* drain(
-      `DELETE FROM clawster_turns WHERE ctid = ANY (ARRAY(
-         SELECT ctid FROM clawster_turns WHERE ended_at < $1::bigint LIMIT ${rowsADelete}))`,
-      [now - Duration.toMillis(options.tasks)]
-    )
-    const outputs = yield* drain(
-      `DELETE FROM clawster_outputs WHERE ctid = ANY (ARRAY(
-         SELECT o.ctid FROM clawster_outputs o
-         WHERE o.at < now() - $1::bigint * interval '1 millisecond'
-           AND NOT EXISTS (
-             SELECT FROM clawster_tasks t WHERE o.owner LIKE 'task/%' AND t.tenant_id = o.tenant_id AND t.task_id = substr(o.owner, 6))
-           AND NOT EXISTS (
-             SELECT FROM clawster_turns t WHERE o.owner LIKE 'turn/%' AND t.tenant_id = o.tenant_id
-               AND t.session_id = split_part(o.owner, '/', 2) AND t.turn_id = split_part(o.owner, '/', 3))
-         ORDER BY o.at LIMIT ${piecesADelete}))`,
-      [Math.max(Duration.toMillis(options.tasks), youngestOrphanMillis)],
-      piecesADelete
-    )
     const messages = yield* overMessages.sweep(now - Duration.toMillis(options.messages))
-    const idempotencyKeys = yield* drain(
-      `DELETE FROM clawster_idempotency WHERE ctid = ANY (ARRAY(
-         SELECT ctid FROM clawster_idempotency
-         WHERE created_at < now() - $1::bigint * interval '1 millisecond' LIMIT ${rowsADelete}))`,
-      [Duration.toMillis(options.idempotencyKeys)]
-    )
-    const revokedKeys = yield* drain(
-      `DELETE FROM clawster_keys WHERE ctid = ANY (ARRAY(
-         SELECT ctid FROM clawster_keys WHERE revoked_at < $1::bigint LIMIT ${rowsADelete}))`,
-      [now - Duration.toMillis(options.history)]
-    )
-    const deadMessages = yield* drain(
-      `DELETE FROM clawster_dead_messages WHERE ctid = ANY (ARRAY(
-         SELECT ctid FROM clawster_dead_messages WHERE at < $1::bigint ORDER BY at LIMIT ${rowsADelete}))`,
-      [now - Duration.toMillis(options.history)]
-    )
+    const removed = yield* Effect.all(Record.map(expired, drain))
     for (const text of longGone) yield* sql.unsafe(text)
-    return { journal, tasks, turns, outputs, messages, idempotencyKeys, revokedKeys, deadMessages } satisfies Removed
+    return { journal, messages, ...removed } satisfies Removed as Removed
   })
 
   const connection = yield* sql.reserve

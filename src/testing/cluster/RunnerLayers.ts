@@ -20,6 +20,7 @@ import * as FastAcquisition from "../../shards/effect-patches/FastAcquisition.ts
 import * as RunnersTransport from "../../shards/transport/RunnersTransport.ts"
 import type { Database } from "../store/Database.ts"
 import * as JournalTable from "../store/JournalTable.ts"
+import * as ResourceTable from "../store/ResourceTable.ts"
 import * as LeaseTable from "../store/LeaseTable.ts"
 import type { Host } from "../world/Host.ts"
 import * as SocketLayers from "../world/SocketLayers.ts"
@@ -44,7 +45,7 @@ export const runner = (options: RunnerOptions) => {
   const { database, host, journal, leaseMillis, placements, sockets } = options
   return ActorDirectory.layer.pipe(
     Layer.provideMerge(WakeScheduler.layer()),
-    Layer.provideMerge(JournalTable.layer(database, host, journal)),
+    Layer.provideMerge([JournalTable.layer(database, host, journal), ResourceTable.layer(database, host)]),
     Layer.provideMerge(FailureDetector.layer(FailureDetector.defaults, SocketLayers.knockOver(sockets, host))),
     Layer.provideMerge(
       CallServer.layer.pipe(

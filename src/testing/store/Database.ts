@@ -69,6 +69,8 @@ const slowMillis = [50, 3_000] as const
 
 export class Database {
   readonly store = MemoryJournal.MemoryStore.make()
+  /** Resources as JSON, by key. */
+  readonly resources = new Map<string, string>()
   readonly shards = new Map<string, ShardRow>()
   readonly runners = new Map<string, RunnerRow>()
   /** All committed rows, in commit order. */

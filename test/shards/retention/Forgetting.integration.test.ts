@@ -302,7 +302,7 @@ it.layer(Postgres.layer, { timeout: 120_000, excludeTestServices: true })("an ac
             "the removal is under way",
             Effect.map(
               sql.unsafe(
-                `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%clawster_past_counts%'`
+                `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%DELETE FROM clawster_snapshots%'`
               ),
               ({ length }) => length > 0
             )

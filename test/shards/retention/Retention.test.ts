@@ -9,7 +9,8 @@ const none: Removed = {
   messages: 0,
   idempotencyKeys: 0,
   revokedKeys: 0,
-  deadMessages: 0
+  deadMessages: 0,
+  resources: 0
 }
 
 describe("A sweep of history", () => {

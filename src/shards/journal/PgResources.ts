@@ -1,0 +1,37 @@
+/** Stores resources by the hash of their content. Those that nobody uses are removed by retention (Retention.ts). */
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Layer } from "effect"
+import { createHash } from "node:crypto"
+import type { StoreUnavailable } from "../../actor/Journal.ts"
+import { ResourceMissing, resourceMost, Resources, tooLong } from "../../actor/Resources.ts"
+import type { InvalidInput } from "../../schema/Errors.ts"
+import { unavailable } from "./StatementJournal.ts"
+
+const keyOf = (text: string): string => createHash("sha256").update(text).digest("hex")
+
+const make = Effect.map(PgClient.PgClient, (sql) =>
+  Resources.of({
+    put: (resource) =>
+      Effect.suspend((): Effect.Effect<string, StoreUnavailable | InvalidInput> => {
+        const text = JSON.stringify(resource)
+        if (text.length > resourceMost) return Effect.fail(tooLong(text.length))
+        const key = keyOf(text)
+        return sql
+          .unsafe(
+            `INSERT INTO clawster_resources (key, body) VALUES ($1::text, $2::text::json)
+             ON CONFLICT (key) DO UPDATE SET put_at = now()`,
+            [key, text]
+          )
+          .pipe(Effect.as(key), unavailable)
+      }),
+    get: (key) =>
+      sql.unsafe<{ readonly body: unknown }>(`SELECT body FROM clawster_resources WHERE key = $1::text`, [key]).pipe(
+        unavailable,
+        Effect.flatMap(([row]) =>
+          row === undefined ? Effect.fail(new ResourceMissing({ key })) : Effect.succeed(row.body)
+        )
+      )
+  })
+)
+
+export const layer = Layer.effect(Resources, make)
