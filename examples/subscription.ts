@@ -154,7 +154,7 @@ const sent = new Set<string>()
 const subscriptionLayer = actorLayer(subscription, {
   perform: ({ number }, self) =>
     Effect.sync(() => void sent.add(`${self.entityId}/${number}`)).pipe(
-      Effect.andThen(Effect.ignore(self.tell({ _tag: "ReceiptSent", number })))
+      Effect.andThen(self.report({ _tag: "ReceiptSent", number }))
     )
 })
 

@@ -33,6 +33,11 @@ export interface Self<State, Signal> {
    * restarted with backoff.
    */
   readonly tell: (signal: Signal) => Effect.Effect<void, ActorUnavailable>
+  /**
+   * The same for an activity that has nothing left to do when its actor is dropped: it then waits for its interruption,
+   * and the next activation starts it again if the state still wants it. Not for finalizers, which must end.
+   */
+  readonly report: (signal: Signal) => Effect.Effect<void>
   /** State as of the last commit. */
   readonly state: Effect.Effect<State>
 }
@@ -40,7 +45,7 @@ export interface Self<State, Signal> {
 /** Options of `layer`. */
 export interface ShellOptions<State, Signal, Activity, R> {
   /**
-   * Runs one activity. Its scope closes when it ends or is no longer wanted. It must attach to what an earlier owner of
+   * Runs one activity; where there are several kinds, `performers` (Performers.ts) makes it of a table. Its scope closes when it ends or is no longer wanted. It must attach to what an earlier owner of
    * the shard began. An activity that dies is restarted with backoff from 1 s up to 30 s while it is wanted; one that
    * returns is not started again before its key has left `activities(state)` and come back.
    */

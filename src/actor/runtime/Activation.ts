@@ -68,6 +68,7 @@ export interface ActivationSelf {
   readonly entityId: string
   readonly epoch: number
   readonly tell: (signal: any) => Effect.Effect<void, ActorUnavailable>
+  readonly report: (signal: any) => Effect.Effect<void>
   readonly state: Effect.Effect<any>
 }
 

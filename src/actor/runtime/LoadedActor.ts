@@ -150,11 +150,13 @@ export class LoadedActor {
   }
 
   #self(): ActivationSelf {
+    const tell: ActivationSelf["tell"] = (signal) =>
+      Effect.callback((resume) => this.#post.offer({ _tag: "Signal", signal, resume: resume as never }))
     return {
       entityId: this.#address.entityId,
       epoch: this.#epoch,
-      tell: (signal) =>
-        Effect.callback((resume) => this.#post.offer({ _tag: "Signal", signal, resume: resume as never })),
+      tell,
+      report: (signal) => Effect.catch(tell(signal), () => Effect.never),
       state: Effect.sync(() => this.#memory.state)
     }
   }

@@ -1,11 +1,9 @@
 /** Runs the Instance actor on a runner. Requires the drivers of this runner. */
-import { Effect, Layer, type Scope } from "effect"
+import { Effect, Layer } from "effect"
 import * as ActorLayer from "../../actor/ActorLayer.ts"
-import type { InstanceDrivers } from "../../instances/InstanceDriver.ts"
+import { performers } from "../../actor/Performers.ts"
 import * as DomainMetrics from "../../observability/metrics/DomainMetrics.ts"
-import type { Outputs } from "../../ports/Outputs.ts"
-import type { Payloads } from "../../ports/Payloads.ts"
-import { type InstanceActivity, InstanceActor } from "./InstanceActor.ts"
+import { InstanceActor } from "./InstanceActor.ts"
 import { LinkRegistry } from "./activities/LinkRegistry.ts"
 import { type InstanceSelf, runAttempt } from "./activities/RunAttempt.ts"
 import { abortAtGateway, steerAtGateway } from "./activities/RunInterventions.ts"
@@ -13,31 +11,21 @@ import { erase } from "./activities/Erase.ts"
 import { keepClean, stopGateway, supervise } from "./activities/Supervise.ts"
 
 /** `links` is the link registry of this runner. */
-export const performWith =
-  (links: LinkRegistry) =>
-  (
-    activity: InstanceActivity,
-    self: InstanceSelf
-  ): Effect.Effect<void, never, InstanceDrivers | Outputs | Payloads | Scope.Scope> => {
-    const post = links.post(self.entityId, self.epoch)
-    switch (activity._tag) {
-      case "Supervise":
-        return supervise(activity.start, self, post)
-      case "Stop":
-        return stopGateway(activity.start, self)
-      case "Erase":
-        links.remove(self.entityId)
-        return erase(activity.start, self)
-      case "CleanUp":
-        return keepClean(activity.start, self)
-      case "Run":
-        return runAttempt(activity.runId, self, post)
-      case "Abort":
-        return abortAtGateway(activity.runId, self, post)
-      case "Steer":
-        return steerAtGateway(activity.runId, activity.steerKey, self, post)
-    }
-  }
+export const performWith = (links: LinkRegistry) => {
+  const post = ({ entityId, epoch }: InstanceSelf) => links.post(entityId, epoch)
+  return performers(InstanceActor)({
+    Supervise: ({ start }, self) => supervise(start, self, post(self)),
+    Stop: ({ start }, self) => stopGateway(start, self),
+    Erase: ({ start }, self) => {
+      links.remove(self.entityId)
+      return erase(start, self)
+    },
+    CleanUp: ({ start }, self) => keepClean(start, self),
+    Run: ({ runId }, self) => runAttempt(runId, self, post(self)),
+    Abort: ({ runId }, self) => abortAtGateway(runId, self, post(self)),
+    Steer: ({ runId, steerKey }, self) => steerAtGateway(runId, steerKey, self, post(self))
+  })
+}
 
 export const layer = Layer.unwrap(
   Effect.sync(() =>

@@ -28,14 +28,14 @@ import { onTimer, timers } from "./LaneTimers.ts"
 
 export interface LaneActivity {
   readonly key: string
-  readonly kind: "dispatch" | "attempts" | "pending" | "scheduled" | "dead" | "lookups" | "deadlines"
+  readonly _tag: "Dispatch" | "WatchAttempts" | "RefillPending" | "RefillScheduled" | "RefillDead" | "LookUp" | "Sweep"
 }
 
 /** Whether a task waits that may start. */
 export const wantsDispatch = ({ config, pending, running }: LaneState): boolean =>
   !config.paused && pending.entries.length > 0 && HashMap.size(running) < config.concurrency
 
-const attemptsWatch: LaneActivity = { key: "attempts", kind: "attempts" }
+const attemptsWatch: LaneActivity = { _tag: "WatchAttempts", key: "attempts" }
 
 /**
  * The activities that should be running. A changed key means a new read, or a new dispatch activity for a parked lane.
@@ -43,13 +43,13 @@ const attemptsWatch: LaneActivity = { key: "attempts", kind: "attempts" }
 export const activities = (state: LaneState): ReadonlyArray<LaneActivity> => {
   const { dead, lookups, pending, round, running, scheduled, sweep } = state
   const wanted: Array<LaneActivity> = []
-  if (wantsDispatch(state)) wanted.push({ key: `dispatch:${round}`, kind: "dispatch" })
+  if (wantsDispatch(state)) wanted.push({ _tag: "Dispatch", key: `dispatch:${round}` })
   if (!HashMap.isEmpty(running)) wanted.push(attemptsWatch)
-  if (pending.refill !== null) wanted.push({ key: `pending:${pending.refill.seq}`, kind: "pending" })
-  if (scheduled.refill !== null) wanted.push({ key: `scheduled:${scheduled.refill.seq}`, kind: "scheduled" })
-  if (dead.refill !== null) wanted.push({ key: `dead:${dead.refill.seq}`, kind: "dead" })
-  if (lookups.length > 0) wanted.push({ key: "lookups", kind: "lookups" })
-  if (sweep % 2 === 1) wanted.push({ key: `deadlines:${sweep}`, kind: "deadlines" })
+  if (pending.refill !== null) wanted.push({ _tag: "RefillPending", key: `pending:${pending.refill.seq}` })
+  if (scheduled.refill !== null) wanted.push({ _tag: "RefillScheduled", key: `scheduled:${scheduled.refill.seq}` })
+  if (dead.refill !== null) wanted.push({ _tag: "RefillDead", key: `dead:${dead.refill.seq}` })
+  if (lookups.length > 0) wanted.push({ _tag: "LookUp", key: "lookups" })
+  if (sweep % 2 === 1) wanted.push({ _tag: "Sweep", key: `deadlines:${sweep}` })
   return wanted
 }
 

@@ -24,8 +24,8 @@ export type SessionSignal =
   | { readonly _tag: "Lost"; readonly runKey: string; readonly reason: string }
 
 export interface SessionActivity {
+  readonly _tag: "Place" | "WatchTurn"
   readonly key: string
-  readonly kind: "place" | "watch"
 }
 
 const placementOf = ({ head }: SessionState): string | undefined =>
@@ -33,9 +33,9 @@ const placementOf = ({ head }: SessionState): string | undefined =>
 
 const activityOf = (state: SessionState): SessionActivity | undefined => {
   const { head } = state
-  if (head?.step === "sent") return { key: `watch:${runKeyOf(head)}`, kind: "watch" }
+  if (head?.step === "sent") return { _tag: "WatchTurn", key: `watch:${runKeyOf(head)}` }
   const placement = placementOf(state)
-  return placement === undefined ? undefined : { key: placement, kind: "place" }
+  return placement === undefined ? undefined : { _tag: "Place", key: placement }
 }
 
 const decideLost = (

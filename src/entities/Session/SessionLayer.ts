@@ -1,12 +1,13 @@
 /** Runs the Session actor on a runner. Requires the fleet, to find instances for the turns. */
 import { Clock, Effect, Layer, Stream } from "effect"
 import * as ActorLayer from "../../actor/ActorLayer.ts"
+import { performers } from "../../actor/Performers.ts"
 import * as DomainMetrics from "../../observability/metrics/DomainMetrics.ts"
 import { Fleet } from "../../ports/Fleet.ts"
 import type { InstanceId } from "../../schema/Ids.ts"
 import { LostInstances } from "../routing/LostInstances.ts"
 import { findPlace } from "./Placement.ts"
-import { type SessionActivity, SessionActor, type SessionSignal } from "./SessionActor.ts"
+import { SessionActor, type SessionSignal } from "./SessionActor.ts"
 import type { SessionState } from "./SessionState.ts"
 import { watchTurn } from "./WatchTurn.ts"
 
@@ -15,17 +16,14 @@ type SessionSelf = ActorLayer.Self<SessionState, SessionSignal>
 /** A fleet change that was missed is seen after this time. */
 const lookEvery = "2 seconds"
 
-const tell = (self: SessionSelf, signal: SessionSignal): Effect.Effect<void> =>
-  Effect.catch(self.tell(signal), () => Effect.never)
-
 /** Searches until an instance is found; the turn's own deadline ends the search. */
 const findAPlace = Effect.fnUntraced(function* (placement: string, self: SessionSelf, lost: LostInstances) {
   const fleet = yield* Fleet
   const reasonOf = (instanceId: InstanceId) => lost.reasonOf(instanceId)
   while (true) {
     const found = findPlace(yield* self.state, yield* fleet.snapshot, yield* Clock.currentTimeMillis, reasonOf)
-    if (found._tag === "Found") return yield* tell(self, { _tag: "Placed", placement, place: found })
-    yield* tell(self, { _tag: "Unplaced", placement, reason: found.reason })
+    if (found._tag === "Found") return yield* self.report({ _tag: "Placed", placement, place: found })
+    yield* self.report({ _tag: "Unplaced", placement, reason: found.reason })
     yield* Effect.raceFirst(Stream.runDrain(Stream.take(fleet.changes, 1)), Effect.sleep(lookEvery))
   }
 })
@@ -33,8 +31,10 @@ const findAPlace = Effect.fnUntraced(function* (placement: string, self: Session
 export const layer = Layer.unwrap(
   Effect.map(LostInstances.make, (lost) =>
     ActorLayer.layer(SessionActor, {
-      perform: ({ key, kind }: SessionActivity, self) =>
-        kind === "place" ? findAPlace(key, self, lost) : watchTurn(self, lost),
+      perform: performers(SessionActor)({
+        Place: ({ key }, self) => findAPlace(key, self, lost),
+        WatchTurn: (_, self) => watchTurn(self, lost)
+      }),
       onCommitted: DomainMetrics.committed
     })
   )

@@ -13,24 +13,21 @@ import { runKeyOf, type SessionState } from "./SessionState.ts"
 /** Interval between two searches for another instance while there is none. */
 const lookAgain = "1 second"
 
-export const watchTurn = Effect.fnUntraced(
-  function* (self: Self<SessionState, SessionSignal>, lost: LostInstances) {
-    const fleet = yield* Fleet
-    while (true) {
-      const { revision } = lost
-      const state = yield* self.state
-      const { assignment, head } = state
-      if (assignment === undefined || head?.step !== "sent") return
-      const reason = lost.reasonOf(assignment.instanceId)
-      if (reason === undefined) {
-        yield* lost.laterThan(revision)
-        continue
-      }
-      if (mayMove(state, yield* fleet.snapshot, yield* Clock.currentTimeMillis)) {
-        return yield* self.tell({ _tag: "Lost", runKey: runKeyOf(head), reason })
-      }
-      yield* Effect.timeoutOption(lost.laterThan(revision), lookAgain)
+export const watchTurn = Effect.fnUntraced(function* (self: Self<SessionState, SessionSignal>, lost: LostInstances) {
+  const fleet = yield* Fleet
+  while (true) {
+    const { revision } = lost
+    const state = yield* self.state
+    const { assignment, head } = state
+    if (assignment === undefined || head?.step !== "sent") return
+    const reason = lost.reasonOf(assignment.instanceId)
+    if (reason === undefined) {
+      yield* lost.laterThan(revision)
+      continue
     }
-  },
-  Effect.catch(() => Effect.void)
-)
+    if (mayMove(state, yield* fleet.snapshot, yield* Clock.currentTimeMillis)) {
+      return yield* self.report({ _tag: "Lost", runKey: runKeyOf(head), reason })
+    }
+    yield* Effect.timeoutOption(lost.laterThan(revision), lookAgain)
+  }
+})

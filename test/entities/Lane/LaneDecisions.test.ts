@@ -510,7 +510,7 @@ describe("cancelling", () => {
     const last = "t99"
     assert.isFalse(lane.state.pending.entries.some(({ task }) => task.taskId === last))
     assert.deepStrictEqual(lane.cancel(last), { taskId: TaskId.make(last), phase: "pending" })
-    lane.read(lane.wanted.find(({ kind }) => kind === "lookups")!)
+    lane.read(lane.wanted.find(({ _tag }) => _tag === "LookUp")!)
     const [stale] = lane.reports.splice(0)
     lane.state = { ...lane.state, lookups: [] }
     lane.configure({ paused: false, concurrency: 1_000 })

@@ -267,19 +267,19 @@ export class LaneWorld {
     })
   }
 
-  #signal({ kind }: LaneActivity): LaneSignal | undefined {
+  #signal({ _tag }: LaneActivity): LaneSignal | undefined {
     const { dead, lookups, pending, scheduled, sweep } = this.state
-    switch (kind) {
-      case "dispatch": {
+    switch (_tag) {
+      case "Dispatch": {
         const { assign, isIdle } = plan(this.state, this.fleet, this.now, this.#sightings)
         return isIdle ? undefined : assign
       }
-      case "pending": {
+      case "RefillPending": {
         const rows = this.#page(["pending"], ({ rank }) => rank, pending.horizon)
         const entries = rows.map((row) => this.#entry(row))
         return { _tag: "Page", window: "pending", seq: pending.refill!.seq, entries, end: rows.length < this.pageMax }
       }
-      case "scheduled": {
+      case "RefillScheduled": {
         const rows = this.#page(["scheduled", "retrying"], (row) => row.not_before!, scheduled.horizon)
         const entries = rows.map((row) => ({ ...this.#entry(row), notBefore: row.not_before! }))
         return {
@@ -290,7 +290,7 @@ export class LaneWorld {
           end: rows.length < this.pageMax
         }
       }
-      case "dead": {
+      case "RefillDead": {
         const rows = this.#page(["dead_lettered"], (row) => row.ended_at!, dead.horizon)
         const entries = rows.map((row) => ({
           taskId: TaskId.make(row.task_id),
@@ -301,11 +301,11 @@ export class LaneWorld {
         }))
         return { _tag: "DeadPage", seq: dead.refill!.seq, entries, end: rows.length < this.pageMax }
       }
-      case "lookups": {
+      case "LookUp": {
         const asked = lookups.map(({ taskId }) => taskId).filter((taskId) => !isKnown(this.state, taskId))
         return { _tag: "Found", asOf: asOf(this.state), asked, rows: this.#found(asked), givenUp: [] }
       }
-      case "deadlines": {
+      case "Sweep": {
         const waiting = [...this.rows.values()]
           .filter((row) => row.deadline_at !== null && ["pending", "scheduled", "retrying"].includes(row.phase))
           .sort((left, right) => left.deadline_at! - right.deadline_at!)

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { InstanceDrivers } from "../../../instances/InstanceDriver.ts"
 import { stopGrace } from "../InstancePolicy.ts"
 import { registeredSpec } from "../InstanceState.ts"
-import { type InstanceSelf, tell } from "./RunAttempt.ts"
+import type { InstanceSelf } from "./RunAttempt.ts"
 
 const tries = 5
 
@@ -16,7 +16,7 @@ export const erase = Effect.fnUntraced(function* (start: number, self: InstanceS
   const { record } = yield* self.state
   if (record === undefined) return
   if (record.registration === undefined)
-    return yield* tell(self, { _tag: "Erased", start, left: "left to the sweep of its host" })
+    return yield* self.report({ _tag: "Erased", start, left: "left to the sweep of its host" })
   const spec = registeredSpec(record)
   const left = yield* Effect.flatMap(InstanceDrivers, (drivers) => drivers.get(spec)).pipe(
     Effect.flatMap((driver) =>
@@ -33,5 +33,5 @@ export const erase = Effect.fnUntraced(function* (start: number, self: InstanceS
         Effect.logWarning(`Could not remove what was kept of a deregistered instance: ${left}`),
         about
       )
-  yield* tell(self, { _tag: "Erased", start, ...(left === undefined ? {} : { left }) })
+  yield* self.report({ _tag: "Erased", start, ...(left === undefined ? {} : { left }) })
 })

@@ -44,10 +44,6 @@ import { TurnReporter } from "./TurnReporter.ts"
 
 export type InstanceSelf = Self<InstanceState, InstanceSignal>
 
-/** Returns when the signal is committed. When the activation is being dropped, waits to be interrupted with it. */
-export const tell = (self: InstanceSelf, signal: InstanceSignal): Effect.Effect<void> =>
-  Effect.catch(self.tell(signal), () => Effect.never)
-
 export const runOf = (self: InstanceSelf, runId: string): Effect.Effect<Run | undefined> =>
   Effect.map(self.state, ({ runs }) => Option.getOrUndefined(HashMap.get(runs, runId)))
 
@@ -55,12 +51,12 @@ export const runAttempt = Effect.fnUntraced(function* (runId: string, self: Inst
   const run = yield* runOf(self, runId)
   if (run === undefined) return
   const maybeSent = run.epoch !== self.epoch || post.begun.has(runId)
-  const reporter = new TurnReporter((progress) => tell(self, { _tag: "RunProgress", runId, ...progress }))
+  const reporter = new TurnReporter((progress) => self.report({ _tag: "RunProgress", runId, ...progress }))
   const spec = (yield* self.state).record?.spec
   const pursued = pursue(run, post, reporter, maybeSent, awayLimitOf(spec?.driver))
   const { outcome, verdict } = yield* traced(spec?.instanceId, run, pursued)
   if (outcome._tag === "failed" && outcome.error.code === lostCode) post.givenUp(runId, run.attempt.sessionKey)
-  yield* tell(self, { _tag: "RunEnded", runId, outcome: yield* keepOutput(run.attempt, outcome), verdict })
+  yield* self.report({ _tag: "RunEnded", runId, outcome: yield* keepOutput(run.attempt, outcome), verdict })
   post.begun.delete(runId)
   if (sessionOf(run.attempt) === undefined) post.ended(run.attempt.sessionKey, yield* Clock.currentTimeMillis)
 })

@@ -7,7 +7,7 @@ import type { GatewayLink } from "../../../openclaw/GatewayLink.ts"
 import { abortLinkWait } from "../InstancePolicy.ts"
 import type { Run } from "../InstanceState.ts"
 import type { LinkPost } from "./LinkRegistry.ts"
-import { type InstanceSelf, runOf, tell } from "./RunAttempt.ts"
+import { type InstanceSelf, runOf } from "./RunAttempt.ts"
 
 const requestLimit = "5 seconds"
 
@@ -47,7 +47,7 @@ export const abortAtGateway = Effect.fnUntraced(function* (runId: string, self: 
       Effect.ignore
     )
   }
-  yield* tell(self, { _tag: "RunEnded", runId, outcome: { _tag: "aborted" }, verdict: "neutral" })
+  yield* self.report({ _tag: "RunEnded", runId, outcome: { _tag: "aborted" }, verdict: "neutral" })
   post.begun.delete(runId)
 })
 
@@ -81,6 +81,6 @@ export const steerAtGateway = Effect.fnUntraced(function* (
     Effect.timeout(abortLinkWait),
     Effect.match({ onSuccess: () => undefined, onFailure: ({ message }) => message })
   )
-  yield* tell(self, { _tag: "SteerEnded", runId, steerKey, ...(refused === undefined ? {} : { refused }) })
+  yield* self.report({ _tag: "SteerEnded", runId, steerKey, ...(refused === undefined ? {} : { refused }) })
   post.begun.delete(message.runKey)
 })

@@ -15,7 +15,7 @@ import { Heartbeats } from "../../../ports/Heartbeats.ts"
 import { stopGrace } from "../InstancePolicy.ts"
 import { registeredSpec } from "../InstanceState.ts"
 import type { LinkPost } from "./LinkRegistry.ts"
-import { type InstanceSelf, tell } from "./RunAttempt.ts"
+import type { InstanceSelf } from "./RunAttempt.ts"
 import { sendKeys } from "./RunInterventions.ts"
 import { tidySessions } from "./TidySessions.ts"
 import { watchHealth } from "./WatchHealth.ts"
@@ -29,10 +29,10 @@ export const supervise = Effect.fnUntraced(function* (start: number, self: Insta
     Effect.catchTag("DriverError", (error) =>
       error.reason === "StaleOwner"
         ? Effect.never
-        : tell(self, { _tag: "StartFailed", start, reason: describe(error), retryable: error.retryable })
+        : self.report({ _tag: "StartFailed", start, reason: describe(error), retryable: error.retryable })
     ),
     Effect.catchTag("GatewayError", (error) =>
-      tell(self, { _tag: "StartFailed", start, reason: describe(error), retryable: mayPass(error) })
+      self.report({ _tag: "StartFailed", start, reason: describe(error), retryable: mayPass(error) })
     ),
     Effect.andThen(Effect.never)
   )
@@ -40,7 +40,7 @@ export const supervise = Effect.fnUntraced(function* (start: number, self: Insta
 
 /** Reports that the instance was deregistered while no runner owned it. */
 const retire = (start: number, self: InstanceSelf) =>
-  Effect.andThen(tell(self, { _tag: "Retired", start }), Effect.never)
+  Effect.andThen(self.report({ _tag: "Retired", start }), Effect.never)
 
 const keep = Effect.fnUntraced(function* (
   start: number,
@@ -56,14 +56,14 @@ const keep = Effect.fnUntraced(function* (
     instanceId: spec.instanceId,
     incarnation: ref.incarnation
   })
-  yield* tell(self, { _tag: "Started", start, ref })
+  yield* self.report({ _tag: "Started", start, ref })
   yield* Effect.raceFirst(exited(driver, ref, start, self), linked(driver, spec, ref, start, self, post))
 })
 
 const exited = (driver: InstanceDriver, ref: InstanceRef, start: number, self: InstanceSelf) =>
   driver.awaitExit(ref).pipe(
     Effect.tap((why) => Effect.annotateLogs(Effect.logWarning("Gateway gone", why), { instanceId: ref.instanceId })),
-    Effect.flatMap((why) => tell(self, { _tag: "Exited", start, reason: describe(why) }))
+    Effect.flatMap((why) => self.report({ _tag: "Exited", start, reason: describe(why) }))
   )
 
 const linked = Effect.fnUntraced(function* (
@@ -77,7 +77,7 @@ const linked = Effect.fnUntraced(function* (
   const link = yield* driver.connect(spec, ref)
   const { bootId, version } = yield* link.ready
   yield* post.show(link)
-  yield* tell(self, { _tag: "Ready", start, bootId, version })
+  yield* self.report({ _tag: "Ready", start, bootId, version })
   const retired = yield* (yield* Heartbeats).keep(self.entityId, self.epoch)
   yield* Effect.forkScoped(tidySessions({ driver, link, post, self, spec }))
   const watch = watchHealth({ driver, link, ref, start, self, since: yield* Clock.currentTimeMillis })
@@ -111,8 +111,7 @@ export const stopGateway = Effect.fnUntraced(function* (start: number, self: Ins
   while ((yield* self.state).record !== undefined) {
     const stopped = yield* cleanUp(self)
     if (stopped?.reason === "StaleOwner") return yield* Effect.never
-    yield* tell(
-      self,
+    yield* self.report(
       stopped === undefined ? { _tag: "Stopped", start } : { _tag: "StopFailed", start, reason: describe(stopped) }
     )
     yield* Effect.sleep(stopPause)

@@ -6,7 +6,7 @@ import { Clock, Effect, HashMap, Option, type Scope, Stream } from "effect"
 import type { InstanceDriver, InstanceRef } from "../../../instances/InstanceDriver.ts"
 import type { GatewayHello, GatewayLink, LinkStatus } from "../../../openclaw/GatewayLink.ts"
 import { checkEveryOf, linkUnhealthy, loadEvery, loadStep, measureEvery, unsteadyLink } from "../InstancePolicy.ts"
-import { type InstanceSelf, tell } from "./RunAttempt.ts"
+import type { InstanceSelf } from "./RunAttempt.ts"
 
 interface Watched {
   readonly driver: InstanceDriver
@@ -94,8 +94,8 @@ class Watch {
         const millis = now - this.#downSince
         const down = { _tag: "LinkDown" as const, start, retrying }
         return this.#losses.isUnsteady(now)
-          ? tell(self, { ...down, millis: Math.max(linkUnhealthy, millis), reason: this.#losses.words })
-          : tell(self, { ...down, millis, reason })
+          ? self.report({ ...down, millis: Math.max(linkUnhealthy, millis), reason: this.#losses.words })
+          : self.report({ ...down, millis, reason })
       }
       if (status._tag !== "connected" || this.#downSince === undefined) return Effect.void
       this.#downSince = undefined
@@ -110,11 +110,11 @@ class Watch {
    */
   #sayReady(now: number): Effect.Effect<void> {
     const { self, start } = this.#watched
-    if (this.#losses.isUnsteady(now)) return tell(self, { _tag: "LinkUnsteady", start, reason: this.#losses.words })
-    if (this.#unsaid === undefined) return tell(self, { _tag: "Sound", start })
+    if (this.#losses.isUnsteady(now)) return self.report({ _tag: "LinkUnsteady", start, reason: this.#losses.words })
+    if (this.#unsaid === undefined) return self.report({ _tag: "Sound", start })
     const { bootId, version } = this.#unsaid
     this.#unsaid = undefined
-    return tell(self, { _tag: "Ready", start, bootId, version })
+    return self.report({ _tag: "Ready", start, bootId, version })
   }
 
   readonly pause: Effect.Effect<void> = Effect.suspend(() =>
@@ -135,7 +135,7 @@ class Watch {
     else this.#failedProbes += 1
     if (!live || !started) {
       const times = Math.max(1, this.#failedProbes)
-      yield* tell(self, { _tag: "ProbeFailed", start, times, detail: detail ?? "not started" })
+      yield* self.report({ _tag: "ProbeFailed", start, times, detail: detail ?? "not started" })
     } else if (this.#downSince === undefined) yield* this.#sayReady(yield* Clock.currentTimeMillis)
     yield* this.#report
   })
@@ -155,7 +155,7 @@ class Watch {
       this.#runsTold = running
       this.#metricsTold = this.#metrics
       this.#toldAt = now
-      yield* tell(self, { _tag: "Heartbeat", start, ...this.#metrics })
+      yield* self.report({ _tag: "Heartbeat", start, ...this.#metrics })
     })
   }
 

@@ -22,12 +22,7 @@ const runningPauseMillis = 100
 
 const again = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(Schedule.jittered)
 
-const patient = <A, R>(read: Effect.Effect<A, ActorUnavailable, R>) => Effect.retry(read, again)
-
-/** The activation is being dropped; the lane's next owner reads again. */
-const dropped = Effect.catchTag("ActorUnavailable", () => Effect.void) as <R>(
-  activity: Effect.Effect<void, ActorUnavailable, R>
-) => Effect.Effect<void, never, R>
+const patient = <A, R>(read: Effect.Effect<A, ActorUnavailable, R>) => Effect.orDie(Effect.retry(read, again))
 
 const placeAfter = (window: { readonly horizon: Place | null }): Place | undefined => window.horizon ?? undefined
 
@@ -43,8 +38,8 @@ export const refillPending = Effect.fnUntraced(function* (self: LaneSelf) {
       pageMax
     )
   )
-  yield* self.tell({ _tag: "Page", window: "pending", seq: pending.refill.seq, entries, end: isEnd })
-}, dropped)
+  yield* self.report({ _tag: "Page", window: "pending", seq: pending.refill.seq, entries, end: isEnd })
+})
 
 export const refillScheduled = Effect.fnUntraced(function* (self: LaneSelf) {
   const rows = yield* TaskRows
@@ -58,8 +53,8 @@ export const refillScheduled = Effect.fnUntraced(function* (self: LaneSelf) {
       pageMax / 2
     )
   )
-  yield* self.tell({ _tag: "Page", window: "scheduled", seq: scheduled.refill.seq, entries, end: isEnd })
-}, dropped)
+  yield* self.report({ _tag: "Page", window: "scheduled", seq: scheduled.refill.seq, entries, end: isEnd })
+})
 
 export const refillDead = Effect.fnUntraced(function* (self: LaneSelf) {
   const rows = yield* TaskRows
@@ -73,8 +68,8 @@ export const refillDead = Effect.fnUntraced(function* (self: LaneSelf) {
       pageMax
     )
   )
-  yield* self.tell({ _tag: "DeadPage", seq: dead.refill.seq, entries, end: isEnd })
-}, dropped)
+  yield* self.report({ _tag: "DeadPage", seq: dead.refill.seq, entries, end: isEnd })
+})
 
 const get = Effect.fnUntraced(function* (
   { lane, tenantId }: LaneState,
@@ -122,10 +117,10 @@ export const lookUp = Effect.fnUntraced(function* (self: LaneSelf) {
     running = contradicted(running, rows)
     const givenUp = [...running].flatMap(([taskId, reads]) => (reads < runningReadsMost ? [] : [taskId]))
     yield* Effect.forEach(givenUp, (taskId) => warnGivenUp(state, taskId), { discard: true })
-    yield* self.tell({ _tag: "Found", asOf: asOf(state), asked, rows, givenUp })
+    yield* self.report({ _tag: "Found", asOf: asOf(state), asked, rows, givenUp })
     if (running.size > givenUp.length) yield* Effect.sleep(runningPauseMillis)
   }
-}, dropped)
+})
 
 /**
  * Reads the earliest deadlines of the waiting tasks. Reports the next deadline, and the tasks whose deadline has passed
@@ -149,5 +144,5 @@ export const sweepDeadlines = Effect.fnUntraced(function* (self: LaneSelf) {
           state,
           due.map(({ taskId }) => taskId)
         )
-  yield* self.tell({ _tag: "Overdue", asOf: asOf(state), sweep: state.sweep, rows: found, next })
-}, dropped)
+  yield* self.report({ _tag: "Overdue", asOf: asOf(state), sweep: state.sweep, rows: found, next })
+})

@@ -57,27 +57,24 @@ const rewindAt = ({ pending, skippedAt }: LaneState, { changedAt }: FleetWatch):
   pending.gap === null ? Infinity : skippedAt + (changedAt > skippedAt ? lookaheadMillis.least : lookaheadMillis.most)
 
 /** `watch` and `otherUsage` outlive the activity. */
-export const dispatch = Effect.fnUntraced(
-  function* (self: LaneSelf, watch: FleetWatch, otherUsage: OtherUsage) {
-    const fleet = yield* Fleet
-    let pause = pauseMillis.first
-    while (true) {
-      const { revision } = watch
-      const state = yield* self.state
-      const now = yield* Clock.currentTimeMillis
-      if (rewindAt(state, watch) <= now) yield* self.tell({ _tag: "Rewind" })
-      const { again, assign, isIdle } = plan(state, yield* fleet.snapshot, now, otherUsage)
-      if (!isIdle) {
-        yield* self.tell(assign)
-        yield* recordWaits(state, assign.picks, now)
-        pause = pauseMillis.first
-        continue
-      }
-      const until = Math.max(1, Math.min(pause, again - now, rewindAt(state, watch) - now))
-      const changed = yield* Effect.timeoutOption(watch.laterThan(revision), until)
-      const grows = Option.isNone(changed) && state.parked !== null
-      pause = grows ? Math.min(pauseMillis.most, pause * 2) : pauseMillis.first
+export const dispatch = Effect.fnUntraced(function* (self: LaneSelf, watch: FleetWatch, otherUsage: OtherUsage) {
+  const fleet = yield* Fleet
+  let pause = pauseMillis.first
+  while (true) {
+    const { revision } = watch
+    const state = yield* self.state
+    const now = yield* Clock.currentTimeMillis
+    if (rewindAt(state, watch) <= now) yield* self.report({ _tag: "Rewind" })
+    const { again, assign, isIdle } = plan(state, yield* fleet.snapshot, now, otherUsage)
+    if (!isIdle) {
+      yield* self.report(assign)
+      yield* recordWaits(state, assign.picks, now)
+      pause = pauseMillis.first
+      continue
     }
-  },
-  Effect.catch(() => Effect.void)
-)
+    const until = Math.max(1, Math.min(pause, again - now, rewindAt(state, watch) - now))
+    const changed = yield* Effect.timeoutOption(watch.laterThan(revision), until)
+    const grows = Option.isNone(changed) && state.parked !== null
+    pause = grows ? Math.min(pauseMillis.most, pause * 2) : pauseMillis.first
+  }
+})

@@ -13,21 +13,18 @@ import type { LaneState } from "../LaneState.ts"
 /** Interval between two searches for another instance while there is none. */
 const lookAgain = "1 second"
 
-export const watchAttempts = Effect.fnUntraced(
-  function* (self: Self<LaneState, LaneSignal>, lost: LostInstances) {
-    const fleet = yield* Fleet
-    while (true) {
-      const { revision } = lost
-      const state = yield* self.state
-      const found = stranded(state, (instanceId) => lost.reasonOf(instanceId))
-      if (found.length === 0) {
-        yield* lost.laterThan(revision)
-        continue
-      }
-      const signal = plan(state, found, yield* fleet.snapshot, yield* Clock.currentTimeMillis)
-      if (signal.attempts.length > 0) yield* self.tell(signal)
-      else yield* Effect.timeoutOption(lost.laterThan(revision), lookAgain)
+export const watchAttempts = Effect.fnUntraced(function* (self: Self<LaneState, LaneSignal>, lost: LostInstances) {
+  const fleet = yield* Fleet
+  while (true) {
+    const { revision } = lost
+    const state = yield* self.state
+    const found = stranded(state, (instanceId) => lost.reasonOf(instanceId))
+    if (found.length === 0) {
+      yield* lost.laterThan(revision)
+      continue
     }
-  },
-  Effect.catch(() => Effect.void)
-)
+    const signal = plan(state, found, yield* fleet.snapshot, yield* Clock.currentTimeMillis)
+    if (signal.attempts.length > 0) yield* self.report(signal)
+    else yield* Effect.timeoutOption(lost.laterThan(revision), lookAgain)
+  }
+})

@@ -14,6 +14,7 @@ const self = (entityId: string): InstanceSelf => ({
   entityId,
   epoch: 1,
   tell: () => Effect.void,
+  report: () => Effect.void,
   state: Effect.succeed(initial)
 })
 

@@ -60,7 +60,7 @@ const bench = Effect.fnUntraced(function* (
     apply(LaneActor.signal!(state, signal, { entityId, now, requestId: "signal", epoch: 1 }).events)
   })
   const logger = Logger.make(({ message }) => void seen.warnings.push(message))
-  const reader = yield* lookUp({ entityId, epoch: 1, state: Effect.sync(() => state), tell }).pipe(
+  const reader = yield* lookUp({ entityId, epoch: 1, state: Effect.sync(() => state), tell, report: tell }).pipe(
     Effect.provideService(TaskRows, rows),
     Effect.provide(Logger.layer([logger])),
     Effect.forkChild({ startImmediately: true })

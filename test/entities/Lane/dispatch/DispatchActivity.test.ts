@@ -60,10 +60,11 @@ const bench = Effect.fnUntraced(function* (
     apply(events)
   })
   const watch = yield* Effect.provideService(FleetWatch.make, Fleet, fleet)
-  yield* dispatch({ entityId, epoch: 1, state: Effect.sync(() => state), tell }, watch, new OtherUsage()).pipe(
-    Effect.provideService(Fleet, fleet),
-    Effect.forkScoped
-  )
+  yield* dispatch(
+    { entityId, epoch: 1, state: Effect.sync(() => state), tell, report: tell },
+    watch,
+    new OtherUsage()
+  ).pipe(Effect.provideService(Fleet, fleet), Effect.forkScoped)
   yield* TestClock.adjust(0)
   return {
     seen,
