@@ -200,6 +200,11 @@ export interface ActorDefinition<
    */
   readonly isEnded?: (state: State) => boolean
   /**
+   * Tenant whose secrets (schema/Secret.ts) an event or a state holds, given as encoded: an envelope of one tenant
+   * cannot be read as another's. The answer must stay the same for what is stored. Undefined: they are no tenant's.
+   */
+  readonly secretTenant?: (encoded: any) => string | undefined
+  /**
    * A snapshot is taken after this many journal entries, after eight times as many events, or earlier when the entries
    * are large (LoadedActor.ts). 256 when absent.
    */

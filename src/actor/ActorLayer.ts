@@ -17,6 +17,7 @@ import * as ResourceLoader from "./runtime/ResourceLoader.ts"
 import { Journal } from "./Journal.ts"
 import * as ContextTrim from "./runtime/ContextTrim.ts"
 import { Ownership } from "./Ownership.ts"
+import { SecretBox } from "./SecretBox.ts"
 import * as Activation from "./runtime/Activation.ts"
 import { ActivationDirectory } from "./runtime/ActivationDirectory.ts"
 import { WakeScheduler } from "./runtime/WakeScheduler.ts"
@@ -97,7 +98,6 @@ export const layer = <
   definition: ActorDefinition<Type, Rpcs, State, Event, Signal, Activity>,
   options: ShellOptions<State, Signal, Activity, R> = {}
 ) => {
-  const codec = Codec.make(definition as unknown as Definition)
   const entity = definition.entity as unknown as Entity.Entity<string, Rpc.Any>
   const { mailboxCapacity = 8_192 } = options
 
@@ -105,6 +105,7 @@ export const layer = <
     const directory = yield* ActorDirectory
     const context = yield* Effect.context<R>()
     const journal = yield* Journal
+    const codec = Codec.make(definition as unknown as Definition, yield* SecretBox)
     const { entityMaxIdleTime } = yield* ShardingConfig.ShardingConfig
     const activations = Option.getOrUndefined(yield* Effect.serviceOption(ActivationDirectory))
     return {

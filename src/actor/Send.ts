@@ -3,6 +3,7 @@ import type { Entity } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
 import type { ActorRef } from "../schema/ActorRef.ts"
 import type { Outgoing } from "./Actor.ts"
+import { hasSecret } from "./state/SecretFields.ts"
 
 /**
  * A message to another actor, relayed after the commit that stores it. Delivery is at-least-once and in order between
@@ -12,7 +13,8 @@ import type { Outgoing } from "./Actor.ts"
  * minutes, that it has no command for, or whose effect the store cannot hold, is kept as a dead message
  * (DeadMessages.ts). One whose receiver was removed is dropped (Departed.ts).
  *
- * Encoding throws when `payload` does not match the command's schema; nothing of the sending command is committed then.
+ * Throws when the command's payload has a secret (schema/Secret.ts), since messages are not encrypted. Encoding throws
+ * when `payload` does not match the command's schema; nothing of the sending command is committed then.
  */
 export const send = <Type extends string, Rpcs extends Rpc.Any, const Tag extends Rpcs["_tag"]>(
   entity: Entity.Entity<Type, Rpcs>,
@@ -30,6 +32,8 @@ export const sendTo = <R extends Rpc.Any>(to: ActorRef, rpc: R, payload: Rpc.Pay
 
 const outgoing = ({ entityId, entityType }: ActorRef, rpc: Rpc.Any, payload: unknown): Outgoing => {
   const { _tag: tag, payloadSchema } = rpc as unknown as Rpc.AnyWithProps
+  if (hasSecret(payloadSchema))
+    throw new Error(`the message ${tag} has a secret, and messages are stored: leave it out`)
   const codec = Schema.toCodecJson(payloadSchema) as unknown as Schema.Codec<unknown, unknown>
   return { entityType, entityId, tag, payload, encode: Schema.encodeUnknownSync(codec) }
 }

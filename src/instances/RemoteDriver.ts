@@ -5,7 +5,7 @@
  *
  * A remote gateway cannot store our epoch: the fence holds only among the owners that used this driver.
  */
-import { Effect, Exit, Option, Redacted, Scope, Stream } from "effect"
+import { Effect, Equal, Exit, Option, Scope, Stream } from "effect"
 import {
   GatewayConnector,
   type GatewayError,
@@ -65,7 +65,7 @@ export const make = Effect.fn("RemoteDriver.make")(function* (
   const open = (endpoint: RemoteEndpoint, { supervision }: Pick<InstanceSpec, "supervision">) =>
     connector.connect({
       url: endpoint.url,
-      token: Redacted.make(endpoint.token),
+      token: endpoint.token,
       ...(supervision?.reconnect === undefined ? {} : { reconnect: supervision.reconnect })
     })
 
@@ -80,7 +80,7 @@ export const make = Effect.fn("RemoteDriver.make")(function* (
     if (endpoint === undefined) return yield* noEndpoint(instanceId)
     yield* fence(instanceId, epoch)
     const known = registrations.get(instanceId)
-    const same = known?.endpoint.url === endpoint.url && known.endpoint.token === endpoint.token
+    const same = known !== undefined && Equal.equals(known.endpoint, endpoint)
     if (!same) yield* forget(instanceId)
     const own: Registration = same ? { ...known } : yield* register(spec, endpoint)
     registrations.set(instanceId, own)

@@ -5,6 +5,7 @@
 import { Schema } from "effect"
 import { bounds, nonEmptyText, text, within } from "./text/Bounds.ts"
 import { InstanceId, Placement, TenantId } from "./Ids.ts"
+import { Secret } from "./Secret.ts"
 import { Supervision } from "./Supervision.ts"
 
 export const DriverKind = Schema.Literals(["process", "remote", "simulated"])
@@ -53,7 +54,7 @@ export type ResourceLimits = typeof ResourceLimits.Type
 /** Address and token of a gateway that Clawster did not start. */
 export const RemoteEndpoint = Schema.Struct({
   url: Schema.String.check(Schema.isPattern(/^wss?:\/\/[^\s/]+/u, { expected: "a ws:// or wss:// URL" })),
-  token: Schema.NonEmptyString
+  token: Secret(Schema.NonEmptyString)
 })
 export type RemoteEndpoint = typeof RemoteEndpoint.Type
 

@@ -19,8 +19,12 @@ const definitions = new Map(
 const fold = (definition: Definition, entityId: string, rows: ReadonlyArray<HistoryRow>): unknown => {
   const codec = Codec.make<unknown, { readonly _tag: string }>(definition)
   let state = definition.initial(entityId)
-  for (const row of rows) for (const event of row.events) state = definition.evolve(state, codec.decodeEvent(event))
-  assert.deepStrictEqual(codec.decodeState(JSON.parse(JSON.stringify(codec.encodeState(state)))), state)
+  for (const row of rows)
+    for (const event of row.events) state = definition.evolve(state, codec.decodeEvent(event, entityId))
+  assert.deepStrictEqual(
+    codec.decodeState(JSON.parse(JSON.stringify(codec.encodeState(state, entityId))), entityId),
+    state
+  )
   return ViewCodec.make(definition.view!)(definition.view!.of(state, entityId)).doc
 }
 

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Context, Effect, Fiber, Layer, Option, Stream } from "effect"
+import { Context, Effect, Fiber, Layer, Option, Redacted, Stream } from "effect"
 import { InstanceFiles } from "../../src/instances/process/files/InstanceFiles.ts"
 import type { ProcessDriverOptions } from "../../src/instances/process/ProcessDriverOptions.ts"
 import * as ProcessDriver from "../../src/instances/ProcessDriver.ts"
@@ -77,7 +77,7 @@ describe("the real gateway", { timeout: 180_000 }, () => {
       const owner = yield* processDriver
       const ref = yield* Effect.orDie(owner.start(processSpec(name), 1))
       const token = new InstanceFiles(join(directory, "instances", name)).readToken()!
-      return instanceSpec(name, { driver: "remote", endpoint: { url: ref.url, token } })
+      return instanceSpec(name, { driver: "remote", endpoint: { url: ref.url, token: Redacted.make(token) } })
     }),
     runsCommands: false,
     // A real gateway takes seconds to start. These are about the driver only: RemoteDriver.test.ts, on a simulated one.
@@ -103,7 +103,10 @@ describe("the real gateway", { timeout: 180_000 }, () => {
 
       const remote = yield* RemoteDriver.make()
       const wrong = yield* Effect.flip(
-        remote.start(instanceSpec("wrong", { driver: "remote", endpoint: { url: ref.url, token: "wrong" } }), 1)
+        remote.start(
+          instanceSpec("wrong", { driver: "remote", endpoint: { url: ref.url, token: Redacted.make("wrong") } }),
+          1
+        )
       )
       assert.strictEqual(wrong.reason, "ConfigurationRefused")
       assert.include(wrong.message, "token")

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Stream } from "effect"
+import { Effect, Fiber, Layer, Redacted, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as RemoteDriver from "../../src/instances/RemoteDriver.ts"
 import * as SimulatedDriver from "../../src/instances/SimulatedDriver.ts"
@@ -10,7 +10,7 @@ import { instanceDriverConformance } from "../conformance/InstanceDriver.ts"
 import { instanceSpec } from "../fixtures/InstanceSpecs.ts"
 
 const remote = (name: string, token = "simulated"): InstanceSpec =>
-  instanceSpec(name, { driver: "remote", endpoint: { url: `ws://simulated/${name}`, token } })
+  instanceSpec(name, { driver: "remote", endpoint: { url: `ws://simulated/${name}`, token: Redacted.make(token) } })
 
 const TestLayer = Layer.provideMerge(SimulatedFleet.connector, SimulatedFleet.layer())
 

@@ -74,6 +74,10 @@ const patience = Schedule.min([Schedule.exponential("20 millis", 1.5), Schedule.
  */
 const mayHaveRun = (error: unknown): boolean => !(error instanceof ActorUnavailable) || error.mayHaveRun
 
+/** Whether nothing ran and the actor asks to come back when the call's time is over. */
+const comesTooLate = (error: unknown, leftMillis: number): boolean =>
+  error instanceof ActorUnavailable && error.reason === "StoreUnavailable" && error.retryAfterMillis > leftMillis
+
 /** The refusal itself when no attempt can have run, and otherwise that the outcome is unknown. */
 const givenUp = (cause: unknown, isInDoubt: boolean): ActorUnavailable => {
   if (!isInDoubt && cause instanceof ActorUnavailable) return cause
@@ -192,11 +196,11 @@ export class Call {
     return Effect.gen({ self: this }, function* () {
       let isInDoubt = mayHaveRun(first)
       const left = this.#leftMillis(startedAt, yield* Clock.currentTimeMillis)
-      if (left <= 0) return yield* Effect.fail(givenUp(first, isInDoubt))
+      if (left <= 0 || comesTooLate(first, left)) return yield* Effect.fail(givenUp(first, isInDoubt))
       const noteDoubt = (error: unknown) => Effect.sync(() => void (isInDoubt ||= mayHaveRun(error)))
       return yield* Effect.suspend(() => this.#attempt(isInDoubt, left)).pipe(
         Effect.tapError(noteDoubt),
-        Effect.retry({ while: isTransient, schedule: patience }),
+        Effect.retry({ while: (error) => isTransient(error) && !comesTooLate(error, left), schedule: patience }),
         Effect.delay(firstPause),
         Effect.timeout(left),
         Effect.mapError((error) => (isTransient(error) ? givenUp(error, isInDoubt || mayHaveRun(error)) : error))

@@ -4,7 +4,7 @@
  * dropped and loaded again, and the callers are asked to retry.
  */
 import { Cause, type Clock, type Context, Effect, Exit, Fiber, Latch } from "effect"
-import type { ActorUnavailable } from "../../schema/Errors.ts"
+import { ActorUnavailable } from "../../schema/Errors.ts"
 import type { AnswersKept } from "../state/ReplyCache.ts"
 import type { Definition } from "./PendingCommit.ts"
 import type { ActorCodec } from "../state/Codec.ts"
@@ -17,6 +17,7 @@ import type { DeliverTo } from "../outbox/OutboxRelay.ts"
 import type { Ownership } from "../Ownership.ts"
 import type { IncomingCall, ActivationHandle } from "./ActivationDirectory.ts"
 import { exitOf, moving, ofRepeated, refuseAll, unavailable } from "./CommandBatch.ts"
+import { SecretFault } from "../SecretBox.ts"
 import type { WakeScheduler } from "./WakeScheduler.ts"
 import { weightOf } from "../state/Weight.ts"
 
@@ -80,6 +81,21 @@ const restFirst = 100
 const restMost = 30_000
 
 const full = unavailable("Overloaded", "as much as may waits for the actor already; send the same request again")
+
+/**
+ * The refusal by an actor whose stored secrets cannot be read; undefined when it was dropped for another cause. It
+ * names the key, and asks to come back later than a call is tried, since only an operator can mend it.
+ */
+const unreadable = (cause: Cause.Cause<unknown>): ActorUnavailable | undefined => {
+  const fault = Cause.squash(cause)
+  return fault instanceof SecretFault
+    ? new ActorUnavailable({
+        reason: "StoreUnavailable",
+        message: `the actor cannot be loaded: ${fault.message}`,
+        retryAfterMillis: 60_000
+      })
+    : undefined
+}
 
 /**
  * The fiber runs from the first mail until the mailbox is empty, so that an idle actor costs little more than its
@@ -223,7 +239,11 @@ export class Activation implements ActivationHandle, Post {
     return Effect.logWarning("An actor was dropped and will be loaded again", cause).pipe(
       Effect.annotateLogs({ entityType, entityId, deaths: this.#deaths }),
       Effect.andThen(this.#end),
-      Effect.andThen(isDeath ? this.#refuseFor(Math.min(restMost, restFirst * 2 ** this.#deaths)) : this.#refuse)
+      Effect.andThen(
+        isDeath
+          ? this.#refuseFor(Math.min(restMost, restFirst * 2 ** this.#deaths), unreadable(cause) ?? moving)
+          : this.#refuse
+      )
     )
   }
 
@@ -239,19 +259,19 @@ export class Activation implements ActivationHandle, Post {
     })
   }
 
-  get #refuseMail(): Effect.Effect<void> {
+  #refuseMail(because: ActorUnavailable): Effect.Effect<void> {
     return Effect.andThen(
       this.mailbox.ready,
-      Effect.sync(() => refuseAll(this.mailbox.take(Infinity), moving))
+      Effect.sync(() => refuseAll(this.mailbox.take(Infinity), because))
     )
   }
 
   /** Refuses the mail that is there or arrives within 100 ms. */
   get #refuse(): Effect.Effect<void> {
-    return Effect.asVoid(Effect.timeoutOption(this.#refuseMail, restFirst))
+    return Effect.asVoid(Effect.timeoutOption(this.#refuseMail(moving), restFirst))
   }
 
-  #refuseFor(millis: number): Effect.Effect<void> {
-    return Effect.asVoid(Effect.timeoutOption(Effect.forever(this.#refuseMail), millis))
+  #refuseFor(millis: number, because: ActorUnavailable): Effect.Effect<void> {
+    return Effect.asVoid(Effect.timeoutOption(Effect.forever(this.#refuseMail(because)), millis))
   }
 }

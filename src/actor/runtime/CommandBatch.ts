@@ -3,7 +3,7 @@
  * commit has succeeded or failed, never before.
  */
 import { Cause, Exit } from "effect"
-import { ActorUnavailable, IdempotencyConflict, type UnavailableReason } from "../../schema/Errors.ts"
+import { ActorUnavailable, IdempotencyConflict, InvalidInput, type UnavailableReason } from "../../schema/Errors.ts"
 import type { Answer, Timer } from "../Actor.ts"
 import type { PendingCommit, Definition } from "./PendingCommit.ts"
 import type { DeadReason } from "../../schema/DeadMessage.ts"
@@ -11,6 +11,7 @@ import type { ActorCodec, CommandCodec } from "../state/Codec.ts"
 import type { EncodedAnswer, RecordedAnswer } from "../Journal.ts"
 import type { DeliveredMessage, Mail } from "./Mailbox.ts"
 import type { LoadedState } from "../state/LoadedState.ts"
+import { SecretFault } from "../SecretBox.ts"
 import type { Setbacks } from "./Setbacks.ts"
 
 const timersARound = 256
@@ -84,7 +85,11 @@ export class CommandBatch {
        * succeeds. A failed delivery is therefore answered with `ActorUnavailable`.
        */
       const answer =
-        mail._tag === "Delivery" ? Exit.fail(unavailable("Moving", "a message cannot be taken now")) : Exit.die(defect)
+        mail._tag === "Delivery"
+          ? Exit.fail(unavailable("Moving", "a message cannot be taken now"))
+          : mail._tag === "Request" && defect instanceof SecretFault
+            ? Exit.fail(notSealed(defect))
+            : Exit.die(defect)
       this.#answers.push(() => mail.resume(answer))
     }
   }
@@ -211,6 +216,13 @@ export class CommandBatch {
 
 export const exitOf = (answer: Answer<unknown, unknown>): Exit.Exit<unknown, unknown> =>
   answer._tag === "Success" ? Exit.succeed(answer.value) : Exit.fail(answer.error)
+
+/** Nothing was written. It is not tried again: it stays so until an operator has given the runners a key. */
+const notSealed = ({ message }: SecretFault) =>
+  new InvalidInput({
+    message: `this request has a secret that cannot be stored; nothing was stored: ${message}`,
+    faults: [{ path: "", expected: "no secret, until the runners have a key to encrypt it with" }]
+  })
 
 const conflictOf = (key: string) =>
   new IdempotencyConflict({

@@ -20,6 +20,7 @@ import type { LoadedState } from "../state/LoadedState.ts"
 import type { ActivationOptions, ActivationSelf } from "./Activation.ts"
 import { CommandBatch, forgotten, moving, refuseAll, unavailable } from "./CommandBatch.ts"
 import { apart, refusalOf } from "./RefusedCommit.ts"
+import { SecretFault } from "../SecretBox.ts"
 import { Setbacks } from "./Setbacks.ts"
 import { BackgroundWork } from "./BackgroundWork.ts"
 import { weightOf } from "../state/Weight.ts"
@@ -340,25 +341,40 @@ export class LoadedActor {
     ))
   }
 
+  /** A snapshot whose secrets cannot be encrypted is not taken; its entries stay in the journal. */
   #snapshot(): Effect.Effect<void> {
-    const { codec, definition, journal } = this.#options
+    const { definition, journal } = this.#options
     const memory = this.#memory
     const every = definition.snapshotEvery ?? 256
     const isDue = memory.seq - memory.snapshotSeq >= every || memory.unfolded >= every * eventsAnEntry
     const isHeavy = memory.unfoldedWeight >= Math.max(unfoldedWeight, 2 * memory.snapshotWeight)
     if (!isDue && !isHeavy) return Effect.void
-    const snapshot = {
-      seq: memory.seq,
-      version: definition.stateVersion,
-      state: codec.encodeState(memory.state as never),
-      ended: definition.isEnded?.(memory.state) ?? false
-    }
+    const state = this.#encodedState
     memory.snapshotSeq = memory.seq
-    memory.snapshotWeight = weightOf(snapshot.state)
     memory.unfolded = 0
     memory.unfoldedWeight = 0
+    if (state instanceof SecretFault) return this.#untaken(state)
+    memory.snapshotWeight = weightOf(state)
+    const ended = definition.isEnded?.(memory.state) ?? false
+    const snapshot = { seq: memory.seq, version: definition.stateVersion, state, ended }
     return Effect.asVoid(
       this.#undertaking.fork(Effect.ignore(journal.saveSnapshot(this.#address, this.#epoch, snapshot)))
+    )
+  }
+
+  get #encodedState(): unknown {
+    try {
+      return this.#options.codec.encodeState(this.#memory.state as never, this.#address.entityId)
+    } catch (defect) {
+      if (defect instanceof SecretFault) return defect
+      throw defect
+    }
+  }
+
+  #untaken(fault: SecretFault): Effect.Effect<void> {
+    const { entityId, entityType } = this.#address
+    return Effect.logError(`No snapshot is taken of an actor, and its history is kept: ${fault.message}`).pipe(
+      Effect.annotateLogs({ event: "secret.fault", entityType, entityId })
     )
   }
 }

@@ -81,7 +81,7 @@ export class PendingCommit {
     if (decision.events.length === 0 && decision.send.length === 0) return { answer: decision.answer }
     const seq = this.seq + 1
     const recorded = item._tag === "Command" ? this.#codec.command(item.tag)!.encodeAnswer(decision.answer) : null
-    const events = decision.events.map(this.#codec.encodeEvent)
+    const events = decision.events.map((event) => this.#codec.encodeEvent(event, this.#context.entityId))
     const { rows, sends, state } = this.#evolve(decision)
     const outbox = this.#outgoing(sends, seq)
     this.#checkWrites(rows.length + outbox.length)

@@ -1,8 +1,14 @@
-/** The compiled codecs of one actor: everything it stores is JSON encoded by its schemas. */
+/**
+ * The compiled codecs of one actor: everything it stores is JSON encoded by its schemas, and the secrets of events and
+ * states are encrypted.
+ */
 import { Schema } from "effect"
 import type { Rpc } from "effect/rpc"
 import type { ActorDefinition, Answer } from "../Actor.ts"
 import type { EncodedAnswer } from "../Journal.ts"
+import { noKeys, type SecretBox } from "../SecretBox.ts"
+import { type Sealing, sealing } from "./Sealing.ts"
+import { hasSecret } from "./SecretFields.ts"
 
 export interface CommandCodec {
   readonly encodePayload: (payload: unknown) => unknown
@@ -11,11 +17,12 @@ export interface CommandCodec {
   readonly decodeAnswer: (answer: EncodedAnswer) => Answer<unknown, unknown>
 }
 
+/** `entityId`: the actor whose event or state it is. A secret that cannot be sealed or opened throws `SecretFault`. */
 export interface ActorCodec<State, Event> {
-  readonly encodeEvent: (event: Event) => unknown
-  readonly decodeEvent: (encoded: unknown) => Event
-  readonly encodeState: (state: State) => unknown
-  readonly decodeState: (encoded: unknown) => State
+  readonly encodeEvent: (event: Event, entityId: string) => unknown
+  readonly decodeEvent: (encoded: unknown, entityId: string) => Event
+  readonly encodeState: (state: State, entityId: string) => unknown
+  readonly decodeState: (encoded: unknown, entityId: string) => State
   readonly command: (tag: string) => CommandCodec | undefined
 }
 
@@ -49,14 +56,56 @@ export const commands = (requests: ReadonlyMap<string, unknown>): ((tag: string)
   return (tag) => codecs.get(tag)
 }
 
+interface StoredCodec<A> {
+  readonly encode: (value: A, entityId: string) => unknown
+  readonly decode: (encoded: unknown, entityId: string) => A
+}
+
+const stored = <A>(schema: Schema.Top, seals: Sealing | undefined): StoredCodec<A> => {
+  const [encode, decode] = [encoder(schema), decoder(schema) as (encoded: unknown) => A]
+  return seals === undefined
+    ? { encode: (value) => encode(value), decode: (encoded) => decode(encoded) }
+    : {
+        encode: (value, entityId) => seals.seal(encode(value), entityId),
+        decode: (encoded, entityId) => decode(seals.open(encoded, entityId))
+      }
+}
+
+type Stored<State, Event extends { readonly _tag: string }> = Pick<
+  ActorDefinition<string, any, State, Event, any, any>,
+  "entity" | "state" | "event" | "secretTenant"
+>
+
+/** How a definition's events and states are sealed. */
+export const sealings = (definition: Stored<any, any>, box: SecretBox) => {
+  const of = (schema: unknown) => sealing(schema as Schema.Top, definition.entity.type, definition.secretTenant, box)
+  return { event: of(definition.event), state: of(definition.state) }
+}
+
+/** Replies are recorded with their commit and are not encrypted. */
+const refuseSecretReplies = (requests: ReadonlyMap<string, unknown>): void => {
+  for (const [tag, rpc] of requests) {
+    const { errorSchema, successSchema } = rpc as Rpc.AnyWithProps
+    if (hasSecret(successSchema) || hasSecret(errorSchema)) {
+      throw new Error(`the reply of the command ${tag} has a secret, and replies are stored: leave it out of the reply`)
+    }
+  }
+}
+
+/** Throws when a reply of the actor has a secret. Without `box` secrets that are stored in clear can be read. */
 export const make = <State, Event extends { readonly _tag: string }>(
-  definition: Pick<ActorDefinition<string, any, State, Event, any, any>, "entity" | "state" | "event">
+  definition: Stored<State, Event>,
+  box: SecretBox = noKeys
 ): ActorCodec<State, Event> => {
+  refuseSecretReplies(definition.entity.protocol.requests)
+  const seals = sealings(definition, box)
+  const event = stored<Event>(definition.event as unknown as Schema.Top, seals.event)
+  const state = stored<State>(definition.state as unknown as Schema.Top, seals.state)
   return {
-    encodeEvent: encoder(definition.event) as (event: Event) => unknown,
-    decodeEvent: decoder(definition.event) as (encoded: unknown) => Event,
-    encodeState: encoder(definition.state) as (state: State) => unknown,
-    decodeState: decoder(definition.state) as (encoded: unknown) => State,
+    encodeEvent: event.encode,
+    decodeEvent: event.decode,
+    encodeState: state.encode,
+    decodeState: state.decode,
     command: commands(definition.entity.protocol.requests)
   }
 }

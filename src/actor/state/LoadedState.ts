@@ -26,7 +26,7 @@ export const begin = (
   { complete, snapshot }: Pick<Loaded, "complete" | "snapshot">,
   answersKept: AnswersKept
 ): LoadedState => ({
-  state: snapshot === undefined ? definition.initial(entityId) : codec.decodeState(snapshot.state),
+  state: snapshot === undefined ? definition.initial(entityId) : codec.decodeState(snapshot.state, entityId),
   seq: snapshot?.seq ?? 0,
   snapshotSeq: snapshot?.seq ?? 0,
   snapshotWeight: 0,
@@ -45,7 +45,9 @@ export const fold = (
 ): void => {
   for (const entry of entries) {
     if (entry.seq !== memory.seq + 1) throw new Error(`the journal of ${entityId} has no entry ${memory.seq + 1}`)
-    for (const event of entry.events) memory.state = definition.evolve(memory.state, codec.decodeEvent(event))
+    for (const event of entry.events) {
+      memory.state = definition.evolve(memory.state, codec.decodeEvent(event, entityId))
+    }
     if (entry.requestId !== null && entry.answer !== null) memory.answered.note(entry.requestId)
     memory.seq = entry.seq
     memory.unfolded += entry.events.length

@@ -10,7 +10,7 @@ import { Instance } from "../Instance.ts"
 import * as Life from "./InstanceCommands.ts"
 import { evolve } from "./InstanceEvolve.ts"
 import { decideSignal, type InstanceSignal, isSupervised } from "./InstanceSignals.ts"
-import { initial, type InstanceRecord, InstanceState, isEnded } from "./InstanceState.ts"
+import { initial, type InstanceRecord, InstanceState, isEnded, secretTenant } from "./InstanceState.ts"
 import { viewOf } from "./InstanceView.ts"
 import { onTimer, timers } from "./InstanceTimers.ts"
 import * as Runs from "./runs/RunCommands.ts"
@@ -74,5 +74,6 @@ export const InstanceActor = Actor.define<InstanceState, InstanceEvent, Instance
   activities,
   view: { schema: InstanceStatus, of: viewOf },
   isEnded,
+  secretTenant,
   snapshotEvery: 1_024
 })

@@ -95,6 +95,15 @@ export const runIdOf = (origin: ActorRef, runKey: string): string =>
 export const registeredSpec = ({ registration, spec }: InstanceRecord): RegisteredSpec =>
   registration === undefined ? spec : { ...spec, registration }
 
+/** Tenant of a dedicated instance, from one of its encoded events that has the spec or from its encoded state. */
+export const secretTenant = (encoded: {
+  readonly secret?: { readonly spec?: typeof InstanceSpec.Encoded }
+  readonly record?: { readonly spec: typeof InstanceSpec.Encoded }
+}): string | undefined => {
+  const tenancy = (encoded.secret?.spec ?? encoded.record?.spec)?.tenancy
+  return tenancy?._tag === "dedicated" ? tenancy.tenantId : undefined
+}
+
 /** Whether the instance exists for its callers. */
 export const isRegistered = (record: InstanceRecord | undefined): record is InstanceRecord =>
   record !== undefined && record.phase !== "destroyed"

@@ -3,12 +3,12 @@
  * new address or token applies by reconnecting, and settings that only a start reads apply from the next start. Driver,
  * placement and tenancy cannot be changed, since work and files depend on them.
  */
-import { Equal } from "effect"
+import { Equal, Redacted } from "effect"
 import { answer, type DecideContext, type Decision, refuse } from "../../actor/Actor.ts"
 import type { ChangedField, UpdatedInstance, UpdateInstance } from "../../rpc/Requests.ts"
 import { Conflict, type NotFound } from "../../schema/Errors.ts"
 import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
-import type { InstanceSpec } from "../../schema/Instance.ts"
+import type { InstanceSpec, RemoteEndpoint } from "../../schema/Instance.ts"
 import { isSupervised } from "./InstanceSignals.ts"
 import { type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
 import { statusOf } from "./InstanceView.ts"
@@ -17,6 +17,11 @@ import { beginStart } from "./LifecycleTransitions.ts"
 import { about, draft } from "./runs/RunTransitions.ts"
 
 const fixed = ["driver", "placement", "tenancy"] as const
+
+const updatedEndpoint = (
+  known: RemoteEndpoint,
+  { token, url = known.url }: NonNullable<UpdateInstance["endpoint"]> = {}
+): RemoteEndpoint => ({ url, token: token === undefined ? known.token : Redacted.make(token) })
 
 const updated = (spec: InstanceSpec, update: UpdateInstance): InstanceSpec => {
   const { endpoint, gatewayConfig, region, supervision, ...given } = update
@@ -36,7 +41,7 @@ const updated = (spec: InstanceSpec, update: UpdateInstance): InstanceSpec => {
     ...(nextRegion === undefined || nextRegion === null ? {} : { region: nextRegion }),
     ...(nextConfig === undefined || nextConfig === null ? {} : { gatewayConfig: nextConfig }),
     ...(nextSupervision === undefined || nextSupervision === null ? {} : { supervision: nextSupervision }),
-    ...(knownEndpoint === undefined ? {} : { endpoint: { ...knownEndpoint, ...endpoint } })
+    ...(knownEndpoint === undefined ? {} : { endpoint: updatedEndpoint(knownEndpoint, endpoint) })
   }
 }
 

@@ -12,6 +12,7 @@ import * as Codec from "../../actor/state/Codec.ts"
 import { type ActorAddress, Journal } from "../../actor/Journal.ts"
 import { load } from "../../actor/state/Load.ts"
 import { Ownership } from "../../actor/Ownership.ts"
+import { SecretBox } from "../../actor/SecretBox.ts"
 
 const actorsAtOnce = 4
 
@@ -29,20 +30,21 @@ export const make = Effect.gen(function* () {
   ])
   if (Option.isNone(actors)) return (() => Effect.void) satisfies Compact
   const [directory, journal, ownership] = actors.value
+  const box = yield* SecretBox
 
   const compact = Effect.fnUntraced(function* (address: ActorAddress) {
     const { entityType, shardId } = address
     const definition = directory.definitionOf(entityType)
     const epoch = ownership.epochOf(shardId)
     if (definition === undefined || epoch === undefined) return
-    const codec = Codec.make<unknown, { readonly _tag: string }>(definition)
+    const codec = Codec.make<unknown, { readonly _tag: string }>(definition, box)
     const {
       memory: { seq, state }
     } = yield* load(journal, definition, codec, address)
     yield* journal.saveSnapshot(address, epoch, {
       seq,
       version: definition.stateVersion,
-      state: codec.encodeState(state),
+      state: codec.encodeState(state, address.entityId),
       ended: definition.isEnded?.(state) ?? false
     })
   })

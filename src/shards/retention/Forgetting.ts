@@ -12,6 +12,7 @@ import { Duration, Effect, Layer, Option, Random } from "effect"
 import { ActorDirectory } from "../../actor/runtime/ActorDirectory.ts"
 import * as Codec from "../../actor/state/Codec.ts"
 import { Ownership } from "../../actor/Ownership.ts"
+import { SecretBox } from "../../actor/SecretBox.ts"
 import { ActivationDirectory } from "../../actor/runtime/ActivationDirectory.ts"
 
 /** Longer than `statement_timeout` (Database.ts). */
@@ -84,12 +85,14 @@ export const make = Effect.fnUntraced(function* (awayFor: Duration.Duration = st
   ])
   if (Option.isNone(actors)) return { sweep: Effect.succeed(0) }
   const [directory, ownership, activations] = actors.value
+  const box = yield* SecretBox
 
   /** Undefined when this process does not know the actor's type or state version. */
-  const isEnded = ({ entityType, state, version }: Found): boolean | undefined => {
+  const isEnded = ({ entityId, entityType, state, version }: Found): boolean | undefined => {
     const definition = directory.definitionOf(entityType)
     if (definition === undefined || definition.stateVersion !== version) return undefined
-    return definition.isEnded?.(Codec.make<unknown, { readonly _tag: string }>(definition).decodeState(state)) ?? false
+    const codec = Codec.make<unknown, { readonly _tag: string }>(definition, box)
+    return definition.isEnded?.(codec.decodeState(state, entityId)) ?? false
   }
 
   /** The parameters of a fenced statement; undefined when another runner owns the actor's shard. */

@@ -2,9 +2,11 @@
  * The states of all actors, folded from the journal alone with the actors' definitions, never taken from running
  * actors. The other checks look up an actor's state here, current or after a given entry.
  */
+import { Schema } from "effect"
 import type { ActorDefinition, Timer, ViewDefinition } from "../../actor/Actor.ts"
 import * as Codec from "../../actor/state/Codec.ts"
 import * as ViewCodec from "../../actor/state/ViewCodec.ts"
+import { readingBox } from "../world/SimulatedSecrets.ts"
 import type { StoredRow } from "../store/Database.ts"
 
 /** The parts of an actor's definition that the checks need, whatever its types. */
@@ -22,10 +24,26 @@ export interface AnyDefinition extends Pick<
   readonly view?: ViewDefinition<any, any> | undefined
 }
 
+interface FoldCodec extends Pick<Codec.ActorCodec<unknown, { readonly _tag: string }>, "command" | "decodeEvent"> {
+  /** The state as JSON, with its secrets in clear. */
+  readonly clearState: (state: unknown) => unknown
+  /** A stored state, with its secrets in clear. */
+  readonly openState: (stored: unknown, entityId: string) => unknown
+}
+
+const codecOf = (definition: AnyDefinition): FoldCodec => {
+  const schema = definition.state as Schema.Top
+  return {
+    ...Codec.make<unknown, { readonly _tag: string }>(definition as never, readingBox),
+    clearState: Schema.encodeUnknownSync(Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown, unknown>),
+    openState: Codec.sealings(definition as never, readingBox).state?.open ?? ((stored) => stored)
+  }
+}
+
 export interface Fold {
   readonly entityId: string
   readonly definition: AnyDefinition
-  readonly codec: Codec.ActorCodec<unknown, { readonly _tag: string }>
+  readonly codec: FoldCodec
   readonly encodeView: ViewCodec.EncodeView | undefined
   state: unknown
   seq: number
@@ -47,7 +65,7 @@ export class Folded {
       definitions.map((definition) => [
         definition.entity.type,
         {
-          codec: Codec.make(definition as never) as unknown as Fold["codec"],
+          codec: codecOf(definition),
           encodeView: definition.view && ViewCodec.make(definition.view)
         }
       ])
@@ -80,7 +98,7 @@ export class Folded {
     if (fold === undefined) return
     this.timersBefore.set(row, row.requestId === null ? (fold.definition.timers?.(fold.state as never) ?? []) : [])
     for (const event of row.events)
-      fold.state = fold.definition.evolve(fold.state as never, fold.codec.decodeEvent(event) as never)
+      fold.state = fold.definition.evolve(fold.state as never, fold.codec.decodeEvent(event, fold.entityId) as never)
     fold.seq = row.seq
     if (fold.states.length > 0) fold.states.push({ state: fold.state, committedAt: row.committedAt })
   }

@@ -4,12 +4,14 @@ import { MachineId, type Sharding, type ShardingConfig, Snowflake } from "effect
 import type { ActorDirectory } from "../../actor/runtime/ActorDirectory.ts"
 import type { Journal } from "../../actor/Journal.ts"
 import type { Ownership } from "../../actor/Ownership.ts"
+import { SecretBox } from "../../actor/SecretBox.ts"
 import type { WakeScheduler } from "../../actor/runtime/WakeScheduler.ts"
 import type { Placement } from "../../schema/Ids.ts"
 import { Database, type StorePlant } from "../store/Database.ts"
 import { StoreAccess } from "../store/StoreAccess.ts"
 import { Host } from "../world/Host.ts"
 import { Network } from "../world/Network.ts"
+import { secretBox } from "../world/SimulatedSecrets.ts"
 import { Sockets } from "../world/Sockets.ts"
 import type { World } from "../world/World.ts"
 import { OutsideProcess } from "./OutsideProcess.ts"
@@ -128,6 +130,9 @@ export class SimulatedCluster<Outside> {
     })
     const layer = actors.pipe(
       Layer.provideMerge(runner),
+      Layer.provideMerge(
+        Layer.succeed(SecretBox, secretBox(this.world.random.fork(`secrets/${name}/${machine.incarnation}`)))
+      ),
       Layer.provide([
         Layer.succeed(StoreAccess, StoreAccess.of(StoreAccess.over(database, host))),
         Layer.succeed(OutsideProcess, OutsideProcess.of(OutsideProcess.between(host, this.outside)))

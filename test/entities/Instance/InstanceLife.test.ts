@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryStore } from "../../../src/actor/memory/MemoryJournal.ts"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
@@ -64,7 +64,7 @@ describe("Instance life", () => {
     Effect.gen(function* () {
       yield* TestClock.adjust(1)
       const client = yield* instance("a")
-      const endpoint = { url: "ws://simulated/a", token: "very-secret" }
+      const endpoint = { url: "ws://simulated/a", token: Redacted.make("very-secret") }
       const status = yield* client.Register({ spec: instanceSpec("a", { endpoint }) })
       yield* untilPhase("a", "warm")
       const store = yield* MemoryStore

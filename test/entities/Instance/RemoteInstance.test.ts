@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as SimulatedDriver from "../../../src/instances/SimulatedDriver.ts"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
@@ -15,7 +15,7 @@ const register = (instanceId: string, token = "simulated") =>
   Effect.gen(function* () {
     yield* TestClock.adjust(1)
     const client = yield* instance(instanceId)
-    const endpoint = { url: `ws://simulated/${instanceId}`, token }
+    const endpoint = { url: `ws://simulated/${instanceId}`, token: Redacted.make(token) }
     yield* client.Register({ spec: instanceSpec(instanceId, { driver: "remote", endpoint }) })
     return client
   })

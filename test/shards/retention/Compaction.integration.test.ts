@@ -47,7 +47,7 @@ const count = (address: ActorAddress, times: ReadonlyArray<number>) =>
   Effect.gen(function* () {
     const journal = yield* Journal
     for (const [index, at] of times.entries()) {
-      const event = codec.encodeEvent({ _tag: "counter.added", by: index + 1 } as never)
+      const event = codec.encodeEvent({ _tag: "counter.added", by: index + 1 } as never, address.entityId)
       const entry = {
         seq: index + 1,
         requestId: null,
@@ -108,7 +108,7 @@ it.layer(layer, { timeout: 120_000, excludeTestServices: true })("the history of
     Effect.gen(function* () {
       const journal = yield* Journal
       const { seq } = yield* loaded(mine)
-      const event = codec.encodeEvent({ _tag: "counter.added", by: 10 } as never)
+      const event = codec.encodeEvent({ _tag: "counter.added", by: 10 } as never, mine.entityId)
       yield* journal.append({
         address: mine,
         epoch: 1,

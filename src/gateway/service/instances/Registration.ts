@@ -1,5 +1,5 @@
 /** Converts a client's registration to the complete spec of an instance. */
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
 import type { InstanceRegistration } from "../../../rpc/Requests.ts"
 import { ActorUnavailable, type FieldFault, InvalidInput } from "../../../schema/Errors.ts"
 import { defaultPlacement, hostPlacement, InstanceId, type Placement } from "../../../schema/Ids.ts"
@@ -77,8 +77,9 @@ export const toInstanceSpec = Effect.fnUntraced(function* (
   }
   const faults = faultsOf(registration, placement, served)
   if (faults.length > 0) return yield* new InvalidInput({ message: "the instance cannot be registered so", faults })
+  const { endpoint, ...given } = registration
   return {
-    ...registration,
+    ...given,
     instanceId: registration.instanceId ?? InstanceId.make(yield* newId("i")),
     placement,
     tenancy: registration.tenancy ?? { _tag: "shared" },
@@ -88,6 +89,7 @@ export const toInstanceSpec = Effect.fnUntraced(function* (
     maxConcurrentTasks: registration.maxConcurrentTasks ?? defaults.maxConcurrentTasks,
     maxConcurrentSessions: registration.maxConcurrentSessions ?? defaults.maxConcurrentSessions,
     maxAgents: registration.maxAgents ?? defaults.maxAgents,
-    resourceLimits: registration.resourceLimits ?? {}
+    resourceLimits: registration.resourceLimits ?? {},
+    ...(endpoint === undefined ? {} : { endpoint: { url: endpoint.url, token: Redacted.make(endpoint.token) } })
   } satisfies InstanceSpec as InstanceSpec
 })

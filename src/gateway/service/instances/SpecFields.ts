@@ -4,10 +4,10 @@
  */
 import type { UpdateInstance } from "../../../rpc/Requests.ts"
 import type { FieldFault } from "../../../schema/Errors.ts"
-import type { DriverKind, RemoteEndpoint } from "../../../schema/Instance.ts"
+import type { DriverKind } from "../../../schema/Instance.ts"
 import type { Supervision } from "../../../schema/Supervision.ts"
 
-type Given = Omit<UpdateInstance, "endpoint"> & { readonly endpoint?: Partial<RemoteEndpoint> }
+type Given = Omit<UpdateInstance, "endpoint"> & { readonly endpoint?: unknown }
 
 interface Caps {
   readonly maxConcurrentTasks: number

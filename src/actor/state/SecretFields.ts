@@ -1,0 +1,128 @@
+/**
+ * Finds the secrets of an encoded value by the markers in its schema (schema/Secret.ts) and replaces each by its
+ * envelope, or each envelope by its text. Values without a secret are returned as they are.
+ */
+import { Schema, SchemaAST } from "effect"
+import { isSecretEnvelope, isSecretText, type SecretEnvelope } from "../../schema/Secret.ts"
+
+/** A secret's text, or its envelope when it is encrypted. */
+export type Found = string | SecretEnvelope
+
+/**
+ * Returns what to put in the place of a found secret. `field` is the path of property names that leads to it; all items
+ * of an array have the same.
+ */
+export type Change = (found: Found, field: string) => Found
+
+export interface SecretFields {
+  readonly change: (value: unknown, change: Change) => unknown
+}
+
+/** Undefined when no value of the schema has a secret. */
+export const secretFields = (schema: Schema.Top): SecretFields | undefined => {
+  const root = SchemaAST.toEncoded(Schema.toCodecJson(schema).ast)
+  const holders = holdersIn(root)
+  return holders.has(root) ? { change: (value, change) => replaced(root, value, "", change, holders) } : undefined
+}
+
+const known = new WeakMap<object, boolean>()
+
+/** Whether values of the schema have a secret. Remembered for each schema. */
+export const hasSecret = (schema: Schema.Top): boolean => {
+  const found = known.get(schema) ?? secretFields(schema) !== undefined
+  known.set(schema, found)
+  return found
+}
+
+const partsOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
+  switch (ast._tag) {
+    case "Objects":
+      return [...ast.propertySignatures.map(({ type }) => type), ...ast.indexSignatures.map(({ type }) => type)]
+    case "Arrays":
+      return [...ast.elements, ...ast.rest]
+    case "Union":
+      return ast.types
+    case "Suspend":
+      return [ast.thunk()]
+    default:
+      return []
+  }
+}
+
+/** All parts of a schema that are a secret or have one below them. A schema may refer to itself. */
+const holdersIn = (root: SchemaAST.AST): ReadonlySet<SchemaAST.AST> => {
+  const parts = new Map<SchemaAST.AST, ReadonlyArray<SchemaAST.AST>>()
+  const open = [root]
+  for (let ast = open.pop(); ast !== undefined; ast = open.pop()) {
+    if (parts.has(ast)) continue
+    parts.set(ast, partsOf(ast))
+    open.push(...parts.get(ast)!)
+  }
+  const holders = new Set([...parts.keys()].filter(isSecretText))
+  for (let before = -1; before !== holders.size;) {
+    before = holders.size
+    for (const [ast, below] of parts) if (below.some((part) => holders.has(part))) holders.add(ast)
+  }
+  return holders
+}
+
+type Holders = ReadonlySet<SchemaAST.AST>
+
+const replaced = (ast: SchemaAST.AST, value: unknown, field: string, change: Change, holders: Holders): unknown => {
+  if (!holders.has(ast)) return value
+  switch (ast._tag) {
+    case "Objects":
+      return isRecord(value) ? inObject(ast, value, field, change, holders) : value
+    case "Arrays":
+      return Array.isArray(value)
+        ? kept(
+            value,
+            value.map((item, index) => replaced(itemOf(ast, index), item, field, change, holders))
+          )
+        : value
+    case "Union":
+      return ast.types
+        .filter((member) => holders.has(member) && mayBe(member, value))
+        .reduce((next, member) => replaced(member, next, field, change, holders), value)
+    case "Suspend":
+      return replaced(ast.thunk(), value, field, change, holders)
+    default:
+      return typeof value === "string" || isSecretEnvelope(value) ? change(value, field) : value
+  }
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const inObject = (
+  { indexSignatures, propertySignatures }: SchemaAST.Objects,
+  value: Readonly<Record<string, unknown>>,
+  field: string,
+  change: Change,
+  holders: Holders
+): unknown => {
+  const types = new Map(propertySignatures.map(({ name, type }) => [String(name), type]))
+  const other = indexSignatures[0]?.type
+  let next = value
+  for (const key of Object.keys(value)) {
+    const type = types.get(key) ?? other
+    if (type === undefined || !holders.has(type)) continue
+    const changed = replaced(type, value[key], field === "" ? key : `${field}.${key}`, change, holders)
+    if (changed !== value[key]) next = { ...next, [key]: changed }
+  }
+  return next
+}
+
+const itemOf = ({ elements, rest }: SchemaAST.Arrays, index: number): SchemaAST.AST =>
+  elements[index] ?? rest[0] ?? SchemaAST.unknown
+
+const kept = (before: ReadonlyArray<unknown>, after: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
+  after.every((item, index) => item === before[index]) ? before : after
+
+/** False when a literal of this member of a union, such as its `_tag`, differs from the value's. */
+const mayBe = (member: SchemaAST.AST, value: unknown): boolean =>
+  member._tag !== "Objects" ||
+  (isRecord(value) &&
+    member.propertySignatures.every(
+      ({ name, type }) => type._tag !== "Literal" || value[String(name)] === type.literal
+    ))
