@@ -8,10 +8,12 @@ import * as Observability from "../observability/Observability.ts"
 import * as RunnerReports from "../shards/health/RunnerReports.ts"
 import * as Retention from "../shards/retention/Retention.ts"
 import * as SchemaVersion from "../shards/SchemaVersion.ts"
+import * as SecretSweep from "../shards/secrets/SecretSweep.ts"
 import * as Actors from "./Actors.ts"
 import * as Drivers from "./Drivers.ts"
 import * as InstancesFile from "./InstancesFile.ts"
 import { launch } from "./launch/Launch.ts"
+import * as Secrets from "./Secrets.ts"
 import * as Settings from "./Settings.ts"
 import * as Check from "./settings/Check.ts"
 import * as HostName from "./settings/HostName.ts"
@@ -56,10 +58,11 @@ const reports = Layer.unwrap(
 
 export const layer = Layer.mergeAll(ready, declared).pipe(
   Layer.provideMerge(Layer.merge(Actors.layer, reports)),
-  Layer.provide(Retention.layerConfig),
+  Layer.provide([Retention.layerConfig, SecretSweep.layer()]),
   Layer.provide(metrics),
   Layer.provide(Drivers.layer),
   Layer.provide(cluster),
+  Layer.provide(Secrets.layer),
   Layer.provide(SchemaVersion.layer),
   Layer.provide(Database.layerConfig),
   Layer.provide(Check.layerTell),

@@ -17,6 +17,7 @@ import * as Indexes from "./Indexes.ts"
 import * as Timelines from "./journal/Timelines.ts"
 import { endedActors } from "./migrations/0017_ended_actors.ts"
 import { leaseLengths } from "./migrations/0018_lease_lengths.ts"
+import { secretKeys } from "./migrations/0019_secret_keys.ts"
 import { deadMessages } from "./migrations/0020_dead_messages.ts"
 import { resources } from "./migrations/0021_resources.ts"
 
@@ -35,6 +36,7 @@ export const loader = Migrator.fromRecord({
   "0014_task_filters": taskFilters,
   "0017_ended_actors": endedActors,
   "0018_lease_lengths": leaseLengths,
+  "0019_secret_keys": secretKeys,
   "0020_dead_messages": deadMessages,
   "0021_resources": resources
 })

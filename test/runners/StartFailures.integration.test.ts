@@ -14,7 +14,9 @@ import * as EmbeddedPostgres from "../../src/shards/postgres/EmbeddedPostgres.ts
 import { migrate } from "../../src/shards/Migrations.ts"
 import * as Account from "../../src/shards/postgres/Account.ts"
 import { PgClient } from "@effect/sql-pg"
+import * as KeyRegistry from "../../src/shards/secrets/KeyRegistry.ts"
 import * as Home from "../fixtures/processes/Home.ts"
+import { secretKey } from "../fixtures/SecretKeys.ts"
 
 const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
 const hasOpenssl = spawnSync("openssl", ["version"]).status === 0
@@ -356,6 +358,37 @@ layer(World.layer, { timeout: 120_000, excludeTestServices: true })("a start tha
       })
       assert.strictEqual(code, 1)
       assert.include(stderr, "clawster: the database has none of Clawster's tables\n  run clawster migrate")
+    })
+  )
+
+  it.effect("a runner refuses keys that it cannot use, by the setting, and another key under a known id", () =>
+    Effect.gen(function* () {
+      const { url } = yield* World
+      const migrated = yield* command(["migrate"], { DATABASE_URL: url.toString() })
+      assert.strictEqual(migrated.code, 0, migrated.stderr)
+      yield* KeyRegistry.register([secretKey("k1")]).pipe(
+        Effect.provide(Database.layer({ url: Redacted.make(url.toString()) })),
+        Effect.scoped
+      )
+      const other = Buffer.from(secretKey("else").bytes).toString("base64")
+      const refused = new Map<Record<string, string>, RegExp>([
+        [{ CLAWSTER_SECRET_KEYS: "k1:hush" }, /CLAWSTER_SECRET_KEYS: expected id:base64/],
+        [{ CLAWSTER_SECRET_KEYS_FILE: "/nowhere/keys" }, /CLAWSTER_SECRET_KEYS_FILE=\/nowhere\/keys cannot be read/],
+        [{ CLAWSTER_SECRET_KEYS: `k1:${other}` }, /the key k1 is not the one that this database's secrets/]
+      ])
+      for (const [env, says] of refused) {
+        const { code, stderr } = yield* command(["runner"], {
+          DATABASE_URL: url.toString(),
+          CLAWSTER_LOG_LEVEL: "Fatal",
+          CLAWSTER_RUNNER_PORT: "34998",
+          ...env
+        })
+        assert.strictEqual(code, 1)
+        assert.match(stderr, says)
+        assert.notMatch(stderr, /\n\s+at /)
+        assert.notInclude(stderr, "hush")
+        assert.notInclude(stderr, other)
+      }
     })
   )
 

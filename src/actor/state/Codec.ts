@@ -8,7 +8,7 @@ import type { ActorDefinition, Answer } from "../Actor.ts"
 import type { EncodedAnswer } from "../Journal.ts"
 import { noKeys, type SecretBox } from "../SecretBox.ts"
 import { type Sealing, sealing } from "./Sealing.ts"
-import { hasSecret } from "./SecretFields.ts"
+import { hasSecret, secretTags } from "./SecretFields.ts"
 
 export interface CommandCodec {
   readonly encodePayload: (payload: unknown) => unknown
@@ -79,7 +79,12 @@ type Stored<State, Event extends { readonly _tag: string }> = Pick<
 /** How a definition's events and states are sealed. */
 export const sealings = (definition: Stored<any, any>, box: SecretBox) => {
   const of = (schema: unknown) => sealing(schema as Schema.Top, definition.entity.type, definition.secretTenant, box)
-  return { event: of(definition.event), state: of(definition.state) }
+  return {
+    event: of(definition.event),
+    state: of(definition.state),
+    /** Tags of the events that may have a secret; undefined when any may. */
+    eventTags: secretTags(definition.event as unknown as Schema.Top)
+  }
 }
 
 /** Replies are recorded with their commit and are not encrypted. */

@@ -34,6 +34,21 @@ export const hasSecret = (schema: Schema.Top): boolean => {
   return found
 }
 
+/** The `_tag`s of the members of a union that have a secret; undefined when one of these has no tag. */
+export const secretTags = (schema: Schema.Top): ReadonlyArray<string> | undefined => {
+  const root = SchemaAST.toEncoded(Schema.toCodecJson(schema).ast)
+  const holders = holdersIn(root)
+  const members = (root._tag === "Union" ? root.types : [root]).filter((member) => holders.has(member))
+  const tags = members.map(tagOf)
+  return tags.every((tag) => tag !== undefined) ? tags : undefined
+}
+
+const tagOf = (member: SchemaAST.AST): string | undefined => {
+  if (member._tag !== "Objects") return undefined
+  const tag = member.propertySignatures.find(({ name }) => name === "_tag")?.type
+  return tag?._tag === "Literal" ? String(tag.literal) : undefined
+}
+
 const partsOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
   switch (ast._tag) {
     case "Objects":

@@ -6,7 +6,8 @@ import * as Database from "../../shards/Database.ts"
 import { type Diagnosis, diagnose, type KnownRunner, runners as knownRunners } from "../../shards/health/Diagnosis.ts"
 import { parse } from "../../shards/postgres/DatabaseUrl.ts"
 import * as Catalogue from "../settings/Catalogue.ts"
-import { fail, type Finding, ok, warn } from "./Finding.ts"
+import { checked, fail, type Finding, ok, warn } from "./Finding.ts"
+import { secrets } from "./Secrets.ts"
 
 const isLocal = (host: string) =>
   host === "localhost" || host === "::1" || host.startsWith("127.") || host.startsWith("/")
@@ -135,7 +136,8 @@ const withDatabase = (url: Redacted.Redacted, each: number) =>
       const runners = found.applied === 0 ? [] : yield* knownRunners
       const healthy = runners.filter(({ isHealthy }) => isHealthy).length
       const about = { address: target.address, host: target.host, runners: healthy, each }
-      return [...findings(found, about), ...(yield* reached(runners))]
+      const ofSecrets = found.applied < found.newest ? [] : yield* checked("secrets", secrets)
+      return [...findings(found, about), ...ofSecrets, ...(yield* reached(runners))]
     }).pipe(
       Effect.provide(Database.layer({ url, maxConnections: 2, applicationName: "clawster doctor" })),
       Effect.scoped

@@ -4,10 +4,11 @@
  * that `config show`, the check at start and the README include them. A test compares this list with the sources and
  * the README.
  */
-import { Config, Schema } from "effect"
+import { Config, Redacted, Result, Schema } from "effect"
 import { resolve } from "node:path"
 import { ModelProvider } from "../../openclaw/GatewayConfig.ts"
 import { TenantId } from "../../schema/Ids.ts"
+import * as SecretKeys from "../../shards/secrets/SecretKeys.ts"
 import {
   choice,
   identifier,
@@ -44,6 +45,28 @@ export const databaseConnections = whole("CLAWSTER_DATABASE_CONNECTIONS", 10, [2
   meaning: "Connections of one process, at most",
   readBy: everywhere
 })
+
+export const secretKeys = optional(
+  "CLAWSTER_SECRET_KEYS",
+  SecretKeys.expected,
+  Config.schema(
+    Schema.String.check(Schema.makeFilter<string>((text) => Result.isSuccess(SecretKeys.parse(text)))),
+    "CLAWSTER_SECRET_KEYS"
+  ).pipe(Config.map((text) => Redacted.make(text))),
+  {
+    meaning:
+      "Keys that encrypt secrets (tokens of remote instances), `id:base64,…` of 32 bytes: the first encrypts, all decrypt; the same on every runner. `up` makes its own. [How to rotate them](docs/operations.md#secrets)",
+    readBy: runners,
+    isSecret: true
+  }
+)
+
+export const secretKeysFile = optional(
+  "CLAWSTER_SECRET_KEYS_FILE",
+  "a file",
+  Config.NonEmptyString("CLAWSTER_SECRET_KEYS_FILE"),
+  { meaning: "A file with them instead, a key a line", readBy: runners }
+)
 
 export const home = make(
   "CLAWSTER_HOME",
@@ -371,6 +394,8 @@ const elsewhere: ReadonlyArray<Setting<unknown>> = [
 export const all: ReadonlyArray<Setting<unknown>> = [
   databaseUrl,
   databaseConnections,
+  secretKeys,
+  secretKeysFile,
   home,
   openclawDirectory,
   runnerHost,

@@ -28,6 +28,7 @@ import * as HomeLock from "./HomeLock.ts"
 import * as Key from "./Key.ts"
 import * as Leftovers from "./Leftovers.ts"
 import { endWithNpm } from "./Npm.ts"
+import * as SecretKeyFile from "./SecretKeyFile.ts"
 import { readConfig, type UpOptions } from "./Options.ts"
 import { say, step } from "./Steps.ts"
 
@@ -75,7 +76,9 @@ const surroundings = (options: {
   readonly openclaw: OpenClawInstall.OpenClaw | undefined
   readonly model: DemoModel.DemoModel | undefined
   readonly config: Config | undefined
+  readonly secretKeys: Record<string, string>
 }): Record<string, string> => ({
+  ...options.secretKeys,
   CLAWSTER_ORPHAN_AFTER_MILLIS: orphanAfterMillis,
   ...(process.env["CLAWSTER_ORPHAN_AFTER_MILLIS"] === undefined
     ? {}
@@ -108,6 +111,12 @@ const hostName = Effect.fnUntraced(function* (home: string) {
   return name.current
 })
 
+/** The user's own keys for secrets, which the runners inherit, otherwise the key of the home. */
+const secretKeys = Effect.fnUntraced(function* (home: string) {
+  const isGiven = [Catalogue.secretKeys, Catalogue.secretKeysFile].some(({ name }) => process.env[name] !== undefined)
+  return isGiven ? {} : { [Catalogue.secretKeysFile.name]: yield* SecretKeyFile.ensure(home) }
+})
+
 const prepared = Effect.fnUntraced(function* (options: UpOptions) {
   yield* Effect.sync(endWithNpm)
   yield* HomeLock.take(options.home)
@@ -133,7 +142,15 @@ export const start = Effect.fnUntraced(function* (options: UpOptions) {
   const { base, config, declaration, host, url } = yield* prepared(options)
   const installed = yield* openclaw(options)
   const demoModel = yield* model(config)
-  const env = surroundings({ home, host, url, openclaw: installed, model: demoModel, config })
+  const env = surroundings({
+    home,
+    host,
+    url,
+    openclaw: installed,
+    model: demoModel,
+    config,
+    secretKeys: yield* secretKeys(home)
+  })
   const placement = hostPlacement(host)
   const { placements, serves } = yield* Settings.placementsOf(host)
   const runners = yield* step(

@@ -6,6 +6,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Clock, Duration, Effect, Layer, Option } from "effect"
 import { ShardingConfig } from "effect/cluster"
 import { Ownership } from "../../actor/Ownership.ts"
+import { SecretBox } from "../../actor/SecretBox.ts"
 import { ActivationDirectory } from "../../actor/runtime/ActivationDirectory.ts"
 import { heartbeatMillis } from "../../schema/Liveness.ts"
 import * as Fitness from "./Fitness.ts"
@@ -28,6 +29,8 @@ export interface Report {
   readonly descriptors?: Vitals.Vitals["descriptors"]
   readonly lagMillis: number
   readonly rssBytes: number
+  /** Id of the key that encrypts secrets (SecretSweep.ts). Absent without one, and in reports of earlier versions. */
+  readonly secretKey?: string
   /** The fault that the latest sample shows (Fitness.ts); absent when there is none. */
   readonly unfit?: string
 }
@@ -45,6 +48,7 @@ const make = Effect.fnUntraced(function* ({ hostName, version }: ReportOptions) 
   const ownership = yield* Ownership
   const residents = yield* ActivationDirectory
   const unfit = yield* Unfit
+  const { current: secretKey } = yield* SecretBox
   const vitals = yield* Vitals.make
   const probe = yield* ServedProbe.make
   const startedAt = yield* Clock.currentTimeMillis
@@ -121,6 +125,7 @@ const make = Effect.fnUntraced(function* ({ hostName, version }: ReportOptions) 
       startedAt,
       resident: residents.count(),
       ...now,
+      ...(secretKey === undefined ? {} : { secretKey }),
       ...(found === undefined ? {} : { unfit: found })
     }
     const wrote = (yield* write(report)) !== undefined
