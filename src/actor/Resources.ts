@@ -21,8 +21,9 @@ export class Resources extends Context.Service<
   {
     /**
      * Stores the resource and returns its key, a hash of its JSON. Storing it again changes nothing; with its fields
-     * in another order it is another resource. Put it before the command that names its key: an unused resource stays for as long as history is kept,
-     * and at least an hour. `InvalidInput`: its JSON has more than `resourceMost` characters; nothing was stored.
+     * in another order it is another resource. Put it before the command that names its key: an unused resource stays
+     * for as long as history is kept, and at least an hour. `InvalidInput`: its JSON has more than `resourceMost`
+     * characters; nothing was stored.
      */
     readonly put: (resource: unknown) => Effect.Effect<string, StoreUnavailable | InvalidInput>
     readonly get: (key: string) => Effect.Effect<unknown, StoreUnavailable | ResourceMissing>

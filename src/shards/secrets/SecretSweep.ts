@@ -124,6 +124,7 @@ export const make = Effect.gen(function* () {
     (rows) => rows.length > 0
   )
 
+  /** A row that is no longer what was read counts as what it was, so that a later sweep looks again. */
   const take = Effect.fnUntraced(function* (now: Progress, part: Part, row: SweepPages.Row) {
     if (row.text === null) return
     const { fault, found, text } = resealed(part, row.entityId, row.text)
@@ -132,10 +133,9 @@ export const make = Effect.gen(function* () {
         Effect.annotateLogs({ event: "secret.fault", entityType: part.entityType, entityId: row.entityId })
       )
     }
-    if (text !== undefined && (yield* part.rows.replace(part.entityType, row, row.text, text))) now.replaced++
-    for (const one of found) {
-      count(now.counts, fault === undefined ? keyId : typeof one === "string" ? clear : one.key)
-    }
+    const isReplaced = text !== undefined && (yield* part.rows.replace(part.entityType, row, row.text, text))
+    if (isReplaced) now.replaced++
+    for (const one of found) count(now.counts, isReplaced ? keyId : typeof one === "string" ? clear : one.key)
   })
 
   /** Reads and rewrites one page. */

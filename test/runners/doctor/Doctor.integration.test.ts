@@ -97,14 +97,14 @@ layer(TestPostgres.layer, { timeout: 120_000, excludeTestServices: true })("the 
         CLAWSTER_MODEL: JSON.stringify({
           name: "mine",
           baseUrl: `http://127.0.0.1:${closed}/v1`,
-          apiKey: "secret",
+          apiKey: "hush-hush",
           model: "m"
         })
       })
       assert.strictEqual(code, 1)
       assert.match(of(findings, "runners")[0]?.found ?? "", /is healthy and cannot be reached from here/)
       assert.match(of(findings, "model")[0]?.found ?? "", /does not answer/)
-      assert.notInclude(JSON.stringify(findings), "secret")
+      assert.notInclude(JSON.stringify(findings), "hush-hush")
       const wrong = new URL(Redacted.value(url))
       wrong.password = "wrong"
       const refused = yield* doctor({ DATABASE_URL: wrong.toString() })
