@@ -46,9 +46,10 @@ export interface Self<State, Signal> {
 /** Options of `layer`. */
 export interface ShellOptions<State, Signal, Activity, R> {
   /**
-   * Runs one activity; where there are several kinds, `performers` (Performers.ts) makes it of a table. Its scope closes when it ends or is no longer wanted. It must attach to what an earlier owner of
-   * the shard began. An activity that dies is restarted with backoff from 1 s up to 30 s while it is wanted; one that
-   * returns is not started again before its key has left `activities(state)` and come back.
+   * Runs one activity; where there are several kinds, `performers` (Performers.ts) makes it of a table. Its scope closes
+   * when it ends or is no longer wanted. It must attach to what an earlier owner of the shard began. An activity that
+   * dies is restarted with backoff from 1 s up to 30 s while it is wanted; one that returns is not started again before
+   * its key has left `activities(state)` and come back.
    */
   readonly perform?: (activity: Activity, self: Self<State, Signal>) => Effect.Effect<void, never, R>
   /**

@@ -23,7 +23,7 @@ type RequiredBy<Table> = {
 }[keyof Table]
 
 /**
- * The `perform` of an actor's layer, made of a table: `perform: performers(definition)({ Tag: (activity, self) => … })`.
+ * The `perform` of an actor's layer, made of a table by tag: `performers(definition)({ Tag: (activity, self) => … })`.
  * A kind of activity that the table lacks, and a signal that the actor does not know, are type errors.
  */
 export const performers =
