@@ -46,7 +46,7 @@ export interface Self<State, Signal> {
 /** Options of `layer`. */
 export interface ShellOptions<State, Signal, Activity, R> {
   /**
-   * Runs one activity; where there are several kinds, `performers` (Performers.ts) makes it of a table. Its scope closes
+   * Runs one activity. Several kinds are performed by a table: `performers` (Performers.ts). The scope closes
    * when it ends or is no longer wanted. It must attach to what an earlier owner of the shard began. An activity that
    * dies is restarted with backoff from 1 s up to 30 s while it is wanted; one that returns is not started again before
    * its key has left `activities(state)` and come back.
