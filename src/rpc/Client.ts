@@ -32,7 +32,9 @@ import type { InstanceId, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
 import type { TurnStatus } from "../schema/Session.ts"
 import { type TaskStatus, terminalPhases } from "../schema/Task.ts"
 import { Authentication, drawnKeyPrefix, idempotencyKeyHeader } from "./Authentication.ts"
-import { ClientRpcs, IsChange } from "./ClientRpcs.ts"
+import { ClientRpcs } from "./ClientRpcs.ts"
+import type { AnyOperation } from "./operations/Operation.ts"
+import { everyOperation } from "./operations/Operations.ts"
 import { waitMost } from "./Requests.ts"
 
 type Rpcs = RpcGroup.Rpcs<typeof ClientRpcs>
@@ -190,10 +192,10 @@ const make = (options: ClientOptions) =>
     const retryForMillis = Duration.toMillis(Duration.fromInputUnsafe(options.retryFor ?? "30 seconds"))
 
     const callOf =
-      (tag: string, isChange: boolean) =>
+      ({ kind, tag }: AnyOperation) =>
       (payload: unknown, { idempotencyKey }: ClientCallOptions = {}) =>
         Effect.suspend(() =>
-          isChange && idempotencyKey === undefined ? drawKey : Effect.succeed(idempotencyKey)
+          kind === "change" && idempotencyKey === undefined ? drawKey : Effect.succeed(idempotencyKey)
         ).pipe(
           Effect.flatMap((key) => {
             const headers: Headers.Input = key === undefined ? {} : { [idempotencyKeyHeader]: key }
@@ -203,12 +205,9 @@ const make = (options: ClientOptions) =>
         )
 
     const calls = Object.fromEntries(
-      [...ClientRpcs.requests.values()]
-        .filter(({ _tag }) => _tag !== "FollowEvents")
-        .map((definition) => [
-          definition._tag,
-          callOf(definition._tag, Context.get((definition as unknown as Rpc.AnyWithProps).annotations, IsChange))
-        ])
+      everyOperation
+        .filter(({ operation }) => operation.isOnRpc && operation.kind !== "stream")
+        .map(({ operation }) => [operation.tag, callOf(operation)])
     ) as unknown as Calls
 
     const until = <A, E>(

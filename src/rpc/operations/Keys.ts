@@ -1,0 +1,35 @@
+/** API keys and their roles. */
+import { ApiKeyInfo, CreatedKey, CreateKey, KeyId } from "../../schema/Access.ts"
+import { pageQuery } from "../../schema/Page.ts"
+import { page } from "./Fields.ts"
+import { change, noun, read } from "./Operation.ts"
+
+export const Keys = noun("Keys", "API keys and their roles.", {
+  create: change("CreateKey", {
+    action: "key:write",
+    summary: "Create an API key",
+    description: "The token is told once: only its hash is kept.",
+    payload: CreateKey.fields,
+    success: CreatedKey,
+    rest: { method: "POST", path: "/keys", status: 201, body: CreateKey },
+    cli: "key create"
+  }),
+  list: read("ListKeys", {
+    action: "key:read",
+    summary: "List API keys",
+    description: "Oldest first, revoked ones too.",
+    payload: pageQuery,
+    success: page(ApiKeyInfo, "ApiKeyPage"),
+    rest: { method: "GET", path: "/keys" },
+    cli: "key list"
+  }),
+  revoke: change("RevokeKey", {
+    action: "key:write",
+    summary: "Revoke an API key",
+    description: "Takes effect everywhere within seconds.",
+    payload: { keyId: KeyId },
+    success: ApiKeyInfo,
+    rest: { method: "DELETE", path: "/keys/:keyId" },
+    cli: "key revoke"
+  })
+})
