@@ -25,29 +25,18 @@ import { RpcHandlers } from "./handlers/RpcHandlers.ts"
 import { SessionHandlers } from "./handlers/SessionHandlers.ts"
 import { SystemHandlers } from "./handlers/SystemHandlers.ts"
 import { TaskHandlers } from "./handlers/TaskHandlers.ts"
+import * as UseCaseTable from "./handlers/UseCaseTable.ts"
 import { Health, healthResponse } from "./Health.ts"
 import * as Authentication from "./http/Authentication.ts"
 import * as HttpEnvelope from "./http/HttpEnvelope.ts"
 import * as MetricsRoute from "./http/MetricsRoute.ts"
 import { RestCall } from "./http/RestCall.ts"
 import * as Sockets from "./http/Sockets.ts"
-import { Instances } from "./service/instances/Instances.ts"
-import { Keys } from "./service/Keys.ts"
-import { Lanes } from "./service/tasks/Lanes.ts"
-import { Sessions } from "./service/Sessions.ts"
-import { Tasks } from "./service/tasks/Tasks.ts"
 
 /** Maximum length of an id in a path, high enough for overlong ids to reach the schema that refuses them. */
 export const routerConfig = { maxParamLength: 16_384 }
 
-const useCases = Layer.mergeAll(
-  Tasks.layer,
-  Instances.layer,
-  Sessions.layer,
-  Lanes.layer,
-  Keys.layer,
-  Health.layer
-).pipe(
+const useCases = Layer.mergeAll(UseCaseTable.layer, Health.layer).pipe(
   Layer.provide(FeedHealth.layer),
   Layer.provideMerge(Layer.mergeAll(KeyService.layer, Authenticator.layer, EventHub.layer, Counts.layer))
 )

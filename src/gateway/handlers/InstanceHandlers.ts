@@ -17,36 +17,31 @@ export const InstanceHandlers = HttpApiBuilder.group(
       register: (request) =>
         answer(Effect.flatMap(changing(request), (call) => instances.register(call, request.payload))),
       list: ({ query }) => answer(Effect.flatMap(reading, (call) => instances.list(call, query))),
-      get: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.get(call, params.instanceId))),
-      health: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.health(call, params.instanceId))),
-      load: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.load(call, params.instanceId))),
+      get: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.get(call, params))),
+      health: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.health(call, params))),
+      load: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.load(call, params))),
       update: (request) =>
         answer(
           Effect.flatMap(changing(request), (call) =>
-            instances.update(call, request.params.instanceId, request.payload)
+            instances.update(call, { ...request.params, update: request.payload })
           )
         ),
       logs: ({ params, query: { limit = linesShown, ...query } }) =>
-        answer(Effect.flatMap(reading, (call) => instances.logs(call, params.instanceId, { ...query, limit }))),
-      metrics: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.metrics(call, params.instanceId))),
-      start: (request) =>
-        answer(Effect.flatMap(changing(request), (call) => instances.start(call, request.params.instanceId))),
+        answer(Effect.flatMap(reading, (call) => instances.logs(call, { ...params, ...query, limit }))),
+      metrics: ({ params }) => answer(Effect.flatMap(reading, (call) => instances.metrics(call, params))),
+      start: (request) => answer(Effect.flatMap(changing(request), (call) => instances.start(call, request.params))),
       stop: (request) =>
         answer(
-          Effect.flatMap(changing(request), (call) =>
-            instances.stop(call, request.params.instanceId, request.payload.graceMillis)
-          )
+          Effect.flatMap(changing(request), (call) => instances.stop(call, { ...request.params, ...request.payload }))
         ),
       drain: (request) =>
         answer(
-          Effect.flatMap(changing(request), (call) =>
-            instances.drain(call, request.params.instanceId, request.payload.deadlineMillis)
-          )
+          Effect.flatMap(changing(request), (call) => instances.drain(call, { ...request.params, ...request.payload }))
         ),
       deregister: (request) =>
         answer(
           Effect.flatMap(changing(request), (call) =>
-            instances.deregister(call, request.params.instanceId, request.query.force ?? false)
+            instances.deregister(call, { ...request.params, ...request.query })
           )
         )
     })

@@ -9,12 +9,12 @@ export const KeyHandlers = HttpApiBuilder.group(
   Api,
   "keys",
   Effect.fnUntraced(function* (handlers) {
-    const { changing } = yield* RestCall
+    const { changing, reading } = yield* RestCall
     const keys = yield* Keys
     return handlers.handleAll({
       create: (request) => answer(Effect.flatMap(changing(request), (call) => keys.create(call, request.payload))),
-      list: ({ query }) => answer(keys.list(query)),
-      revoke: (request) => answer(Effect.andThen(changing(request), keys.revoke(request.params.keyId)))
+      list: ({ query }) => answer(Effect.flatMap(reading, (call) => keys.list(call, query))),
+      revoke: (request) => answer(Effect.flatMap(changing(request), (call) => keys.revoke(call, request.params)))
     })
   })
 )

@@ -15,7 +15,7 @@ export const LaneHandlers = HttpApiBuilder.group(
       configure: (request) =>
         answer(
           Effect.flatMap(changing(request), (call) =>
-            lanes.configure(call, { ...request.params, ...request.query }, request.payload)
+            lanes.configure(call, { ...request.params, ...request.query, config: request.payload })
           )
         ),
       get: ({ params, query }) => answer(Effect.flatMap(reading, (call) => lanes.get(call, { ...params, ...query }))),

@@ -21,37 +21,37 @@ export const SessionHandlers = HttpApiBuilder.group(
       send: (request) =>
         answer(
           Effect.flatMap(changing(request), (call) =>
-            sessions.send(call, { ...request.params, ...request.query }, request.payload)
+            sessions.send(call, { ...request.params, ...request.query, ...request.payload })
           )
         ),
       turn: ({ params, query }) =>
         answer(Effect.flatMap(reading, (call) => sessions.turn(call, { ...params, ...query }))),
-      turns: ({ params, query: { tenantId, ...page } }) =>
-        answer(Effect.flatMap(reading, (call) => sessions.turns(call, { ...params, tenantId }, page))),
+      turns: ({ params, query }) =>
+        answer(Effect.flatMap(reading, (call) => sessions.turns(call, { ...params, ...query }))),
       turnResult: ({ params, query }) =>
         answer(
           Effect.flatMap(reading, (call) =>
-            Effect.flatMap(sessions.result(call, { ...params, ...query }), resultResponse)
+            Effect.flatMap(sessions.wholeResult(call, { ...params, ...query }), resultResponse)
           )
         ),
-      waitTurn: ({ params, query: { millis = waitMost, tenantId } }) =>
-        answer(Effect.flatMap(reading, (call) => sessions.waitTurn(call, { ...params, tenantId }, millis))),
+      waitTurn: ({ params, query: { millis = waitMost, ...query } }) =>
+        answer(Effect.flatMap(reading, (call) => sessions.waitTurn(call, { ...params, ...query, millis }))),
       steer: (request) =>
         answer(
           Effect.flatMap(changing(request), (call) =>
-            sessions.steer(call, { ...request.params, ...request.query }, request.payload)
+            sessions.steer(call, { ...request.params, ...request.query, ...request.payload })
           )
         ),
       abort: (request) =>
         answer(
           Effect.flatMap(changing(request), (call) =>
-            sessions.abort(call, { ...request.params, ...request.query }, request.payload)
+            sessions.abort(call, { ...request.params, ...request.query, ...request.payload })
           )
         ),
       move: (request) =>
         answer(
           Effect.flatMap(changing(request), (call) =>
-            sessions.move(call, { ...request.params, ...request.query }, request.payload)
+            sessions.move(call, { ...request.params, ...request.query, ...request.payload })
           )
         ),
       terminate: (request) =>

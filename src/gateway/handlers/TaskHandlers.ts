@@ -16,35 +16,38 @@ export const TaskHandlers = HttpApiBuilder.group(
     return handlers.handleAll({
       submit: (request) =>
         answer(
-          Effect.flatMap(changing(request), (call) => tasks.submitOne(call, request.payload, request.query.wait ?? 0))
+          Effect.flatMap(changing(request), (call) => tasks.submit(call, { ...request.payload, ...request.query }))
         ),
       submitMany: (request) =>
-        answer(
-          Effect.flatMap(changing(request), (call) =>
-            Effect.map(tasks.submit(call, request.payload.tasks), (outcomes) => ({ tasks: outcomes }))
-          )
-        ),
+        answer(Effect.flatMap(changing(request), (call) => tasks.submitMany(call, request.payload))),
       cancelMany: (request) =>
-        answer(Effect.flatMap(changing(request), (call) => tasks.cancelWhere(call, request.payload))),
+        answer(Effect.flatMap(changing(request), (call) => tasks.cancelMany(call, request.payload))),
       replay: (request) => answer(Effect.flatMap(changing(request), (call) => tasks.replay(call, request.payload))),
       list: ({ query: { phase, ...query } }) =>
-        answer(Effect.flatMap(reading, (call) => tasks.list(call, { ...query, phases: phase }))),
-      get: ({ params, query }) =>
-        answer(Effect.flatMap(reading, (call) => tasks.get(call, params.taskId, query.tenantId))),
+        answer(
+          Effect.flatMap(reading, (call) =>
+            tasks.list(call, { ...query, ...(phase === undefined ? {} : { phases: phase }) })
+          )
+        ),
+      get: ({ params, query }) => answer(Effect.flatMap(reading, (call) => tasks.get(call, { ...params, ...query }))),
       result: ({ params, query }) =>
         answer(
           Effect.flatMap(reading, (call) =>
-            Effect.flatMap(tasks.result(call, params.taskId, query.tenantId), resultResponse)
+            Effect.flatMap(tasks.wholeResult(call, { ...params, ...query }), resultResponse)
           )
         ),
-      wait: ({ params, query: { millis = waitMost, tenantId } }) =>
-        answer(Effect.flatMap(reading, (call) => tasks.wait(call, { ...params, tenantId, millis }))),
+      wait: ({ params, query: { millis = waitMost, ...query } }) =>
+        answer(Effect.flatMap(reading, (call) => tasks.wait(call, { ...params, ...query, millis }))),
       events: ({ params, query }) =>
         answer(Effect.flatMap(reading, (call) => tasks.events(call, { ...params, ...query }))),
       delete: (request) =>
-        answer(Effect.flatMap(changing(request), (call) => tasks.cancel(call, request.params.taskId, request.query))),
+        answer(
+          Effect.flatMap(changing(request), (call) => tasks.cancel(call, { ...request.params, ...request.query }))
+        ),
       cancel: (request) =>
-        answer(Effect.flatMap(changing(request), (call) => tasks.cancel(call, request.params.taskId, request.payload)))
+        answer(
+          Effect.flatMap(changing(request), (call) => tasks.cancel(call, { ...request.params, ...request.payload }))
+        )
     })
   })
 )

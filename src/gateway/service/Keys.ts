@@ -1,40 +1,23 @@
 /** The use cases of API keys. */
 import { Context, Effect, Layer } from "effect"
 import { KeyService } from "../../auth/KeyService.ts"
-import { Feed, type Page } from "../../ports/Reads.ts"
-import type { ApiKeyInfo, CreatedKey, CreateKey } from "../../schema/Access.ts"
-import type { ActorUnavailable, Conflict, InvalidInput, NotFound } from "../../schema/Errors.ts"
+import { Feed } from "../../ports/Reads.ts"
 import { pageSize } from "../../schema/Page.ts"
 import type { Call } from "./RequestContext.ts"
 import { badToken, placeOf, withToken } from "./PageToken.ts"
+import type { Request, UseCases } from "./UseCases.ts"
 
-export class Keys extends Context.Service<
-  Keys,
-  {
-    readonly create: (
-      call: Call,
-      request: CreateKey
-    ) => Effect.Effect<CreatedKey, InvalidInput | Conflict | ActorUnavailable>
-    readonly list: (filter: {
-      readonly after?: string
-      readonly limit?: number
-    }) => Effect.Effect<Page<ApiKeyInfo>, InvalidInput | ActorUnavailable>
-    readonly revoke: (keyId: string) => Effect.Effect<ApiKeyInfo, NotFound | ActorUnavailable>
-  }
->()("clawster/gateway/Keys") {
+export class Keys extends Context.Service<Keys, UseCases<"keys">>()("clawster/gateway/Keys") {
   static readonly layer = Layer.effect(
     Keys,
     Effect.gen(function* () {
       const keys = yield* KeyService
       const feed = yield* Feed
 
-      const list = Effect.fn("Keys.list")(function* ({
-        after,
-        limit = pageSize.fallback
-      }: {
-        readonly after?: string
-        readonly limit?: number
-      }) {
+      const list = Effect.fn("Keys.list")(function* (
+        _: Call,
+        { after, limit = pageSize.fallback }: Request<"keys", "list">
+      ) {
         const position = yield* feed.position
         const all = yield* keys.list
         const place = yield* placeOf("keys", after)
@@ -45,7 +28,11 @@ export class Keys extends Context.Service<
         return withToken("keys", { items, position, ...next })
       })
 
-      return Keys.of({ list, create: ({ requestId }, request) => keys.create(request, requestId), revoke: keys.revoke })
+      return Keys.of({
+        list,
+        create: ({ requestId }, request) => keys.create(request, requestId),
+        revoke: (_, { keyId }) => keys.revoke(keyId)
+      })
     })
   )
 }

@@ -4,22 +4,14 @@ import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../actor/ActorClient.ts"
 import { ofTurn, Outputs } from "../../ports/Outputs.ts"
 import { InstanceReads } from "../../ports/InstanceReads.ts"
-import { type Page, TurnReads } from "../../ports/Reads.ts"
+import { TurnReads } from "../../ports/Reads.ts"
 import { ViewReads } from "../../ports/ViewReads.ts"
 import { Session } from "../../entities/Session.ts"
-import type { AbortSession, CreateSession, MoveSession, SendTurn, SteerSession } from "../../rpc/Requests.ts"
-import {
-  type ActorUnavailable,
-  Conflict,
-  type IdempotencyConflict,
-  InvalidInput,
-  NotFound,
-  type Overloaded
-} from "../../schema/Errors.ts"
+import { type ActorUnavailable, Conflict, InvalidInput, NotFound } from "../../schema/Errors.ts"
 import { SessionId, sessionEntityId, type TenantId } from "../../schema/Ids.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
 import { pageSize } from "../../schema/Page.ts"
-import { fromTurnToken, messageShown, SessionStatus, type TurnPhase, type TurnStatus } from "../../schema/Session.ts"
+import { fromTurnToken, messageShown, SessionStatus, type TurnPhase } from "../../schema/Session.ts"
 import { turnKey } from "../events/Broadcast.ts"
 import { EventHub } from "../events/EventHub.ts"
 import { asRead, type Call, optionsOf } from "./RequestContext.ts"
@@ -29,23 +21,18 @@ import { noResult, type Result as TurnResult, resultOf } from "./Results.ts"
 import { currentTraceparent, defaultTimeoutMillis } from "./tasks/Submission.ts"
 import { placeOf, withToken } from "./PageToken.ts"
 import { acting, reading } from "./Tenants.ts"
+import type { Request, UseCases } from "./UseCases.ts"
 import { untilOver } from "./Waiting.ts"
 
 type Unread = InvalidInput | NotFound | ActorUnavailable
-type Refused = Unread | IdempotencyConflict
 
 /** A session belongs to one tenant, so a principal without a tenant must name it. */
 export interface SessionAddress {
   readonly sessionId: SessionId
-  readonly tenantId?: TenantId | undefined
+  readonly tenantId?: TenantId
 }
 export interface TurnAddress extends SessionAddress {
   readonly turnId: string
-}
-
-interface PageRequest {
-  readonly after?: string | undefined
-  readonly limit?: number | undefined
 }
 
 const badPlace = new InvalidInput({
@@ -74,16 +61,16 @@ const make = Effect.gen(function* () {
     return { tenantId, actor: actorOf(sessionEntityId(tenantId, sessionId)) }
   })
 
-  const create = Effect.fn("Sessions.create")(function* (call: Call, request: CreateSession) {
+  const create = Effect.fn("Sessions.create")(function* (call: Call, request: Request<"sessions", "create">) {
     const sessionId = request.sessionId ?? SessionId.make(yield* newId("s"))
-    const { actor } = yield* at(call, { sessionId, tenantId: request.tenantId })
+    const { actor } = yield* at(call, { ...request, sessionId })
     const label = request.label === undefined ? {} : { label: request.label }
     return yield* actor.SessionCreate({ hints: request.hints ?? {}, ...label }, optionsOf(call))
   })
 
-  const send = Effect.fn("Sessions.send")(function* (call: Call, address: SessionAddress, turn: SendTurn) {
-    const { actor } = yield* at(call, address)
-    const before = yield* endedBefore(call, address, turn.turnId, turn.message)
+  const send = Effect.fn("Sessions.send")(function* (call: Call, turn: Request<"sessions", "send">) {
+    const { actor } = yield* at(call, turn)
+    const before = yield* endedBefore(call, turn, turn.turnId, turn.message)
     if (before !== undefined) return before
     return yield* actor.TurnSend(
       {
@@ -96,10 +83,10 @@ const make = Effect.gen(function* () {
     )
   })
 
-  const steer = Effect.fn("Sessions.steer")(function* (call: Call, address: SessionAddress, request: SteerSession) {
-    const { actor } = yield* at(call, address)
+  const steer = Effect.fn("Sessions.steer")(function* (call: Call, request: Request<"sessions", "steer">) {
+    const { actor } = yield* at(call, request)
     const { message, queueMode = "steer", turnId } = request
-    const before = yield* endedBefore(call, address, turnId, message)
+    const before = yield* endedBefore(call, request, turnId, message)
     if (before !== undefined) return before
     return yield* actor.SessionSteer({ turnId: turnId ?? (yield* newId("u")), message, queueMode }, optionsOf(call))
   })
@@ -121,8 +108,7 @@ const make = Effect.gen(function* () {
 
   const turnsOf = Effect.fn("Sessions.turns")(function* (
     call: Call,
-    address: SessionAddress,
-    { after, limit }: PageRequest
+    { after, limit, ...address }: Request<"sessions", "turns">
   ) {
     const { actor, tenantId } = yield* at(call, address)
     const place = after === undefined ? undefined : fromTurnToken(after)
@@ -136,7 +122,7 @@ const make = Effect.gen(function* () {
     })
   })
 
-  const result = Effect.fn("Sessions.result")(function* (call: Call, address: TurnAddress) {
+  const wholeResult = Effect.fn("Sessions.result")(function* (call: Call, address: TurnAddress) {
     const { tenantId } = yield* at(call, address)
     const { phase, stored, text, turnId } = yield* statusOf(call, address)
     if (text === undefined) return yield* noResult(`turn ${turnId}`, phase)
@@ -165,7 +151,10 @@ const make = Effect.gen(function* () {
     return yield* new Conflict({ message: `turn ${turnId} was sent before with another message; use a new turn id` })
   })
 
-  const waitTurn = Effect.fn("Sessions.waitTurn")(function* (call: Call, address: TurnAddress, millis: number) {
+  const waitTurn = Effect.fn("Sessions.waitTurn")(function* (
+    call: Call,
+    { millis, ...address }: Request<"sessions", "waitTurn">
+  ) {
     const { tenantId } = yield* at(call, address)
     const key = turnKey(tenantId, address.sessionId, address.turnId)
     return yield* untilOver(key, millis, statusOf(call, address), ({ phase }) => overPhases.has(phase)).pipe(
@@ -173,7 +162,10 @@ const make = Effect.gen(function* () {
     )
   })
 
-  const move = Effect.fn("Sessions.move")(function* (call: Call, address: SessionAddress, { instanceId }: MoveSession) {
+  const move = Effect.fn("Sessions.move")(function* (
+    call: Call,
+    { instanceId, ...address }: Request<"sessions", "move">
+  ) {
     const { actor, tenantId } = yield* at(call, address)
     const present = yield* asRead(actor.SessionGet())
     if (instanceId === undefined) {
@@ -208,12 +200,13 @@ const make = Effect.gen(function* () {
     steer,
     turn,
     turns: turnsOf,
-    result,
+    turnResult: (call, { from = 0, ...turn }) => Effect.flatMap(wholeResult(call, turn), ({ read }) => read(from)),
+    wholeResult,
     waitTurn,
     get: Effect.fn("Sessions.get")(function* (call: Call, address: SessionAddress) {
       return yield* asRead((yield* at(call, address)).actor.SessionGet())
     }),
-    list: Effect.fn("Sessions.list")(function* (call: Call, { after, limit, tenantId }) {
+    list: Effect.fn("Sessions.list")(function* (call: Call, { after, limit, tenantId }: Request<"sessions", "list">) {
       const page = yield* views.list(Session, SessionStatus, {
         tenantId: yield* reading(call, tenantId),
         after: yield* placeOf("sessions", after),
@@ -223,8 +216,7 @@ const make = Effect.gen(function* () {
     }),
     abort: Effect.fn("Sessions.abort")(function* (
       call: Call,
-      address: SessionAddress,
-      { queued = false }: AbortSession
+      { queued = false, ...address }: Request<"sessions", "abort">
     ) {
       return yield* (yield* at(call, address)).actor.SessionAbort({ queued }, optionsOf(call))
     }),
@@ -236,47 +228,9 @@ const make = Effect.gen(function* () {
 
 export class Sessions extends Context.Service<
   Sessions,
-  {
-    /** Creating the same session again returns it unchanged. */
-    readonly create: (call: Call, request: CreateSession) => Effect.Effect<SessionStatus, Refused | Conflict>
-    readonly get: (call: Call, address: SessionAddress) => Effect.Effect<SessionStatus, Unread>
-    readonly list: (
-      call: Call,
-      filter: { readonly tenantId?: TenantId; readonly after?: string; readonly limit?: number }
-    ) => Effect.Effect<Page<SessionStatus>, InvalidInput | NotFound | ActorUnavailable>
-    /** Success: the turn is durable and runs after the turns accepted before it. */
-    readonly send: (
-      call: Call,
-      address: SessionAddress,
-      turn: SendTurn
-    ) => Effect.Effect<TurnStatus, Refused | Conflict | Overloaded>
-    readonly steer: (
-      call: Call,
-      address: SessionAddress,
-      request: SteerSession
-    ) => Effect.Effect<TurnStatus, Refused | Conflict | Overloaded>
-    readonly turn: (call: Call, address: TurnAddress) => Effect.Effect<TurnStatus, Unread>
-    /** Newest first. Turns are kept as long as tasks. */
-    readonly turns: (call: Call, address: SessionAddress, page: PageRequest) => Effect.Effect<Page<TurnStatus>, Unread>
-    /** The answer of a turn. Also fails with `NotFound` while the turn has not completed. */
-    readonly result: (call: Call, address: TurnAddress) => Effect.Effect<TurnResult, Unread>
-    /** Returns the turn when it has ended, or its current status after `millis`. */
-    readonly waitTurn: (call: Call, address: TurnAddress, millis: number) => Effect.Effect<TurnStatus, Unread>
-    readonly abort: (
-      call: Call,
-      address: SessionAddress,
-      request: AbortSession
-    ) => Effect.Effect<SessionStatus, Refused>
-    /**
-     * Success: the next turn starts on the new instance; a running turn ends where it is. The conversation so far stays
-     * at the old gateway.
-     */
-    readonly move: (
-      call: Call,
-      address: SessionAddress,
-      request: MoveSession
-    ) => Effect.Effect<SessionStatus, Refused | Conflict>
-    readonly terminate: (call: Call, address: SessionAddress) => Effect.Effect<SessionStatus, Refused>
+  UseCases<"sessions"> & {
+    /** The answer of a turn, to be read as a whole. Also fails with `NotFound` while the turn has not completed. */
+    readonly wholeResult: (call: Call, turn: TurnAddress) => Effect.Effect<TurnResult, Unread>
   }
 >()("clawster/gateway/Sessions") {
   static readonly layer: Layer.Layer<

@@ -7,7 +7,7 @@ import { Effect, Schedule, Schema } from "effect"
 import { InstanceReads } from "../../../ports/InstanceReads.ts"
 import { InstanceRegistration, type UpdateInstance } from "../../../rpc/Requests.ts"
 import { list } from "../../../schema/text/Bounds.ts"
-import type { Conflict, IdempotencyConflict, InvalidInput, NotFound } from "../../../schema/Errors.ts"
+import type { Conflict, IdempotencyConflict, InvalidInput, NotFound, Overloaded } from "../../../schema/Errors.ts"
 import { InstanceId } from "../../../schema/Ids.ts"
 import type { InstanceStatus } from "../../../schema/Instance.ts"
 import type { Call } from "../RequestContext.ts"
@@ -58,7 +58,7 @@ export interface Outcome {
 /** Runners that are still starting may not own the shard yet, so retry for five minutes. */
 const patience = { times: 150, schedule: Schedule.spaced("2 seconds") } as const
 
-type Refusal = InvalidInput | NotFound | Conflict | IdempotencyConflict
+type Refusal = InvalidInput | NotFound | Conflict | IdempotencyConflict | Overloaded
 
 const told = (error: Refusal): string =>
   error._tag === "InvalidInput"
@@ -73,13 +73,16 @@ export const apply = Effect.fn("DeclaredInstances.apply")(function* ({ instances
     Effect.succeed<Outcome>({ instanceId, outcome: "refused", detail: told(error) })
 
   const change = (one: DeclaredInstance) =>
-    Effect.map(instances.update(call, one.instanceId, updateOf(one)), ({ changed }): Outcome => {
-      const detail = changed.map(({ field, takesEffect }) => `${field} (${takesEffect})`).join(", ")
-      return {
-        instanceId: one.instanceId,
-        ...(detail === "" ? { outcome: "unchanged" } : { outcome: "changed", detail })
+    Effect.map(
+      instances.update(call, { instanceId: one.instanceId, update: updateOf(one) }),
+      ({ changed }): Outcome => {
+        const detail = changed.map(({ field, takesEffect }) => `${field} (${takesEffect})`).join(", ")
+        return {
+          instanceId: one.instanceId,
+          ...(detail === "" ? { outcome: "unchanged" } : { outcome: "changed", detail })
+        }
       }
-    })
+    )
 
   const settle = (one: DeclaredInstance) =>
     change(one).pipe(
@@ -95,7 +98,7 @@ export const apply = Effect.fn("DeclaredInstances.apply")(function* ({ instances
     )
 
   const remove = ({ instanceId }: InstanceStatus) =>
-    instances.deregister(call, instanceId, false).pipe(
+    instances.deregister(call, { instanceId }).pipe(
       Effect.as<Outcome>({ instanceId, outcome: "removed" }),
       Effect.catch((error) => Effect.succeed<Outcome>({ instanceId, outcome: "undeclared", detail: error.message }))
     )

@@ -8,34 +8,13 @@ import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../../actor/ActorClient.ts"
 import { Instance } from "../../../entities/Instance.ts"
 import { ClusterReads } from "../../../ports/ClusterReads.ts"
-import { InstanceOps, type InstanceOpsError } from "../../../ports/InstanceOps.ts"
+import { InstanceOps } from "../../../ports/InstanceOps.ts"
 import { InstanceReads } from "../../../ports/InstanceReads.ts"
-import type { Page } from "../../../ports/Reads.ts"
 import { Tombstones } from "../../../ports/Tombstones.ts"
-import type {
-  InstanceHealthReport,
-  InstanceLoadReport,
-  InstanceLogs,
-  InstanceMetrics,
-  InstanceRegistration,
-  UpdatedInstance,
-  UpdateInstance
-} from "../../../rpc/Requests.ts"
-import {
-  type ActorUnavailable,
-  Conflict,
-  type IdempotencyConflict,
-  InvalidInput,
-  NotFound
-} from "../../../schema/Errors.ts"
-import { type InstanceId, instanceEntityId, type Placement, type TenantId } from "../../../schema/Ids.ts"
-import type {
-  DriverKind,
-  InstanceHealth,
-  InstancePhase,
-  InstanceSpec,
-  InstanceStatus
-} from "../../../schema/Instance.ts"
+import type { InstanceRegistration } from "../../../rpc/Requests.ts"
+import { Conflict, InvalidInput, NotFound } from "../../../schema/Errors.ts"
+import { type InstanceId, instanceEntityId, type TenantId } from "../../../schema/Ids.ts"
+import type { InstanceSpec, InstanceStatus } from "../../../schema/Instance.ts"
 import { pageSize } from "../../../schema/Page.ts"
 import { asRead, type Call, optionsOf } from "../RequestContext.ts"
 import { everyInstance } from "./EveryInstance.ts"
@@ -44,6 +23,7 @@ import { placeOf, withToken } from "../PageToken.ts"
 import { type Served, toInstanceSpec } from "./Registration.ts"
 import { fieldFaults } from "./SpecFields.ts"
 import { reading } from "../Tenants.ts"
+import type { Request, UseCases } from "../UseCases.ts"
 
 export const defaultGraceMillis = 30_000
 export const defaultDrainMillis = 600_000
@@ -58,7 +38,9 @@ const forceMillis = 5_000
 const retired =
   "its runner is gone, so it was removed without it; should its machine come back, its gateway is stopped there"
 
-type Refused = InvalidInput | NotFound | Conflict | IdempotencyConflict | ActorUnavailable
+/** All given conditions must hold. */
+type InstanceWish = Omit<Request<"instances", "list">, "tenantId" | "after" | "limit">
+type InstanceAddress = Request<"instances", "get">
 
 /** Number of log lines that a filter searches. */
 const linesRead = 10_000
@@ -179,7 +161,10 @@ const make = Effect.gen(function* () {
    * When the runner is lost, the instance is deregistered without it: a tombstone hides the instance from readers at
    * once, and tells the actor when a runner owns it again.
    */
-  const deregister = Effect.fnUntraced(function* (call: Call, instanceId: InstanceId, force: boolean) {
+  const deregister = Effect.fnUntraced(function* (
+    call: Call,
+    { force = false, instanceId }: Request<"instances", "deregister">
+  ) {
     const known = force ? yield* reads.get(instanceId) : undefined
     if (known === undefined) {
       return yield* command(call, instanceId, (actor) => actor.Deregister({ force }, optionsOf(call)))
@@ -199,7 +184,7 @@ const make = Effect.gen(function* () {
       )
   })
 
-  const health = Effect.fn("Instances.health")(function* (call: Call, instanceId: InstanceId) {
+  const health = Effect.fn("Instances.health")(function* (call: Call, { instanceId }: InstanceAddress) {
     const known = yield* seen(call, instanceId)
     const silent = { ...known, health: "unknown" as const, reason: "its runner does not answer" }
     const { breaker, health, lastHeartbeatAt, phase, reason } = yield* asNow(known).pipe(
@@ -215,14 +200,17 @@ const make = Effect.gen(function* () {
     }
   })
 
-  const get = Effect.fn("Instances.get")(function* (call: Call, instanceId: InstanceId) {
+  const get = Effect.fn("Instances.get")(function* (call: Call, { instanceId }: InstanceAddress) {
     const known = yield* seen(call, instanceId)
     const status = yield* Effect.catchTag(asNow(known), "ActorUnavailable", () => Effect.succeed(known))
     return { ...status, ...uptimeOf(status, yield* Clock.currentTimeMillis) }
   })
 
   /** The caps in the request are checked together with those that the instance already has. */
-  const update = Effect.fn("Instances.update")(function* (call: Call, instanceId: InstanceId, change: UpdateInstance) {
+  const update = Effect.fn("Instances.update")(function* (
+    call: Call,
+    { instanceId, update: change }: Request<"instances", "update">
+  ) {
     const known = yield* reads.get(instanceId)
     if (known === undefined) return yield* unknownInstance(instanceId)
     const faults = fieldFaults(known.driver, change, known)
@@ -236,7 +224,7 @@ const make = Effect.gen(function* () {
    */
   const list = Effect.fn("Instances.list")(function* (
     call: Call,
-    { after, limit = pageSize.fallback, tenantId, ...wanted }: InstanceFilter
+    { after, limit = pageSize.fallback, tenantId, ...wanted }: Request<"instances", "list">
   ) {
     const owner = yield* reading(call, tenantId)
     const from = yield* placeOf("instances", after)
@@ -262,8 +250,8 @@ const make = Effect.gen(function* () {
     })
   })
 
-  const load = Effect.fn("Instances.load")(function* (call: Call, instanceId: InstanceId) {
-    const { load, maxConcurrentSessions, maxConcurrentTasks } = yield* get(call, instanceId)
+  const load = Effect.fn("Instances.load")(function* (call: Call, { instanceId }: InstanceAddress) {
+    const { load, maxConcurrentSessions, maxConcurrentTasks } = yield* get(call, { instanceId })
     return { instanceId, load, maxConcurrentTasks, maxConcurrentSessions }
   })
 
@@ -274,22 +262,24 @@ const make = Effect.gen(function* () {
     load,
     list,
     update,
-    start: Effect.fn("Instances.start")((call: Call, instanceId: InstanceId) =>
+    start: Effect.fn("Instances.start")((call: Call, { instanceId }: InstanceAddress) =>
       command(call, instanceId, (actor) => actor.Start(undefined, optionsOf(call)))
     ),
-    stop: Effect.fn("Instances.stop")((call: Call, instanceId: InstanceId, graceMillis = defaultGraceMillis) =>
-      command(call, instanceId, (actor) => actor.Stop({ graceMillis }, optionsOf(call)))
+    stop: Effect.fn("Instances.stop")(
+      (call: Call, { graceMillis = defaultGraceMillis, instanceId }: Request<"instances", "stop">) =>
+        command(call, instanceId, (actor) => actor.Stop({ graceMillis }, optionsOf(call)))
     ),
-    drain: Effect.fn("Instances.drain")((call: Call, instanceId: InstanceId, deadlineMillis = defaultDrainMillis) =>
-      command(call, instanceId, (actor) => actor.Drain({ deadlineMillis }, optionsOf(call)))
+    drain: Effect.fn("Instances.drain")(
+      (call: Call, { deadlineMillis = defaultDrainMillis, instanceId }: Request<"instances", "drain">) =>
+        command(call, instanceId, (actor) => actor.Drain({ deadlineMillis }, optionsOf(call)))
     ),
     deregister: Effect.fn("Instances.deregister")(deregister),
-    logs: Effect.fn("Instances.logs")(function* (call: Call, instanceId: InstanceId, query: LogFilter.LogQuery) {
+    logs: Effect.fn("Instances.logs")(function* (call: Call, { instanceId, ...query }: Request<"instances", "logs">) {
       const { placement } = yield* seen(call, instanceId)
       const found = yield* ops.logs(instanceId, placement, LogFilter.isNarrowed(query) ? linesRead : query.limit)
       return { instanceId, lines: LogFilter.selectLines(found.lines, query) }
     }),
-    metrics: Effect.fn("Instances.metrics")(function* (call: Call, instanceId: InstanceId) {
+    metrics: Effect.fn("Instances.metrics")(function* (call: Call, { instanceId }: InstanceAddress) {
       const known = yield* seen(call, instanceId)
       const measured = yield* ops.metrics(instanceId, known.placement)
       return { ...uptimeOf(known, yield* Clock.currentTimeMillis), ...measured }
@@ -297,66 +287,7 @@ const make = Effect.gen(function* () {
   })
 })
 
-/** All given conditions must hold. */
-export interface InstanceWish {
-  readonly health?: InstanceHealth | undefined
-  readonly phase?: InstancePhase | undefined
-  readonly driver?: DriverKind | undefined
-  readonly placement?: Placement | undefined
-  readonly capability?: string | undefined
-}
-
-export interface InstanceFilter extends InstanceWish {
-  /** Only instances dedicated to this tenant. */
-  readonly tenantId?: TenantId | undefined
-  readonly after?: string | undefined
-  readonly limit?: number | undefined
-}
-
-export class Instances extends Context.Service<
-  Instances,
-  {
-    /** Success: the instance is started, and started again after each failover, until it is stopped. */
-    readonly register: (
-      call: Call,
-      registration: InstanceRegistration
-    ) => Effect.Effect<InstanceStatus, InvalidInput | Conflict | IdempotencyConflict | ActorUnavailable>
-    readonly list: (
-      call: Call,
-      filter: InstanceFilter
-    ) => Effect.Effect<Page<InstanceStatus>, InvalidInput | NotFound | ActorUnavailable>
-    /** The current status; the last stored one when the instance's runner does not answer. */
-    readonly get: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceStatus, NotFound | ActorUnavailable>
-    readonly health: (
-      call: Call,
-      instanceId: InstanceId
-    ) => Effect.Effect<InstanceHealthReport, NotFound | ActorUnavailable>
-    readonly load: (
-      call: Call,
-      instanceId: InstanceId
-    ) => Effect.Effect<InstanceLoadReport, NotFound | ActorUnavailable>
-    /** Absent fields keep their value, and running work continues. */
-    readonly update: (
-      call: Call,
-      instanceId: InstanceId,
-      change: UpdateInstance
-    ) => Effect.Effect<UpdatedInstance, Refused | InvalidInput>
-    readonly start: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceStatus, Refused>
-    readonly stop: (call: Call, instanceId: InstanceId, graceMillis?: number) => Effect.Effect<InstanceStatus, Refused>
-    readonly drain: (
-      call: Call,
-      instanceId: InstanceId,
-      deadlineMillis?: number
-    ) => Effect.Effect<InstanceStatus, Refused>
-    readonly deregister: (call: Call, instanceId: InstanceId, force: boolean) => Effect.Effect<InstanceStatus, Refused>
-    readonly logs: (
-      call: Call,
-      instanceId: InstanceId,
-      query: LogFilter.LogQuery
-    ) => Effect.Effect<InstanceLogs, InstanceOpsError>
-    readonly metrics: (call: Call, instanceId: InstanceId) => Effect.Effect<InstanceMetrics, InstanceOpsError>
-  }
->()("clawster/gateway/Instances") {
+export class Instances extends Context.Service<Instances, UseCases<"instances">>()("clawster/gateway/Instances") {
   static readonly layer: Layer.Layer<Instances, never, Sharding.Sharding | InstanceReads | InstanceOps | ClusterReads> =
     Layer.effect(
       Instances,

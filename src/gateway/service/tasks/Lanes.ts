@@ -3,22 +3,18 @@ import { Context, Effect, Layer } from "effect"
 import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../../actor/ActorClient.ts"
 import { Lane } from "../../../entities/Lane.ts"
-import type { Page } from "../../../ports/Reads.ts"
 import { ViewReads } from "../../../ports/ViewReads.ts"
-import type { ConfigureLane } from "../../../rpc/Requests.ts"
-import type { ActorUnavailable, IdempotencyConflict, InvalidInput, NotFound } from "../../../schema/Errors.ts"
 import { laneEntityId, type LaneName, type TenantId } from "../../../schema/Ids.ts"
 import { changedConfig, LaneStatus } from "../../../schema/Lane.ts"
 import { pageSize } from "../../../schema/Page.ts"
 import { asRead, type Call, optionsOf } from "../RequestContext.ts"
 import { placeOf, withToken } from "../PageToken.ts"
 import { acting, reading } from "../Tenants.ts"
+import type { Request, UseCases } from "../UseCases.ts"
 
-type Refused = InvalidInput | NotFound | IdempotencyConflict | ActorUnavailable
-
-export interface LaneAddress {
+interface LaneAddress {
   readonly lane: LaneName
-  readonly tenantId?: TenantId | undefined
+  readonly tenantId?: TenantId
 }
 
 const make = Effect.gen(function* () {
@@ -29,7 +25,10 @@ const make = Effect.gen(function* () {
     Effect.map(acting(call, tenantId), (owner) => actorOf(laneEntityId(owner, lane)))
 
   return Lanes.of({
-    configure: Effect.fn("Lanes.configure")(function* (call: Call, address: LaneAddress, change: ConfigureLane) {
+    configure: Effect.fn("Lanes.configure")(function* (
+      call: Call,
+      { config: change, ...address }: Request<"lanes", "configure">
+    ) {
       const actor = yield* at(call, address)
       const { config } = yield* asRead(actor.LaneGet())
       return yield* actor.Configure({ config: changedConfig(config, change), change }, optionsOf(call))
@@ -37,7 +36,7 @@ const make = Effect.gen(function* () {
     get: Effect.fn("Lanes.get")(function* (call: Call, address: LaneAddress) {
       return yield* asRead((yield* at(call, address)).LaneGet())
     }),
-    list: Effect.fn("Lanes.list")(function* (call: Call, { after, limit, tenantId }) {
+    list: Effect.fn("Lanes.list")(function* (call: Call, { after, limit, tenantId }: Request<"lanes", "list">) {
       const page = yield* views.list(Lane, LaneStatus, {
         tenantId: yield* reading(call, tenantId),
         after: yield* placeOf("lanes", after),
@@ -48,17 +47,7 @@ const make = Effect.gen(function* () {
   })
 })
 
-export class Lanes extends Context.Service<
-  Lanes,
-  {
-    readonly configure: (call: Call, address: LaneAddress, config: ConfigureLane) => Effect.Effect<LaneStatus, Refused>
-    readonly get: (call: Call, address: LaneAddress) => Effect.Effect<LaneStatus, Exclude<Refused, IdempotencyConflict>>
-    readonly list: (
-      call: Call,
-      filter: { readonly tenantId?: TenantId; readonly after?: string; readonly limit?: number }
-    ) => Effect.Effect<Page<LaneStatus>, InvalidInput | NotFound | ActorUnavailable>
-  }
->()("clawster/gateway/Lanes") {
+export class Lanes extends Context.Service<Lanes, UseCases<"lanes">>()("clawster/gateway/Lanes") {
   static readonly layer: Layer.Layer<Lanes, never, Sharding.Sharding | ViewReads> = Layer.effect(
     Lanes,
     Effect.suspend(() => make)

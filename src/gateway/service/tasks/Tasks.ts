@@ -4,32 +4,14 @@ import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../../actor/ActorClient.ts"
 import { Lane } from "../../../entities/Lane.ts"
 import { ofTask, Outputs } from "../../../ports/Outputs.ts"
-import { Feed, type Page, TaskReads } from "../../../ports/Reads.ts"
+import { Feed, TaskReads } from "../../../ports/Reads.ts"
 import { ViewReads } from "../../../ports/ViewReads.ts"
-import type { SubmitOutcome } from "../../../rpc/LaneRpcs.ts"
-import type {
-  CancelledTask,
-  CancelledTasks,
-  CancelTask,
-  CancelTasks,
-  ReplayedTasks,
-  ReplayTasks,
-  SubmitReceipt
-} from "../../../rpc/Requests.ts"
-import {
-  type ActorUnavailable,
-  Conflict,
-  type IdempotencyConflict,
-  type InvalidInput,
-  NotFound,
-  type Overloaded
-} from "../../../schema/Errors.ts"
-import type { Cursor, FeedEvent } from "../../../schema/feed/Feed.ts"
+import { type ActorUnavailable, Conflict, type InvalidInput, NotFound } from "../../../schema/Errors.ts"
 import { type LaneName, laneEntityId, type TaskId, type TenantId } from "../../../schema/Ids.ts"
 import type { LaneStatus } from "../../../schema/Lane.ts"
 import { pageSize } from "../../../schema/Page.ts"
-import { type TaskPhase, type TaskStatus, type TaskSubmission, terminalPhases } from "../../../schema/Task.ts"
-import { fromPlaceToken, type TaskFilter, type TaskPlace } from "../../../schema/TaskFilter.ts"
+import { type TaskPhase, type TaskSubmission, terminalPhases } from "../../../schema/Task.ts"
+import { fromPlaceToken, type TaskPlace } from "../../../schema/TaskFilter.ts"
 import { taskKey } from "../../events/Broadcast.ts"
 import { EventHub } from "../../events/EventHub.ts"
 import { asRead, type Call, optionsOf } from "../RequestContext.ts"
@@ -39,18 +21,16 @@ import { mixedFault, toSpec } from "./Submission.ts"
 import { checked, repeatedFault, withFingerprint } from "./OwnIds.ts"
 import { badToken } from "../PageToken.ts"
 import { acting, reading } from "../Tenants.ts"
+import type { Request, UseCases } from "../UseCases.ts"
 import { explainMillis, withReasons } from "../WaitReasons.ts"
 import { untilOver } from "../Waiting.ts"
 
 /** Target number of replayed ids in one answer. Replays already sent to other lanes may exceed it. */
 const replayedMost = 10_000
 
-type Refused = InvalidInput | NotFound | IdempotencyConflict | ActorUnavailable
-
-export interface TaskListRequest extends TaskFilter {
-  readonly tenantId?: TenantId | undefined
-  readonly after?: string | undefined
-  readonly limit?: number | undefined
+export interface TaskAddress {
+  readonly taskId: TaskId
+  readonly tenantId?: TenantId
 }
 
 const placeOf = (token: string | undefined): Effect.Effect<TaskPlace | undefined, InvalidInput> => {
@@ -80,7 +60,7 @@ const make = Effect.gen(function* () {
     return (yield* reads.get(tenantId, taskId)) ?? (yield* unknownTask(taskId))
   })
 
-  const submit = Effect.fn("Tasks.submit")(function* (call: Call, tasks: ReadonlyArray<TaskSubmission>) {
+  const submitted = Effect.fn("Tasks.submit")(function* (call: Call, tasks: ReadonlyArray<TaskSubmission>) {
     const fault = mixedFault(tasks)
     if (fault !== undefined) return yield* fault
     const tenantId = yield* acting(call, tasks[0]?.tenantId)
@@ -94,15 +74,7 @@ const make = Effect.gen(function* () {
 
   const wait = Effect.fn("Tasks.wait")(function* (
     call: Call,
-    {
-      millis,
-      taskId,
-      tenantId: named
-    }: {
-      readonly taskId: TaskId
-      readonly tenantId?: TenantId | undefined
-      readonly millis: number
-    }
+    { millis, taskId, tenantId: named }: Request<"tasks", "wait">
   ) {
     const tenantId = yield* reading(call, named)
     const owner = tenantId ?? (yield* find(undefined, taskId)).tenantId
@@ -111,21 +83,19 @@ const make = Effect.gen(function* () {
     ).pipe(Effect.provideService(EventHub, hub))
   })
 
-  /**
-   * With `waitMillis`, the receipt contains the task when it has ended, or its current status when the time is over.
-   */
-  const submitOne = Effect.fnUntraced(function* (call: Call, task: TaskSubmission, waitMillis: number) {
-    const [outcome] = yield* submit(call, [task])
+  /** With `wait`, the receipt contains the task when it has ended, or its current status when the time is over. */
+  const submit = Effect.fnUntraced(function* (call: Call, { wait: millis = 0, ...task }: Request<"tasks", "submit">) {
+    const [outcome] = yield* submitted(call, [task])
     const { lane, taskId } = outcome!
     const isKept = outcome!.outcome === "accepted" || outcome!.outcome === "duplicate"
-    if (waitMillis <= 0 || !isKept) return outcome!
+    if (millis <= 0 || !isKept) return outcome!
     const tenantId = yield* acting(call, task.tenantId)
-    const waited = yield* wait(call, { taskId, tenantId, millis: waitMillis })
+    const waited = yield* wait(call, { taskId, tenantId, millis })
     return { ...outcome!, lane, task: waited }
   })
 
-  const get = Effect.fn("Tasks.get")(function* (call: Call, taskId: TaskId, named?: TenantId) {
-    const status = yield* find(yield* reading(call, named), taskId)
+  const get = Effect.fn("Tasks.get")(function* (call: Call, { taskId, tenantId }: TaskAddress) {
+    const status = yield* find(yield* reading(call, tenantId), taskId)
     if (terminalPhases.has(status.phase) || status.phase === "running") return status
     const why = yield* laneOf(laneEntityId(status.tenantId, status.lane))
       .Explain({ taskId }, { timeoutMillis: explainMillis })
@@ -133,13 +103,16 @@ const make = Effect.gen(function* () {
     return why.waitingFor === undefined ? status : { ...status, waitingFor: why.waitingFor }
   })
 
-  const result = Effect.fn("Tasks.result")(function* (call: Call, taskId: TaskId, named?: TenantId) {
+  const wholeResult = Effect.fn("Tasks.result")(function* (call: Call, { taskId, tenantId: named }: TaskAddress) {
     const { phase, result, tenantId } = yield* find(yield* reading(call, named), taskId)
     if (result === undefined) return yield* noResult(`task ${taskId}`, phase)
     return resultOf(outputs, `task ${taskId}`, result, (runKey) => ofTask(tenantId, taskId, runKey))
   })
 
-  const list = Effect.fn("Tasks.list")(function* (call: Call, { after, limit, tenantId, ...filter }: TaskListRequest) {
+  const list = Effect.fn("Tasks.list")(function* (
+    call: Call,
+    { after, limit, tenantId, ...filter }: Request<"tasks", "list">
+  ) {
     const page = yield* reads.list({
       ...filter,
       after: yield* placeOf(after),
@@ -151,8 +124,7 @@ const make = Effect.gen(function* () {
 
   const cancel = Effect.fn("Tasks.cancel")(function* (
     call: Call,
-    taskId: TaskId,
-    { reason, tenantId: named }: CancelTask
+    { reason, taskId, tenantId: named }: Request<"tasks", "cancel">
   ) {
     const tenantId = yield* acting(call, named)
     const { lane } = yield* find(tenantId, taskId)
@@ -171,7 +143,7 @@ const make = Effect.gen(function* () {
       )
   })
 
-  const cancelWhere = Effect.fn("Tasks.cancelWhere")(function* (call: Call, request: CancelTasks) {
+  const cancelMany = Effect.fn("Tasks.cancelWhere")(function* (call: Call, request: Request<"tasks", "cancelMany">) {
     const tenantId = yield* acting(call, request.tenantId)
     const command = { phases: request.phases, limit: request.limit ?? 1_000 }
     const cancelIn = (lane: LaneName) => laneOf(laneEntityId(tenantId, lane)).CancelWhere(command, optionsOf(call))
@@ -214,7 +186,7 @@ const make = Effect.gen(function* () {
     return { replayed, remaining: Math.max(0, deadLettered - replayed.length) }
   })
 
-  const replay = Effect.fn("Tasks.replay")(function* (call: Call, request: ReplayTasks) {
+  const replay = Effect.fn("Tasks.replay")(function* (call: Call, request: Request<"tasks", "replay">) {
     const tenantId = yield* acting(call, request.tenantId)
     const { lane, taskIds } = request
     if (taskIds !== undefined) return yield* replayNamed(call, tenantId, lane, taskIds)
@@ -235,81 +207,33 @@ const make = Effect.gen(function* () {
 
   const events = Effect.fn("Tasks.events")(function* (
     call: Call,
-    {
-      after,
-      limit,
-      taskId,
-      tenantId: named
-    }: {
-      readonly taskId: TaskId
-      readonly tenantId?: TenantId | undefined
-      readonly after?: Cursor | undefined
-      readonly limit?: number | undefined
-    }
+    { after, limit, taskId, tenantId: named }: Request<"tasks", "events">
   ) {
     const task = yield* find(yield* reading(call, named), taskId)
     if (after !== undefined) yield* feed.check(after, "after")
     return yield* reads.events(task, { after, limit: limit ?? pageSize.fallback })
   })
 
-  return Tasks.of({ submit, submitOne, get, result, list, cancel, cancelWhere, replay, events, wait })
+  return Tasks.of({
+    submit,
+    submitMany: (call, { tasks }) => Effect.map(submitted(call, tasks), (outcomes) => ({ tasks: outcomes })),
+    get,
+    result: (call, { from = 0, ...task }) => Effect.flatMap(wholeResult(call, task), ({ read }) => read(from)),
+    wholeResult,
+    list,
+    cancel,
+    cancelMany,
+    replay,
+    events,
+    wait
+  })
 })
 
 export class Tasks extends Context.Service<
   Tasks,
-  {
-    /**
-     * Success: all tasks are durable. `Conflict`: an id chosen by the caller belongs to another task. Then nothing of
-     * the request was stored, unless a concurrent request was first with that id, in which case the message says how
-     * many other tasks were accepted. After any other failure except `ActorUnavailable`, nothing was stored.
-     */
-    readonly submit: (
-      call: Call,
-      tasks: ReadonlyArray<TaskSubmission>
-    ) => Effect.Effect<ReadonlyArray<SubmitOutcome>, Refused | Conflict | Overloaded>
-    readonly submitOne: (
-      call: Call,
-      task: TaskSubmission,
-      waitMillis: number
-    ) => Effect.Effect<SubmitReceipt, Refused | Conflict | Overloaded>
-    readonly get: (
-      call: Call,
-      taskId: TaskId,
-      tenantId?: TenantId
-    ) => Effect.Effect<TaskStatus, NotFound | ActorUnavailable>
-    /** The result of a task. Also fails with `NotFound` while the task has not completed. */
-    readonly result: (
-      call: Call,
-      taskId: TaskId,
-      tenantId?: TenantId
-    ) => Effect.Effect<Result, NotFound | ActorUnavailable>
-    /** Results are shown by their beginning (`isPreview`), and each waiting task says what it waits for. */
-    readonly list: (
-      call: Call,
-      request: TaskListRequest
-    ) => Effect.Effect<Page<TaskStatus>, InvalidInput | NotFound | ActorUnavailable>
-    /** Fails with `Conflict` when the task has already ended. */
-    readonly cancel: (
-      call: Call,
-      taskId: TaskId,
-      request: CancelTask
-    ) => Effect.Effect<CancelledTask, Refused | Conflict>
-    readonly cancelWhere: (call: Call, request: CancelTasks) => Effect.Effect<CancelledTasks, Refused>
-    readonly replay: (call: Call, request: ReplayTasks) => Effect.Effect<ReplayedTasks, Refused>
-    readonly events: (
-      call: Call,
-      request: {
-        readonly taskId: TaskId
-        readonly tenantId?: TenantId | undefined
-        readonly after?: Cursor | undefined
-        readonly limit?: number | undefined
-      }
-    ) => Effect.Effect<Page<FeedEvent>, InvalidInput | NotFound | ActorUnavailable>
-    /** Returns the task when it has ended, or its current status after `millis`. */
-    readonly wait: (
-      call: Call,
-      request: { readonly taskId: TaskId; readonly tenantId?: TenantId | undefined; readonly millis: number }
-    ) => Effect.Effect<TaskStatus, NotFound | ActorUnavailable>
+  UseCases<"tasks"> & {
+    /** The result of a task, to be read as a whole. Also fails with `NotFound` while the task has not completed. */
+    readonly wholeResult: (call: Call, task: TaskAddress) => Effect.Effect<Result, NotFound | ActorUnavailable>
   }
 >()("clawster/gateway/Tasks") {
   static readonly layer: Layer.Layer<
