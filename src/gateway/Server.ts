@@ -18,13 +18,8 @@ import { EventHub } from "./events/EventHub.ts"
 import * as EventsSocket from "./events/EventsSocket.ts"
 import { Farewell } from "./events/ShutdownSignal.ts"
 import { FeedHealth } from "./events/FeedHealth.ts"
-import { InstanceHandlers } from "./handlers/InstanceHandlers.ts"
-import { KeyHandlers } from "./handlers/KeyHandlers.ts"
-import { LaneHandlers } from "./handlers/LaneHandlers.ts"
+import { RestHandlers } from "./handlers/RestHandlers.ts"
 import { RpcHandlers } from "./handlers/RpcHandlers.ts"
-import { SessionHandlers } from "./handlers/SessionHandlers.ts"
-import { SystemHandlers } from "./handlers/SystemHandlers.ts"
-import { TaskHandlers } from "./handlers/TaskHandlers.ts"
 import * as UseCaseTable from "./handlers/UseCaseTable.ts"
 import { Health, healthResponse } from "./Health.ts"
 import * as Authentication from "./http/Authentication.ts"
@@ -41,14 +36,7 @@ const useCases = Layer.mergeAll(UseCaseTable.layer, Health.layer).pipe(
   Layer.provideMerge(Layer.mergeAll(KeyService.layer, Authenticator.layer, EventHub.layer, Counts.layer))
 )
 
-const handlers = Layer.mergeAll(
-  TaskHandlers,
-  InstanceHandlers,
-  SessionHandlers,
-  LaneHandlers,
-  KeyHandlers,
-  SystemHandlers
-).pipe(Layer.provide([RestCall.layer, Authentication.layer]))
+const handlers = RestHandlers.pipe(Layer.provide([RestCall.layer, Authentication.layer]))
 
 /** Both prefixes serve the same routes, so a request is the same request under either prefix. */
 const rest = HttpApiBuilder.layer(Api)

@@ -5,6 +5,7 @@
  */
 import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
+import type { AnyOperation } from "../../rpc/operations/Operation.ts"
 import { FieldFault } from "../../schema/Errors.ts"
 
 const fields = {
@@ -57,19 +58,17 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems
 
-const of = <const Codes extends ReadonlyArray<ProblemCode>>(...codes: Codes) =>
-  codes.map((code) => problems[code].schema) as unknown as {
-    readonly [I in keyof Codes]: (typeof problems)[Codes[I]]["schema"]
-  }
+const schemasOf = (codes: ReadonlyArray<ProblemCode>) => codes.map((code) => problems[code].schema)
 
-/** The problems that every endpoint may return. */
+/** The problems that every endpoint with a key may return. */
 const any = ["InvalidInput", "Unauthenticated", "Forbidden", "NotFound", "InternalError", "ActorUnavailable"] as const
-export const readProblems = of(...any)
-export const changeProblems = of(
-  ...any,
-  "Conflict",
-  "PayloadTooLarge",
-  "UnsupportedMediaType",
-  "IdempotencyConflict",
-  "Overloaded"
-)
+/** The problems of a body. */
+const ofBodies = ["PayloadTooLarge", "UnsupportedMediaType"] as const
+
+export const readProblems = schemasOf(any)
+
+/** The problems that an operation's endpoint may return: its errors, and those of the edge itself. */
+export const problemsOf = ({ error, kind }: AnyOperation) => {
+  const own = error.members.map((member) => (member as unknown as { readonly identifier: ProblemCode }).identifier)
+  return schemasOf([...new Set([...any, ...own, ...(kind === "change" ? ofBodies : [])])])
+}

@@ -5,6 +5,7 @@ import type { EdgeError } from "../http/Respond.ts"
 import { Instances } from "../service/instances/Instances.ts"
 import { Keys } from "../service/Keys.ts"
 import type { Call } from "../service/RequestContext.ts"
+import type { Result } from "../service/Results.ts"
 import { Sessions } from "../service/Sessions.ts"
 import { System } from "../service/System.ts"
 import { Lanes } from "../service/tasks/Lanes.ts"
@@ -33,6 +34,10 @@ export interface StreamingUseCase {
   (call: Call, payload: object): Stream.Stream<unknown, EdgeError>
 }
 
+export interface WholeResult {
+  (call: Call, payload: object): Effect.Effect<Result, EdgeError>
+}
+
 /**
  * A fold over the table does not know which operation it is at, so the types that the definition and `Table` have
  * checked are given up here.
@@ -41,6 +46,8 @@ export const useCases = Effect.map(table, (table) => {
   const all = table as unknown as Record<NounName, Record<string, UseCase & StreamingUseCase>>
   return {
     effect: (noun: NounName, verb: string): UseCase => all[noun][verb]!,
-    stream: (noun: NounName, verb: string): StreamingUseCase => all[noun][verb]!
+    stream: (noun: NounName, verb: string): StreamingUseCase => all[noun][verb]!,
+    /** The use case behind an endpoint that answers with a whole text. */
+    wholeResult: (noun: NounName): WholeResult => (all[noun] as unknown as { wholeResult: WholeResult }).wholeResult
   }
 })

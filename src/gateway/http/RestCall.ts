@@ -9,9 +9,10 @@ import { CurrentPrincipal, idempotencyKeyHeader } from "../../rpc/Authentication
 import { type ActorUnavailable, type IdempotencyConflict, InvalidInput } from "../../schema/Errors.ts"
 import { type Call, canonicalJson, keyed, reading } from "../service/RequestContext.ts"
 
-interface Keyed {
+export interface Keyed {
   readonly request: HttpServerRequest.HttpServerRequest
-  readonly headers: { readonly [idempotencyKeyHeader]?: string }
+  /** Absent on an endpoint without headers. */
+  readonly headers?: { readonly [idempotencyKeyHeader]?: string }
 }
 
 /** The time that the caller waits is not part of the request. */
@@ -53,7 +54,7 @@ export class RestCall extends Context.Service<
         changing: Effect.fnUntraced(
           function* ({ headers, request }: Keyed) {
             const principal = yield* CurrentPrincipal
-            const key = headers[idempotencyKeyHeader]
+            const key = headers?.[idempotencyKeyHeader]
             if (key === undefined) return { principal }
             const body = yield* canonicalBody(yield* Effect.orDie(request.text))
             return yield* keyed(principal, key, () => `${request.method} ${withoutWait(request.url)} ${body}`)

@@ -130,7 +130,7 @@ export const Tasks = noun("Tasks", "Units of work for some OpenClaw gateway.", {
     summary: "Cancel a task, with a reason",
     description:
       "A waiting task ends at once. A running one is stopped at its instance; if it completes first, it has completed.",
-    payload: { ...CancelTask.fields, taskId: TaskId },
+    payload: { ...CancelTask.fields, ...task },
     success: CancelledTask,
     rest: [
       {
