@@ -122,9 +122,8 @@ export const make = (fake: Fake = {}) => {
   const page = <A>(items: ReadonlyArray<A> | undefined) => ({ items: items ?? [], position: cursor })
   const api = Api.of({
     url: Effect.succeed("http://gateway"),
-    me: answer("me", {}, () => ({ keyId: "k", name: "ann", role: "operator" })),
     tasks: {
-      submit: (tasks, options) =>
+      submitMany: ({ tasks }, options) =>
         answer("submit", { tasks, ...options }, () => ({
           tasks: tasks.map(({ taskId }) => ({
             taskId: taskId ?? TaskId.make("t1"),
@@ -151,39 +150,41 @@ export const make = (fake: Fake = {}) => {
     },
     instances: {
       register: (request) => answer("register", request, () => instanceOf(request.instanceId ?? "i9")),
-      update: (id, update) =>
+      update: ({ instanceId: id, update }) =>
         answer("update", { id, update }, () => ({
           ...instanceOf(id),
           changed: Object.keys(update).map((field) => ({ field, takesEffect: "now" as const }))
         })),
       list: (request) => answer("instances", request, () => page(fake.instances)),
-      get: (id) => answer("instance", id, () => instance(id)),
-      health: (id) => answer("health", id, () => instance(id)),
-      start: (id) => answer("start", id, () => instance(id)),
-      stop: (id, graceMillis) => answer("stop", { id, graceMillis }, () => instance(id)),
-      drain: (id, deadlineMillis) => answer("drain", { id, deadlineMillis }, () => instance(id)),
-      deregister: (id, force) => answer("deregister", { id, force }, () => instance(id)),
-      logs: (instanceId, query) =>
+      get: ({ instanceId: id }) => answer("instance", id, () => instance(id)),
+      health: ({ instanceId: id }) => answer("health", id, () => instance(id)),
+      start: ({ instanceId: id }) => answer("start", id, () => instance(id)),
+      stop: ({ graceMillis, instanceId: id }) => answer("stop", { id, graceMillis }, () => instance(id)),
+      drain: ({ deadlineMillis, instanceId: id }) => answer("drain", { id, deadlineMillis }, () => instance(id)),
+      deregister: ({ force, instanceId: id }) => answer("deregister", { id, force }, () => instance(id)),
+      load: ({ instanceId }) => answer<never>("load", instanceId, () => undefined),
+      logs: ({ instanceId, ...query }) =>
         answer("logs", { instanceId, ...query }, () => ({ instanceId, lines: ["one", "two"] })),
-      metrics: (instanceId) => answer("metrics", instanceId, () => ({ instanceId, rssBytes: 1_048_576 }))
+      metrics: ({ instanceId }) => answer("metrics", instanceId, () => ({ instanceId, rssBytes: 1_048_576 }))
     },
     sessions: {
       create: (request) => answer("createSession", request, () => session),
       get: (request) => answer("session", request, () => session),
       list: (request) => answer("sessions", request, () => page([session])),
-      send: (address, turn, options) =>
-        answer("send", { ...address, ...turn, ...options }, () => turnOf("u2", { phase: "queued" })),
-      steer: (address, request) => answer("steer", { ...address, ...request }, () => turnOf("u2", { phase: "queued" })),
+      send: (request, options) => answer("send", { ...request, ...options }, () => turnOf("u2", { phase: "queued" })),
+      steer: (request) => answer("steer", request, () => turnOf("u2", { phase: "queued" })),
+      turn: (request) => answer("turn", request, () => turnOf(request.turnId)),
+      turns: (request) => answer("turns", request, () => page([turnOf("u1")])),
       turnResult: (request) => answer("turnResult", request, () => ({ text: fake.parts?.[0] ?? "" })),
       waitTurn: (request) => answer("waitTurn", request, () => turnOf(request.turnId)),
-      move: (address, instanceId) => answer("move", { ...address, instanceId }, () => session),
-      abort: (address, request) => answer("abort", { ...address, ...request }, () => session),
+      move: (request) => answer("move", request, () => session),
+      abort: (request) => answer("abort", request, () => session),
       terminate: (request) => answer("terminate", request, () => session)
     },
     lanes: {
       get: (request) => answer("lane", request, () => laneStatus),
       list: (request) => answer("lanes", request, () => page([laneStatus])),
-      configure: (address, config) => answer("configure", { ...address, config }, () => laneStatus)
+      configure: (request) => answer("configure", request, () => laneStatus)
     },
     keys: {
       create: (request) =>
@@ -192,24 +193,29 @@ export const make = (fake: Fake = {}) => {
           token: "claw_abcdefgh_secret"
         })),
       list: (request) => answer("keys", request, () => page([])),
-      revoke: (keyId) =>
+      revoke: ({ keyId }) =>
         answer("revoke", keyId, () => ({ keyId, name: "ann", role: "operator" as const, createdAt: 0, revokedAt: 1 }))
     },
-    cluster: {
-      runners: answer("runners", undefined, () => [
-        {
-          address: "10.0.0.1:34431",
-          state: "serving" as const,
-          placements: [defaultPlacement],
-          shards: 300,
-          leaseMillis: 5_000
-        }
-      ]),
-      shards: answer("shards", undefined, () => [
-        { placement: defaultPlacement, owner: "10.0.0.1:34431", shards: 300, epoch: 4, since: 0 }
-      ])
+    system: {
+      me: () => answer("me", {}, () => ({ keyId: "k", name: "ann", role: "operator" as const })),
+      runners: () =>
+        answer("runners", undefined, () => ({
+          items: [
+            {
+              address: "10.0.0.1:34431",
+              state: "serving" as const,
+              placements: [defaultPlacement],
+              shards: 300,
+              leaseMillis: 5_000
+            }
+          ]
+        })),
+      shards: () =>
+        answer("shards", undefined, () => ({
+          items: [{ placement: defaultPlacement, owner: "10.0.0.1:34431", shards: 300, epoch: 4, since: 0 }]
+        })),
+      position: () => answer("position", {}, () => ({ position: cursor }))
     },
-    position: answer("position", {}, () => cursor),
     follow: (request) =>
       Stream.unwrap(
         Effect.sync(() => {

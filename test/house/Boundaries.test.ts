@@ -85,6 +85,7 @@ const forbidden: ReadonlyArray<readonly [string, string]> = [
   ["src/cli/A.ts", "../gateway/Server.ts"],
   ["src/cli/commands/a.ts", "../../runners/migrate.ts"],
   ["src/cli/commands/a.ts", "../../rpc/LaneRpcs.ts"],
+  ["src/auth/A.ts", "../rpc/operations/Operations.ts"],
   ["src/observability/A.ts", "../actor/Actor.ts"],
   ["src/testing/A.ts", "../runners/runner.ts"]
 ]
@@ -108,6 +109,7 @@ const allowed: ReadonlyArray<readonly [string, string]> = [
   ["src/gateway/ServerNode.ts", "@effect/platform-node"],
   ["src/cli/A.ts", "../rpc/Client.ts"],
   ["src/cli/A.ts", "../rpc/ClientRpcs.ts"],
+  ["src/cli/A.ts", "../rpc/operations/Operations.ts"],
   ["src/runners/A.ts", "../shards/Cluster.ts"]
 ]
 

@@ -1,10 +1,12 @@
 /** Adapter: the API over the public typed client. */
-import { Context, Effect, Layer, Redacted, Stream } from "effect"
+import { Context, Effect, Layer, Record, Redacted, Stream } from "effect"
 import { FetchHttpClient, HttpClient } from "effect/http"
 import { RpcClientError } from "effect/rpc"
 import { type ClientShape, ClawsterClient } from "../../rpc/Client.ts"
+import type { AnyOperation, Noun } from "../../rpc/operations/Operation.ts"
+import { operations } from "../../rpc/operations/Operations.ts"
 import { Unauthenticated } from "../../schema/Errors.ts"
-import { Api, type ApiError, ApiUnreachable, type BadSetup } from "./Api.ts"
+import { Api, type ApiError, ApiUnreachable, type BadSetup, type Calls, type Mutation } from "./Api.ts"
 import { connection } from "./Connection.ts"
 import { given } from "../Input.ts"
 
@@ -41,26 +43,26 @@ interface Connected {
   readonly url: string
 }
 
-type Service = Api["Service"]
+type Method = (payload: object, options?: Mutation) => Effect.Effect<unknown, Failure>
 
-/** A call of the client, once it is connected. */
-type Call = <A>(ask: (client: ClientShape) => Effect.Effect<A, Failure>) => Effect.Effect<A, ApiError>
-
-const made = (connect: Effect.Effect<Connected, ApiError>): Service => {
-  const call: Call = (ask) => Effect.flatMap(connect, ({ client, url }) => Effect.mapError(ask(client), told(url)))
+const made = (connect: Effect.Effect<Connected, ApiError>): Api["Service"] => {
+  const callOf =
+    (tag: string) =>
+    (payload: object, options?: Mutation): Effect.Effect<unknown, ApiError> =>
+      Effect.flatMap(connect, ({ client, url }) => {
+        const methods = client as unknown as Record<string, Method>
+        return Effect.mapError(methods[tag]!(given(payload), options), told(url))
+      })
+  const callsOf = ({ operations }: Noun<Readonly<Record<string, AnyOperation>>>) =>
+    Object.fromEntries(
+      Object.entries(operations)
+        .filter(([, { isOnRpc, kind }]) => isOnRpc && kind !== "stream")
+        .map(([verb, { tag }]) => [verb, callOf(tag)])
+    )
   return Api.of({
+    // A fold over the table loses the types of each call, which `Calls` computes from the same table.
+    ...(Record.map(operations, callsOf) as unknown as Calls),
     url: Effect.map(connect, ({ url }) => url),
-    me: call((client) => client.Me({})),
-    tasks: tasks(call),
-    instances: instances(call),
-    sessions: sessions(call),
-    lanes: lanes(call),
-    keys: keys(call),
-    cluster: cluster(call),
-    position: Effect.map(
-      call((client) => client.FeedPosition({})),
-      ({ position }) => position
-    ),
     follow: ({ after, ...filter }) =>
       Stream.unwrap(
         Effect.map(connect, ({ client, url }) =>
@@ -69,68 +71,6 @@ const made = (connect: Effect.Effect<Connected, ApiError>): Service => {
       )
   })
 }
-
-const tasks = (call: Call): Service["tasks"] => ({
-  submit: (tasks, options) => call((client) => client.SubmitTasks({ tasks }, options)),
-  get: (address) => call((client) => client.GetTask(given(address))),
-  result: (request) => call((client) => client.TaskResult(given(request))),
-  list: (request) => call((client) => client.ListTasks(given(request))),
-  cancel: (request) => call((client) => client.CancelTask(given(request))),
-  cancelMany: (request) => call((client) => client.CancelTasks(request)),
-  replay: (request) => call((client) => client.ReplayTasks(request)),
-  events: (request) => call((client) => client.TaskEvents(given(request))),
-  wait: (request) => call((client) => client.WaitTask(given(request)))
-})
-
-const instances = (call: Call): Service["instances"] => ({
-  register: (registration) => call((client) => client.RegisterInstance(registration)),
-  update: (instanceId, update) => call((client) => client.UpdateInstance({ instanceId, update })),
-  list: (request) => call((client) => client.ListInstances(given(request))),
-  get: (instanceId) => call((client) => client.GetInstance({ instanceId })),
-  health: (instanceId) => call((client) => client.InstanceHealth({ instanceId })),
-  start: (instanceId) => call((client) => client.StartInstance({ instanceId })),
-  stop: (instanceId, graceMillis) => call((client) => client.StopInstance(given({ instanceId, graceMillis }))),
-  drain: (instanceId, deadlineMillis) => call((client) => client.DrainInstance(given({ instanceId, deadlineMillis }))),
-  deregister: (instanceId, force) => call((client) => client.DeregisterInstance({ instanceId, force })),
-  logs: (instanceId, query) => call((client) => client.InstanceLogs(given({ instanceId, ...query }))),
-  metrics: (instanceId) => call((client) => client.InstanceMetrics({ instanceId }))
-})
-
-const sessions = (call: Call): Service["sessions"] => ({
-  create: (request) => call((client) => client.CreateSession(request)),
-  get: (address) => call((client) => client.GetSession(given(address))),
-  list: (request) => call((client) => client.ListSessions(given(request))),
-  send: (address, turn, options) => call((client) => client.SendTurn(given({ ...address, ...turn }), options)),
-  steer: (address, request) => call((client) => client.SteerSession(given({ ...address, ...request }))),
-  turnResult: (request) => call((client) => client.TurnResult(given(request))),
-  waitTurn: (request) => call((client) => client.WaitTurn(given(request))),
-  abort: (address, request) => call((client) => client.AbortSession(given({ ...address, ...request }))),
-  move: (address, instanceId) => call((client) => client.MoveSession(given({ ...address, instanceId }))),
-  terminate: (address) => call((client) => client.TerminateSession(given(address)))
-})
-
-const lanes = (call: Call): Service["lanes"] => ({
-  get: (address) => call((client) => client.GetLane(given(address))),
-  list: (request) => call((client) => client.ListLanes(given(request))),
-  configure: (address, config) => call((client) => client.ConfigureLane({ ...given(address), config }))
-})
-
-const keys = (call: Call): Service["keys"] => ({
-  create: (request) => call((client) => client.CreateKey(request)),
-  list: (request) => call((client) => client.ListKeys(given(request))),
-  revoke: (keyId) => call((client) => client.RevokeKey({ keyId }))
-})
-
-const cluster = (call: Call): Service["cluster"] => ({
-  runners: Effect.map(
-    call((client) => client.ListRunners({})),
-    ({ items }) => items
-  ),
-  shards: Effect.map(
-    call((client) => client.ListShards({})),
-    ({ items }) => items
-  )
-})
 
 const open = Effect.gen(function* () {
   const { apiKey, url } = yield* connection

@@ -13,7 +13,7 @@ export const runners = Command.make(
   {},
   Effect.fnUntraced(function* () {
     const api = yield* Api
-    yield* show({ items: yield* api.cluster.runners }, ({ items }, { now, screen }) =>
+    yield* show(yield* api.system.runners({}), ({ items }, { now, screen }) =>
       table<RunnerStatus>(
         [
           { title: "RUNNER", value: ({ address }) => address },
@@ -42,7 +42,7 @@ export const shards = Command.make(
   {},
   Effect.fnUntraced(function* () {
     const api = yield* Api
-    yield* show({ items: yield* api.cluster.shards }, ({ items }, { now, screen }) =>
+    yield* show(yield* api.system.shards({}), ({ items }, { now, screen }) =>
       table(
         [
           { title: "PLACEMENT", value: ({ placement }) => placement },

@@ -146,16 +146,19 @@ const update = Command.make(
       url: flags.gatewayUrl,
       token: Option.map(flags.gatewayToken, (token) => Redacted.value(token))
     })
-    const answer = yield* api.instances.update(flags.instance, {
-      ...fromFile,
-      ...Input.given({
-        region: Option.map(flags.region, (region) => (region === "" ? null : region)),
-        capabilities: Input.listed(flags.capability),
-        allowedModels: Input.listed(flags.model),
-        maxConcurrentTasks: flags.maxTasks,
-        maxConcurrentSessions: flags.maxSessions
-      }),
-      ...(Object.keys(endpoint).length === 0 ? {} : { endpoint })
+    const answer = yield* api.instances.update({
+      instanceId: flags.instance,
+      update: {
+        ...fromFile,
+        ...Input.given({
+          region: Option.map(flags.region, (region) => (region === "" ? null : region)),
+          capabilities: Input.listed(flags.capability),
+          allowedModels: Input.listed(flags.model),
+          maxConcurrentTasks: flags.maxTasks,
+          maxConcurrentSessions: flags.maxSessions
+        }),
+        ...(Object.keys(endpoint).length === 0 ? {} : { endpoint })
+      }
     })
     yield* showFields(answer, ({ changed, ...instance }) => [
       ...entries(instance),
@@ -216,8 +219,8 @@ const get = Command.make(
   { instance: instanceId, watch: Input.watch },
   Effect.fnUntraced(function* ({ instance, watch }) {
     const api = yield* Api
-    const position = watch ? yield* api.position : undefined
-    yield* showInstance(yield* api.instances.get(instance))
+    const position = watch ? (yield* api.system.position({})).position : undefined
+    yield* showInstance(yield* api.instances.get({ instanceId: instance }))
     if (watch)
       yield* follow({
         after: position,
@@ -232,7 +235,7 @@ const health = Command.make(
   { instance: instanceId },
   Effect.fnUntraced(function* ({ instance }) {
     const api = yield* Api
-    yield* showFields(yield* api.instances.health(instance), (report) => [
+    yield* showFields(yield* api.instances.health({ instanceId: instance }), (report) => [
       ["instance", report.instanceId],
       ["health", report.health, colourOf(report.health)],
       ["reason", report.reason],
@@ -248,7 +251,7 @@ const start = Command.make(
   { instance: instanceId },
   Effect.fnUntraced(function* ({ instance }) {
     const api = yield* Api
-    yield* showInstance(yield* api.instances.start(instance))
+    yield* showInstance(yield* api.instances.start({ instanceId: instance }))
   })
 ).pipe(Command.withDescription("Start an instance; earlier failures are forgiven"))
 
@@ -257,7 +260,7 @@ const stop = Command.make(
   { instance: instanceId, grace: Input.duration("grace", "What runs is aborted after it").pipe(Flag.optional) },
   Effect.fnUntraced(function* ({ grace, instance }) {
     const api = yield* Api
-    yield* showInstance(yield* api.instances.stop(instance, Option.getOrUndefined(grace)))
+    yield* showInstance(yield* api.instances.stop({ instanceId: instance, graceMillis: Option.getOrUndefined(grace) }))
   })
 ).pipe(Command.withDescription("Stop an instance"))
 
@@ -266,7 +269,9 @@ const drain = Command.make(
   { instance: instanceId, deadline: Input.duration("deadline", "What still runs then is aborted").pipe(Flag.optional) },
   Effect.fnUntraced(function* ({ deadline, instance }) {
     const api = yield* Api
-    yield* showInstance(yield* api.instances.drain(instance, Option.getOrUndefined(deadline)))
+    yield* showInstance(
+      yield* api.instances.drain({ instanceId: instance, deadlineMillis: Option.getOrUndefined(deadline) })
+    )
   })
 ).pipe(Command.withDescription("Take no new work, let what runs end, then stop"))
 
@@ -290,7 +295,7 @@ const logs = Command.make(
   Effect.fnUntraced(function* ({ instance, level, lines, search, since }) {
     const api = yield* Api
     const query = { limit: lines, ...Input.given({ since: yield* Input.resolvePast(since), level, search }) }
-    yield* show(yield* api.instances.logs(instance, query), (logs) => logs.lines.join("\n"))
+    yield* show(yield* api.instances.logs({ instanceId: instance, ...query }), (logs) => logs.lines.join("\n"))
   })
 ).pipe(Command.withDescription("Show the last lines of an instance's log"))
 
@@ -299,7 +304,7 @@ const metrics = Command.make(
   { instance: instanceId },
   Effect.fnUntraced(function* ({ instance }) {
     const api = yield* Api
-    yield* showFields(yield* api.instances.metrics(instance), (report) => [
+    yield* showFields(yield* api.instances.metrics({ instanceId: instance }), (report) => [
       ["instance", report.instanceId],
       ["memory", bytes(report.rssBytes)],
       ["cpu", report.cpu === undefined ? undefined : `${(report.cpu * 100).toFixed(1)} %`],
@@ -316,7 +321,7 @@ const deregister = Command.make(
   },
   Effect.fnUntraced(function* ({ force, instance }) {
     const api = yield* Api
-    yield* showInstance(yield* api.instances.deregister(instance, force))
+    yield* showInstance(yield* api.instances.deregister({ instanceId: instance, force }))
   })
 ).pipe(Command.withDescription("Stop an instance and forget it"))
 

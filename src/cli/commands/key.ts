@@ -66,7 +66,7 @@ const revoke = Command.make(
   Effect.fnUntraced(function* ({ key }) {
     const api = yield* Api
     yield* show(
-      yield* api.keys.revoke(key),
+      yield* api.keys.revoke({ keyId: key }),
       ({ keyId, name }) => `${keyId} (${name}) revoked; nobody can use it any more within seconds`
     )
   })

@@ -2,7 +2,7 @@ import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { LaneName } from "../../schema/Ids.ts"
 import type { Backpressure, LaneStatus } from "../../schema/Lane.ts"
-import { Api, type LaneAddress } from "../api/Api.ts"
+import { Api } from "../api/Api.ts"
 import * as Input from "../Input.ts"
 import { colourOf, showFields, showPage, span } from "../Print.ts"
 import { Tenant } from "../Settings.ts"
@@ -10,7 +10,7 @@ import type { Field } from "../Table.ts"
 
 const laneName = Argument.String("lane").pipe(Argument.withSchema(LaneName), Argument.withDescription("Lane name"))
 
-const addressOf = (lane: LaneName): Effect.Effect<LaneAddress, never, typeof Tenant.Identifier> =>
+const addressOf = (lane: LaneName) =>
   Effect.map(Tenant, (tenant) => ({ lane, tenantId: Option.getOrUndefined(tenant) }))
 
 const fullOf = ({ backpressure }: LaneStatus["config"]): string =>
@@ -90,9 +90,9 @@ const configure = Command.make(
     const backpressure = yield* backpressureOf(flags)
     const api = yield* Api
     const address = yield* addressOf(flags.lane)
-    const status = yield* api.lanes.configure(
-      address,
-      Input.given({
+    const status = yield* api.lanes.configure({
+      ...address,
+      config: Input.given({
         ratePerSecond: Option.map(flags.rate, (rate) => (rate === 0 ? null : rate)),
         concurrency: flags.concurrency,
         capacity: flags.capacity,
@@ -100,7 +100,7 @@ const configure = Command.make(
         paused: flags.paused,
         backpressure
       })
-    )
+    })
     yield* showFields(status, entries)
   })
 ).pipe(Command.withDescription("Change a lane's limits; what is not named stays as it is"))

@@ -3,7 +3,7 @@ import { Argument, Command, Flag } from "effect/cli"
 import { TurnId, waitMost } from "../../rpc/Requests.ts"
 import { InstanceId, SessionId } from "../../schema/Ids.ts"
 import { QueueMode, type SessionStatus, type TurnStatus } from "../../schema/Session.ts"
-import { Api, type SessionAddress } from "../api/Api.ts"
+import { Api } from "../api/Api.ts"
 import { EndedBadly } from "../CommandFailed.ts"
 import { follow, followTurn } from "../api/Follow.ts"
 import * as Input from "../Input.ts"
@@ -22,7 +22,7 @@ const turn = Flag.String("turn").pipe(
   Flag.withDescription("Turn id; drawn when absent")
 )
 
-const addressOf = (session: SessionId): Effect.Effect<SessionAddress, never, typeof Tenant.Identifier> =>
+const addressOf = (session: SessionId) =>
   Effect.map(Tenant, (tenant) => ({ sessionId: session, tenantId: Option.getOrUndefined(tenant) }))
 
 const turnsTable = ({ turns }: SessionStatus, { now, screen }: View): string | undefined =>
@@ -122,7 +122,7 @@ const get = Command.make(
   Effect.fnUntraced(function* ({ session, watch }) {
     const api = yield* Api
     const address = yield* addressOf(session)
-    const position = watch ? yield* api.position : undefined
+    const position = watch ? (yield* api.system.position({})).position : undefined
     yield* showSession(yield* api.sessions.get(address))
     if (watch) {
       yield* follow({
@@ -171,10 +171,9 @@ const send = Command.make(
     const api = yield* Api
     const address = yield* addressOf(session)
     const text = yield* Input.textOf(message)
-    const position = watch ? yield* api.position : undefined
+    const position = watch ? (yield* api.system.position({})).position : undefined
     const accepted = yield* api.sessions.send(
-      address,
-      { message: text, ...Input.given({ turnId: turn, timeoutMillis: timeout }) },
+      { ...address, message: text, ...Input.given({ turnId: turn, timeoutMillis: timeout }) },
       { idempotencyKey: Option.getOrUndefined(key) }
     )
     const { turnId } = accepted
@@ -230,7 +229,7 @@ const steer = Command.make(
     const address = yield* addressOf(session)
     const text = yield* Input.textOf(message)
     yield* showTurn(
-      yield* api.sessions.steer(address, { message: text, queueMode: mode, ...Input.given({ turnId: turn }) })
+      yield* api.sessions.steer({ ...address, message: text, queueMode: mode, ...Input.given({ turnId: turn }) })
     )
   })
 ).pipe(Command.withDescription("Say something to the turn that runs"))
@@ -243,7 +242,7 @@ const abort = Command.make(
   },
   Effect.fnUntraced(function* ({ queued, session }) {
     const api = yield* Api
-    yield* showSession(yield* api.sessions.abort(yield* addressOf(session), { queued }))
+    yield* showSession(yield* api.sessions.abort({ ...(yield* addressOf(session)), queued }))
   })
 ).pipe(Command.withDescription("Abort the turn that runs"))
 
@@ -259,7 +258,9 @@ const move = Command.make(
   },
   Effect.fnUntraced(function* ({ instance, session }) {
     const api = yield* Api
-    yield* showSession(yield* api.sessions.move(yield* addressOf(session), Option.getOrUndefined(instance)))
+    yield* showSession(
+      yield* api.sessions.move({ ...(yield* addressOf(session)), instanceId: Option.getOrUndefined(instance) })
+    )
   })
 ).pipe(
   Command.withDescription("Have the next turns run on another instance; what was said so far stays at the old one")

@@ -2,7 +2,7 @@ import { Effect, Option } from "effect"
 import { Command } from "effect/cli"
 import type { InstanceStatus } from "../../schema/Instance.ts"
 import type { LaneStatus } from "../../schema/Lane.ts"
-import { Api, type Page } from "../api/Api.ts"
+import { Api } from "../api/Api.ts"
 import { follow } from "../api/Follow.ts"
 import * as Input from "../Input.ts"
 import { showFields } from "../Print.ts"
@@ -13,7 +13,7 @@ const pagesMost = 20
 
 /** The items of a list, read page by page. */
 const everything = Effect.fnUntraced(function* <A, E, R>(
-  read: (after: string | undefined) => Effect.Effect<Page<A>, E, R>
+  read: (after: string | undefined) => Effect.Effect<{ readonly items: ReadonlyArray<A>; readonly next?: string }, E, R>
 ) {
   let page = yield* read(undefined)
   const items = [...page.items]
@@ -60,12 +60,15 @@ export const status = Command.make(
   Effect.fnUntraced(function* ({ watch }) {
     const api = yield* Api
     const tenantId = Option.getOrUndefined(yield* Tenant)
-    const { name, role, tenantId: own } = yield* api.me
-    const position = yield* api.position
+    const { name, role, tenantId: own } = yield* api.system.me({})
+    const { position } = yield* api.system.position({})
     const instances = yield* everything((after) => api.instances.list({ tenantId, after, limit: 1_000 }))
     const lanes = yield* everything((after) => api.lanes.list({ tenantId, after, limit: 1_000 }))
     /** Only operators may read the runners; with other keys they are omitted. */
-    const runners = yield* api.cluster.runners.pipe(Effect.catchTag("Forbidden", () => Effect.undefined))
+    const runners = yield* api.system.runners({}).pipe(
+      Effect.map(({ items }) => items),
+      Effect.catchTag("Forbidden", () => Effect.undefined)
+    )
     const overview = {
       gateway: yield* api.url,
       caller: { name, role, ...Input.given({ tenantId: own }) },

@@ -29,8 +29,11 @@ export const submit = Command.make(
     const api = yield* Api
     const owner = yield* tenantId
     const task = yield* submissionOf(flags, yield* Input.textOf(flags.message.value))
-    const before = flags.watch ? yield* api.position : undefined
-    const receipts = yield* api.tasks.submit([task], { idempotencyKey: Option.getOrUndefined(flags.key) })
+    const before = flags.watch ? (yield* api.system.position({})).position : undefined
+    const receipts = yield* api.tasks.submitMany(
+      { tasks: [task] },
+      { idempotencyKey: Option.getOrUndefined(flags.key) }
+    )
     const receipt = receipts.tasks[0]!
     if (receipt.outcome === "dropped") {
       return yield* new EndedBadly({ message: `lane ${receipt.lane} is full and dropped the task` })
@@ -78,7 +81,9 @@ const submitFile = Effect.fnUntraced(function* (flags: Flags & { readonly key: O
     const idempotencyKey = Option.getOrUndefined(
       Option.map(flags.key, (key) => (from === 0 ? key : `${key}.${from / bulkMost}`))
     )
-    outcomes.push(...(yield* api.tasks.submit(tasks.slice(from, from + bulkMost), { idempotencyKey })).tasks)
+    outcomes.push(
+      ...(yield* api.tasks.submitMany({ tasks: tasks.slice(from, from + bulkMost) }, { idempotencyKey })).tasks
+    )
   }
   yield* show({ tasks: outcomes }, ({ tasks }) => {
     const counts = Array.groupBy(tasks, ({ outcome }) => outcome)
