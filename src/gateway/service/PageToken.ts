@@ -19,12 +19,22 @@ const shapes = {
 
 export type List = keyof typeof shapes
 
-/** The place that the token names; undefined for the first page. */
-export const placeOf = (list: List, token: string | undefined): Effect.Effect<string | undefined, InvalidInput> => {
+/** The place that a list's own reader finds in the token; undefined for the first page. */
+export const placeBy = <P>(
+  read: (token: string) => P | undefined,
+  token: string | undefined
+): Effect.Effect<P | undefined, InvalidInput> => {
   if (token === undefined) return Effect.undefined
-  const place = token.startsWith(`${list}~`) ? token.slice(list.length + 1) : ""
-  return shapes[list].test(place) ? Effect.succeed(place) : Effect.fail(badToken)
+  const place = read(token)
+  return place === undefined ? Effect.fail(badToken) : Effect.succeed(place)
 }
+
+/** The place that the token names; undefined for the first page. */
+export const placeOf = (list: List, token: string | undefined): Effect.Effect<string | undefined, InvalidInput> =>
+  placeBy((given) => {
+    const place = given.startsWith(`${list}~`) ? given.slice(list.length + 1) : ""
+    return shapes[list].test(place) ? place : undefined
+  }, token)
 
 /** Converts the page's `next` to a token. */
 export const withToken = <A>(list: List, { next, ...page }: Page<A>): Page<A> =>

@@ -7,7 +7,7 @@ import { InstanceReads } from "../../ports/InstanceReads.ts"
 import { TurnReads } from "../../ports/Reads.ts"
 import { ViewReads } from "../../ports/ViewReads.ts"
 import { Session } from "../../entities/Session.ts"
-import { type ActorUnavailable, Conflict, InvalidInput, NotFound } from "../../schema/Errors.ts"
+import { type ActorUnavailable, Conflict, type InvalidInput, NotFound } from "../../schema/Errors.ts"
 import { SessionId, sessionEntityId, type TenantId } from "../../schema/Ids.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
 import { pageSize } from "../../schema/Page.ts"
@@ -19,7 +19,7 @@ import { everyInstance } from "./instances/EveryInstance.ts"
 import { newId } from "./NewId.ts"
 import { noResult, type Result as TurnResult, resultOf } from "./Results.ts"
 import { currentTraceparent, defaultTimeoutMillis } from "./tasks/Submission.ts"
-import { placeOf, withToken } from "./PageToken.ts"
+import { placeBy, placeOf, withToken } from "./PageToken.ts"
 import { acting, reading } from "./Tenants.ts"
 import type { Request, UseCases } from "./UseCases.ts"
 import { untilOver } from "./Waiting.ts"
@@ -34,11 +34,6 @@ export interface SessionAddress {
 export interface TurnAddress extends SessionAddress {
   readonly turnId: string
 }
-
-const badPlace = new InvalidInput({
-  message: "the query is not as documented: see after",
-  faults: [{ path: "after", expected: "`next` of the page before, as it was given" }]
-})
 
 const overPhases: ReadonlySet<TurnPhase> = new Set(["completed", "failed", "aborted"])
 
@@ -111,8 +106,7 @@ const make = Effect.gen(function* () {
     { after, limit, ...address }: Request<"sessions", "turns">
   ) {
     const { actor, tenantId } = yield* at(call, address)
-    const place = after === undefined ? undefined : fromTurnToken(after)
-    if (after !== undefined && place === undefined) return yield* badPlace
+    const place = yield* placeBy(fromTurnToken, after)
     if (after === undefined) yield* asRead(actor.SessionGet())
     return yield* turns.list({
       tenantId,

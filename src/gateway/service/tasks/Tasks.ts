@@ -6,12 +6,12 @@ import { Lane } from "../../../entities/Lane.ts"
 import { ofTask, Outputs } from "../../../ports/Outputs.ts"
 import { Feed, TaskReads } from "../../../ports/Reads.ts"
 import { ViewReads } from "../../../ports/ViewReads.ts"
-import { type ActorUnavailable, Conflict, type InvalidInput, NotFound } from "../../../schema/Errors.ts"
+import { type ActorUnavailable, Conflict, NotFound } from "../../../schema/Errors.ts"
 import { type LaneName, laneEntityId, type TaskId, type TenantId } from "../../../schema/Ids.ts"
 import type { LaneStatus } from "../../../schema/Lane.ts"
 import { pageSize } from "../../../schema/Page.ts"
 import { type TaskPhase, type TaskSubmission, terminalPhases } from "../../../schema/Task.ts"
-import { fromPlaceToken, type TaskPlace } from "../../../schema/TaskFilter.ts"
+import { fromPlaceToken } from "../../../schema/TaskFilter.ts"
 import { taskKey } from "../../events/Broadcast.ts"
 import { EventHub } from "../../events/EventHub.ts"
 import { asRead, type Call, optionsOf } from "../RequestContext.ts"
@@ -19,7 +19,7 @@ import { everyLane, type LaneCount } from "./EveryLane.ts"
 import { noResult, type Result, resultOf } from "../Results.ts"
 import { mixedFault, toSpec } from "./Submission.ts"
 import { checked, repeatedFault, withFingerprint } from "./OwnIds.ts"
-import { badToken } from "../PageToken.ts"
+import { placeBy } from "../PageToken.ts"
 import { acting, reading } from "../Tenants.ts"
 import type { Request, UseCases } from "../UseCases.ts"
 import { explainMillis, withReasons } from "../WaitReasons.ts"
@@ -31,11 +31,6 @@ const replayedMost = 10_000
 export interface TaskAddress {
   readonly taskId: TaskId
   readonly tenantId?: TenantId
-}
-
-const placeOf = (token: string | undefined): Effect.Effect<TaskPlace | undefined, InvalidInput> => {
-  const place = token === undefined ? undefined : fromPlaceToken(token)
-  return token === undefined || place !== undefined ? Effect.succeed(place) : Effect.fail(badToken)
 }
 
 /** The counters of a lane's view that contain tasks of these phases. */
@@ -115,7 +110,7 @@ const make = Effect.gen(function* () {
   ) {
     const page = yield* reads.list({
       ...filter,
-      after: yield* placeOf(after),
+      after: yield* placeBy(fromPlaceToken, after),
       tenantId: yield* reading(call, tenantId),
       limit: limit ?? pageSize.fallback
     })
