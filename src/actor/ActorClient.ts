@@ -4,14 +4,15 @@
  * the call fails with `ActorUnavailable`: the command may or may not have been applied, and a call with the same
  * request id returns the recorded reply or applies it.
  */
-import { Context, Effect, Option, Random } from "effect"
+import { Context, Effect, Option, Random, type Schema } from "effect"
 import { type Entity, Sharding } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
-import type { ActorUnavailable } from "../schema/Errors.ts"
+import { ActorUnavailable } from "../schema/Errors.ts"
 import { AdmissionLimit } from "./client/AdmissionLimit.ts"
 import { Call, type CallOptions, type Send, type Ways } from "./client/Call.ts"
 import { CallTimeouts } from "./client/CallTimeouts.ts"
 import { FastPath, targetsOf } from "./client/FastPath.ts"
+import type { Deliver } from "./Protocol.ts"
 
 export type { CallOptions } from "./client/Call.ts"
 
@@ -85,6 +86,42 @@ export const make = <Type extends string, Rpcs extends Rpc.Any>(
               call(entityId, tag, payload, options)
         }
       ) as Calls<Rpcs>
+  })
+
+/** A message as its sender's relay delivers it. */
+export interface Message {
+  readonly id: string
+  readonly tag: string
+  readonly payload: unknown
+}
+
+/**
+ * Makes what delivers a message to an actor of this type, as the relay of a sender would. Success: the message is
+ * committed, changed nothing, was a duplicate of its id, or is kept as a dead message. `ActorUnavailable`: it may have
+ * been committed; deliver it again under the same id. It is given up after 15 s.
+ */
+export const delivering = <Type extends string, Rpcs extends Rpc.Any>(
+  entity: Entity.Entity<Type, Rpcs>
+): Effect.Effect<
+  (entityId: string, message: Message) => Effect.Effect<void, ActorUnavailable>,
+  never,
+  Sharding.Sharding
+> =>
+  Effect.map((entity as unknown as Entity.Entity<string, typeof Deliver>).client, (client) => (entityId, message) => {
+    const messages = [{ ...message, payload: message.payload as Schema.Json }]
+    return client(entityId)
+      .Deliver({ messages, again: true })
+      .pipe(
+        Effect.timeout("15 seconds"),
+        Effect.mapError(({ message: text }) => notTaken(text))
+      )
+  })
+
+const notTaken = (because: string) =>
+  new ActorUnavailable({
+    reason: "TimedOut",
+    message: `the receiver cannot take the message now: ${because}`,
+    retryAfterMillis: 5_000
   })
 
 const draw = (random: { nextDoubleUnsafe(): number }): string =>

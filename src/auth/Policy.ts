@@ -20,7 +20,13 @@ const ofTenants: ReadonlyArray<Action> = [
   "event:read",
   "self:read"
 ]
-const ofOperators: ReadonlyArray<Action> = [...ofTenants, "instance:write", "system:read"]
+const ofOperators: ReadonlyArray<Action> = [
+  ...ofTenants,
+  "instance:write",
+  "message:read",
+  "message:write",
+  "system:read"
+]
 const ofAdmins: ReadonlyArray<Action> = [...ofOperators, "key:read", "key:write"]
 
 const actions: Readonly<Record<Role, ReadonlySet<Action>>> = {

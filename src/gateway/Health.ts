@@ -6,6 +6,7 @@
 import { Cause, Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { ClusterReads } from "../ports/ClusterReads.ts"
+import { DeadMessages } from "../ports/DeadMessages.ts"
 import { InstanceReads } from "../ports/InstanceReads.ts"
 import { record } from "../observability/metrics/Metrics.ts"
 import type { Check, Health as Report } from "./api/ProbeEndpoints.ts"
@@ -16,6 +17,7 @@ import { everyInstance } from "./service/instances/EveryInstance.ts"
 
 const patience = "2 seconds"
 const sharedFor = "1 second"
+const dayMillis = 86_400_000
 const measuredEvery = "10 seconds"
 
 const detailOf = (cause: Cause.Cause<unknown>): string => {
@@ -58,6 +60,7 @@ const make = Effect.gen(function* () {
   const feed = yield* FeedHealth
   const reads = yield* InstanceReads
   const cluster = yield* ClusterReads
+  const dead = yield* DeadMessages
   const noted = remember()
   const runners = yield* Effect.cachedWithTTL(cluster.runners, sharedFor)
   const instances = yield* Effect.cachedWithTTL(everyInstance(reads), sharedFor)
@@ -76,6 +79,9 @@ const make = Effect.gen(function* () {
     commit: check(Effect.map(cluster.commitMillis, Checks.commit)),
     feed: check(feed.check),
     instances: check(Effect.map(instances, Checks.instances)),
+    messages: check(
+      Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.map(dead.countSince(now - dayMillis), Checks.messages))
+    ),
     outbox: check(Effect.map(cluster.outbox, Checks.outbox)),
     placements: check(Effect.zipWith(instances, runners, Checks.placements)),
     resources: check(Effect.map(runners, Checks.resources)),

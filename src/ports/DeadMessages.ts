@@ -15,6 +15,10 @@ export class DeadMessages extends Context.Service<
     readonly get: (
       number: number
     ) => Effect.Effect<{ readonly message: DeadMessage; readonly payload: unknown } | undefined, ActorUnavailable>
+    /** Whether a receiver keeps the message of this id as a dead one. */
+    readonly isDead: (
+      message: Pick<DeadMessage, "entityType" | "entityId" | "messageId">
+    ) => Effect.Effect<boolean, ActorUnavailable>
     /** False: there was none of this number. */
     readonly remove: (number: number) => Effect.Effect<boolean, ActorUnavailable>
     /** Messages given up since `at` (Unix milliseconds), counted up to 1,000. */

@@ -20,6 +20,8 @@ export type Action =
   | "event:read"
   | "key:read"
   | "key:write"
+  | "message:read"
+  | "message:write"
   | "system:read"
   | "self:read"
 

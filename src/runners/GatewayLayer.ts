@@ -16,6 +16,7 @@ import type { TenantId } from "../schema/Ids.ts"
 import * as PgTombstones from "../shards/journal/PgTombstones.ts"
 import * as PgOutputs from "../shards/journal/PgOutputs.ts"
 import * as PgAccess from "../shards/reads/PgAccess.ts"
+import * as PgDeadMessages from "../shards/reads/PgDeadMessages.ts"
 import * as PgCluster from "../shards/reads/PgCluster.ts"
 import * as PgFeed from "../shards/reads/feed/PgFeed.ts"
 import * as PgTasks from "../shards/reads/tasks/PgTasks.ts"
@@ -62,6 +63,7 @@ export const layer = ({ defaultTenant, host, port, socketsMost }: GatewayOptions
       InstanceOps.layer,
       PgTombstones.layer,
       PgCluster.layer,
+      PgDeadMessages.layer,
       Probes.layer
     ]),
     Layer.provide(Layer.succeed(EdgeConfig, { defaultTenant, socketsMost }))

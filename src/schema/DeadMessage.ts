@@ -15,7 +15,7 @@ export const DeadMessage = Schema.Struct({
   /** Of the receiver. */
   entityType: Schema.String,
   entityId: Schema.String,
-  /** `<sender's type>/<sender's id>/<sequence>/<ordinal>`; with `/again` when it had been delivered again before. */
+  /** `<sender's type>/<sender's id>/<sequence>/<ordinal>`, and `/again` when it was delivered again by an operator. */
   messageId: Schema.String,
   /** The command that it asks for. */
   tag: Schema.String,
@@ -27,3 +27,20 @@ export const DeadMessage = Schema.Struct({
   payloadLength: Schema.Int
 })
 export type DeadMessage = typeof DeadMessage.Type
+
+/** Characters of a payload that are shown. */
+export const payloadShown = 100_000
+
+export const DeadMessageDetail = Schema.Struct({
+  ...DeadMessage.fields,
+  /** The payload as JSON, or its first `payloadShown` characters. */
+  payload: Schema.String
+})
+export type DeadMessageDetail = typeof DeadMessageDetail.Type
+
+export const RedeliveredMessage = Schema.Struct({
+  number: Schema.Int,
+  /** `dead`: the receiver gave it up again, and keeps it under a new number. */
+  outcome: Schema.Literals(["applied", "dead"])
+})
+export type RedeliveredMessage = typeof RedeliveredMessage.Type

@@ -441,6 +441,7 @@ describe("help", () => {
             "instance",
             "lane",
             "key",
+            "message",
             "runners",
             "shards",
             "runner",

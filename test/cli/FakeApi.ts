@@ -4,6 +4,7 @@ import { Api, type ApiError } from "../../src/cli/api/Api.ts"
 import { NotFound } from "../../src/schema/Errors.ts"
 import { Cursor, type FeedEvent } from "../../src/schema/feed/Feed.ts"
 import { defaultPlacement, InstanceId, LaneName, SessionId, TaskId, TenantId } from "../../src/schema/Ids.ts"
+import type { DeadMessage } from "../../src/schema/DeadMessage.ts"
 import type { InstanceStatus } from "../../src/schema/Instance.ts"
 import { defaultLaneConfig, type LaneStatus } from "../../src/schema/Lane.ts"
 import type { SessionStatus, TurnStatus } from "../../src/schema/Session.ts"
@@ -63,6 +64,18 @@ const session: SessionStatus = {
   turns: [turnOf("u1")],
   createdAt: 0,
   lastActivityAt: 0
+}
+
+const deadMessage: DeadMessage = {
+  number: 7,
+  entityType: "Lane",
+  entityId: "acme/main",
+  messageId: "Instance/default/i1/3/0",
+  tag: "AttemptEnded",
+  reason: "threw",
+  error: "Error: no",
+  at: 0,
+  payloadLength: 8
 }
 
 const laneStatus: LaneStatus = {
@@ -195,6 +208,12 @@ export const make = (fake: Fake = {}) => {
       list: (request) => answer("keys", request, () => page([])),
       revoke: ({ keyId }) =>
         answer("revoke", keyId, () => ({ keyId, name: "ann", role: "operator" as const, createdAt: 0, revokedAt: 1 }))
+    },
+    messages: {
+      list: (request) => answer("messages", request, () => page([deadMessage])),
+      get: (request) => answer("message", request, () => ({ ...deadMessage, payload: '{"by":1}' })),
+      replay: ({ number }) => answer("replayMessage", number, () => ({ number, outcome: "applied" as const })),
+      remove: ({ number }) => answer("removeMessage", number, () => deadMessage)
     },
     system: {
       me: () => answer("me", {}, () => ({ keyId: "k", name: "ann", role: "operator" as const })),

@@ -9,6 +9,7 @@ import { doctor } from "./doctor.ts"
 import { instance } from "./instance.ts"
 import { key } from "./key.ts"
 import { lane } from "./lane.ts"
+import { message } from "./message.ts"
 import { openclaw } from "./openclaw.ts"
 import { demo, gateway, migrate, runner, up } from "./processes.ts"
 import { session } from "./session.ts"
@@ -52,6 +53,7 @@ export const make = <E, R>(api: Layer.Layer<Api, E, R>) => {
           instance.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
           lane.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
           key.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
+          message.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
           runners.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
           shards.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all))
         ]

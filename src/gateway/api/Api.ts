@@ -29,7 +29,15 @@ const groupOf = <const N extends NounName>(noun: N, ...more: ReadonlyArray<RestE
 const system = groupOf("system", ...keyedProbes).add(...openProbes) as unknown as ReturnType<typeof groupOf<"system">>
 
 export class Api extends HttpApi.make("clawster")
-  .add(groupOf("tasks"), groupOf("instances"), groupOf("sessions"), groupOf("lanes"), groupOf("keys"), system)
+  .add(
+    groupOf("tasks"),
+    groupOf("instances"),
+    groupOf("sessions"),
+    groupOf("lanes"),
+    groupOf("keys"),
+    groupOf("messages"),
+    system
+  )
   .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error", errors: "all" })
   .annotate(HttpApi.QueryParseOptions, { onExcessProperty: "error", errors: "all" })
   .annotate(HttpApi.AdditionalSchemas, [PublicEvent as unknown as Schema.Top])

@@ -66,5 +66,6 @@ export const RestHandlers = Layer.mergeAll(
   group("sessions"),
   group("lanes"),
   group("keys"),
+  group("messages"),
   group("system")
 )

@@ -4,6 +4,7 @@ import type { NounName } from "../../rpc/operations/Operations.ts"
 import type { EdgeError } from "../http/Respond.ts"
 import { Instances } from "../service/instances/Instances.ts"
 import { Keys } from "../service/Keys.ts"
+import { Messages } from "../service/Messages.ts"
 import type { Call } from "../service/RequestContext.ts"
 import type { Result } from "../service/Results.ts"
 import { Sessions } from "../service/Sessions.ts"
@@ -21,10 +22,19 @@ const table = Effect.all({
   sessions: Sessions,
   lanes: Lanes,
   keys: Keys,
+  messages: Messages,
   system: System
 }) satisfies Effect.Effect<Table, never, unknown>
 
-export const layer = Layer.mergeAll(Tasks.layer, Instances.layer, Sessions.layer, Lanes.layer, Keys.layer, System.layer)
+export const layer = Layer.mergeAll(
+  Tasks.layer,
+  Instances.layer,
+  Sessions.layer,
+  Lanes.layer,
+  Keys.layer,
+  Messages.layer,
+  System.layer
+)
 
 /** An operation's use case as a fold sees it. The payload is what the operation's own schema has decoded. */
 export interface UseCase {

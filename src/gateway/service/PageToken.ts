@@ -14,7 +14,8 @@ const shapes = {
   sessions: new RegExp(`^${id}/${id}$`, "u"),
   lanes: new RegExp(`^${id}/${id}$`, "u"),
   instances: new RegExp(`^${id}/${id}$`, "u"),
-  keys: /^[a-z0-9]{8,32}$/u
+  keys: /^[a-z0-9]{8,32}$/u,
+  messages: /^[1-9]\d{0,15}$/u
 }
 
 export type List = keyof typeof shapes

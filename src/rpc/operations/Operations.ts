@@ -3,6 +3,7 @@ import type { Schema } from "effect"
 import { Instances } from "./Instances.ts"
 import { Keys } from "./Keys.ts"
 import { Lanes } from "./Lanes.ts"
+import { Messages } from "./Messages.ts"
 import type { AnyOperation } from "./Operation.ts"
 import { Sessions } from "./Sessions.ts"
 import { System } from "./System.ts"
@@ -14,6 +15,7 @@ export const operations = {
   sessions: Sessions,
   lanes: Lanes,
   keys: Keys,
+  messages: Messages,
   system: System
 }
 

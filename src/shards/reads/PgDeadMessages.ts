@@ -32,6 +32,17 @@ const make = Effect.map(PgClient.PgClient, (sql) =>
           }),
           unavailable
         ),
+    isDead: ({ entityId, entityType, messageId }) =>
+      unavailable(
+        Effect.map(
+          sql.unsafe(
+            `SELECT FROM clawster_dead_messages
+             WHERE target_type = $1::text AND target_id = $2::text AND message_id = $3::text`,
+            [entityType, entityId, messageId]
+          ),
+          ({ length }) => length > 0
+        )
+      ),
     remove: (number) =>
       unavailable(
         Effect.map(
