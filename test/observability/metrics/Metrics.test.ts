@@ -46,6 +46,7 @@ const everything = Effect.gen(function* () {
   yield* ActorMetrics.timeDelivery("Instance", Effect.void)
   yield* ActorMetrics.outboxChanged(2)
   yield* ActorMetrics.setBack("Lane")
+  yield* ActorMetrics.messageDied("Lane", "threw")
   yield* JournalMetrics.timeFlush(5, Effect.void)
   yield* OwnershipMetrics.runnerLost("refused")
   yield* DomainMetrics.committed([{ _tag: "task.completed" }, { _tag: "task.failed" }, { _tag: "session.created" }])
