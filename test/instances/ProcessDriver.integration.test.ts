@@ -366,26 +366,26 @@ describe("ProcessDriver", () => {
   it.live("understands why a gateway did not start, and leaves nothing running", () =>
     Effect.gen(function* () {
       const directory = yield* makeHost
-      const failure = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
-        const driver = yield* driverOn(directory, { ...command(...args), startupTimeoutMillis: 1_500 })
+      const failure = Effect.fnUntraced(function* (startupTimeoutMillis: number, ...args: ReadonlyArray<string>) {
+        const driver = yield* driverOn(directory, { ...command(...args), startupTimeoutMillis })
         const error = yield* Effect.flip(driver.start(spec("one"), 1))
         assert.isUndefined(filesOf(directory, spec("one")).pidFile)
         return error
       })
-      const refused = yield* failure("--exit", "78", "--say", "Invalid config: gateway.mode")
+      const refused = yield* failure(20_000, "--exit", "78", "--say", "Invalid config: gateway.mode")
       assert.deepStrictEqual([refused.reason, refused.retryable, refused.exitCode], ["ConfigurationRefused", false, 78])
       assert.include(refused.message, "gateway.mode")
       assert.strictEqual(
-        (yield* failure("--exit", "78", "--say", "another OpenClaw process owns gateway-lifecycle")).reason,
+        (yield* failure(20_000, "--exit", "78", "--say", "another OpenClaw process owns gateway-lifecycle")).reason,
         "StateInUse"
       )
-      assert.strictEqual((yield* failure("--exit", "1", "--say", "listen EADDRINUSE")).reason, "PortInUse")
-      const earlierLines = yield* failure("--exit", "1", "--say", "something else")
+      assert.strictEqual((yield* failure(20_000, "--exit", "1", "--say", "listen EADDRINUSE")).reason, "PortInUse")
+      const earlierLines = yield* failure(20_000, "--exit", "1", "--say", "something else")
       assert.strictEqual(earlierLines.reason, "LaunchFailed", "what an earlier launch wrote is not this one's reason")
-      const crashed = yield* failure("--exit", "3", "--say", "no such module")
+      const crashed = yield* failure(20_000, "--exit", "3", "--say", "no such module")
       assert.deepStrictEqual([crashed.reason, crashed.exitCode], ["LaunchFailed", 3])
       assert.include(crashed.message, "no such module")
-      assert.strictEqual((yield* failure("--never-started")).reason, "StartupTimeout")
+      assert.strictEqual((yield* failure(1_500, "--never-started")).reason, "StartupTimeout")
       const patient = yield* driverOn(directory, { ...command("--never-started"), startupTimeoutMillis: 600_000 })
       const own = { ...spec("one"), supervision: { startupMillis: 1_000 } }
       assert.strictEqual((yield* Effect.flip(patient.start(own, 1))).reason, "StartupTimeout")

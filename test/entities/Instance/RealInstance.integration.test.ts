@@ -75,7 +75,8 @@ const warm = Effect.gen(function* () {
   yield* client.Register({ spec: instanceSpec("real", { driver: "process" }) })
   yield* until(
     "the gateway",
-    Effect.map(client.InstanceGet(), ({ phase }) => phase === "warm")
+    Effect.map(client.InstanceGet(), ({ phase }) => phase === "warm"),
+    "120 seconds"
   )
   return client
 })

@@ -21,6 +21,7 @@ describe("health", () => {
         "database",
         "feed",
         "instances",
+        "messages",
         "outbox",
         "placements",
         "resources",
