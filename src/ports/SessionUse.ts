@@ -15,11 +15,16 @@ export interface SessionOwner {
 export type Use = "wanted" | "ended" | "unknown"
 
 export interface SessionUse {
+  /** Milliseconds for which what has ended is kept. A gateway session of ours that nobody knows is deleted after it. */
+  readonly keptMillis: number
   /** One result per owner, in their order; at most 1,000 owners. */
   readonly of: (owners: ReadonlyArray<SessionOwner>) => Effect.Effect<ReadonlyArray<Use>, ActorUnavailable>
 }
 
 /** By default, without a store to ask, everything is wanted. */
 export const SessionUse = Context.Reference<SessionUse>("clawster/ports/SessionUse", {
-  defaultValue: () => ({ of: (owners) => Effect.succeed(owners.map(() => "wanted" as const)) })
+  defaultValue: () => ({
+    keptMillis: Infinity,
+    of: (owners) => Effect.succeed(owners.map(() => "wanted" as const))
+  })
 })

@@ -129,12 +129,7 @@ export const tidy = {
   sweepEvery: 600_000,
   sweepPages: 50,
   /** The sweep skips sessions that were used within this time. */
-  idle: 600_000,
-  /**
-   * Idle time after which a gateway session is deleted whose task or session no longer exists. A task's history is kept
-   * for the same time.
-   */
-  unknown: 7 * 86_400_000
+  idle: 600_000
 } as const
 
 /** Weight of the newest turn in the mean latency. */

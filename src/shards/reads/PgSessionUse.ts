@@ -5,11 +5,20 @@ import { SessionUse, type Use } from "../../ports/SessionUse.ts"
 import * as Retention from "../retention/Retention.ts"
 import { unavailable } from "./Unavailable.ts"
 
-/** `history`: how long a closed session stays wanted. */
+const hourMillis = 3_600_000
+
+/**
+ * How long a closed session stays wanted. Its actor is forgotten once history is over, and each gateway is swept every
+ * ten minutes: the sweep must find before that that the session has ended.
+ */
+const wantedMillis = (historyMillis: number): number => historyMillis - Math.min(hourMillis, historyMillis / 2)
+
+/** `history`: how long what has ended is kept. */
 export const layer = (history: Duration.Duration) =>
   Layer.effect(
     SessionUse,
     Effect.map(PgClient.PgClient, (sql) => ({
+      keptMillis: Duration.toMillis(history),
       of: (owners) =>
         sql
           .unsafe<{ readonly use: Use }>(
@@ -24,7 +33,11 @@ export const layer = (history: Duration.Duration) =>
          LEFT JOIN clawster_tasks t ON t.tenant_id = a.tenant_id AND t.task_id = a.id
          LEFT JOIN clawster_views s ON s.entity_type = 'Session' AND s.entity_id = a.tenant_id || '/' || a.id
          ORDER BY a.n`,
-            [owners.map(({ tenantId }) => tenantId), owners.map(({ id }) => id), Duration.toMillis(history)]
+            [
+              owners.map(({ tenantId }) => tenantId),
+              owners.map(({ id }) => id),
+              wantedMillis(Duration.toMillis(history))
+            ]
           )
           .pipe(
             Effect.map((rows) => rows.map(({ use }) => use)),

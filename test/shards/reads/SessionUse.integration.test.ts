@@ -9,7 +9,7 @@ import { layer as postgres } from "../../fixtures/servers/Postgres.ts"
 
 layer(postgres, { timeout: 120_000, excludeTestServices: true })("what a gateway keeps of a conversation", (it) => {
   it.effect(
-    "is wanted until its task has ended for good, or its session was closed longer ago than history is kept",
+    "is wanted until its task has ended for good, or its session was closed nearly as long ago as history is kept",
     () =>
       Effect.gen(function* () {
         const sql = yield* PgClient.PgClient
@@ -31,6 +31,7 @@ layer(postgres, { timeout: 120_000, excludeTestServices: true })("what a gateway
         yield* session("closed-now", "closed", now)
         yield* session("closed-within", "closed", now - 30 * 86_400_000)
         yield* session("closed-long", "closed", now - 90 * 86_400_000)
+        yield* session("closed-soon-forgotten", "closed", now - 60 * 86_400_000 + 1_800_000)
         yield* task("both", "completed")
         yield* session("both", "idle", 0)
         const ids = [
@@ -44,6 +45,7 @@ layer(postgres, { timeout: 120_000, excludeTestServices: true })("what a gateway
           "closed-now",
           "closed-within",
           "closed-long",
+          "closed-soon-forgotten",
           "both",
           "no"
         ]
@@ -59,6 +61,7 @@ layer(postgres, { timeout: 120_000, excludeTestServices: true })("what a gateway
           "closed-now": "wanted",
           "closed-within": "wanted",
           "closed-long": "ended",
+          "closed-soon-forgotten": "ended",
           both: "wanted",
           no: "unknown"
         })

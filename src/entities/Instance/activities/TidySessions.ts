@@ -51,16 +51,17 @@ const abortGivenUp = ({ link, post }: Tidied) =>
 /**
  * Goes through our sessions at the gateway, which lists the oldest last, at most `sweepPages` pages. A session that has
  * been idle for long is deleted when its task or session has ended; on a gateway of our own, also when neither exists
- * any more.
+ * any more and it has been idle for as long as they are kept.
  */
 const sweep = Effect.fnUntraced(function* (tidied: Tidied, now: number) {
   const own = tidied.spec.driver !== "remote"
+  const { keptMillis } = yield* SessionUse
   let offset = 0
   for (let page = 0; page < tidy.sweepPages; page++) {
     const rows = yield* Effect.option(tidied.link.listSessions({ limit: tidy.atOnce, offset }))
     if (rows._tag === "None" || rows.value.length === 0) return
-    const idle = rows.value.filter(({ updatedAt }) => updatedAt !== undefined && now - updatedAt >= tidy.idle)
-    const forgotten = new Set(idle.filter((row) => isOld(row, now)).map(({ key }) => key))
+    const idle = rows.value.filter((row) => idleMillis(row, now) >= tidy.idle)
+    const forgotten = new Set(idle.filter((row) => idleMillis(row, now) >= keptMillis).map(({ key }) => key))
     const keys = idle.map(({ key }) => key)
     const isSpent = (use: Use, key: string) => use === "ended" || (own && use === "unknown" && forgotten.has(key))
     const gone = yield* forget(tidied, keys, isSpent)
@@ -70,8 +71,8 @@ const sweep = Effect.fnUntraced(function* (tidied: Tidied, now: number) {
   }
 })
 
-const isOld = ({ updatedAt }: GatewaySession, now: number): boolean =>
-  updatedAt !== undefined && now - updatedAt >= tidy.unknown
+const idleMillis = ({ updatedAt }: GatewaySession, now: number): number =>
+  updatedAt === undefined ? 0 : now - updatedAt
 
 /**
  * Deletes the sessions among `keys` that are no longer wanted and in which nothing runs, and returns how many of them

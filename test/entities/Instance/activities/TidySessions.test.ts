@@ -10,6 +10,7 @@ import { untilVirtually } from "../../../fixtures/VirtualTime.ts"
 
 const uses = new Map<string, Use>()
 const use = Layer.succeed(SessionUse, {
+  keptMillis: 3_600_000,
   of: (owners) => Effect.succeed(owners.map(({ id }) => uses.get(id) ?? "unknown"))
 })
 const withUses = Effect.provide(Layer.provideMerge(Layer.provideMerge(instances(), use), MemoryCluster.layer))
@@ -54,6 +55,22 @@ describe("Sessions that runs leave at a gateway", () => {
         { millis: 5_000 }
       )
       assert.includeMembers(yield* sessions, ["agent:main:main", "agent:main:somebody"])
+    }).pipe(withUses)
+  )
+
+  it.effect("are deleted when nobody knows them any more, once they were idle for as long as history is kept", () =>
+    Effect.gen(function* () {
+      uses.clear()
+      yield* started("a")
+      const fleet = yield* SimulatedFleet
+      fleet.gateway("a").session(keyOf("forgotten"))
+      yield* TestClock.adjust("55 minutes")
+      assert.include(yield* sessions, keyOf("forgotten"))
+      yield* untilVirtually(
+        "the sweep has found it",
+        Effect.map(sessions, (all) => !all.includes(keyOf("forgotten"))),
+        { millis: 30_000 }
+      )
     }).pipe(withUses)
   )
 
