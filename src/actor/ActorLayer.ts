@@ -113,7 +113,7 @@ export const layer = <
       definition: definition as unknown as Definition,
       codec,
       encodeView: definition.view && ViewCodec.make(definition.view),
-      loadResource: definition.resource && (yield* ResourceLoader.make(entity.type, definition.resource)),
+      resources: definition.resource && (yield* ResourceLoader.make(entity.type, definition.resource)),
       journal:
         activations === undefined
           ? journal

@@ -27,6 +27,8 @@ export class Resources extends Context.Service<
      */
     readonly put: (resource: unknown) => Effect.Effect<string, StoreUnavailable | InvalidInput>
     readonly get: (key: string) => Effect.Effect<unknown, StoreUnavailable | ResourceMissing>
+    /** Has an unused resource stay for another half hour at least, so that an actor can begin to use it. */
+    readonly keep: (key: string) => Effect.Effect<void, StoreUnavailable | ResourceMissing>
   }
 >()("clawster/actor/Resources") {}
 

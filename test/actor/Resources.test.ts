@@ -31,6 +31,30 @@ describe("a resource", () => {
     }).pipe(withPlanner)
   )
 
+  it.effect("is what the messages behind the one that names it are decided with, of one delivery", () =>
+    Effect.gen(function* () {
+      const a = yield* planner
+      const plan = yield* (yield* Resources).put({ steps: ["one", "two"] })
+      const message = (seq: number, tag: string, payload: unknown) =>
+        ({ id: `TestPlanner/b/${seq}/0`, tag, payload }) as { id: string; tag: string; payload: never }
+      const messages = [message(1, "Begin", { plan }), message(2, "Step", null), message(3, "Step", null)]
+      const shell = (yield* Planner.client)("a")
+      const first = yield* inVirtualTime(Effect.flip(shell.Deliver({ messages, again: false })))
+      assert.strictEqual(first._tag, "ActorUnavailable")
+      yield* inVirtualTime(shell.Deliver({ messages, again: true }))
+      assert.strictEqual(yield* inVirtualTime(a.Step()), null)
+      const { entries } = (yield* MemoryStore).actors.get("TestPlanner/a")!
+      assert.deepStrictEqual(
+        entries.map(({ command, events }) => [command, (events[0] as { readonly step?: string }).step]),
+        [
+          ["Begin", undefined],
+          ["Step", "one"],
+          ["Step", "two"]
+        ]
+      )
+    }).pipe(withPlanner)
+  )
+
   it.effect("may be exchanged for another, and be given up", () =>
     Effect.gen(function* () {
       const a = yield* planner

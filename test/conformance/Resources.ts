@@ -20,6 +20,7 @@ export const conformance = (name: string, layer: Layer.Layer<Resources, unknown>
       Effect.gen(function* () {
         const missing = yield* Effect.flip((yield* Resources).get("none"))
         assert.deepInclude(missing, { _tag: "ResourceMissing", key: "none" })
+        assert.deepStrictEqual(yield* Effect.flip((yield* Resources).keep("none")), missing)
       })
     )
 

@@ -17,7 +17,8 @@ export const make = (stored = new Map<string, string>()): Resources["Service"] =
       Effect.suspend(() => {
         const text = stored.get(key)
         return text === undefined ? Effect.fail(new ResourceMissing({ key })) : Effect.succeed(JSON.parse(text))
-      })
+      }),
+    keep: (key) => Effect.suspend(() => (stored.has(key) ? Effect.void : Effect.fail(new ResourceMissing({ key }))))
   })
 
 export const layer = Layer.sync(Resources, () => make())

@@ -9,7 +9,7 @@ import type { AnswersKept } from "../state/ReplyCache.ts"
 import type { Definition } from "./PendingCommit.ts"
 import type { ActorCodec } from "../state/Codec.ts"
 import type { EncodeView } from "../state/ViewCodec.ts"
-import type { LoadResource } from "./ResourceLoader.ts"
+import type { ResourceLoader } from "./ResourceLoader.ts"
 import type { ActorAddress, CommitFailed, Journal, StoreUnavailable } from "../Journal.ts"
 import { LoadedActor, type Post } from "./LoadedActor.ts"
 import { type Mail, Mailbox } from "./Mailbox.ts"
@@ -34,7 +34,7 @@ export interface ActivationOptions {
   /** Present when the actor has a view. */
   readonly encodeView: EncodeView | undefined
   /** Present when the actor uses resources. */
-  readonly loadResource: LoadResource | undefined
+  readonly resources: ResourceLoader | undefined
   readonly journal: Journal["Service"]
   readonly ownership: Ownership["Service"]
   readonly wakes: WakeScheduler["Service"]

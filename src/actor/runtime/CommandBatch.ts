@@ -22,6 +22,8 @@ export const unavailable = (reason: UnavailableReason, message: string) =>
 /** Nothing of the mail was decided. */
 export const moving = unavailable("Moving", "the actor is moving or its store is away; send the same request again")
 
+const resourceFirst = unavailable("Moving", "the actor loads another resource first; send the same request again")
+
 /** The refusal of mail that was sent again: this attempt did not run, but an earlier one may have. */
 export const ofRepeated = (because: ActorUnavailable): ActorUnavailable =>
   because.mayHaveRun ? because : unavailable("CommitInDoubt", because.message)
@@ -102,14 +104,8 @@ export class CommandBatch {
     switch (mail._tag) {
       case "Request":
         return this.#request(mail)
-      case "Delivery": {
-        for (const message of mail.messages) {
-          if (this.#known(message.id) !== undefined) continue
-          if (mail.unstorable === undefined) this.#message(message)
-          else this.#giveUp(message, "unstorable", new Error(mail.unstorable))
-        }
-        return this.#later(mail, Exit.void)
-      }
+      case "Delivery":
+        return this.#delivery(mail)
       case "Signal": {
         this.#pending.apply({ _tag: "Signal", signal: mail.signal })
         return this.#later(mail, Exit.void)
@@ -152,7 +148,18 @@ export class CommandBatch {
     return exitOf(this.#codec.command(tag)!.decodeAnswer(answer))
   }
 
-  /** A message that cannot be processed is retried for a while (Setbacks.ts) and then kept as a dead letter. */
+  /** The sender sends the messages again that come after one which changes the resource. */
+  #delivery(mail: Extract<Mail, { _tag: "Delivery" }>): void {
+    for (const message of mail.messages) {
+      if (this.#known(message.id) !== undefined) continue
+      if (this.#pending.needsResource) return this.#later(mail, Exit.fail(resourceFirst))
+      if (mail.unstorable === undefined) this.#message(message)
+      else this.#giveUp(message, "unstorable", new Error(mail.unstorable))
+    }
+    this.#later(mail, Exit.void)
+  }
+
+  /** A message that cannot be processed is retried for a while (Setbacks.ts) and then kept as a dead message. */
   #message(message: DeliveredMessage): void {
     const command = this.#codec.command(message.tag)
     if (command === undefined) {
@@ -201,7 +208,7 @@ export class CommandBatch {
       !seen.has(key) &&
       (only === undefined || key === only) &&
       !this.#setbacks.isPutOff(key, this.#now)
-    while (seen.size < timersARound) {
+    while (seen.size < timersARound && !this.#pending.needsResource) {
       const timer = (this.#definition.timers?.(this.#pending.state) ?? []).find(isWanted)
       if (timer === undefined) return
       seen.add(timer.key)

@@ -13,6 +13,7 @@ import {
   type StoreUnavailable,
   type WakeRow
 } from "../Journal.ts"
+import { resourceUse } from "../Resources.ts"
 import { CurrentResource } from "./CurrentResource.ts"
 import type { Mail, Mailbox } from "./Mailbox.ts"
 import { load } from "../state/Load.ts"
@@ -84,8 +85,8 @@ export class LoadedActor {
     this.#address = address
     this.#post = post
     this.#epoch = epoch
-    const { definition, loadResource } = options
-    this.#resource = loadResource && new CurrentResource(address, definition.resource!, loadResource)
+    const { definition, resources } = options
+    this.#resource = resources && new CurrentResource(address, definition.resource!, resources)
   }
 
   /** Success: the actor is loaded and the background work that its state asks for is running. */
@@ -174,11 +175,12 @@ export class LoadedActor {
         const due = (definition.timers?.(this.#memory.state) ?? []).filter(
           ({ at, key }) => at <= now && !this.#setbacks.isPutOff(key, now)
         )
-        const { answer, parts } = apart(
+        const { answer, isOver, parts } = apart(
           mail,
           due.map(({ key }) => key)
         )
         for (const part of parts) {
+          if (isOver()) break
           yield* Effect.catchIf(this.#runBatch([part], false), isRefused, (failure) => this.#refused(part, failure))
         }
         answer()
@@ -229,17 +231,16 @@ export class LoadedActor {
       const pending = new PendingCommit(definition, codec, context, this.#memory.state, this.#memory.seq)
       const batch = new CommandBatch(definition, codec, this.#memory, pending, now, found, quiet, this.#setbacks)
       let decided = 0
-      const isOther = () => resource !== undefined && resource.isOther(pending.state)
-      const isFull = () => pending.weight >= commitWeight || pending.writes >= commitWrites || isOther()
+      const isFull = () => pending.weight >= commitWeight || pending.writes >= commitWrites || pending.needsResource
       while (decided < mails.length && !isFull()) batch.decide(mails[decided++]!)
       if (decided < mails.length) this.#post.mailbox.putBack(mails.splice(decided))
       if (this.#setbacks.isUntold) yield* this.#tellSetbacks
       if (pending.entries.length === 0) return batch.answer()
-      const next = isOther() ? yield* resource!.next(pending.state) : undefined
+      const next = pending.needsResource ? yield* resource!.next(pending.state) : undefined
       const proposal = proposing && next === undefined ? yield* this.#proposal(pending, now) : undefined
       if (proposal !== undefined) batch.decide({ _tag: "Signal", signal: proposal.signal, resume: () => {} })
       const view = this.#changedView(pending.state)
-      if (next !== undefined) pending.rows.push(...next.rows)
+      if (next !== undefined) pending.rows.push(...resourceUse(address, next.key))
       const commit = this.#commit(pending, view?.row)
       yield* ActorMetrics.timeCommit(address.entityType, pending.entries.length, journal.append(commit))
       const before = this.#memory.state
@@ -250,7 +251,7 @@ export class LoadedActor {
       for (const { answer, payloadHash, requestId } of batch.fresh) {
         this.#memory.answered.add(requestId, payloadHash, answer)
       }
-      if (next !== undefined) resource!.become(next)
+      if (next !== undefined) resource!.value = next.value
       this.#wake = commit.wake ?? this.#wake
       if (view !== undefined) {
         this.#viewDigest = view.digest

@@ -57,6 +57,7 @@ export class PendingCommit {
   readonly #definition: Definition
   readonly #codec: ActorCodec<any, any>
   readonly #context: Omit<DecideContext, "requestId">
+  readonly #resourceKey: string | undefined
 
   constructor(
     definition: Definition,
@@ -70,6 +71,12 @@ export class PendingCommit {
     this.#context = context
     this.state = state
     this.seq = seq
+    this.#resourceKey = definition.resource?.keyOf(state)
+  }
+
+  /** Whether the state names another resource than decisions are given: the next one waits until it is loaded. */
+  get needsResource(): boolean {
+    return this.#definition.resource?.keyOf(this.state) !== this.#resourceKey
   }
 
   /**
@@ -126,7 +133,7 @@ export class PendingCommit {
     return this.rows.length + this.outbox.length
   }
 
-  /** Adds a message that the actor could not process, as a dead letter. Its recorded reply makes it a duplicate. */
+  /** Adds a message that the actor could not process, as a dead one. Its recorded reply makes it a duplicate. */
   addDead(message: DeliveredMessage, reason: DeadReason, error: unknown): EncodedAnswer {
     const { entity } = this.#definition
     const { entityId, now } = this.#context

@@ -14,21 +14,25 @@ import type { Setbacks } from "./Setbacks.ts"
 
 interface Parts {
   readonly parts: ReadonlyArray<Mail>
+  /** Whether the parts that are left must not be decided: a message before them is to be sent again. */
+  readonly isOver: () => boolean
   /** Call it when all parts have been decided. */
   readonly answer: () => void
 }
 
 /** `due`: keys of the timers that are due. */
 export const apart = (mail: Mail, due: ReadonlyArray<string>): Parts => {
-  if (mail._tag !== "Delivery" && mail._tag !== "Due") return { parts: [mail], answer: () => {} }
+  if (mail._tag !== "Delivery" && mail._tag !== "Due") return { parts: [mail], isOver: () => false, answer: () => {} }
   let failure: Exit.Exit<unknown, unknown> | undefined
   const resume = (exit: Exit.Exit<unknown, unknown>): void => {
     if (Exit.isFailure(exit)) failure ??= exit
   }
   const answer = () => mail.resume(failure ?? Exit.void)
-  return mail._tag === "Due"
-    ? { parts: due.map((only) => ({ _tag: "Due", only, resume })), answer }
-    : { parts: mail.messages.map((message) => ({ ...mail, messages: [message], resume })), answer }
+  if (mail._tag === "Due") {
+    return { parts: due.map((only) => ({ _tag: "Due", only, resume })), isOver: () => false, answer }
+  }
+  const parts = mail.messages.map((message) => ({ ...mail, messages: [message], resume }))
+  return { parts, isOver: () => failure !== undefined, answer }
 }
 
 const invalid = ({ message }: CommitFailed) =>

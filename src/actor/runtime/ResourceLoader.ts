@@ -7,7 +7,13 @@ import type { ResourceDefinition } from "../Actor.ts"
 import type { StoreUnavailable } from "../Journal.ts"
 import { type ResourceMissing, Resources } from "../Resources.ts"
 
-export type LoadResource = (key: string) => Effect.Effect<unknown, StoreUnavailable | ResourceMissing>
+type OfKey<A> = (key: string) => Effect.Effect<A, StoreUnavailable | ResourceMissing>
+
+export interface ResourceLoader {
+  readonly load: OfKey<unknown>
+  /** Asks the store, also when the resource is in memory: an actor that names one that is gone could not be loaded. */
+  readonly keep: OfKey<void>
+}
 
 /** Resources of one actor type that are kept in memory. Each has at most a million characters. */
 const kept = 64
@@ -20,10 +26,10 @@ export const make = Effect.fnUntraced(function* (entityType: string, { schema }:
   const decode = Schema.decodeUnknownSync(Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown, unknown>, {
     disableChecks: true
   })
-  const lookup: LoadResource = (key) => Effect.map(resources.get(key), decode)
+  const lookup: OfKey<unknown> = (key) => Effect.map(resources.get(key), decode)
   const cache = yield* Cache.makeWith(lookup, {
     capacity: kept,
     timeToLive: (exit) => (Exit.isSuccess(exit) ? "1 hour" : 0)
   })
-  return ((key) => Cache.get(cache, key)) satisfies LoadResource as LoadResource
+  return { load: (key) => Cache.get(cache, key), keep: resources.keep } satisfies ResourceLoader as ResourceLoader
 })

@@ -9,6 +9,13 @@ import { unavailable } from "./StatementJournal.ts"
 
 const keyOf = (text: string): string => createHash("sha256").update(text).digest("hex")
 
+/** Unused ones stay for an hour after `put_at` at least (Expired.ts). Many actors may begin to use one at a time. */
+const keepStatement = `WITH kept AS (
+    UPDATE clawster_resources SET put_at = now() WHERE key = $1::text AND put_at < now() - interval '30 minutes'
+  ) SELECT FROM clawster_resources WHERE key = $1::text`
+
+const missing = (key: string) => Effect.fail(new ResourceMissing({ key }))
+
 const make = Effect.map(PgClient.PgClient, (sql) =>
   Resources.of({
     put: (resource) =>
@@ -27,9 +34,12 @@ const make = Effect.map(PgClient.PgClient, (sql) =>
     get: (key) =>
       sql.unsafe<{ readonly body: unknown }>(`SELECT body FROM clawster_resources WHERE key = $1::text`, [key]).pipe(
         unavailable,
-        Effect.flatMap(([row]) =>
-          row === undefined ? Effect.fail(new ResourceMissing({ key })) : Effect.succeed(row.body)
-        )
+        Effect.flatMap(([row]) => (row === undefined ? missing(key) : Effect.succeed(row.body)))
+      ),
+    keep: (key) =>
+      sql.unsafe(keepStatement, [key]).pipe(
+        unavailable,
+        Effect.flatMap(({ length }) => (length === 0 ? missing(key) : Effect.void))
       )
   })
 )

@@ -8,7 +8,7 @@ import type { Database } from "./Database.ts"
 
 export const layer = (database: Database, host: Host) =>
   Layer.sync(Resources, () => {
-    const { get, put } = MemoryResources.make(database.resources)
+    const { get, keep, put } = MemoryResources.make(database.resources)
     const at = <A, E>(kind: "read" | "write", label: string, run: Effect.Effect<A, E>) =>
       database
         .statement(host, kind, label, () => Effect.runSyncExit(run))
@@ -18,6 +18,7 @@ export const layer = (database: Database, host: Host) =>
         )
     return Resources.of({
       put: (resource) => at("write", "put a resource", put(resource)),
-      get: (key) => at("read", `read resource ${key.slice(0, 8)}`, get(key))
+      get: (key) => at("read", `read resource ${key.slice(0, 8)}`, get(key)),
+      keep: (key) => at("write", `keep resource ${key.slice(0, 8)}`, keep(key))
     })
   })

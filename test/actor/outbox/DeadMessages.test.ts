@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import * as ActorClient from "../../../src/actor/ActorClient.ts"
 import type { CommitFault } from "../../../src/actor/memory/MemoryJournal.ts"
 import { MemoryStore, stored } from "../../../src/actor/memory/MemoryJournal.ts"
-import { Counter, layer as counterLayer } from "../../fixtures/Counter.ts"
+import { Counter, layer as counterLayer, poison } from "../../fixtures/Counter.ts"
 import * as MemoryCluster from "../../fixtures/memory/MemoryCluster.ts"
 import { inVirtualTime } from "../../fixtures/VirtualTime.ts"
 
@@ -87,6 +87,24 @@ describe("a message that its receiver cannot process", () => {
       assert.deepStrictEqual(
         (yield* dead).map(({ payload, reason }) => ({ payload, reason })),
         [{ payload: { by: "many" }, reason: "threw" }]
+      )
+    }).pipe(withCounter)
+  )
+
+  it.effect("holds those behind it back while it is tried again, also when the store refuses one before it", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust(1)
+      const store = yield* MemoryStore
+      store.faults.next = ({ entries }): CommitFault =>
+        JSON.stringify(entries.flatMap(({ events }) => events)).includes("13") ? "reject" : "none"
+      const b = yield* relayed([{ payload: { by: 13 } }, { payload: { by: poison } }, { payload: { by: 2 } }])
+      yield* passes(1_000, 60)
+      assert.strictEqual(yield* b.Get(), 0)
+      yield* passes(1_000, 90)
+      assert.strictEqual(yield* b.Get(), 2)
+      assert.deepStrictEqual(
+        (yield* dead).map(({ reason }) => reason),
+        ["unstorable", "threw"]
       )
     }).pipe(withCounter)
   )

@@ -27,16 +27,19 @@ it.layer(cluster, { timeout: 180_000, excludeTestServices: true })("resources in
       const used = yield* resources.put({ steps: ["one"] })
       const unused = yield* resources.put({ steps: ["nobody's"] })
       const fresh = yield* resources.put({ steps: ["put just now"] })
+      const kept = yield* resources.put({ steps: ["about to be used"] })
       yield* planner.Begin({ plan: used })
       yield* sql.unsafe(`UPDATE clawster_resources SET put_at = now() - interval '2 days' WHERE key <> $1::text`, [
         fresh
       ])
+      yield* resources.keep(kept)
       const day = Duration.days(1)
       const options = { history: day, tasks: day, messages: day, idempotencyKeys: day, every: day }
       assert.strictEqual((yield* Retention.sweep(options))?.resources, 1)
       assert.strictEqual((yield* Effect.flip(resources.get(unused)))._tag, "ResourceMissing")
       assert.deepStrictEqual(yield* resources.get(used), { steps: ["one"] })
       assert.deepStrictEqual(yield* resources.get(fresh), { steps: ["put just now"] })
+      assert.deepStrictEqual(yield* resources.get(kept), { steps: ["about to be used"] })
       yield* planner.Begin({ plan: null })
       assert.strictEqual((yield* Retention.sweep(options))?.resources, 1)
       assert.strictEqual((yield* Effect.flip(resources.get(used)))._tag, "ResourceMissing")
