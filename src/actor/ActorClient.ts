@@ -7,11 +7,12 @@
 import { Context, Effect, Option, Random, type Schema } from "effect"
 import { type Entity, Sharding } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
-import { ActorUnavailable } from "../schema/Errors.ts"
+import type { ActorUnavailable } from "../schema/Errors.ts"
 import { AdmissionLimit } from "./client/AdmissionLimit.ts"
 import { Call, type CallOptions, type Send, type Ways } from "./client/Call.ts"
 import { CallTimeouts } from "./client/CallTimeouts.ts"
 import { FastPath, targetsOf } from "./client/FastPath.ts"
+import { withinLimit } from "./outbox/OutboxRelay.ts"
 import type { Deliver } from "./Protocol.ts"
 
 export type { CallOptions } from "./client/Call.ts"
@@ -109,19 +110,7 @@ export const delivering = <Type extends string, Rpcs extends Rpc.Any>(
 > =>
   Effect.map((entity as unknown as Entity.Entity<string, typeof Deliver>).client, (client) => (entityId, message) => {
     const messages = [{ ...message, payload: message.payload as Schema.Json }]
-    return client(entityId)
-      .Deliver({ messages, again: true })
-      .pipe(
-        Effect.timeout("15 seconds"),
-        Effect.mapError(({ message: text }) => notTaken(text))
-      )
-  })
-
-const notTaken = (because: string) =>
-  new ActorUnavailable({
-    reason: "TimedOut",
-    message: `the receiver cannot take the message now: ${because}`,
-    retryAfterMillis: 5_000
+    return withinLimit(client(entityId).Deliver({ messages, again: true }))
   })
 
 const draw = (random: { nextDoubleUnsafe(): number }): string =>

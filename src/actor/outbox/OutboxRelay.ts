@@ -3,10 +3,11 @@
  * in flight, which keeps the order; a delivery carries many messages, for throughput. The relay ends with the
  * activation, and the next owner relays what is left.
  */
-import { Effect, Schedule } from "effect"
+import { Cause, Effect, Schedule } from "effect"
 import * as ActorMetrics from "../../observability/metrics/ActorMetrics.ts"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
 import type { ActorAddress, Journal, OutboxMessage, Piece, StoreUnavailable } from "../Journal.ts"
+import { unavailable } from "../runtime/CommandBatch.ts"
 import { OutboxQueue } from "./OutboxQueue.ts"
 
 export type DeliverTo = (
@@ -14,6 +15,17 @@ export type DeliverTo = (
   messages: ReadonlyArray<OutboxMessage>,
   again: boolean
 ) => Effect.Effect<void, ActorUnavailable>
+
+/** One delivery: 15 s at most, and whatever keeps it from success is `ActorUnavailable`. */
+export const withinLimit = <A, R>(delivery: Effect.Effect<A, unknown, R>): Effect.Effect<A, ActorUnavailable, R> =>
+  delivery.pipe(
+    Effect.timeout("15 seconds"),
+    Effect.catchCause((cause) => {
+      const error = Cause.squash(cause)
+      const because = error instanceof Error ? error.message : String(error)
+      return Effect.fail(unavailable("TimedOut", `not delivered: ${because}`))
+    })
+  )
 
 /**
  * Retries for ever, because a committed message must be delivered: exponential backoff from 50 ms to 5 s, with jitter.

@@ -12,7 +12,7 @@ import type { Definition } from "./PendingCommit.ts"
 import { Departed } from "../outbox/Departed.ts"
 import { notHere, FastPath, type FastTarget, isNotHere, targetsOf } from "../client/FastPath.ts"
 import type { OutboxMessage } from "../Journal.ts"
-import type { DeliverTo } from "../outbox/OutboxRelay.ts"
+import { type DeliverTo, withinLimit } from "../outbox/OutboxRelay.ts"
 import { unavailable } from "./CommandBatch.ts"
 
 type ShellClient = (entityId: string) => {
@@ -84,10 +84,7 @@ export class ActorDirectory extends Context.Service<
               const fast = targets.get(target.entityType)?.(target.entityId)
               if (path === undefined || fast === undefined) return slowly
               return Effect.catchIf(quickly(path, fast, payload), isNotHere, () => slowly)
-            }).pipe(
-              Effect.timeout("15 seconds"),
-              Effect.catchCause((cause) => Effect.fail(unavailable("TimedOut", `not delivered: ${String(cause)}`)))
-            )
+            }).pipe(withinLimit)
           )
           return again
             ? Effect.flatMap(isDeparted(target.entityType, target.entityId), (isGone) =>

@@ -114,3 +114,13 @@ export const make = <State, Event extends { readonly _tag: string }>(
     command: commands(definition.entity.protocol.requests)
   }
 }
+
+/** Makes the codec of each definition once. */
+export const perDefinition = (box: SecretBox) => {
+  const known = new WeakMap<object, ActorCodec<unknown, { readonly _tag: string }>>()
+  return (definition: Stored<any, any>): ActorCodec<unknown, { readonly _tag: string }> => {
+    const codec = known.get(definition) ?? make<unknown, { readonly _tag: string }>(definition, box)
+    known.set(definition, codec)
+    return codec
+  }
+}

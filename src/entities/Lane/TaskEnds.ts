@@ -3,31 +3,16 @@ import type { Effect } from "effect"
 import * as TaskSpan from "../../observability/TaskSpan.ts"
 import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
 import { held, type LaneState } from "./LaneState.ts"
+import { endOf } from "./TaskReceivers.ts"
 
-type Fact = { readonly outcome: string; readonly error?: { readonly code: string; readonly message: string } }
-
-/** Undefined when the event ends no task. */
-const factOf = (event: LaneEvent): Fact | undefined => {
-  switch (event._tag) {
-    case "task.completed":
-      return { outcome: "completed" }
-    case "task.cancelled":
-      return { outcome: "cancelled" }
-    case "task.failed":
-      return { outcome: "failed", error: event.error }
-    case "task.dead_lettered":
-      return { outcome: "dead_lettered", error: event.error }
-    default:
-      return undefined
-  }
-}
-
-const endOf = (event: LaneEvent, before: LaneState): TaskSpan.TaskEnd | undefined => {
-  const fact = factOf(event)
-  if (fact === undefined || !("taskId" in event)) return undefined
+/** A task that the lane dropped was never accepted: it has no span. */
+const spanOf = (event: LaneEvent, before: LaneState): TaskSpan.TaskEnd | undefined => {
+  const told = endOf(event)?.told
+  if (told === undefined || told.outcome === "dropped" || !("taskId" in event)) return undefined
   const found = held(before, event.taskId)
   return {
-    ...fact,
+    outcome: told.outcome,
+    ...(told.error === undefined ? {} : { error: told.error }),
     taskId: event.taskId,
     tenantId: event.tenantId,
     submittedAt: found?.task.submittedAt ?? event.at,
@@ -44,4 +29,4 @@ const endOf = (event: LaneEvent, before: LaneState): TaskSpan.TaskEnd | undefine
  * time of the event as its submission time.
  */
 export const reportEnds = (events: ReadonlyArray<{ readonly _tag: string }>, before: LaneState): Effect.Effect<void> =>
-  TaskSpan.tasksEnded(() => events.flatMap((event) => endOf(event as LaneEvent, before) ?? []))
+  TaskSpan.tasksEnded(() => events.flatMap((event) => spanOf(event as LaneEvent, before) ?? []))

@@ -15,8 +15,8 @@ interface End {
   readonly receiver?: ActorRef | undefined
 }
 
-/** Undefined when the event ends no task. */
-const endOf = (event: LaneEvent): End | undefined => {
+/** What an event says of a task's end; undefined when it ends none. */
+export const endOf = (event: LaneEvent): End | undefined => {
   switch (event._tag) {
     case "task.completed":
       return { told: { outcome: "completed", result: event.result } }

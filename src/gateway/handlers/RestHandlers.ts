@@ -8,7 +8,7 @@ import { Api } from "../api/Api.ts"
 import { type OperationEndpoint, operationEndpoints } from "../api/OperationEndpoints.ts"
 import { payloadOf, type Received } from "../api/RequestParts.ts"
 import type { CurrentPrincipal } from "../../rpc/Authentication.ts"
-import type { NounName } from "../../rpc/operations/Operations.ts"
+import { type NounName, operations } from "../../rpc/operations/Operations.ts"
 import { Health, healthResponse } from "../Health.ts"
 import { answer } from "../http/Respond.ts"
 import { type Keyed, RestCall } from "../http/RestCall.ts"
@@ -60,12 +60,6 @@ const group = (noun: NounName) =>
     })
   )
 
-export const RestHandlers = Layer.mergeAll(
-  group("tasks"),
-  group("instances"),
-  group("sessions"),
-  group("lanes"),
-  group("keys"),
-  group("messages"),
-  group("system")
-)
+const groups = (Object.keys(operations) as ReadonlyArray<NounName>).map(group)
+
+export const RestHandlers = groups.reduce((all, one) => Layer.merge(all, one))

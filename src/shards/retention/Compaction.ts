@@ -30,14 +30,14 @@ export const make = Effect.gen(function* () {
   ])
   if (Option.isNone(actors)) return (() => Effect.void) satisfies Compact
   const [directory, journal, ownership] = actors.value
-  const box = yield* SecretBox
+  const codecOf = Codec.perDefinition(yield* SecretBox)
 
   const compact = Effect.fnUntraced(function* (address: ActorAddress) {
     const { entityType, shardId } = address
     const definition = directory.definitionOf(entityType)
     const epoch = ownership.epochOf(shardId)
     if (definition === undefined || epoch === undefined) return
-    const codec = Codec.make<unknown, { readonly _tag: string }>(definition, box)
+    const codec = codecOf(definition)
     const {
       memory: { seq, state }
     } = yield* load(journal, definition, codec, address)

@@ -85,14 +85,13 @@ export const make = Effect.fnUntraced(function* (awayFor: Duration.Duration = st
   ])
   if (Option.isNone(actors)) return { sweep: Effect.succeed(0) }
   const [directory, ownership, activations] = actors.value
-  const box = yield* SecretBox
+  const codecOf = Codec.perDefinition(yield* SecretBox)
 
   /** Undefined when this process does not know the actor's type or state version. */
   const isEnded = ({ entityId, entityType, state, version }: Found): boolean | undefined => {
     const definition = directory.definitionOf(entityType)
     if (definition === undefined || definition.stateVersion !== version) return undefined
-    const codec = Codec.make<unknown, { readonly _tag: string }>(definition, box)
-    return definition.isEnded?.(codec.decodeState(state, entityId)) ?? false
+    return definition.isEnded?.(codecOf(definition).decodeState(state, entityId)) ?? false
   }
 
   /** The parameters of a fenced statement; undefined when another runner owns the actor's shard. */
