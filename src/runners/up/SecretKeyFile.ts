@@ -12,8 +12,9 @@ export const ensure = (home: string) =>
     const file = join(home, "secret.keys")
     if (existsSync(file)) return file
     const key = `up-${randomBytes(4).toString("hex")}:${randomBytes(keyBytes).toString("base64")}\n`
+    // On the disk before any secret is encrypted with it: without the key these are lost.
     const draft = `${file}.new`
-    writeFileSync(draft, key, { mode: 0o600 })
+    writeFileSync(draft, key, { mode: 0o600, flush: true })
     chmodSync(draft, 0o600)
     renameSync(draft, file)
     return file

@@ -2,12 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { HashMap, Redacted, Schema } from "effect"
 import { Entity } from "effect/cluster"
 import { command, protocol } from "../../../src/actor/Protocol.ts"
-import { SecretFault } from "../../../src/actor/SecretBox.ts"
 import { send } from "../../../src/actor/Send.ts"
 import * as Codec from "../../../src/actor/state/Codec.ts"
 import { type Found, secretFields } from "../../../src/actor/state/SecretFields.ts"
 import { Secret } from "../../../src/schema/Secret.ts"
 import * as AesSecretBox from "../../../src/shards/secrets/AesSecretBox.ts"
+import { faultOf } from "../../fixtures/SecretFaults.ts"
 import { secretKey } from "../../fixtures/SecretKeys.ts"
 
 const Login = Schema.Struct({ name: Schema.String, password: Secret(Schema.NonEmptyString) })
@@ -40,16 +40,6 @@ const state = {
   login,
   by: HashMap.make(["x", { name: "x", password: Redacted.make("hush-2") }]),
   list: [Redacted.make("hush-3"), Redacted.make("hush-4")]
-}
-
-const faultOf = (attempt: () => unknown): SecretFault => {
-  try {
-    attempt()
-  } catch (fault) {
-    if (fault instanceof SecretFault) return fault
-    throw fault
-  }
-  throw new Error("nothing was thrown")
 }
 
 const throughStore = (encoded: unknown): unknown => JSON.parse(JSON.stringify(encoded))

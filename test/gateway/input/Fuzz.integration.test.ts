@@ -4,35 +4,20 @@
  */
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { openApiDocument } from "../../../src/gateway/OpenApiDocument.ts"
 import * as DriverSet from "../../../src/instances/InstanceDriverSet.ts"
 import * as SimulatedDriver from "../../../src/instances/SimulatedDriver.ts"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
 import { ClientRpcs } from "../../../src/rpc/ClientRpcs.ts"
 import * as Actors from "../../../src/runners/Actors.ts"
-import * as Gateway from "../../../src/runners/GatewayLayer.ts"
-import { defaultPlacement, TenantId } from "../../../src/schema/Ids.ts"
+import { defaultPlacement } from "../../../src/schema/Ids.ts"
 import * as Cluster from "../../../src/shards/Cluster.ts"
 import * as Postgres from "../../fixtures/servers/Postgres.ts"
+import { PgEdge } from "../PgEdge.ts"
 import { Draws, odd } from "./Fuzz.ts"
 
-class Edge extends Context.Service<Edge, { readonly url: string; readonly token: string }>()("test/Edge") {}
-
-const edge = Layer.effect(
-  Edge,
-  Effect.gen(function* () {
-    const { keys, url } = yield* Gateway.start({
-      host: "127.0.0.1",
-      port: 0,
-      defaultTenant: TenantId.make("acme"),
-      socketsMost: 100
-    })
-    return { url, token: (yield* keys.create({ name: "fuzz", role: "admin" })).token }
-  })
-)
-
-const layer = edge.pipe(
+const layer = PgEdge.layer.pipe(
   Layer.provideMerge(Actors.layer),
   Layer.provideMerge(DriverSet.layer([SimulatedDriver.make])),
   Layer.provideMerge(SimulatedFleet.layer({ startMillis: 20 })),
@@ -41,7 +26,7 @@ const layer = edge.pipe(
 )
 
 const ask = Effect.fnUntraced(function* (method: string, path: string, text?: string) {
-  const { token, url } = yield* Edge
+  const { token, url } = yield* PgEdge
   return yield* Effect.promise(async () => {
     const response = await fetch(`${url}${path}`, {
       method,

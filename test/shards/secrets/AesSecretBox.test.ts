@@ -1,21 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { SecretFault } from "../../../src/actor/SecretBox.ts"
 import * as AesSecretBox from "../../../src/shards/secrets/AesSecretBox.ts"
 import * as SecretKeys from "../../../src/shards/secrets/SecretKeys.ts"
+import { faultOf } from "../../fixtures/SecretFaults.ts"
 import { secretKey, secretKeysText } from "../../fixtures/SecretKeys.ts"
 
 const box = (...ids: ReadonlyArray<string>) => AesSecretBox.make(ids.map(secretKey))
-
-const faultOf = (attempt: () => unknown): SecretFault => {
-  try {
-    attempt()
-  } catch (fault) {
-    if (fault instanceof SecretFault) return fault
-    throw fault
-  }
-  throw new Error("nothing was thrown")
-}
 
 describe("The encryption of secrets", () => {
   it("gives back what it sealed, with the first key and with a later one", () => {

@@ -1,7 +1,7 @@
 /** The token of a remote instance on PostgreSQL: in no column of any table, however it came there. */
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { Journal } from "../../../src/actor/Journal.ts"
 import { ActorDirectory } from "../../../src/actor/runtime/ActorDirectory.ts"
 import type { Definition } from "../../../src/actor/runtime/PendingCommit.ts"
@@ -14,8 +14,7 @@ import * as DriverSet from "../../../src/instances/InstanceDriverSet.ts"
 import * as RemoteDriver from "../../../src/instances/RemoteDriver.ts"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
 import * as Actors from "../../../src/runners/Actors.ts"
-import * as Gateway from "../../../src/runners/GatewayLayer.ts"
-import { defaultPlacement, InstanceId, instanceEntityId, TenantId } from "../../../src/schema/Ids.ts"
+import { defaultPlacement, InstanceId, instanceEntityId } from "../../../src/schema/Ids.ts"
 import { isSecretEnvelope } from "../../../src/schema/Secret.ts"
 import * as Cluster from "../../../src/shards/Cluster.ts"
 import * as Compaction from "../../../src/shards/retention/Compaction.ts"
@@ -23,27 +22,13 @@ import * as AesSecretBox from "../../../src/shards/secrets/AesSecretBox.ts"
 import * as KeyRegistry from "../../../src/shards/secrets/KeyRegistry.ts"
 import * as SecretSweep from "../../../src/shards/secrets/SecretSweep.ts"
 import * as Postgres from "../../fixtures/servers/Postgres.ts"
+import { PgEdge } from "../../gateway/PgEdge.ts"
 import { secretKey } from "../../fixtures/SecretKeys.ts"
-
-class Edge extends Context.Service<Edge, { readonly url: string; readonly token: string }>()("test/Edge") {}
-
-const edge = Layer.effect(
-  Edge,
-  Effect.gen(function* () {
-    const { keys, url } = yield* Gateway.start({
-      host: "127.0.0.1",
-      port: 0,
-      defaultTenant: TenantId.make("acme"),
-      socketsMost: 100
-    })
-    return { url, token: (yield* keys.create({ name: "test", role: "admin" })).token }
-  })
-)
 
 /** A whole process that has these keys. */
 const processWith = (...ids: ReadonlyArray<string>) => {
   const keys = ids.map(secretKey)
-  return edge.pipe(
+  return PgEdge.layer.pipe(
     Layer.provideMerge(Actors.layer),
     Layer.provideMerge(DriverSet.layer([RemoteDriver.make()])),
     Layer.provideMerge(Layer.provideMerge(SimulatedFleet.connector, SimulatedFleet.layer())),
@@ -54,7 +39,7 @@ const processWith = (...ids: ReadonlyArray<string>) => {
 }
 
 const ask = Effect.fnUntraced(function* (method: string, path: string, body: unknown) {
-  const { token, url } = yield* Edge
+  const { token, url } = yield* PgEdge
   const response = yield* Effect.promise(() =>
     fetch(`${url}/api/v1${path}`, {
       method,
