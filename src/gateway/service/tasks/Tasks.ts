@@ -15,6 +15,7 @@ import { fromPlaceToken } from "../../../schema/TaskFilter.ts"
 import { taskKey } from "../../events/Broadcast.ts"
 import { EventHub } from "../../events/EventHub.ts"
 import { asRead, type Call, optionsOf } from "../RequestContext.ts"
+import { cancelInLane } from "./CancelMany.ts"
 import { everyLane, type LaneCount } from "./EveryLane.ts"
 import { noResult, type Result, resultOf } from "../Results.ts"
 import { mixedFault, toSpec } from "./Submission.ts"
@@ -140,8 +141,15 @@ const make = Effect.gen(function* () {
 
   const cancelMany = Effect.fn("Tasks.cancelWhere")(function* (call: Call, request: Request<"tasks", "cancelMany">) {
     const tenantId = yield* acting(call, request.tenantId)
-    const command = { phases: request.phases, limit: request.limit ?? 1_000 }
-    const cancelIn = (lane: LaneName) => laneOf(laneEntityId(tenantId, lane)).CancelWhere(command, optionsOf(call))
+    const command = { phases: request.phases, limit: request.limit ?? pageSize.most }
+    const cancelIn = (lane: LaneName) => {
+      const { CancelTasks, CancelWhere } = laneOf(laneEntityId(tenantId, lane))
+      return cancelInLane(
+        { cancelWhere: CancelWhere(command, optionsOf(call)), cancelTasks: (taskIds) => CancelTasks({ taskIds }) },
+        reads,
+        { ...command, tenantId, lane }
+      )
+    }
     if (request.lane !== undefined) return yield* cancelIn(request.lane)
     const { answers, unasked } = yield* everyLane(views, {
       tenantId,
