@@ -15,8 +15,8 @@
  * as a message.
  *
  * The server closes with 1013 and the last cursor when the client is too slow, 1001 when the server stops, 4400 for a
- * cursor as above, 4401 when the key is not valid or no longer valid, 4404 for another tenant, 1009 when the client
- * sends a message of more than 4 KiB.
+ * cursor as above, 4401 when the key is not valid or no longer valid, 4403 when it may not read events, 4404 for
+ * another tenant, 1009 when the client sends a message of more than 4 KiB.
  */
 import { Clock, Effect, Result, Schema, Stream } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -79,17 +79,25 @@ const make = Effect.gen(function* () {
   const bounded = yield* Sockets.bounded
   const backlogs = new Backlogs()
 
-  /** Returns the header together with the principal, so that a revocation of its key can be detected. */
+  /**
+   * Whose key it is, when it may read events. The header is returned too, so that a revocation of its key can be
+   * detected.
+   */
+  const reader = Effect.fnUntraced(function* (header: string) {
+    const principal = yield* authenticator.authenticateHeader(header)
+    if (!permits(principal, "event:read")) return yield* new Forbidden({ message: "this key may not read events" })
+    return { header, principal }
+  })
+
   const firstMessage = (pull: Socket.Reader["pull"]) =>
     Effect.gen(function* () {
       const [frame] = yield* pull
       const auth = typeof frame === "string" && frame.length <= messageMost ? decodeAuth(frame) : undefined
       if (auth === undefined || Result.isFailure(auth)) return yield* unauthenticated
-      const header = `Bearer ${auth.success.token}`
-      const principal = yield* authenticator
-        .authenticateHeader(header)
-        .pipe(Effect.catchTag("Unauthenticated", () => Effect.fail(unauthenticated)))
-      return { header, principal }
+      return yield* reader(`Bearer ${auth.success.token}`).pipe(
+        Effect.catchTag("Unauthenticated", () => Effect.fail(unauthenticated)),
+        Effect.catchTag("Forbidden", ({ message }) => Effect.fail(new Closing({ code: 4403, reason: message })))
+      )
     }).pipe(
       Effect.timeout(authenticateWithin),
       Effect.catchTag("TimeoutError", () => Effect.fail(unauthenticated))
@@ -222,11 +230,10 @@ const make = Effect.gen(function* () {
     const query = yield* decodeQuery(parameters).pipe(Effect.mapError((error) => invalidInput("Query", error)))
     const header = request.headers["authorization"]
     if (header === undefined) return { query, known: undefined }
-    const principal = yield* authenticator.authenticateHeader(header)
-    if (!permits(principal, "event:read")) return yield* new Forbidden({ message: "this key may not read events" })
-    yield* Effect.fromResult(readableTenant(principal, query.tenantId))
+    const known = yield* reader(header)
+    yield* Effect.fromResult(readableTenant(known.principal, query.tenantId))
     if (query.cursor !== undefined) yield* feed.check(query.cursor, "cursor")
-    return { query, known: { header, principal } }
+    return { query, known }
   })
 
   return (request: HttpServerRequest.HttpServerRequest) =>
