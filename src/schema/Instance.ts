@@ -5,7 +5,7 @@
 import { Schema } from "effect"
 import { bounds, nonEmptyText, text, within } from "./text/Bounds.ts"
 import { InstanceId, Placement, TenantId } from "./Ids.ts"
-import { Secret } from "./Secret.ts"
+import { Secret, SecretJson } from "./Secret.ts"
 import { Supervision } from "./Supervision.ts"
 
 export const DriverKind = Schema.Literals(["process", "remote", "simulated"])
@@ -90,8 +90,11 @@ export const InstanceSpec = Schema.Struct({
   supervision: Schema.optionalKey(Supervision),
   /** Only for driver `remote`. */
   endpoint: Schema.optionalKey(RemoteEndpoint),
-  /** Only for driver `process`: merged over the lean gateway configuration that Clawster writes. */
-  gatewayConfig: Schema.optionalKey(Schema.Json)
+  /**
+   * Only for driver `process`: merged over the lean gateway configuration that Clawster writes. It may have the keys of
+   * model providers.
+   */
+  gatewayConfig: Schema.optionalKey(SecretJson)
 })
 export type InstanceSpec = typeof InstanceSpec.Type
 

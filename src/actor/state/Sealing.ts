@@ -27,13 +27,10 @@ export const sealing = (
   const fields = secretFields(schema)
   if (fields === undefined) return undefined
 
-  const changing = (encoded: unknown, entityId: string, of: (place: (field: string) => string) => Change): unknown => {
-    const tenant = tenantOf?.(encoded) ?? null
-    return fields.change(
-      encoded,
-      of((field) => JSON.stringify([tenant, entityType, entityId, field]))
-    )
-  }
+  const placeIn =
+    (encoded: unknown, entityId: string) =>
+    (field: string): string =>
+      JSON.stringify([tenantOf?.(encoded) ?? null, entityType, entityId, field])
   const sealed =
     (place: (field: string) => string): Change =>
     (found, field) =>
@@ -44,13 +41,15 @@ export const sealing = (
       typeof found === "string" ? found : box.open(found, place(field))
 
   return {
-    seal: (encoded, entityId) => changing(encoded, entityId, sealed),
-    open: (encoded, entityId) => changing(encoded, entityId, opened),
-    reseal: (encoded, entityId, each) =>
-      changing(encoded, entityId, (place) => (found, field) => {
+    seal: (encoded, entityId) => fields.change(encoded, sealed(placeIn(encoded, entityId))),
+    open: (stored, entityId) => fields.changeStored(stored, opened(placeIn(stored, entityId))),
+    reseal: (stored, entityId, each) => {
+      const place = placeIn(stored, entityId)
+      return fields.changeStored(stored, (found, field) => {
         each(found)
         if (typeof found !== "string" && found.key === box.current) return found
         return box.seal(opened(place)(found, field) as string, place(field))
       })
+    }
   }
 }

@@ -3,7 +3,7 @@
  * envelope, or each envelope by its text. Values without a secret are returned as they are.
  */
 import { Schema, SchemaAST } from "effect"
-import { isSecretEnvelope, isSecretText, type SecretEnvelope } from "../../schema/Secret.ts"
+import { isSecretEnvelope, type SecretEnvelope, secretKind } from "../../schema/Secret.ts"
 
 /** A secret's text, or its envelope when it is encrypted. */
 export type Found = string | SecretEnvelope
@@ -15,14 +15,21 @@ export type Found = string | SecretEnvelope
 export type Change = (found: Found, field: string) => Found
 
 export interface SecretFields {
-  readonly change: (value: unknown, change: Change) => unknown
+  /** Changes a value as its schema encodes it: every secret is in clear, also JSON that looks like an envelope. */
+  readonly change: (encoded: unknown, change: Change) => unknown
+  /** Changes a value as it was stored: what looks like an envelope is one. */
+  readonly changeStored: (stored: unknown, change: Change) => unknown
 }
 
 /** Undefined when no value of the schema has a secret. */
 export const secretFields = (schema: Schema.Top): SecretFields | undefined => {
   const root = SchemaAST.toEncoded(Schema.toCodecJson(schema).ast)
   const holders = holdersIn(root)
-  return holders.has(root) ? { change: (value, change) => replaced(root, value, "", change, holders) } : undefined
+  if (!holders.has(root)) return undefined
+  return {
+    change: (value, change) => replaced(root, value, "", { change, isStored: false, holders }),
+    changeStored: (value, change) => replaced(root, value, "", { change, isStored: true, holders })
+  }
 }
 
 const known = new WeakMap<object, boolean>()
@@ -73,7 +80,7 @@ const holdersIn = (root: SchemaAST.AST): ReadonlySet<SchemaAST.AST> => {
     parts.set(ast, partsOf(ast))
     open.push(...parts.get(ast)!)
   }
-  const holders = new Set([...parts.keys()].filter(isSecretText))
+  const holders = new Set([...parts.keys()].filter((ast) => secretKind(ast) !== undefined))
   for (let before = -1; before !== holders.size;) {
     before = holders.size
     for (const [ast, below] of parts) if (below.some((part) => holders.has(part))) holders.add(ast)
@@ -81,29 +88,44 @@ const holdersIn = (root: SchemaAST.AST): ReadonlySet<SchemaAST.AST> => {
   return holders
 }
 
-type Holders = ReadonlySet<SchemaAST.AST>
+interface Walk {
+  readonly change: Change
+  readonly isStored: boolean
+  readonly holders: ReadonlySet<SchemaAST.AST>
+}
 
-const replaced = (ast: SchemaAST.AST, value: unknown, field: string, change: Change, holders: Holders): unknown => {
-  if (!holders.has(ast)) return value
+const replaced = (ast: SchemaAST.AST, value: unknown, field: string, walk: Walk): unknown => {
+  if (!walk.holders.has(ast)) return value
+  if (secretKind(ast) === "json") return value === null ? value : inJson(value, field, walk)
   switch (ast._tag) {
     case "Objects":
-      return isRecord(value) ? inObject(ast, value, field, change, holders) : value
+      return isRecord(value) ? inObject(ast, value, field, walk) : value
     case "Arrays":
       return Array.isArray(value)
         ? kept(
             value,
-            value.map((item, index) => replaced(itemOf(ast, index), item, field, change, holders))
+            value.map((item, index) => replaced(itemOf(ast, index), item, field, walk))
           )
         : value
     case "Union":
       return ast.types
-        .filter((member) => holders.has(member) && mayBe(member, value))
-        .reduce((next, member) => replaced(member, next, field, change, holders), value)
+        .filter((member) => walk.holders.has(member) && mayBe(member, value))
+        .reduce((next, member) => replaced(member, next, field, walk), value)
     case "Suspend":
-      return replaced(ast.thunk(), value, field, change, holders)
+      return replaced(ast.thunk(), value, field, walk)
     default:
-      return typeof value === "string" || isSecretEnvelope(value) ? change(value, field) : value
+      return typeof value === "string" || isSecretEnvelope(value) ? walk.change(value, field) : value
   }
+}
+
+/** Secret JSON in clear is changed as its text. */
+const inJson = (value: unknown, field: string, { change, isStored }: Walk): unknown => {
+  if (isStored && isSecretEnvelope(value)) {
+    const opened = change(value, field)
+    return typeof opened === "string" ? JSON.parse(opened) : opened
+  }
+  const sealed = change(JSON.stringify(value), field)
+  return typeof sealed === "string" ? value : sealed
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -113,16 +135,15 @@ const inObject = (
   { indexSignatures, propertySignatures }: SchemaAST.Objects,
   value: Readonly<Record<string, unknown>>,
   field: string,
-  change: Change,
-  holders: Holders
+  walk: Walk
 ): unknown => {
   const types = new Map(propertySignatures.map(({ name, type }) => [String(name), type]))
   const other = indexSignatures[0]?.type
   let next = value
   for (const key of Object.keys(value)) {
     const type = types.get(key) ?? other
-    if (type === undefined || !holders.has(type)) continue
-    const changed = replaced(type, value[key], field === "" ? key : `${field}.${key}`, change, holders)
+    if (type === undefined || !walk.holders.has(type)) continue
+    const changed = replaced(type, value[key], field === "" ? key : `${field}.${key}`, walk)
     if (changed !== value[key]) next = { ...next, [key]: changed }
   }
   return next

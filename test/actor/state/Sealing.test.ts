@@ -5,7 +5,7 @@ import { command, protocol } from "../../../src/actor/Protocol.ts"
 import { send } from "../../../src/actor/Send.ts"
 import * as Codec from "../../../src/actor/state/Codec.ts"
 import { type Found, secretFields } from "../../../src/actor/state/SecretFields.ts"
-import { Secret } from "../../../src/schema/Secret.ts"
+import { Secret, SecretJson } from "../../../src/schema/Secret.ts"
 import * as AesSecretBox from "../../../src/shards/secrets/AesSecretBox.ts"
 import { faultOf } from "../../fixtures/SecretFaults.ts"
 import { secretKey } from "../../fixtures/SecretKeys.ts"
@@ -123,6 +123,54 @@ describe("The secrets of what an actor stores", () => {
     })
     assert.deepStrictEqual(fields, ["secret", "below.secret", "below.below.secret"])
     assert.strictEqual((changed as typeof value).below[0]!.below[0]!.secret, "3!")
+  })
+
+  describe("that are JSON", () => {
+    const Settings = Schema.Struct({ tenant: Schema.String, settings: Schema.optionalKey(SecretJson) })
+    const settingsCodec = (...keys: ReadonlyArray<string>) =>
+      Codec.make<typeof Settings.Type, typeof Event.Type>(
+        { ...definition, state: Settings } as never,
+        AesSecretBox.make(keys.map(secretKey))
+      )
+    const roundTrip = (settings: Schema.Json) => {
+      const stored = throughStore(settingsCodec("a").encodeState({ tenant: "acme", settings }, "one"))
+      return { stored, read: settingsCodec("a").decodeState(stored, "one").settings }
+    }
+
+    it("are one envelope and are read back", () => {
+      const settings = { models: { apiKey: "hush" }, list: ["hush"] }
+      const { read, stored } = roundTrip(settings)
+      assert.notInclude(JSON.stringify(stored), "hush")
+      assert.notInclude(JSON.stringify(stored), "apiKey")
+      assert.deepStrictEqual(read, settings)
+    })
+
+    it("are read back when they look like an envelope", () => {
+      const settings = { $secret: "v1", key: "a", nonce: "AAAA", data: "AAAA" }
+      const { read, stored } = roundTrip(settings)
+      assert.deepStrictEqual(read, settings)
+      assert.notInclude(JSON.stringify(stored), "AAAA")
+    })
+
+    it("need no key when there are none", () => {
+      for (const state of [{ tenant: "acme" }, { tenant: "acme", settings: null }]) {
+        assert.deepStrictEqual(settingsCodec().encodeState(state, "one"), state)
+      }
+    })
+
+    it("are read in clear as earlier versions stored them, and sealed by a sweep", () => {
+      const old = { tenant: "acme", settings: { models: { apiKey: "hush" } } }
+      assert.deepStrictEqual(settingsCodec().decodeState(old, "one"), old)
+      const box = AesSecretBox.make([secretKey("a")])
+      const { reseal } = Codec.sealings({ ...definition, state: Settings } as never, box).state!
+      const next = reseal(old, "one", () => {})
+      assert.notInclude(JSON.stringify(next), "hush")
+      assert.deepStrictEqual(settingsCodec("a").decodeState(next, "one"), old)
+      assert.strictEqual(
+        reseal(next, "one", () => {}),
+        next
+      )
+    })
   })
 
   it("are refused in a reply and in a message to another actor, which are stored as they are", () => {
