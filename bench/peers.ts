@@ -14,7 +14,7 @@ import * as Redis from "./peers/redis.ts"
 import * as Options from "./harness/options.ts"
 import { begin, runProgram } from "./harness/program.ts"
 import * as Report from "./harness/report.ts"
-import * as Ports from "../src/resources/Ports.ts"
+import * as TcpPorts from "../src/resources/TcpPorts.ts"
 
 interface Peer {
   readonly name: string
@@ -159,7 +159,7 @@ const main = Effect.gen(function* () {
     const base = peer.name.replaceAll("-", "_")
     const url = yield* postgres.database(base)
     const second = yield* postgres.database(`${base}_2`)
-    const port = yield* Ports.freePort
+    const port = yield* TcpPorts.freePort
     const env = { PG_URL: Redacted.value(url), PG_URL_2: Redacted.value(second), PEER_PORT: String(port), ...needed }
     const made = yield* Effect.result(
       Effect.tryPromise({

@@ -12,7 +12,7 @@ import * as ActorClient from "../src/actor/ActorClient.ts"
 import { Instance } from "../src/entities/Instance.ts"
 import { Lane } from "../src/entities/Lane.ts"
 import * as DemoModel from "../src/openclaw/demo/DemoModel.ts"
-import * as Ports from "../src/resources/Ports.ts"
+import * as TcpPorts from "../src/resources/TcpPorts.ts"
 import { defaultPlacement, InstanceId, instanceEntityId, laneEntityId, LaneName, TenantId } from "../src/schema/Ids.ts"
 import { defaultLaneConfig } from "../src/schema/Lane.ts"
 import * as Cluster from "../src/shards/Cluster.ts"
@@ -53,7 +53,7 @@ const makeRunner = Effect.fnUntraced(function* (
   env: Record<string, string>
 ) {
   const scope = yield* Effect.scope
-  const [port, listenPort, pgPort] = yield* Effect.all([Ports.freePort, Ports.freePort, Ports.freePort])
+  const [port, listenPort, pgPort] = yield* Effect.all([TcpPorts.freePort, TcpPorts.freePort, TcpPorts.freePort])
   const inbound = proxy(port, listenPort)
   const postgres = proxy(pgPort, postgresPort)
   const url = new URL(databaseUrl)
@@ -143,7 +143,7 @@ export const make = Effect.fnUntraced(function* (options: { readonly real: boole
   const model = yield* DemoModel.make({})
   const clawsterHome = yield* directory
   const openclaw = options.real ? yield* RealCluster.openclaw : undefined
-  const firstPort = yield* Ports.freePort
+  const firstPort = yield* TcpPorts.freePort
   const env: Record<string, string> = {
     CLAWSTER_HOME: clawsterHome,
     CLAWSTER_HOST_NAME: RealCluster.host,

@@ -4,7 +4,7 @@
  * who wrote.
  */
 import { Config, Effect, Layer } from "effect"
-import * as Actors from "../src/runners/Actors.ts"
+import * as RunnerActors from "../src/runners/RunnerActors.ts"
 import * as Drivers from "../src/runners/Drivers.ts"
 import { launch } from "../src/runners/launch/Launch.ts"
 import * as Settings from "../src/runners/Settings.ts"
@@ -32,7 +32,7 @@ const database = Layer.unwrap(
 Layer.effectDiscard(Effect.logInfo("The runner is ready")).pipe(
   Layer.provideMerge(
     Layer.merge(
-      Actors.layer,
+      RunnerActors.layer,
       Counter.layer(() => Effect.sleep(jobTime))
     )
   ),

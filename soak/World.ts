@@ -9,11 +9,11 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { KeyService } from "../src/auth/KeyService.ts"
 import * as DemoModel from "../src/openclaw/demo/DemoModel.ts"
-import * as Ports from "../src/resources/Ports.ts"
+import * as TcpPorts from "../src/resources/TcpPorts.ts"
 import * as Database from "../src/shards/Database.ts"
 import * as EmbeddedPostgres from "../src/shards/postgres/EmbeddedPostgres.ts"
 import { migrate } from "../src/shards/Migrations.ts"
-import * as PgAccess from "../src/shards/reads/PgAccess.ts"
+import * as PgKeyStores from "../src/shards/reads/PgKeyStores.ts"
 import * as RealCluster from "../test/fixtures/servers/RealCluster.ts"
 import type { Form } from "./Forms.ts"
 
@@ -123,7 +123,7 @@ const database = Effect.fnUntraced(function* (places: Places, form: Form) {
   const server = yield* EmbeddedPostgres.start({ directory, settings: { max_wal_size: "256MB", ...form.postgres } })
   const context = yield* Layer.build(
     KeyService.layer.pipe(
-      Layer.provide(PgAccess.layer),
+      Layer.provide(PgKeyStores.layer),
       Layer.provideMerge(Layer.effectDiscard(migrate)),
       Layer.provideMerge(Database.layer({ url: server.url, maxConnections: 3, applicationName: "soak" }))
     )
@@ -138,7 +138,7 @@ export const make = Effect.fnUntraced(function* (home: string, form: Form, fault
   const { context, server, url } = yield* database(places, form)
   const model = yield* DemoModel.make({})
   const openclaw = form.realGateways > 0 ? yield* RealCluster.openclaw : undefined
-  const gatewayPort = yield* Ports.freePort
+  const gatewayPort = yield* TcpPorts.freePort
   const common = {
     DATABASE_URL: url,
     CLAWSTER_HOME: home,
@@ -152,7 +152,7 @@ export const make = Effect.fnUntraced(function* (home: string, form: Form, fault
     CLAWSTER_PASSIVATE_AFTER_MILLIS: String(form.passivateAfter)
   }
   const runner = Effect.fnUntraced(function* (name: string) {
-    const [port, metricsPort] = yield* Effect.all([Ports.freePort, Ports.freePort])
+    const [port, metricsPort] = yield* Effect.all([TcpPorts.freePort, TcpPorts.freePort])
     const env = {
       ...common,
       CLAWSTER_DRIVERS: "process,simulated",

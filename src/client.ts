@@ -2,7 +2,7 @@
 export { ClawsterClient, type ClientCallOptions, type ClientOptions, type ClientShape } from "./rpc/Client.ts"
 export { ClientRpcs } from "./rpc/ClientRpcs.ts"
 export * as Requests from "./rpc/Requests.ts"
-export * as Access from "./schema/Access.ts"
+export * as Access from "./schema/access/ApiKeyInfo.ts"
 export * as Errors from "./schema/Errors.ts"
 export { PublicEvent, type PublicEventType } from "./schema/events/Events.ts"
 export { Cursor, FeedEvent } from "./schema/feed/Feed.ts"

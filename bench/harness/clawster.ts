@@ -6,7 +6,7 @@ import * as LaneLayer from "../../src/entities/Lane/LaneLayer.ts"
 import * as DriverSet from "../../src/instances/InstanceDriverSet.ts"
 import * as SimulatedDriver from "../../src/instances/SimulatedDriver.ts"
 import { type FleetOptions, SimulatedFleet } from "../../src/instances/simulated/SimulatedFleet.ts"
-import * as Ports from "../../src/resources/Ports.ts"
+import * as TcpPorts from "../../src/resources/TcpPorts.ts"
 import { defaultPlacement } from "../../src/schema/Ids.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
 import * as Database from "../../src/shards/Database.ts"
@@ -65,6 +65,6 @@ const script = fileURLToPath(new URL("runner.ts", import.meta.url))
 
 /** A runner of `kind` in a process of its own. */
 export const startRunner = Effect.fnUntraced(function* (kind: "clawster" | "stock", url: Redacted.Redacted) {
-  const port = yield* Ports.freePort
+  const port = yield* TcpPorts.freePort
   return yield* Processes.start(script, [kind, Redacted.value(url), String(port)])
 })

@@ -33,8 +33,8 @@ export const Hold = Rpc.make("Hold").annotate(ClusterSchema.InterruptOnTerminati
 
 /**
  * Messages of one actor to another, in order; at most 256. Success: each is committed, changed nothing, was a
- * duplicate, or is kept as a dead message (DeadMessages.ts). `ActorUnavailable`: some may have been committed; send all
- * of them again.
+ * duplicate, or is kept as a dead message (DeadMessageRow.ts). `ActorUnavailable`: some may have been committed; send
+ * all of them again.
  */
 export const Deliver = Rpc.make("Deliver", {
   payload: {

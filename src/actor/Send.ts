@@ -11,7 +11,7 @@ import { hasSecret } from "./state/SecretFields.ts"
  * receiver's journal keeps the entry. The receiver's reply is only an acknowledgement and is discarded: a receiver that
  * has something to report sends a message back. A message that the receiver refuses, that its code throws on for two
  * minutes, that it has no command for, or whose effect the store cannot hold, is kept as a dead message
- * (DeadMessages.ts). One whose receiver was removed is dropped (Departed.ts).
+ * (DeadMessageRow.ts). One whose receiver was removed is dropped (Departed.ts).
  *
  * Throws when the command's payload has a secret (schema/Secret.ts), since messages are not encrypted. Encoding throws
  * when `payload` does not match the command's schema; nothing of the sending command is committed then.

@@ -5,7 +5,7 @@
 import { Cache, Context, Effect, Exit, Layer } from "effect"
 import { type ActorUnavailable, Unauthenticated } from "../schema/Errors.ts"
 import { TenantId } from "../schema/Ids.ts"
-import type { Principal } from "../schema/Principal.ts"
+import type { Principal } from "../schema/access/Principal.ts"
 import * as ApiKey from "./ApiKey.ts"
 import { isSameDigest } from "./DigestNode.ts"
 import { KeyStore, type StoredKey } from "./KeyStore.ts"

@@ -1,6 +1,6 @@
 /** Creates, lists and revokes API keys. It does not check permissions: the edge has already asked the policy. */
 import { Clock, Context, Effect, Layer } from "effect"
-import type { ApiKeyInfo, CreatedKey, CreateKey } from "../schema/Access.ts"
+import type { ApiKeyInfo, CreatedKey, CreateKey } from "../schema/access/ApiKeyInfo.ts"
 import { type ActorUnavailable, Conflict, InvalidInput, NotFound } from "../schema/Errors.ts"
 import { TenantId } from "../schema/Ids.ts"
 import * as ApiKey from "./ApiKey.ts"

@@ -2,7 +2,7 @@
 import { Context, type Effect } from "effect"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { TenantId } from "../schema/Ids.ts"
-import type { Role } from "../schema/Principal.ts"
+import type { Role } from "../schema/access/Principal.ts"
 
 export interface StoredKey {
   /** Public part of the key, used to look it up. */

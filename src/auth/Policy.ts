@@ -7,7 +7,7 @@ import { Result } from "effect"
 import type { Action } from "../rpc/Authentication.ts"
 import { InvalidInput, NotFound } from "../schema/Errors.ts"
 import type { TenantId } from "../schema/Ids.ts"
-import type { Principal, Role } from "../schema/Principal.ts"
+import type { Principal, Role } from "../schema/access/Principal.ts"
 
 const ofTenants: ReadonlyArray<Action> = [
   "task:read",

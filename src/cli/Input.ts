@@ -1,7 +1,7 @@
 /** Converts command line input to the types of the API. */
 import { Clock, DateTime, Effect, FileSystem, Option, Schema, Stdio, Stream } from "effect"
 import { Argument, Flag } from "effect/cli"
-import { pageSize } from "../schema/Page.ts"
+import { pageSize } from "../schema/lists/Page.ts"
 
 /** The input is invalid; nothing was sent. */
 export class BadInput extends Schema.TaggedError<BadInput>()("BadInput", { message: Schema.String }) {}

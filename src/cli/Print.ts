@@ -3,8 +3,8 @@ import { Clock, Console, Effect } from "effect"
 import { instantText } from "../schema/text/Bounds.ts"
 import type { Colour, Screen as ScreenFacts } from "./Terminal.ts"
 import { Screen } from "./Terminal.ts"
-import { Json } from "./Settings.ts"
-import { type Column, type Field, fields, table } from "./Table.ts"
+import { Json } from "./GlobalFlags.ts"
+import { type Column, type Field, fields, table } from "./TextTable.ts"
 
 export interface View {
   readonly screen: ScreenFacts

@@ -4,7 +4,7 @@ import { Effect, Exit } from "effect"
 import { createRequire } from "node:module"
 import { Handover } from "./ProcessLauncher.ts"
 import * as RpcApi from "./api/RpcApi.ts"
-import { run } from "./Run.ts"
+import { run } from "./Invocation.ts"
 import { Screen } from "./Terminal.ts"
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { readonly version: string }

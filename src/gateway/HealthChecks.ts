@@ -4,7 +4,7 @@
  * `clawster runners`, `shards` and `instance list` show the names behind the counts.
  */
 import type { ServedProbe } from "../ports/ClusterReads.ts"
-import type { RunnerStatus, ShardGroup } from "../schema/Cluster.ts"
+import type { RunnerStatus, ShardGroup } from "../schema/ClusterStatus.ts"
 import type { InstanceStatus } from "../schema/Instance.ts"
 
 export interface Judgement {

@@ -22,11 +22,11 @@ import { RestHandlers } from "./handlers/RestHandlers.ts"
 import { RpcHandlers } from "./handlers/RpcHandlers.ts"
 import * as UseCaseTable from "./handlers/UseCaseTable.ts"
 import { Health, healthResponse } from "./Health.ts"
-import * as Authentication from "./http/Authentication.ts"
+import * as AuthenticationLayer from "./http/AuthenticationLayer.ts"
 import * as HttpEnvelope from "./http/HttpEnvelope.ts"
 import * as MetricsRoute from "./http/MetricsRoute.ts"
 import { RestCall } from "./http/RestCall.ts"
-import * as Sockets from "./http/Sockets.ts"
+import * as SocketLimit from "./http/SocketLimit.ts"
 
 /** Maximum length of an id in a path, high enough for overlong ids to reach the schema that refuses them. */
 export const routerConfig = { maxParamLength: 16_384 }
@@ -36,7 +36,7 @@ const useCases = Layer.mergeAll(UseCaseTable.layer, Health.layer).pipe(
   Layer.provideMerge(Layer.mergeAll(KeyService.layer, Authenticator.layer, EventHub.layer, Counts.layer))
 )
 
-const handlers = RestHandlers.pipe(Layer.provide([RestCall.layer, Authentication.layer]))
+const handlers = RestHandlers.pipe(Layer.provide([RestCall.layer, AuthenticationLayer.layer]))
 
 /** Both prefixes serve the same routes, so a request is the same request under either prefix. */
 const rest = HttpApiBuilder.layer(Api)
@@ -57,13 +57,13 @@ const rpcOver = (protocol: "http" | "websocket") => RpcServer.layerHttp({ group:
 const untilFarewell = HttpRouter.middleware(
   Effect.gen(function* () {
     const { said } = yield* Farewell
-    const bounded = yield* Sockets.bounded
+    const bounded = yield* SocketLimit.bounded
     return (socket) => bounded(Effect.raceFirst(socket, Effect.as(said, HttpServerResponse.empty())))
   })
 ).layer
 
 const rpc = Layer.mergeAll(rpcOver("http"), Layer.provide(rpcOver("websocket"), untilFarewell)).pipe(
-  Layer.provide([RpcHandlers, Authentication.layer, RpcSerialization.layerNdjson])
+  Layer.provide([RpcHandlers, AuthenticationLayer.layer, RpcSerialization.layerNdjson])
 )
 
 const rootHealth = HttpRouter.use((router) =>

@@ -6,8 +6,8 @@ import { Effect, type Scope } from "effect"
 import type { GatewayLink } from "../openclaw/GatewayLink.ts"
 import type { InstanceSpec } from "../schema/Instance.ts"
 import { DriverError, type InstanceDriver, type InstanceRef } from "./InstanceDriver.ts"
-import type { Gateway } from "./simulated/Gateway.ts"
-import * as Link from "./simulated/Link.ts"
+import type { Gateway } from "./simulated/SimulatedGateway.ts"
+import * as SimulatedLink from "./simulated/SimulatedLink.ts"
 import { SimulatedFleet } from "./simulated/SimulatedFleet.ts"
 
 const logLinesMax = 10_000
@@ -109,7 +109,7 @@ export const make: Effect.Effect<InstanceDriver, never, SimulatedFleet> = Effect
           return { live: true, started: !busy, ...(busy ? { detail: "draining" } : {}) }
         }),
       connect: (spec): Effect.Effect<GatewayLink, DriverError, Scope.Scope> =>
-        Link.open(fleet.gateway(spec.instanceId)),
+        SimulatedLink.open(fleet.gateway(spec.instanceId)),
       logs: (spec, limit) => Effect.sync(() => fleet.gateway(spec.instanceId).logs(Math.min(limit, logLinesMax))),
       metrics: (ref) =>
         Effect.suspend(() => {
@@ -118,8 +118,8 @@ export const make: Effect.Effect<InstanceDriver, never, SimulatedFleet> = Effect
           return process === undefined
             ? Effect.fail(fail(gateway, "NotRunning", "the gateway does not run", { retryable: true }))
             : Effect.succeed({
-                rssBytes: Link.memory(process),
-                cpu: Link.load(gateway, process),
+                rssBytes: SimulatedLink.memory(process),
+                cpu: SimulatedLink.load(gateway, process),
                 uptimeMillis: gateway.now() - process.startedAt
               })
         }),

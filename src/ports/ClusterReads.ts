@@ -1,6 +1,6 @@
 /** Reads of the cluster's condition, from the store and from the runners' own reports. */
 import { Context, type Effect } from "effect"
-import type { RunnerStatus, ShardGroup } from "../schema/Cluster.ts"
+import type { RunnerStatus, ShardGroup } from "../schema/ClusterStatus.ts"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { Placement } from "../schema/Ids.ts"
 

@@ -1,6 +1,6 @@
 /**
  * Reads instances as they are seen: the views that they wrote, adjusted by whether their placement is served and their
- * gateway heard of (schema/Liveness.ts), without those that were deregistered without their runner.
+ * gateway heard of (schema/instance/Liveness.ts), without those that were deregistered without their runner.
  */
 import { Context, type Effect } from "effect"
 import type { ActorUnavailable } from "../schema/Errors.ts"

@@ -1,6 +1,6 @@
 /** Outputs in memory, for tests and simulation. A shared instance outlives the actors that use it, as a store does. */
 import { Effect, Layer } from "effect"
-import type { StoredOutput } from "../schema/Output.ts"
+import type { StoredOutput } from "../schema/runs/Output.ts"
 import { type OutputAddress, Outputs, piecesOf } from "./Outputs.ts"
 
 const piecesARead = 8

@@ -6,7 +6,7 @@
 import { Context, type Effect } from "effect"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { SessionId, TaskId, TenantId } from "../schema/Ids.ts"
-import type { OutputPart, StoredOutput } from "../schema/Output.ts"
+import type { OutputPart, StoredOutput } from "../schema/runs/Output.ts"
 
 /**
  * `owner` names the task or turn within its tenant, `runKey` the attempt. Both are stored, so their format must not

@@ -3,7 +3,7 @@
  * or turn.
  */
 import { Context, type Effect } from "effect"
-import type { Attempt } from "../schema/Attempt.ts"
+import type { Attempt } from "../schema/runs/Attempt.ts"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { HeldPayload } from "../schema/Task.ts"
 

@@ -9,7 +9,7 @@ import type { FeedGap } from "../schema/feed/FeedNotice.ts"
 import type { LaneName, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
 import type { TurnPlace, TurnStatus } from "../schema/Session.ts"
 import type { TaskPhase, TaskStatus } from "../schema/Task.ts"
-import type { TaskFilter, TaskPlace } from "../schema/TaskFilter.ts"
+import type { TaskFilter, TaskPlace } from "../schema/lists/TaskFilter.ts"
 
 /** `next` is the `after` of the following page; absent on the last page. */
 export interface Page<A> {

@@ -3,7 +3,7 @@
  * Instance that runs it. Both directions go through the outbox: messages are delivered at least once and applied once.
  */
 import { Schema } from "effect"
-import { AttemptOutcome } from "../schema/Attempt.ts"
+import { AttemptOutcome } from "../schema/runs/Attempt.ts"
 import { InstanceId } from "../schema/Ids.ts"
 import { command } from "../actor/Protocol.ts"
 

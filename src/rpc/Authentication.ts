@@ -6,7 +6,7 @@
 import { Context, Schema } from "effect"
 import { RpcMiddleware } from "effect/rpc"
 import { ActorUnavailable, Forbidden, Unauthenticated } from "../schema/Errors.ts"
-import type { Principal } from "../schema/Principal.ts"
+import type { Principal } from "../schema/access/Principal.ts"
 
 export type Action =
   | "task:read"

@@ -26,7 +26,7 @@ import {
   type NotFound,
   type Unauthenticated
 } from "../schema/Errors.ts"
-import { invalidInput } from "../schema/text/Faults.ts"
+import { invalidInput } from "../schema/text/FieldFaults.ts"
 import type { Cursor, FeedEvent } from "../schema/feed/Feed.ts"
 import type { InstanceId, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
 import type { TurnStatus } from "../schema/Session.ts"

@@ -5,7 +5,7 @@ import { InstanceSpec, InstanceStatus } from "../schema/Instance.ts"
 import { QueueMode } from "../schema/Session.ts"
 import { command, protocol } from "../actor/Protocol.ts"
 import { ActorRef } from "../schema/ActorRef.ts"
-import { Attempt } from "../schema/Attempt.ts"
+import { Attempt } from "../schema/runs/Attempt.ts"
 import { UpdatedInstance, UpdateInstance } from "./Requests.ts"
 
 /**

@@ -16,7 +16,7 @@ import {
 } from "../schema/Instance.ts"
 import { Backpressure, LaneConfig } from "../schema/Lane.ts"
 import { QueueMode } from "../schema/Session.ts"
-import { Supervision } from "../schema/Supervision.ts"
+import { Supervision } from "../schema/instance/Supervision.ts"
 import { SubmittedHints, TaskPhase, TaskStatus, TaskSubmission } from "../schema/Task.ts"
 
 const label = nonEmptyText(bounds.label)

@@ -15,7 +15,7 @@ import * as ProcessMetricsNode from "../observability/metrics/ProcessMetricsNode
 import type { TenantId } from "../schema/Ids.ts"
 import * as PgTombstones from "../shards/journal/PgTombstones.ts"
 import * as PgOutputs from "../shards/journal/PgOutputs.ts"
-import * as PgAccess from "../shards/reads/PgAccess.ts"
+import * as PgKeyStores from "../shards/reads/PgKeyStores.ts"
 import * as PgDeadMessages from "../shards/reads/PgDeadMessages.ts"
 import * as PgCluster from "../shards/reads/PgCluster.ts"
 import * as PgFeed from "../shards/reads/feed/PgFeed.ts"
@@ -23,8 +23,8 @@ import * as PgTasks from "../shards/reads/tasks/PgTasks.ts"
 import * as PgTurns from "../shards/reads/PgTurns.ts"
 import * as PgInstanceReads from "../shards/reads/PgInstanceReads.ts"
 import * as PgViewReads from "../shards/reads/PgViewReads.ts"
-import * as InstanceOps from "./InstanceOps.ts"
-import * as Probes from "./Probes.ts"
+import * as ClusterInstanceOps from "./ClusterInstanceOps.ts"
+import * as DatabaseProbes from "./DatabaseProbes.ts"
 
 export interface GatewayOptions {
   readonly host: string
@@ -53,18 +53,18 @@ const fleetMetrics = Layer.unwrap(
 export const layer = ({ defaultTenant, host, port, socketsMost }: GatewayOptions) =>
   Layer.mergeAll(ServerNode.layer({ host, port }), KeyService.layer, fleetMetrics, ProcessMetricsNode.layer).pipe(
     Layer.provide([
-      PgAccess.layer,
+      PgKeyStores.layer,
       PgFeed.layer,
       PgTasks.layer,
       PgTurns.layer,
       PgOutputs.layer,
       PgViewReads.layer,
       PgInstanceReads.layer,
-      InstanceOps.layer,
+      ClusterInstanceOps.layer,
       PgTombstones.layer,
       PgCluster.layer,
       PgDeadMessages.layer,
-      Probes.layer
+      DatabaseProbes.layer
     ]),
     Layer.provide(Layer.succeed(EdgeConfig, { defaultTenant, socketsMost }))
   )

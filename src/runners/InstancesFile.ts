@@ -3,7 +3,7 @@
  * Errors name the line.
  */
 import { ClusterReads } from "../ports/ClusterReads.ts"
-import type { RunnerStatus } from "../schema/Cluster.ts"
+import type { RunnerStatus } from "../schema/ClusterStatus.ts"
 import { Effect, Layer, Option, Schema } from "effect"
 import { readFileSync } from "node:fs"
 import { type Document, LineCounter, parseDocument } from "yaml"
@@ -12,12 +12,12 @@ import { Instances } from "../gateway/service/instances/Instances.ts"
 import { defaults } from "../gateway/service/instances/Registration.ts"
 import { fieldFaults } from "../gateway/service/instances/SpecFields.ts"
 import type { FieldFault } from "../schema/Errors.ts"
-import { faultsOf } from "../schema/text/Faults.ts"
+import { faultsOf } from "../schema/text/FieldFaults.ts"
 import type { Placement } from "../schema/Ids.ts"
 import * as PgTombstones from "../shards/journal/PgTombstones.ts"
 import * as PgCluster from "../shards/reads/PgCluster.ts"
 import * as PgInstanceReads from "../shards/reads/PgInstanceReads.ts"
-import * as InstanceOps from "./InstanceOps.ts"
+import * as ClusterInstanceOps from "./ClusterInstanceOps.ts"
 import * as Catalogue from "./settings/Catalogue.ts"
 import { StartFailed } from "./launch/StartFailed.ts"
 
@@ -109,7 +109,9 @@ const known = (placements: ReadonlyArray<Placement>) =>
 /** The services that apply a declaration, over the cluster's client and the database. */
 export const services = (placements: ReadonlyArray<Placement>) =>
   Instances.layer.pipe(
-    Layer.provideMerge(Layer.mergeAll(PgInstanceReads.layer, InstanceOps.layer, PgTombstones.layer, known(placements)))
+    Layer.provideMerge(
+      Layer.mergeAll(PgInstanceReads.layer, ClusterInstanceOps.layer, PgTombstones.layer, known(placements))
+    )
   )
 
 /**

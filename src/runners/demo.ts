@@ -6,15 +6,15 @@
 import { Clock, Effect, Schedule, Schema } from "effect"
 import type { SessionStatus } from "../schema/Session.ts"
 import type { TaskStatus } from "../schema/Task.ts"
-import * as Plan from "./demo/Plan.ts"
-import * as Rest from "./demo/Rest.ts"
-import * as Typed from "./demo/Typed.ts"
-import * as Verdict from "./demo/Verdict.ts"
-import { freePort } from "../resources/Ports.ts"
-import * as Check from "./settings/Check.ts"
-import * as Options from "./up/Options.ts"
+import * as DemoPlan from "./demo/DemoPlan.ts"
+import * as RestCalls from "./demo/RestCalls.ts"
+import * as TypedCalls from "./demo/TypedCalls.ts"
+import * as DemoResult from "./demo/DemoResult.ts"
+import { freePort } from "../resources/TcpPorts.ts"
+import * as EnvironmentCheck from "./settings/EnvironmentCheck.ts"
+import * as Options from "./up/UpOptions.ts"
 import * as Stack from "./up/Stack.ts"
-import { say } from "./up/Steps.ts"
+import { say } from "./up/StepProgress.ts"
 
 export class DemoFailed extends Schema.TaggedError<DemoFailed>()("DemoFailed", { message: Schema.String }) {}
 
@@ -22,19 +22,19 @@ const tenantId = "default"
 const patience = "5 minutes"
 
 interface Run {
-  readonly rest: Rest.Rest
-  readonly typed: Typed.Typed
-  readonly submitted: Plan.Plan
+  readonly rest: RestCalls.Rest
+  readonly typed: TypedCalls.Typed
+  readonly submitted: DemoPlan.Plan
 }
 
 const work = (id: string) => `Take a moment. [[delay 1500]] [[id ${id}]]`
 
 const submit = Effect.fnUntraced(function* ({ rest, submitted, typed }: Run) {
-  const half = Plan.taskCount / 2
+  const half = DemoPlan.taskCount / 2
   const task = (taskId: string) => ({ taskId, tenantId, payload: { message: work(taskId) } })
   yield* rest.post("/tasks/bulk", { tasks: submitted.tasks.slice(0, half).map(task) }, submitted.bulkKey)
   yield* Effect.forEach(submitted.tasks.slice(half), (taskId) => typed.submitTask(task(taskId)), { discard: true })
-  const converse = Effect.fnUntraced(function* ({ sessionId, turns }: Verdict.Submitted["sessions"][number]) {
+  const converse = Effect.fnUntraced(function* ({ sessionId, turns }: DemoResult.Submitted["sessions"][number]) {
     yield* rest.post("/sessions", { sessionId, tenantId }, `demo-${sessionId}`)
     for (const [index, turnId] of turns.entries()) {
       const turn = { turnId, message: work(turnId) }
@@ -86,17 +86,17 @@ const killOne = Effect.fnUntraced(function* ({ runners, sql }: Started) {
 const script = Effect.fnUntraced(function* (started: Started) {
   const stamp = (yield* Clock.currentTimeMillis).toString(36)
   const run: Run = {
-    rest: Rest.make(started.url, started.apiKey),
-    typed: yield* Typed.make(started.url, started.apiKey, tenantId),
-    submitted: Plan.plan(stamp)
+    rest: RestCalls.make(started.url, started.apiKey),
+    typed: yield* TypedCalls.make(started.url, started.apiKey, tenantId),
+    submitted: DemoPlan.plan(stamp)
   }
   yield* say(
-    `\n  submitting ${Plan.taskCount} tasks and ${Plan.sessionNames.length} sessions of ${Plan.turnsASession} turns`
+    `\n  submitting ${DemoPlan.taskCount} tasks and ${DemoPlan.sessionNames.length} sessions of ${DemoPlan.turnsASession} turns`
   )
   yield* submit(run)
   yield* until(
     run,
-    ({ tasks }) => Plan.endedTasks(run.submitted, tasks) >= Plan.taskCount / 4,
+    ({ tasks }) => DemoPlan.endedTasks(run.submitted, tasks) >= DemoPlan.taskCount / 4,
     "a quarter of the tasks did not end"
   )
   const killed = yield* killOne(started)
@@ -105,26 +105,27 @@ const script = Effect.fnUntraced(function* (started: Started) {
   )
   const { sessions, tasks } = yield* until(
     run,
-    (now) => Plan.endedTasks(run.submitted, now.tasks) >= Plan.taskCount && Plan.openTurns(now.sessions) === 0,
+    (now) =>
+      DemoPlan.endedTasks(run.submitted, now.tasks) >= DemoPlan.taskCount && DemoPlan.openTurns(now.sessions) === 0,
     "not everything ended"
   )
   const reached = started.model === undefined ? {} : (yield* started.model.stats).byId
-  return Verdict.rows(run.submitted, tasks, sessions, reached)
+  return DemoResult.rows(run.submitted, tasks, sessions, reached)
 })
 
 export const run = Effect.fnUntraced(function* (options: Partial<Options.UpOptions> = {}) {
-  yield* Check.refuse("up")
+  yield* EnvironmentCheck.refuse("up")
   const port = options.port ?? (yield* freePort)
   const table = yield* Effect.scoped(
     Effect.gen(function* () {
       const started = yield* Stack.start(yield* Options.complete({ ...options, port }, "demo"))
       const rows = yield* script(started)
-      yield* say(`\n${Verdict.render(rows)}\n`)
+      yield* say(`\n${DemoResult.render(rows)}\n`)
       yield* say("  stopping")
       return rows
     })
   )
-  if (!Verdict.isClean(table)) {
+  if (!DemoResult.isClean(table)) {
     return yield* new DemoFailed({
       message: "something was lost, done twice, out of order, or did not complete; see the table"
     })

@@ -12,7 +12,7 @@ import * as Gateway from "./GatewayLayer.ts"
 import * as InstancesFile from "./InstancesFile.ts"
 import { launch } from "./launch/Launch.ts"
 import * as Settings from "./Settings.ts"
-import * as Check from "./settings/Check.ts"
+import * as EnvironmentCheck from "./settings/EnvironmentCheck.ts"
 
 const observability = Layer.unwrap(
   Effect.map(Settings.gateway, ({ host, port }) => Observability.layer("gateway", `${host}:${port}`))
@@ -31,9 +31,9 @@ export const layer = Layer.unwrap(
 ).pipe(
   Layer.provide(SchemaVersion.layer),
   Layer.provide(Database.layerConfig),
-  Layer.provide(Check.layerTell),
+  Layer.provide(EnvironmentCheck.layerTell),
   Layer.provide(observability),
-  Layer.provide(Check.layerRefuse("gateway"))
+  Layer.provide(EnvironmentCheck.layerRefuse("gateway"))
 )
 
 if (import.meta.main) launch(layer)

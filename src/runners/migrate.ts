@@ -7,9 +7,9 @@ import { KeyService } from "../auth/KeyService.ts"
 import * as Observability from "../observability/Observability.ts"
 import * as Database from "../shards/Database.ts"
 import { migrate } from "../shards/Migrations.ts"
-import * as PgAccess from "../shards/reads/PgAccess.ts"
+import * as PgKeyStores from "../shards/reads/PgKeyStores.ts"
 import { main } from "./launch/Launch.ts"
-import * as Check from "./settings/Check.ts"
+import * as EnvironmentCheck from "./settings/EnvironmentCheck.ts"
 
 const say = (text: string) => Effect.sync(() => process.stdout.write(`${text}\n`))
 
@@ -24,11 +24,13 @@ const work = Effect.gen(function* () {
   const applied = yield* migrate
   yield* say(applied.length === 0 ? "the database is up to date" : `applied ${applied.join(", ")}`)
   yield* firstKey
-}).pipe(Effect.provide(KeyService.layer.pipe(Layer.provide(PgAccess.layer), Layer.provideMerge(Database.layerConfig))))
+}).pipe(
+  Effect.provide(KeyService.layer.pipe(Layer.provide(PgKeyStores.layer), Layer.provideMerge(Database.layerConfig)))
+)
 
 export const run = Effect.andThen(
-  Check.refuse("migrate"),
-  Effect.andThen(Check.tellUnknown, work).pipe(Effect.provide(Observability.layer("migrate")))
+  EnvironmentCheck.refuse("migrate"),
+  Effect.andThen(EnvironmentCheck.tellUnknown, work).pipe(Effect.provide(Observability.layer("migrate")))
 )
 
 if (import.meta.main) main(run)

@@ -9,13 +9,13 @@ import * as RunnerReports from "../shards/health/RunnerReports.ts"
 import * as Retention from "../shards/retention/Retention.ts"
 import * as SchemaVersion from "../shards/SchemaVersion.ts"
 import * as SecretSweep from "../shards/secrets/SecretSweep.ts"
-import * as Actors from "./Actors.ts"
+import * as RunnerActors from "./RunnerActors.ts"
 import * as Drivers from "./Drivers.ts"
 import * as InstancesFile from "./InstancesFile.ts"
 import { launch } from "./launch/Launch.ts"
-import * as Secrets from "./Secrets.ts"
+import * as ConfiguredSecretKeys from "./ConfiguredSecretKeys.ts"
 import * as Settings from "./Settings.ts"
-import * as Check from "./settings/Check.ts"
+import * as EnvironmentCheck from "./settings/EnvironmentCheck.ts"
 import * as HostName from "./settings/HostName.ts"
 
 const cluster = Layer.unwrap(Effect.map(Settings.runner, (settings) => Cluster.layerRunner(settings)))
@@ -57,17 +57,17 @@ const reports = Layer.unwrap(
 )
 
 export const layer = Layer.mergeAll(ready, declared).pipe(
-  Layer.provideMerge(Layer.merge(Actors.layer, reports)),
+  Layer.provideMerge(Layer.merge(RunnerActors.layer, reports)),
   Layer.provide([Retention.layerConfig, SecretSweep.layer()]),
   Layer.provide(metrics),
   Layer.provide(Drivers.layer),
   Layer.provide(cluster),
-  Layer.provide(Secrets.layer),
+  Layer.provide(ConfiguredSecretKeys.layer),
   Layer.provide(SchemaVersion.layer),
   Layer.provide(Database.layerConfig),
-  Layer.provide(Check.layerTell),
+  Layer.provide(EnvironmentCheck.layerTell),
   Layer.provide(observability),
-  Layer.provide(Check.layerRefuse("runner"))
+  Layer.provide(EnvironmentCheck.layerRefuse("runner"))
 )
 
 if (import.meta.main) launch(layer as Layer.Layer<never, unknown>)

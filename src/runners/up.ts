@@ -1,9 +1,9 @@
 /** `clawster up`: runs the whole stack on this machine until Ctrl-C. */
 import { Effect } from "effect"
-import * as Check from "./settings/Check.ts"
-import * as Options from "./up/Options.ts"
+import * as EnvironmentCheck from "./settings/EnvironmentCheck.ts"
+import * as Options from "./up/UpOptions.ts"
 import * as Stack from "./up/Stack.ts"
-import { say } from "./up/Steps.ts"
+import { say } from "./up/StepProgress.ts"
 
 const greeting = (url: string, apiKey: string) => `
   Clawster is up.
@@ -27,9 +27,9 @@ const greeting = (url: string, apiKey: string) => `
 export const run = (given: Partial<Options.UpOptions> = {}) =>
   Effect.scoped(
     Effect.gen(function* () {
-      yield* Check.refuse("up")
+      yield* EnvironmentCheck.refuse("up")
       yield* say("\n  Clawster\n")
-      yield* Check.tellUnknown
+      yield* EnvironmentCheck.tellUnknown
       yield* Effect.addFinalizer(() => say("  stopped"))
       const { apiKey, url } = yield* Stack.start(yield* Options.complete(given))
       yield* say(greeting(url, apiKey))

@@ -6,7 +6,7 @@ import { Schema } from "effect"
 import { bounds, nonEmptyText, text, within } from "./text/Bounds.ts"
 import { InstanceId, Placement, TenantId } from "./Ids.ts"
 import { Secret, SecretJson } from "./Secret.ts"
-import { Supervision } from "./Supervision.ts"
+import { Supervision } from "./instance/Supervision.ts"
 
 export const DriverKind = Schema.Literals(["process", "remote", "simulated"])
 export type DriverKind = typeof DriverKind.Type

@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { InstanceId, SessionId, TenantId } from "./Ids.ts"
-import { StoredOutput } from "./Output.ts"
+import { StoredOutput } from "./runs/Output.ts"
 import { RoutingHints, TaskError, Usage } from "./Task.ts"
 
 export const SessionPhase = Schema.Literals(["open", "active", "idle", "closing", "closed"])

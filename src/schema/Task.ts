@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { bounds, instant, list, longestDelay, nonEmptyText, text, within } from "./text/Bounds.ts"
 import { InstanceId, LaneName, SessionId, TaskId, TenantId, WorkspaceId } from "./Ids.ts"
 import { ActorRef } from "./ActorRef.ts"
-import { StoredOutput } from "./Output.ts"
+import { StoredOutput } from "./runs/Output.ts"
 
 export const Priority = Schema.Literals(["low", "normal", "high", "critical"])
 export type Priority = typeof Priority.Type

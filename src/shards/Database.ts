@@ -7,7 +7,7 @@ import { Config, Effect, Layer, Option, Redacted } from "effect"
 import { readFileSync } from "node:fs"
 import { faultOf } from "./postgres/DatabaseFault.ts"
 import { BadDatabaseUrl, type DatabaseTarget, parse } from "./postgres/DatabaseUrl.ts"
-import { check, lockTimeout } from "./postgres/Suitability.ts"
+import { check, lockTimeout } from "./postgres/DatabaseSuitability.ts"
 
 export interface DatabaseOptions {
   readonly url: Redacted.Redacted

@@ -2,12 +2,12 @@
 import type { Context, Duration, Effect, Layer, Scope } from "effect"
 import type { Sharding } from "effect/cluster"
 import type { Placement } from "../schema/Ids.ts"
-import type { AnyDefinition } from "./checks/Folded.ts"
+import type { AnyDefinition } from "./checks/FoldedStates.ts"
 import type { Watcher } from "./checks/Observation.ts"
 import type { Plant, RunnerServices } from "./cluster/SimulatedCluster.ts"
 import type { Disturb } from "./faults/FaultInjector.ts"
-import type { FaultSource } from "./faults/Plan.ts"
-import type { Run } from "./Run.ts"
+import type { FaultSource } from "./faults/FaultPlan.ts"
+import type { Run } from "./ObservedRun.ts"
 import type { Workload } from "./Workload.ts"
 
 export interface Scenario<Outside = never> {

@@ -18,8 +18,8 @@ import { Feed, TaskReads } from "../../src/ports/Reads.ts"
 import * as DriverSet from "../../src/instances/InstanceDriverSet.ts"
 import { SimulatedFleet } from "../../src/instances/simulated/SimulatedFleet.ts"
 import * as SimulatedDriver from "../../src/instances/SimulatedDriver.ts"
-import * as Ports from "../../src/resources/Ports.ts"
-import * as Actors from "../../src/runners/Actors.ts"
+import * as TcpPorts from "../../src/resources/TcpPorts.ts"
+import * as RunnerActors from "../../src/runners/RunnerActors.ts"
 import type { Cursor } from "../../src/schema/feed/Feed.ts"
 import {
   defaultPlacement,
@@ -33,7 +33,7 @@ import {
 import { defaultLaneConfig } from "../../src/schema/Lane.ts"
 import { defaultRetryPolicy, type TaskSpec } from "../../src/schema/Task.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
-import * as PgAccess from "../../src/shards/reads/PgAccess.ts"
+import * as PgKeyStores from "../../src/shards/reads/PgKeyStores.ts"
 import * as PgFeed from "../../src/shards/reads/feed/PgFeed.ts"
 import * as PgTasks from "../../src/shards/reads/tasks/PgTasks.ts"
 import * as PgInstanceReads from "../../src/shards/reads/PgInstanceReads.ts"
@@ -55,11 +55,11 @@ const readersEach = 14
 const overall = 10
 const asleep = 50
 
-const layer = Layer.mergeAll(Actors.layer, KeyService.layer).pipe(
+const layer = Layer.mergeAll(RunnerActors.layer, KeyService.layer).pipe(
   Layer.provideMerge(DriverSet.layer([SimulatedDriver.make])),
   Layer.provideMerge(SimulatedFleet.layer({ startMillis: 20 })),
   Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement], leaseMillis: 60_000 })),
-  Layer.provideMerge(Layer.mergeAll(PgFeed.layer, PgInstanceReads.layer, PgTasks.layer, PgAccess.layer)),
+  Layer.provideMerge(Layer.mergeAll(PgFeed.layer, PgInstanceReads.layer, PgTasks.layer, PgKeyStores.layer)),
   Layer.provideMerge(Postgres.layer)
 )
 
@@ -192,7 +192,7 @@ it.live(
   () =>
     Effect.gen(function* () {
       const feed = yield* Feed
-      const port = yield* Ports.freePort
+      const port = yield* TcpPorts.freePort
       const gateway = yield* Processes.start(gatewayScript, [], {
         env: { DATABASE_URL: yield* Postgres.urlOf, CLAWSTER_HTTP_PORT: String(port), CLAWSTER_LOG: "json" },
         ready: ""

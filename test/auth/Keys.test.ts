@@ -4,11 +4,11 @@ import { TestClock } from "effect/testing"
 import { Authenticator } from "../../src/auth/Authenticator.ts"
 import { KeyService } from "../../src/auth/KeyService.ts"
 import { KeyStore } from "../../src/auth/KeyStore.ts"
-import * as MemoryAccess from "../../src/auth/MemoryAccess.ts"
+import * as MemoryKeyStores from "../../src/auth/MemoryKeyStores.ts"
 import { TenantId } from "../../src/schema/Ids.ts"
 
 const access = Effect.provide(
-  Layer.mergeAll(KeyService.layer, Authenticator.layer).pipe(Layer.provideMerge(MemoryAccess.layer))
+  Layer.mergeAll(KeyService.layer, Authenticator.layer).pipe(Layer.provideMerge(MemoryKeyStores.layer))
 )
 const acme = TenantId.make("acme")
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import { actingTenant, leastRole, ownerOf, permits, readableTenant } from "../../src/auth/Policy.ts"
 import { TenantId } from "../../src/schema/Ids.ts"
-import type { Principal } from "../../src/schema/Principal.ts"
+import type { Principal } from "../../src/schema/access/Principal.ts"
 
 const acme = TenantId.make("acme")
 const globex = TenantId.make("globex")

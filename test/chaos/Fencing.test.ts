@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Layer, Redacted } from "effect"
 import { fileURLToPath } from "node:url"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
-import * as Ports from "../../src/resources/Ports.ts"
+import * as TcpPorts from "../../src/resources/TcpPorts.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
 import { ownership } from "../../src/testing/checks/Ownership.ts"
 import * as Audit from "../fixtures/store/Audit.ts"
@@ -24,7 +24,7 @@ const layer = Cluster.layerClient([]).pipe(Layer.provideMerge(Postgres.layer))
 /** A runner that reaches PostgreSQL through a proxy. */
 const startRunner = Effect.gen(function* () {
   const { port: target, url } = yield* Postgres.TestPostgres
-  const [port, proxyPort] = yield* Effect.all([Ports.freePort, Ports.freePort])
+  const [port, proxyPort] = yield* Effect.all([TcpPorts.freePort, TcpPorts.freePort])
   const postgres = yield* FaultProxy.start({ port: proxyPort, target })
   const through = new URL(Redacted.value(url))
   through.port = String(proxyPort)

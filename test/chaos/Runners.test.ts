@@ -1,7 +1,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
-import * as Ports from "../../src/resources/Ports.ts"
+import * as TcpPorts from "../../src/resources/TcpPorts.ts"
 import * as Cluster from "../../src/shards/Cluster.ts"
 import * as CounterLoad from "../fixtures/CounterLoad.ts"
 import * as Postgres from "../fixtures/servers/Postgres.ts"
@@ -15,7 +15,7 @@ const leaseMillis = 6_000
 
 const startRunner = Effect.gen(function* () {
   const { url } = yield* Postgres.TestPostgres
-  const port = yield* Ports.freePort
+  const port = yield* TcpPorts.freePort
   return { port, ...(yield* Processes.start(script, [Redacted.value(url), String(port)])) }
 })
 

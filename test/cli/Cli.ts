@@ -2,7 +2,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { Console, Effect } from "effect"
 import { Handover } from "../../src/cli/ProcessLauncher.ts"
-import { run } from "../../src/cli/Run.ts"
+import { run } from "../../src/cli/Invocation.ts"
 import { plain, Screen } from "../../src/cli/Terminal.ts"
 import * as FakeApi from "./FakeApi.ts"
 

@@ -3,7 +3,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect, type Layer, Stream } from "effect"
 import { ofTask, type OutputAddress, Outputs } from "../../src/ports/Outputs.ts"
 import { TaskId, TenantId } from "../../src/schema/Ids.ts"
-import { wholeOf } from "../../src/schema/Output.ts"
+import { wholeOf } from "../../src/schema/runs/Output.ts"
 
 export interface OutputsCase {
   readonly name: string

@@ -4,10 +4,10 @@ import { HttpApi } from "effect/http-api"
 import { permits } from "../../src/auth/Policy.ts"
 import { Api } from "../../src/gateway/api/Api.ts"
 import { Authenticate, Authorise } from "../../src/gateway/api/HttpAuthentication.ts"
-import { refusal } from "../../src/gateway/http/Authentication.ts"
+import { refusal } from "../../src/gateway/http/AuthenticationLayer.ts"
 import { ClientRpcs } from "../../src/rpc/ClientRpcs.ts"
 import { type Action, RequiredAction } from "../../src/rpc/Authentication.ts"
-import type { Role } from "../../src/schema/Principal.ts"
+import type { Role } from "../../src/schema/access/Principal.ts"
 import { layer, Tokens, Web } from "./GatewayRig.ts"
 
 /** What anyone may ask without a key. */

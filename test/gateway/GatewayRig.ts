@@ -6,7 +6,7 @@ import { Context, Effect, Layer, Semaphore } from "effect"
 import { HttpRouter } from "effect/http"
 import type { MemoryStore } from "../../src/actor/memory/MemoryJournal.ts"
 import { KeyService } from "../../src/auth/KeyService.ts"
-import * as MemoryAccess from "../../src/auth/MemoryAccess.ts"
+import * as MemoryKeyStores from "../../src/auth/MemoryKeyStores.ts"
 import * as MemoryDeadMessages from "../fixtures/memory/MemoryDeadMessages.ts"
 import { InstanceOps } from "../../src/ports/InstanceOps.ts"
 import * as Catalogued from "../../src/entities/catalog/Actors.ts"
@@ -74,7 +74,9 @@ const ops = Layer.succeed(InstanceOps, {
 /** Everything that the routes need. */
 export const world = Layer.mergeAll(actors, ops, probes, cluster).pipe(
   Layer.provideMerge(Layer.merge(MemoryOutputs.layer, MemoryPayloads.layer)),
-  Layer.provideMerge(Layer.mergeAll(MemoryReads.layer, MemoryAccess.layer, MemoryDeadMessages.layer, Switches.layer)),
+  Layer.provideMerge(
+    Layer.mergeAll(MemoryReads.layer, MemoryKeyStores.layer, MemoryDeadMessages.layer, Switches.layer)
+  ),
   Layer.provideMerge(MemoryCluster.layer)
 )
 

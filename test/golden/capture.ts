@@ -13,7 +13,7 @@ import { Session } from "../../src/entities/Session.ts"
 import * as DriverSet from "../../src/instances/InstanceDriverSet.ts"
 import * as SimulatedDriver from "../../src/instances/SimulatedDriver.ts"
 import { SimulatedFleet } from "../../src/instances/simulated/SimulatedFleet.ts"
-import * as Actors from "../../src/runners/Actors.ts"
+import * as RunnerActors from "../../src/runners/RunnerActors.ts"
 import {
   defaultPlacement,
   InstanceId,
@@ -121,7 +121,7 @@ const capture = Effect.gen(function* () {
   return { rows: yield* PgHistory.read, views }
 })
 
-const layer = Actors.layer.pipe(
+const layer = RunnerActors.layer.pipe(
   Layer.provideMerge(DriverSet.layer([SimulatedDriver.make])),
   Layer.provideMerge(SimulatedFleet.layer({ startMillis: 10 })),
   Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })),

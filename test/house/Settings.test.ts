@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Catalogue from "../../src/runners/settings/Catalogue.ts"
-import * as Show from "../../src/runners/settings/Show.ts"
+import * as SettingsTable from "../../src/runners/settings/SettingsTable.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const catalogue = "src/runners/settings/Catalogue.ts"
@@ -24,7 +24,9 @@ describe("settings", () => {
       known.filter((name, index) => known.indexOf(name) !== index),
       []
     )
-    const read = new Set(sources.filter((file) => file !== catalogue && !file.endsWith("Check.ts")).flatMap(namesIn))
+    const read = new Set(
+      sources.filter((file) => file !== catalogue && !file.endsWith("EnvironmentCheck.ts")).flatMap(namesIn)
+    )
     read.delete("CLAWSTER_LIFELINE")
     assert.deepStrictEqual(
       [...read].filter((name) => !known.includes(name)),
@@ -33,6 +35,6 @@ describe("settings", () => {
   })
 
   it("are what the README's table says", () => {
-    assert.include(readFileSync(join(root, "README.md"), "utf8"), `\n${Show.markdown()}\n`)
+    assert.include(readFileSync(join(root, "README.md"), "utf8"), `\n${SettingsTable.markdown()}\n`)
   })
 })

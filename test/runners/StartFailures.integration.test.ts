@@ -7,12 +7,12 @@ import { createServer, type Server } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import * as Ports from "../../src/resources/Ports.ts"
-import { type Explained, explainCause, told } from "../../src/runners/launch/Explain.ts"
+import * as TcpPorts from "../../src/resources/TcpPorts.ts"
+import { type Explained, explainCause, told } from "../../src/runners/launch/ExplainFailure.ts"
 import * as Database from "../../src/shards/Database.ts"
 import * as EmbeddedPostgres from "../../src/shards/postgres/EmbeddedPostgres.ts"
 import { migrate } from "../../src/shards/Migrations.ts"
-import * as Account from "../../src/shards/postgres/Account.ts"
+import * as ServerAccount from "../../src/shards/postgres/ServerAccount.ts"
 import { PgClient } from "@effect/sql-pg"
 import * as KeyRegistry from "../../src/shards/secrets/KeyRegistry.ts"
 import * as Home from "../fixtures/processes/Home.ts"
@@ -61,7 +61,7 @@ const certificates = (directory: string) => {
     "-out",
     "server.pem"
   )
-  const as = Account.account()
+  const as = ServerAccount.account()
   if (as !== undefined)
     for (const file of ["server.key", "server.pem"]) chownSync(join(directory, file), as.uid, as.gid)
 }
@@ -118,7 +118,7 @@ class World extends Context.Service<
         ca: join(home, "ca.pem"),
         silentPort: portOf(yield* listening),
         takenPort: portOf(yield* listening),
-        freePort: yield* Ports.freePort
+        freePort: yield* TcpPorts.freePort
       }
     })
   )

@@ -11,12 +11,12 @@ import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Feed } from "../../src/ports/Reads.ts"
-import * as Ports from "../../src/resources/Ports.ts"
+import * as TcpPorts from "../../src/resources/TcpPorts.ts"
 import { Cursor, type FeedEvent } from "../../src/schema/feed/Feed.ts"
 import * as Database from "../../src/shards/Database.ts"
 import { migrate } from "../../src/shards/Migrations.ts"
 import * as PgJournal from "../../src/shards/journal/PgJournal.ts"
-import * as Account from "../../src/shards/postgres/Account.ts"
+import * as ServerAccount from "../../src/shards/postgres/ServerAccount.ts"
 import * as PgFeed from "../../src/shards/reads/feed/PgFeed.ts"
 import { burn, ownShard, say } from "../fixtures/store/JournalWriter.ts"
 import { until } from "../fixtures/Until.ts"
@@ -26,7 +26,7 @@ const bin = (existsSync(installed) ? readdirSync(installed) : [])
   .map((version) => join(installed, version, "bin"))
   .findLast((folder) => existsSync(join(folder, "pg_dump")) && existsSync(join(folder, "initdb")))
 
-const account = Account.account()
+const account = ServerAccount.account()
 
 const run = (program: string, ...args: ReadonlyArray<string>) => {
   const { status, stderr } = spawnSync(join(bin!, program), args, { ...account, stdio: ["ignore", "ignore", "pipe"] })
@@ -52,7 +52,7 @@ const folder = Effect.acquireRelease(
 /** `prepare` makes the data folder. */
 const serve = Effect.fnUntraced(function* (home: string, name: string, prepare: (data: string) => void) {
   const data = join(home, name)
-  const port = yield* Ports.freePort
+  const port = yield* TcpPorts.freePort
   const url = `postgres://clawster@127.0.0.1:${port}/postgres`
   const flags = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off`
   yield* Effect.acquireRelease(

@@ -7,7 +7,7 @@ import { Cause, Effect, Schedule } from "effect"
 import * as ActorMetrics from "../../observability/metrics/ActorMetrics.ts"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
 import type { ActorAddress, Journal, OutboxMessage, Piece, StoreUnavailable } from "../Journal.ts"
-import { unavailable } from "../runtime/CommandBatch.ts"
+import { unavailable } from "../commit/CommandBatch.ts"
 import { OutboxQueue } from "./OutboxQueue.ts"
 
 export type DeliverTo = (

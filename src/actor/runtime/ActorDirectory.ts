@@ -8,12 +8,12 @@ import type { Rpc } from "effect/rpc"
 import * as ActorMetrics from "../../observability/metrics/ActorMetrics.ts"
 import type { ShellRpcs } from "../Protocol.ts"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
-import type { Definition } from "./PendingCommit.ts"
+import type { Definition } from "../commit/PendingCommit.ts"
 import { Departed } from "../outbox/Departed.ts"
 import { notHere, FastPath, type FastTarget, isNotHere, targetsOf } from "../client/FastPath.ts"
 import type { OutboxMessage } from "../Journal.ts"
 import { type DeliverTo, withinLimit } from "../outbox/OutboxRelay.ts"
-import { unavailable } from "./CommandBatch.ts"
+import { unavailable } from "../commit/CommandBatch.ts"
 
 type ShellClient = (entityId: string) => {
   readonly Wake: () => Effect.Effect<void, unknown>

@@ -2,7 +2,7 @@
 import { Clock, Effect } from "effect"
 import * as ActorMetrics from "../../observability/metrics/ActorMetrics.ts"
 import type { Answer, View } from "../Actor.ts"
-import { PendingCommit } from "./PendingCommit.ts"
+import { PendingCommit } from "../commit/PendingCommit.ts"
 import { digestOf } from "../state/Digest.ts"
 import {
   type ActorAddress,
@@ -14,16 +14,16 @@ import {
   type WakeRow
 } from "../Journal.ts"
 import { resourceUse } from "../Resources.ts"
-import { CurrentResource } from "./CurrentResource.ts"
+import { CurrentResource } from "../state/CurrentResource.ts"
 import type { Mail, Mailbox } from "./Mailbox.ts"
 import { load } from "../state/Load.ts"
 import type { LoadedState } from "../state/LoadedState.ts"
 import type { ActivationOptions, ActivationSelf } from "./Activation.ts"
-import { CommandBatch, forgotten, moving, refuseAll, unavailable } from "./CommandBatch.ts"
-import { apart, refusalOf } from "./RefusedCommit.ts"
+import { CommandBatch, forgotten, moving, refuseAll, unavailable } from "../commit/CommandBatch.ts"
+import { apart, refusalOf } from "../commit/RefusedCommit.ts"
 import { SecretFault } from "../SecretBox.ts"
-import { Setbacks } from "./Setbacks.ts"
-import { BackgroundWork } from "./BackgroundWork.ts"
+import { Setbacks } from "../commit/Setbacks.ts"
+import { BackgroundWork } from "../background/BackgroundWork.ts"
 import { weightOf } from "../state/Weight.ts"
 
 const doubtful = unavailable(

@@ -5,7 +5,7 @@
  */
 import { Effect } from "effect"
 import type { AnswersKept } from "./ReplyCache.ts"
-import type { Definition } from "../runtime/PendingCommit.ts"
+import type { Definition } from "../commit/PendingCommit.ts"
 import type { ActorCodec } from "./Codec.ts"
 import type { ActorAddress, Journal, OutboxMessage, Piece, StoreUnavailable, WakeRow } from "../Journal.ts"
 import { begin, fold, type LoadedState } from "./LoadedState.ts"

@@ -1,5 +1,5 @@
 /** What a loaded actor holds in memory: its state as of `seq`, and its latest replies. */
-import type { Definition } from "../runtime/PendingCommit.ts"
+import type { Definition } from "../commit/PendingCommit.ts"
 import { ReplyCache, type AnswersKept } from "./ReplyCache.ts"
 import type { ActorCodec } from "./Codec.ts"
 import type { Entry, Loaded } from "../Journal.ts"

@@ -4,7 +4,7 @@
  */
 import { Config, Effect, FileSystem, Option, Path, Redacted, Schema } from "effect"
 import { BadSetup } from "./Api.ts"
-import { ApiKey, Url } from "../Settings.ts"
+import { ApiKey, Url } from "../GlobalFlags.ts"
 
 export const defaultUrl = "http://127.0.0.1:7373"
 

@@ -7,7 +7,7 @@ import { terminalPhases } from "../../schema/Task.ts"
 import { Api, type ApiError, type Subject } from "./Api.ts"
 import { colourOf, time } from "../Print.ts"
 import { paint, Screen } from "../Terminal.ts"
-import { Json, Tenant } from "../Settings.ts"
+import { Json, Tenant } from "../GlobalFlags.ts"
 
 /** Payload fields to print, most informative first. Of a text longer than 100 characters only the end is printed. */
 const told = ["instanceId", "attempt", "reason", "because", "tool", "text", "message", "lane", "phase"] as const

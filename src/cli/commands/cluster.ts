@@ -1,9 +1,9 @@
 import { Effect } from "effect"
 import { Command } from "effect/cli"
-import type { RunnerStatus } from "../../schema/Cluster.ts"
+import type { RunnerStatus } from "../../schema/ClusterStatus.ts"
 import { Api } from "../api/Api.ts"
 import { age, bytes, colourOf, show, span } from "../Print.ts"
-import { table } from "../Table.ts"
+import { table } from "../TextTable.ts"
 
 const descriptorsOf = ({ descriptors }: RunnerStatus): string | undefined =>
   descriptors === undefined ? undefined : `${descriptors.open}/${descriptors.most}`

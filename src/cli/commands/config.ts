@@ -16,8 +16,8 @@ const show = Command.make(
     json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("Print JSON instead of a table"))
   },
   Effect.fnUntraced(function* ({ json, process: kind }) {
-    const { rows } = yield* Effect.promise(() => import("../../runners/settings/Show.ts"))
-    const { withoutEmpty } = yield* Effect.promise(() => import("../../runners/settings/Check.ts"))
+    const { rows } = yield* Effect.promise(() => import("../../runners/settings/SettingsTable.ts"))
+    const { withoutEmpty } = yield* Effect.promise(() => import("../../runners/settings/EnvironmentCheck.ts"))
     const found = yield* rows(withoutEmpty(process.env), Option.getOrUndefined(kind))
     if (json) yield* Console.log(JSON.stringify(found, null, 2))
     else {

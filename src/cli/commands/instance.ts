@@ -7,8 +7,8 @@ import { Api } from "../api/Api.ts"
 import { follow } from "../api/Follow.ts"
 import * as Input from "../Input.ts"
 import { age, bytes, colourOf, show, showFields, showPage, span, time } from "../Print.ts"
-import { Tenant } from "../Settings.ts"
-import type { Field } from "../Table.ts"
+import { Tenant } from "../GlobalFlags.ts"
+import type { Field } from "../TextTable.ts"
 
 const instanceId = Argument.String("instance").pipe(
   Argument.withSchema(InstanceId),

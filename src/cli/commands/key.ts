@@ -1,11 +1,11 @@
 import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { KeyId } from "../../schema/Access.ts"
-import { Role } from "../../schema/Principal.ts"
+import { KeyId } from "../../schema/access/ApiKeyInfo.ts"
+import { Role } from "../../schema/access/Principal.ts"
 import { Api } from "../api/Api.ts"
 import * as Input from "../Input.ts"
 import { age, show, showPage } from "../Print.ts"
-import { Tenant } from "../Settings.ts"
+import { Tenant } from "../GlobalFlags.ts"
 
 const create = Command.make(
   "create",

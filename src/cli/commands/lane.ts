@@ -5,8 +5,8 @@ import type { Backpressure, LaneStatus } from "../../schema/Lane.ts"
 import { Api } from "../api/Api.ts"
 import * as Input from "../Input.ts"
 import { colourOf, showFields, showPage, span } from "../Print.ts"
-import { Tenant } from "../Settings.ts"
-import type { Field } from "../Table.ts"
+import { Tenant } from "../GlobalFlags.ts"
+import type { Field } from "../TextTable.ts"
 
 const laneName = Argument.String("lane").pipe(Argument.withSchema(LaneName), Argument.withDescription("Lane name"))
 

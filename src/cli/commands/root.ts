@@ -2,7 +2,7 @@
 import { Console, type Layer } from "effect"
 import { Argument, Command, Completions } from "effect/cli"
 import type { Api } from "../api/Api.ts"
-import * as Settings from "../Settings.ts"
+import * as GlobalFlags from "../GlobalFlags.ts"
 import { runners, shards } from "./cluster.ts"
 import { config } from "./config.ts"
 import { doctor } from "./doctor.ts"
@@ -47,15 +47,15 @@ export const make = <E, R>(api: Layer.Layer<Api, E, R>) => {
       {
         group: "On a cluster",
         commands: [
-          status.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
-          task.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
-          session.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
-          instance.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
-          lane.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
-          key.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
-          message.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
-          runners.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all)),
-          shards.pipe(Command.provide(api), Command.withGlobalFlags(Settings.all))
+          status.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
+          task.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
+          session.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
+          instance.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
+          lane.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
+          key.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
+          message.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
+          runners.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
+          shards.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all))
         ]
       },
       { group: "Processes", commands: [runner, gateway, migrate] }

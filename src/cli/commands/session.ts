@@ -8,9 +8,9 @@ import { EndedBadly } from "../CommandFailed.ts"
 import { follow, followTurn } from "../api/Follow.ts"
 import * as Input from "../Input.ts"
 import { age, colourOf, showFields, showPage, span, time, type View } from "../Print.ts"
-import { Tenant } from "../Settings.ts"
-import { type Field, table } from "../Table.ts"
-import { output, writeWhole } from "../Whole.ts"
+import { Tenant } from "../GlobalFlags.ts"
+import { type Field, table } from "../TextTable.ts"
+import { output, writeWhole } from "../WholeResult.ts"
 
 const sessionId = Argument.String("session").pipe(
   Argument.withSchema(SessionId),

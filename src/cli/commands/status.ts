@@ -6,7 +6,7 @@ import { Api } from "../api/Api.ts"
 import { follow } from "../api/Follow.ts"
 import * as Input from "../Input.ts"
 import { showFields } from "../Print.ts"
-import { Tenant } from "../Settings.ts"
+import { Tenant } from "../GlobalFlags.ts"
 
 /** Maximum number of pages read per list. The counts of a larger fleet are lower bounds. */
 const pagesMost = 20

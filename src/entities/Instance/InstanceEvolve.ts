@@ -4,7 +4,7 @@ import type { InstanceEvent, InstanceEventOf } from "../../schema/events/Instanc
 import { bounds, cut } from "../../schema/text/Bounds.ts"
 import * as Breaker from "./Breaker.ts"
 import { latencyWeight } from "./InstancePolicy.ts"
-import type { Attempt } from "../../schema/Attempt.ts"
+import type { Attempt } from "../../schema/runs/Attempt.ts"
 import { heldMost, textLength } from "../../schema/Task.ts"
 import { type InstanceState, type Run, runIdOf } from "./InstanceState.ts"
 import { onRecord, registered } from "./RecordEvolve.ts"

@@ -1,6 +1,6 @@
 /** Deadlines and bounds of an Instance actor, in milliseconds unless stated otherwise, and its restart plan. */
 import type { DriverKind, InstanceSpec } from "../../schema/Instance.ts"
-import type { Supervision } from "../../schema/Supervision.ts"
+import type { Supervision } from "../../schema/instance/Supervision.ts"
 
 /**
  * Timeout of a driver start: the driver's own startup probe, and the wait in the queue of a host that starts many

@@ -4,7 +4,7 @@
  */
 import { HashMap, Schema } from "effect"
 import type { ActorRef } from "../../schema/ActorRef.ts"
-import { Attempt, sessionOf } from "../../schema/Attempt.ts"
+import { Attempt, sessionOf } from "../../schema/runs/Attempt.ts"
 import { AbortCause, Steering, StopGoal } from "../../schema/events/InstanceEvents.ts"
 import {
   InstanceHealth,

@@ -1,7 +1,7 @@
 /** Texts of tasks and turns, read from the in-memory journal, for tests and simulation. */
 import { Effect, Layer } from "effect"
 import { MemoryStore } from "../../actor/memory/MemoryJournal.ts"
-import { sessionOf } from "../../schema/Attempt.ts"
+import { sessionOf } from "../../schema/runs/Attempt.ts"
 import type { HeldPayload } from "../../schema/Task.ts"
 import { Payloads } from "../../ports/Payloads.ts"
 

@@ -4,7 +4,7 @@
  */
 import type { DecideContext, Decision } from "../../actor/Actor.ts"
 import { answer } from "../../actor/Actor.ts"
-import type { AttemptOutcome } from "../../schema/Attempt.ts"
+import type { AttemptOutcome } from "../../schema/runs/Attempt.ts"
 import type { SessionEvent } from "../../schema/events/SessionEvents.ts"
 import { runKeyOf, type SessionState, type Steered, steerKeyOf } from "./SessionState.ts"
 import { abortTurn, advance, draft, enqueue, failTurn, joined, onEnded, onRefused } from "./TurnTransitions.ts"

@@ -1,6 +1,6 @@
 /** Bounds and deadlines of a Session actor, in milliseconds unless stated otherwise. */
 import { messageShown } from "../../schema/Session.ts"
-import { hashOf } from "../routing/Hash.ts"
+import { hashOf } from "../routing/RoutingHash.ts"
 
 /** Maximum waiting turns, including the messages in flight into the running turn. */
 export const queuedTurns = 1_000

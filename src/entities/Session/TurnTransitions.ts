@@ -1,6 +1,6 @@
 /** The steps of a turn: accepted, placed, sent, retried, ended. After each end the next turn begins. */
 import { send } from "../../actor/Send.ts"
-import type { Attempt, AttemptOutcome } from "../../schema/Attempt.ts"
+import type { Attempt, AttemptOutcome } from "../../schema/runs/Attempt.ts"
 import type { QueuePosition, SessionEvent } from "../../schema/events/SessionEvents.ts"
 import {
   gatewaySessionKey,

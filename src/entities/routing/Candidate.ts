@@ -1,6 +1,6 @@
 /** An instance as one routing round sees it. */
 import type { InstanceStatus } from "../../schema/Instance.ts"
-import { hashOf } from "./Hash.ts"
+import { hashOf } from "./RoutingHash.ts"
 
 export interface Candidate {
   readonly status: InstanceStatus

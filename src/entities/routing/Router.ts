@@ -9,7 +9,7 @@ import type { InstanceId, Placement } from "../../schema/Ids.ts"
 import type { RoutingHints, RoutingPolicy } from "../../schema/Task.ts"
 import { type Candidate, loadOf, queueDepth } from "./Candidate.ts"
 import { explainNone, rejectedBy, type RouteRequest } from "./Filter.ts"
-import { hashOf, mix } from "./Hash.ts"
+import { hashOf, mix } from "./RoutingHash.ts"
 
 export interface Routed {
   readonly _tag: "Routed"

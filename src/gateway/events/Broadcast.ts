@@ -6,8 +6,8 @@
 import { Cause, Effect, Queue, type Scope } from "effect"
 import type { Cursor, FeedEvent } from "../../schema/feed/Feed.ts"
 import { isNotice } from "../../schema/feed/FeedNotice.ts"
-import { weigh } from "../../schema/text/Shorten.ts"
-import { entriesOf, type Entry, numbered } from "./Position.ts"
+import { weigh } from "../../schema/text/ShortenEvent.ts"
+import { entriesOf, type Entry, numbered } from "./ResumePoint.ts"
 
 export interface Lagged {
   readonly _tag: "Lagged"

@@ -10,7 +10,7 @@ import type { Cursor, FeedEvent } from "../../schema/feed/Feed.ts"
 import { gapNotice, positionNotice } from "../../schema/feed/FeedNotice.ts"
 import type { TenantId } from "../../schema/Ids.ts"
 import { Broadcast, type Lagged, type Published, type Subscription } from "./Broadcast.ts"
-import { compare, entriesOf, type Entry, numbered, parse } from "./Position.ts"
+import { compare, entriesOf, type Entry, numbered, parse } from "./ResumePoint.ts"
 
 const eventsAPage = 500
 /** Maximum entries that may wait for one follower. */

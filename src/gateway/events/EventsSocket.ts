@@ -26,12 +26,12 @@ import { permits, readableTenant } from "../../auth/Policy.ts"
 import { Feed } from "../../ports/Reads.ts"
 import { text } from "../../schema/text/Bounds.ts"
 import { Forbidden, type InvalidInput, type Unauthenticated } from "../../schema/Errors.ts"
-import { invalidInput } from "../../schema/text/Faults.ts"
+import { invalidInput } from "../../schema/text/FieldFaults.ts"
 import { Cursor } from "../../schema/feed/Feed.ts"
 import { TenantId } from "../../schema/Ids.ts"
-import type { Principal } from "../../schema/Principal.ts"
+import type { Principal } from "../../schema/access/Principal.ts"
 import { type EdgeError, errorResponse } from "../http/Respond.ts"
-import * as Sockets from "../http/Sockets.ts"
+import * as SocketLimit from "../http/SocketLimit.ts"
 import { Backlogs } from "./SocketBuffer.ts"
 import { countedEvery, Counts } from "./OverviewCounts.ts"
 import { EventHub } from "./EventHub.ts"
@@ -76,7 +76,7 @@ const make = Effect.gen(function* () {
   const feed = yield* Feed
   const counts = yield* Counts
   const farewell = yield* Farewell
-  const bounded = yield* Sockets.bounded
+  const bounded = yield* SocketLimit.bounded
   const backlogs = new Backlogs()
 
   /**

@@ -10,9 +10,9 @@ import { timeRequest } from "../../observability/metrics/EdgeMetrics.ts"
 import * as Traceparent from "../../observability/Traceparent.ts"
 import { requestBytes } from "../../schema/text/Bounds.ts"
 import { Overloaded } from "../../schema/Errors.ts"
-import { invalidInput } from "../../schema/text/Faults.ts"
+import { invalidInput } from "../../schema/text/FieldFaults.ts"
 import { errorResponse, problemResponse } from "./Respond.ts"
-import { bodyBytes, Room } from "./Room.ts"
+import { bodyBytes, Room } from "./RequestMemory.ts"
 import { methodsOf, routeOf } from "./Routes.ts"
 
 type Response = HttpServerResponse.HttpServerResponse

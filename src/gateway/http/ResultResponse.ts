@@ -1,7 +1,7 @@
 /** A result as a text that is read from the store while it is sent, so that a long result does not fill memory. */
 import { Effect, Stream } from "effect"
 import { HttpServerResponse } from "effect/http"
-import { wholeOf } from "../../schema/Output.ts"
+import { wholeOf } from "../../schema/runs/Output.ts"
 import type { Result } from "../service/Results.ts"
 
 /**

@@ -2,7 +2,7 @@
 import { Context, Effect, Layer } from "effect"
 import { KeyService } from "../../auth/KeyService.ts"
 import { Feed } from "../../ports/Reads.ts"
-import { pageSize } from "../../schema/Page.ts"
+import { pageSize } from "../../schema/lists/Page.ts"
 import type { Call } from "./RequestContext.ts"
 import { badToken, placeOf, withToken } from "./PageToken.ts"
 import type { Request, UseCases } from "./UseCases.ts"

@@ -9,7 +9,7 @@ import { IdempotencyStore } from "../../auth/IdempotencyStore.ts"
 import { ownerOf } from "../../auth/Policy.ts"
 import { CurrentPrincipal, drawnKeyPrefix } from "../../rpc/Authentication.ts"
 import { IdempotencyConflict, InvalidInput } from "../../schema/Errors.ts"
-import type { Principal } from "../../schema/Principal.ts"
+import type { Principal } from "../../schema/access/Principal.ts"
 
 export interface Call {
   readonly principal: Principal

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import type { OutputAddress, Outputs } from "../../ports/Outputs.ts"
 import { type ActorUnavailable, NotFound } from "../../schema/Errors.ts"
-import type { OutputPart, StoredOutput } from "../../schema/Output.ts"
+import type { OutputPart, StoredOutput } from "../../schema/runs/Output.ts"
 
 export interface Result {
   /** Size of the whole text in UTF-8. */

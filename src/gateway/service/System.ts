@@ -8,7 +8,7 @@ import { EventHub } from "../events/EventHub.ts"
 import { subjectFilter } from "../events/SubjectFilter.ts"
 import { typeFilter } from "../events/TypeFilter.ts"
 import type { Call } from "./RequestContext.ts"
-import { reading } from "./Tenants.ts"
+import { reading } from "./TenantAccess.ts"
 import type { Request, UseCases } from "./UseCases.ts"
 
 const positionEveryMillis = 5_000

@@ -2,13 +2,13 @@
  * One process of a simulated gateway; all state here is lost when it ends. Run keys are deduplicated only here, as in
  * the real gateway, so a key that was used before a crash is accepted again and then fails on the transcript.
  */
-import { failureOf } from "../../openclaw/protocol/Failures.ts"
+import { failureOf } from "../../openclaw/protocol/RunFailures.ts"
 import type { GatewayLane, Suspension, Turn, TurnEnd } from "../../openclaw/GatewayLink.ts"
 import type { QueueMode } from "../../schema/Session.ts"
-import type { Gateway } from "./Gateway.ts"
-import { Lanes } from "./Lanes.ts"
-import { Run } from "./Run.ts"
-import type { Session } from "./Session.ts"
+import type { Gateway } from "./SimulatedGateway.ts"
+import { Lanes } from "./RunScheduler.ts"
+import { Run } from "./SimulatedRun.ts"
+import type { Session } from "./SimulatedSession.ts"
 import { SuspensionLease } from "./SuspensionLease.ts"
 import type { TurnScript } from "./TurnScript.ts"
 import { ends } from "./TurnScript.ts"

@@ -7,10 +7,10 @@ import type { TurnEnd } from "../../openclaw/GatewayLink.ts"
 import { GatewayConnector, GatewayError, type GatewayLink } from "../../openclaw/GatewayLink.ts"
 import { InstanceId } from "../../schema/Ids.ts"
 import { Executions } from "./Executions.ts"
-import type { Fault } from "./Faults.ts"
-import { defaultOptions, Gateway, type GatewayOptions } from "./Gateway.ts"
-import * as Link from "./Link.ts"
-import * as Timers from "./Timers.ts"
+import type { Fault } from "./SimulatedFaults.ts"
+import { defaultOptions, Gateway, type GatewayOptions } from "./SimulatedGateway.ts"
+import * as SimulatedLink from "./SimulatedLink.ts"
+import * as FleetTimers from "./FleetTimers.ts"
 
 export interface FleetOptions extends Partial<GatewayOptions> {
   /**
@@ -55,7 +55,7 @@ export class SimulatedFleet extends Context.Service<
   }
 >()("clawster/instances/simulated/SimulatedFleet") {
   static readonly make = (options: FleetOptions = {}): Effect.Effect<SimulatedFleet["Service"], never, Scope.Scope> =>
-    Effect.map(Timers.make, (timers) => make(options, timers))
+    Effect.map(FleetTimers.make, (timers) => make(options, timers))
 
   static readonly layer = (options: FleetOptions = {}): Layer.Layer<SimulatedFleet> =>
     Layer.effect(SimulatedFleet, SimulatedFleet.make(options))
@@ -72,7 +72,7 @@ export class SimulatedFleet extends Context.Service<
   )
 }
 
-const make = (options: FleetOptions, timers: Timers.Timers): SimulatedFleet["Service"] => {
+const make = (options: FleetOptions, timers: FleetTimers.Timers): SimulatedFleet["Service"] => {
   const executions = new Executions(options.countExecutions ?? true)
   const gateways = new Map<string, Gateway>()
   const gateway = (instanceId: string): Gateway => {
@@ -117,7 +117,7 @@ const connect = (
   Effect.suspend(() => {
     const gateway = fleet.gateway(new URL(url).pathname.slice(1))
     if (gateway.faults.standing("otherProtocol") !== undefined) {
-      return Link.open(
+      return SimulatedLink.open(
         gateway,
         new GatewayError({
           reason: "ProtocolMismatch",
@@ -126,7 +126,7 @@ const connect = (
         })
       )
     }
-    return Link.open(
+    return SimulatedLink.open(
       gateway,
       token === gateway.options.token
         ? undefined

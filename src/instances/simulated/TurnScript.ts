@@ -1,7 +1,7 @@
 /**
  * Decides what a simulated model does with a message, from directives in the text or from a handler of the fleet. Pure.
  */
-import { failureOf } from "../../openclaw/protocol/Failures.ts"
+import { failureOf } from "../../openclaw/protocol/RunFailures.ts"
 import type { TurnEnd } from "../../openclaw/GatewayLink.ts"
 
 export interface TurnRequest {

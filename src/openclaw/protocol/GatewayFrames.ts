@@ -8,7 +8,7 @@ import { isGatewayEventFrame, isGatewayResponseFrame } from "@openclaw/gateway-p
 import { PROTOCOL_VERSION } from "@openclaw/gateway-protocol/version"
 import { Effect, Result, Schema } from "effect"
 import { bounds, cut, gatewayBounds } from "../../schema/text/Bounds.ts"
-import { faultsOf } from "../../schema/text/Faults.ts"
+import { faultsOf } from "../../schema/text/FieldFaults.ts"
 import { GatewayError } from "../GatewayLink.ts"
 import { count, delay, field, flag, list, neededText, part, text } from "./BoundedFields.ts"
 

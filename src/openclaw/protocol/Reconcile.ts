@@ -10,7 +10,7 @@
  */
 import { type ChatHistory, type HistoryRow, keyOf, textOf } from "./GatewayFrames.ts"
 import type { Reconciled, TurnEnd } from "../GatewayLink.ts"
-import { failureOf } from "./Failures.ts"
+import { failureOf } from "./RunFailures.ts"
 import { toCount } from "./BoundedFields.ts"
 import { interrupted, timedOut, usageOf } from "./TurnStream.ts"
 

@@ -10,7 +10,7 @@
  */
 import { Option, Predicate, Schema } from "effect"
 import { bounds, cut, gatewayBounds } from "../../schema/text/Bounds.ts"
-import { failureOf } from "./Failures.ts"
+import { failureOf } from "./RunFailures.ts"
 import { AgentEvent, type AgentResponse, type AgentWait, ChatEvent, textOf } from "./GatewayFrames.ts"
 import type { TurnEnd, TurnProgress, TurnUsage } from "../GatewayLink.ts"
 

@@ -1,7 +1,7 @@
 /** Fields and answers that several operations share. */
 import { Schema } from "effect"
 import { TenantId } from "../../schema/Ids.ts"
-import { pageOf, pageQuery } from "../../schema/Page.ts"
+import { pageOf, pageQuery } from "../../schema/lists/Page.ts"
 import { within } from "../../schema/text/Bounds.ts"
 
 export const tenant = {

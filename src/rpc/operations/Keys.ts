@@ -1,6 +1,6 @@
 /** API keys and their roles. */
-import { ApiKeyInfo, CreatedKey, CreateKey, KeyId } from "../../schema/Access.ts"
-import { pageQuery } from "../../schema/Page.ts"
+import { ApiKeyInfo, CreatedKey, CreateKey, KeyId } from "../../schema/access/ApiKeyInfo.ts"
+import { pageQuery } from "../../schema/lists/Page.ts"
 import { page } from "./Fields.ts"
 import { change, noun, read } from "./Operation.ts"
 

@@ -1,7 +1,7 @@
 /** Messages between actors that their receivers could not process. */
 import { Schema } from "effect"
 import { DeadMessage, DeadMessageDetail, RedeliveredMessage } from "../../schema/DeadMessage.ts"
-import { pageQuery } from "../../schema/Page.ts"
+import { pageQuery } from "../../schema/lists/Page.ts"
 import { within } from "../../schema/text/Bounds.ts"
 import { page } from "./Fields.ts"
 import { change, noun, read } from "./Operation.ts"

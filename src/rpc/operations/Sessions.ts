@@ -1,7 +1,7 @@
 /** Sessions: conversations with one gateway each, and their turns. */
 import { SessionId } from "../../schema/Ids.ts"
-import { OutputPart } from "../../schema/Output.ts"
-import { pageQuery } from "../../schema/Page.ts"
+import { OutputPart } from "../../schema/runs/Output.ts"
+import { pageQuery } from "../../schema/lists/Page.ts"
 import { SessionStatus, TurnStatus } from "../../schema/Session.ts"
 import {
   AbortSession,

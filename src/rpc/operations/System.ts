@@ -1,9 +1,9 @@
 /** The caller, the processes of the cluster, and the feed of events. */
 import { Schema } from "effect"
-import { RunnerList, ShardList } from "../../schema/Cluster.ts"
+import { RunnerList, ShardList } from "../../schema/ClusterStatus.ts"
 import { Cursor, FeedEvent } from "../../schema/feed/Feed.ts"
 import { InstanceId, SessionId, TaskId } from "../../schema/Ids.ts"
-import { Principal } from "../../schema/Principal.ts"
+import { Principal } from "../../schema/access/Principal.ts"
 import { bounds, list as listOf, text } from "../../schema/text/Bounds.ts"
 import { tenant } from "./Fields.ts"
 import { noun, read, stream } from "./Operation.ts"

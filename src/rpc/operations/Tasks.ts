@@ -2,10 +2,10 @@
 import { Schema } from "effect"
 import { Cursor, FeedEvent } from "../../schema/feed/Feed.ts"
 import { TaskId } from "../../schema/Ids.ts"
-import { OutputPart } from "../../schema/Output.ts"
-import { pageQuery } from "../../schema/Page.ts"
+import { OutputPart } from "../../schema/runs/Output.ts"
+import { pageQuery } from "../../schema/lists/Page.ts"
 import { TaskPhase, TaskStatus, TaskSubmission } from "../../schema/Task.ts"
-import { taskFilter } from "../../schema/TaskFilter.ts"
+import { taskFilter } from "../../schema/lists/TaskFilter.ts"
 import { list as listOf } from "../../schema/text/Bounds.ts"
 import {
   CancelledTask,

@@ -1,6 +1,6 @@
 /** The result of one check of the doctor. */
 import { Effect } from "effect"
-import { explainCause } from "../launch/Explain.ts"
+import { explainCause } from "../launch/ExplainFailure.ts"
 
 export type Level = "ok" | "warn" | "fail"
 

@@ -5,8 +5,8 @@
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Deferred, Effect, Exit, Layer } from "effect"
-import { type RunnerUnfit, Unfit } from "../../shards/health/Unfit.ts"
-import { explainCause, told } from "./Explain.ts"
+import { type RunnerUnfit, Unfit } from "../../shards/health/UnfitRunner.ts"
+import { explainCause, told } from "./ExplainFailure.ts"
 
 /**
  * Longer than gateways may take to stop with this process (10 s), and shorter than orchestrators wait before they kill

@@ -9,9 +9,9 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { closeSync, mkdirSync, openSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { freePort } from "../../resources/Ports.ts"
+import { freePort } from "../../resources/TcpPorts.ts"
 import * as BoundedLogs from "./BoundedLogs.ts"
-import { forget, remember } from "./Leftovers.ts"
+import { forget, remember } from "./LeftoverProcesses.ts"
 
 export class RunnerFailed extends Schema.TaggedError<RunnerFailed>()("RunnerFailed", { message: Schema.String }) {}
 

@@ -21,16 +21,16 @@ import * as Settings from "../Settings.ts"
 import * as Catalogue from "../settings/Catalogue.ts"
 import * as HostName from "../settings/HostName.ts"
 import * as BoundedLogs from "./BoundedLogs.ts"
-import * as Carried from "./Carried.ts"
-import * as Cluster from "./Cluster.ts"
-import * as Fleet from "./Fleet.ts"
+import * as RegisteredHost from "./RegisteredHost.ts"
+import * as StartRunners from "./StartRunners.ts"
+import * as StartGateways from "./StartGateways.ts"
 import * as HomeLock from "./HomeLock.ts"
-import * as Key from "./Key.ts"
-import * as Leftovers from "./Leftovers.ts"
-import { endWithNpm } from "./Npm.ts"
+import * as AdministratorKey from "./AdministratorKey.ts"
+import * as LeftoverProcesses from "./LeftoverProcesses.ts"
+import { endWithNpm } from "./EndWithNpm.ts"
 import * as SecretKeyFile from "./SecretKeyFile.ts"
-import { readConfig, type UpOptions } from "./Options.ts"
-import { say, step } from "./Steps.ts"
+import { readConfig, type UpOptions } from "./UpOptions.ts"
+import { say, step } from "./StepProgress.ts"
 
 type Config = Effect.Success<ReturnType<typeof readConfig>>
 
@@ -105,7 +105,7 @@ const orphanAfterMillis = "20000"
 /** The name of this home's host in the cluster, with a warning when the names differ. */
 const hostName = Effect.fnUntraced(function* (home: string) {
   const given = yield* Catalogue.hostName.config
-  const name = yield* HostName.ofHome(home, given, yield* Carried.hostOf(home))
+  const name = yield* HostName.ofHome(home, given, yield* RegisteredHost.hostOf(home))
   const note = HostName.note(name, home)
   if (note !== undefined) yield* say(`  ! ${note}`)
   return name.current
@@ -123,9 +123,9 @@ const prepared = Effect.fnUntraced(function* (options: UpOptions) {
   const config = options.openclawConfig === undefined ? undefined : yield* readConfig(options.openclawConfig)
   const file = options.instancesFile ?? Option.getOrUndefined(yield* Catalogue.instancesFile.config)
   const declaration = file === undefined ? undefined : yield* InstancesFile.read(file)
-  const left = yield* Leftovers.endRunners(options.home)
+  const left = yield* LeftoverProcesses.endRunners(options.home)
   if (left > 0) yield* say(`  ! ended ${left} runner${left === 1 ? "" : "s"} of a call that was killed`)
-  yield* Effect.addFinalizer(() => Leftovers.endGateways(options.home))
+  yield* Effect.addFinalizer(() => LeftoverProcesses.endGateways(options.home))
   const url = yield* database(options)
   const base = yield* Layer.build(Database.layer({ url, applicationName: "clawster up" }))
   yield* step(
@@ -155,7 +155,7 @@ export const start = Effect.fnUntraced(function* (options: UpOptions) {
   const { placements, serves } = yield* Settings.placementsOf(host)
   const runners = yield* step(
     `${options.runners} runner${options.runners === 1 ? "" : "s"}`,
-    () => Effect.provide(Cluster.start({ count: options.runners, placements: serves, home, env }), base),
+    () => Effect.provide(StartRunners.start({ count: options.runners, placements: serves, home, env }), base),
     (started) => started.map(({ port }) => `127.0.0.1:${port}`).join(", ")
   )
   const services = yield* Layer.build(
@@ -168,11 +168,11 @@ export const start = Effect.fnUntraced(function* (options: UpOptions) {
       Effect.provide(Gateway.start({ host: options.host, port: options.port, socketsMost, defaultTenant }), services),
     ({ url: at }) => at
   )
-  const apiKey = yield* Key.ensure(home, server.url, server.keys)
+  const apiKey = yield* AdministratorKey.ensure(home, server.url, server.keys)
   const instances = yield* step(
     `${options.instances} OpenClaw gateway${options.instances === 1 ? "" : "s"}`,
     ({ tell }) =>
-      Fleet.start(options.instances, placement, tell).pipe(
+      StartGateways.start(options.instances, placement, tell).pipe(
         Effect.provide(PgInstanceReads.layer),
         Effect.provide(services)
       )

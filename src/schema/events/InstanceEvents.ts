@@ -4,7 +4,7 @@
  */
 import { Schema } from "effect"
 import { ActorRef } from "../ActorRef.ts"
-import { Attempt } from "../Attempt.ts"
+import { Attempt } from "../runs/Attempt.ts"
 import { InstanceId, Placement, SessionId, TaskId, TenantId } from "../Ids.ts"
 import { DriverKind, InstanceLoad, InstanceSpec } from "../Instance.ts"
 import { QueueMode } from "../Session.ts"

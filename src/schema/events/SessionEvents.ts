@@ -1,7 +1,7 @@
 /** Events that a Session actor stores and the feed shows to its tenant. `internal_` events are not shown. */
 import { Schema } from "effect"
 import { InstanceId, Placement, SessionId, TenantId } from "../Ids.ts"
-import { StoredOutput } from "../Output.ts"
+import { StoredOutput } from "../runs/Output.ts"
 import { RoutingHints, TaskError, Usage } from "../Task.ts"
 
 const about = { tenantId: TenantId, sessionId: SessionId }

@@ -8,11 +8,11 @@ import { ShardingConfig } from "effect/cluster"
 import { Ownership } from "../../actor/Ownership.ts"
 import { SecretBox } from "../../actor/SecretBox.ts"
 import { ActivationDirectory } from "../../actor/runtime/ActivationDirectory.ts"
-import { heartbeatMillis } from "../../schema/Liveness.ts"
+import { heartbeatMillis } from "../../schema/instance/Liveness.ts"
 import * as Fitness from "./Fitness.ts"
 import { OwnedShards } from "../leases/OwnedShards.ts"
 import * as ServedProbe from "./ServedProbe.ts"
-import { RunnerUnfit, Unfit } from "./Unfit.ts"
+import { RunnerUnfit, Unfit } from "./UnfitRunner.ts"
 import * as Vitals from "./Vitals.ts"
 
 export interface ReportOptions {

@@ -7,8 +7,8 @@ import { PgClient } from "@effect/sql-pg"
 import { type Cause, Effect, Semaphore } from "effect"
 import { ActorUnavailable } from "../../schema/Errors.ts"
 import type { InstanceId } from "../../schema/Ids.ts"
-import { faultOfCause, tell } from "../postgres/FaultLog.ts"
-import { toldOf } from "../reads/Unavailable.ts"
+import { faultOfCause, tell } from "../postgres/DatabaseFaultLog.ts"
+import { toldOf } from "../reads/StoreUnavailable.ts"
 
 /** First key of the advisory locks, which separates them from other locks in the database. */
 const space = 7_373_002

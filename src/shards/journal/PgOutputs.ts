@@ -2,9 +2,9 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { type OutputAddress, Outputs, piecesOf } from "../../ports/Outputs.ts"
-import type { StoredOutput } from "../../schema/Output.ts"
+import type { StoredOutput } from "../../schema/runs/Output.ts"
 import { ArrayParameters, type Columns } from "./ArrayParameters.ts"
-import { unavailable } from "../reads/Unavailable.ts"
+import { unavailable } from "../reads/StoreUnavailable.ts"
 
 const piecesARead = 8
 

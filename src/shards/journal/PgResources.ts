@@ -9,7 +9,9 @@ import { unavailable } from "./StatementJournal.ts"
 
 const keyOf = (text: string): string => createHash("sha256").update(text).digest("hex")
 
-/** Unused ones stay for an hour after `put_at` at least (Expired.ts). Many actors may begin to use one at a time. */
+/**
+ * Unused ones stay for an hour after `put_at` at least (ExpiredRows.ts). Many actors may begin to use one at a time.
+ */
 const keepStatement = `WITH kept AS (
     UPDATE clawster_resources SET put_at = now() WHERE key = $1::text AND put_at < now() - interval '30 minutes'
   ) SELECT FROM clawster_resources WHERE key = $1::text`

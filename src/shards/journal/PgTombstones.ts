@@ -2,7 +2,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { Departed } from "../../actor/outbox/Departed.ts"
 import { Tombstones, type TombstonesShape } from "../../ports/Tombstones.ts"
-import { unavailable } from "../reads/Unavailable.ts"
+import { unavailable } from "../reads/StoreUnavailable.ts"
 
 const make = Effect.map(
   PgClient.PgClient,

@@ -9,7 +9,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Duration, Effect } from "effect"
 import { MachineId, Snowflake } from "effect/cluster"
-import { messageKind, messagesTable, repliesTable } from "./Rows.ts"
+import { messageKind, messagesTable, repliesTable } from "./MessageRows.ts"
 
 const rowsALook = 1_000
 /** Limit of one sweep. The next sweep continues with the rest. */

@@ -10,8 +10,8 @@ import { ClusterError, MessageStorage, type Reply, Snowflake, SqlMessageStorage 
 import type { Statement } from "../journal/CommitStatement.ts"
 import * as WriteBatcher from "../journal/WriteBatcher.ts"
 import * as SqlFailure from "../journal/SqlFailure.ts"
-import * as Claims from "./Claims.ts"
-import { type DuplicateRow, duplicateOf, idOf, prefix, type SavedEnvelope } from "./Rows.ts"
+import * as MessageClaims from "./MessageClaims.ts"
+import { type DuplicateRow, duplicateOf, idOf, prefix, type SavedEnvelope } from "./MessageRows.ts"
 import { findMessages, saveEnvelopes, saveReplies } from "./SaveStatements.ts"
 
 const { PersistenceError } = ClusterError
@@ -36,7 +36,7 @@ const overtakenAcks = (group: ReadonlyArray<SavedEnvelope>): ReadonlyArray<Saved
 export const make = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
   const stock = yield* SqlMessageStorage.makeEncodedStorage({ prefix })
-  const claims = yield* Claims.make
+  const claims = yield* MessageClaims.make
 
   const run = <Row extends object>({ params, text }: Statement) => sql.unsafe<Row>(text, params)
   const write = <Row extends object>(statement: Statement) =>

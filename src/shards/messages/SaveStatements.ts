@@ -10,7 +10,7 @@ import {
   replyColumns,
   type SavedEnvelope,
   selectReply
-} from "./Rows.ts"
+} from "./MessageRows.ts"
 
 /**
  * Rows are always locked in this order, so that a save waits for a claim or a reset of the same rows, and neither is

@@ -1,6 +1,6 @@
 /**
- * Messages between actors that their receiver could not process (DeadMessages.ts). Adds an empty table with indexes by
- * number, under which an operator names a message, and by age, for retention and the health check.
+ * Messages between actors that their receiver could not process (DeadMessageRow.ts). Adds an empty table with indexes
+ * by number, under which an operator names a message, and by age, for retention and the health check.
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"

@@ -10,7 +10,7 @@
 import { Result, Schema } from "effect"
 import { isIP } from "node:net"
 import type { ConnectionOptions, SecureVersion } from "node:tls"
-import { nearest } from "../../schema/text/Nearest.ts"
+import { nearest } from "../../schema/text/NearestName.ts"
 
 export class BadDatabaseUrl extends Schema.TaggedError<BadDatabaseUrl>()("BadDatabaseUrl", {
   message: Schema.String,

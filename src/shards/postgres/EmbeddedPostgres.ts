@@ -24,8 +24,8 @@ import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import type { Readable } from "node:stream"
 import { callbackWith } from "../../resources/Callback.ts"
-import { freePort } from "../../resources/Ports.ts"
-import * as Account from "./Account.ts"
+import { freePort } from "../../resources/TcpPorts.ts"
+import * as ServerAccount from "./ServerAccount.ts"
 import * as Lifeline from "./Lifeline.ts"
 import * as PostmasterPid from "./PostmasterPid.ts"
 
@@ -69,7 +69,7 @@ const nativeDirectory = Effect.try({
     failed(`no PostgreSQL binaries for ${process.platform}-${process.arch}; name a server of yours by --database-url`)
 })
 
-const run = (program: string, args: ReadonlyArray<string>, as: Account.Account | undefined) =>
+const run = (program: string, args: ReadonlyArray<string>, as: ServerAccount.Account | undefined) =>
   callbackWith<ChildProcessByStdio<null, null, Readable>, void, PostgresFailed>(
     (resume) => {
       const child = spawn(program, args, { ...as, stdio: ["ignore", "ignore", "pipe"] })
@@ -100,9 +100,9 @@ const passwordOf = (directory: string): string => {
  * starts over.
  */
 const initialise = Effect.fnUntraced(function* (
-  places: Account.Places,
+  places: ServerAccount.Places,
   password: string,
-  as: Account.Account | undefined
+  as: ServerAccount.Account | undefined
 ) {
   const passwordFile = `${places.data}.init`
   const draft = `${places.data}.new`
@@ -141,9 +141,9 @@ const endLeftover = Effect.fnUntraced(function* (data: string) {
 })
 
 const launch = Effect.fnUntraced(function* (
-  places: Account.Places,
+  places: ServerAccount.Places,
   options: EmbeddedOptions,
-  as: Account.Account | undefined,
+  as: ServerAccount.Account | undefined,
   port: number
 ) {
   const flags = Object.entries({ ...settings, ...options.settings }).flatMap(([name, value]) => [
@@ -173,10 +173,10 @@ export const start = Effect.fn("EmbeddedPostgres.start")(function* (options: Emb
   mkdirSync(options.directory, { recursive: true })
   const native = yield* nativeDirectory
   const as = yield* Effect.try({
-    try: () => Account.account(),
+    try: () => ServerAccount.account(),
     catch: (error) => failed(`cannot find or make a user to run PostgreSQL as: ${String(error)}`)
   })
-  const places = Account.places(native, options.directory, as)
+  const places = ServerAccount.places(native, options.directory, as)
   for (const program of ["initdb", "postgres"]) chmodSync(join(places.native, "bin", program), 0o755)
   const password = passwordOf(options.directory)
   if (!existsSync(join(places.data, "PG_VERSION"))) yield* initialise(places, password, as)

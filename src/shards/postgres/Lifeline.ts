@@ -12,7 +12,7 @@
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { writeFileSync } from "node:fs"
-import type { Account } from "./Account.ts"
+import type { Account } from "./ServerAccount.ts"
 
 const script = `
 name=$2

@@ -5,12 +5,12 @@
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Effect, Layer, Schema } from "effect"
 import { ClusterReads } from "../../ports/ClusterReads.ts"
-import { type RunnerState, RunnerStatus, ShardGroup } from "../../schema/Cluster.ts"
-import { heartbeatMillis } from "../../schema/Liveness.ts"
+import { type RunnerState, RunnerStatus, ShardGroup } from "../../schema/ClusterStatus.ts"
+import { heartbeatMillis } from "../../schema/instance/Liveness.ts"
 import type { Report } from "../health/RunnerReports.ts"
 import { isGone } from "../leases/PgLeases.ts"
 import * as ServedProbe from "../health/ServedProbe.ts"
-import { unavailable } from "./Unavailable.ts"
+import { unavailable } from "./StoreUnavailable.ts"
 
 interface RunnerRow {
   readonly address: string

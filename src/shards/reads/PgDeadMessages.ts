@@ -3,7 +3,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { DeadMessages } from "../../ports/DeadMessages.ts"
 import type { DeadMessage } from "../../schema/DeadMessage.ts"
-import { unavailable } from "./Unavailable.ts"
+import { unavailable } from "./StoreUnavailable.ts"
 
 const columns = `number::float8 AS number, target_type AS "entityType", target_id AS "entityId",
   message_id AS "messageId", tag, reason, error, at::float8 AS at, length(payload::text)::float8 AS "payloadLength"`

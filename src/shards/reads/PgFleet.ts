@@ -6,9 +6,9 @@ import { PgClient } from "@effect/sql-pg"
 import { Clock, Effect, Layer, PubSub, Schedule, Stream } from "effect"
 import { Fleet } from "../../ports/Fleet.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
-import { silentAfterMillis } from "../../schema/Liveness.ts"
-import * as Liveness from "./Liveness.ts"
-import { answerTimeout } from "./Unavailable.ts"
+import { silentAfterMillis } from "../../schema/instance/Liveness.ts"
+import * as LivenessColumns from "./LivenessColumns.ts"
+import { answerTimeout } from "./StoreUnavailable.ts"
 
 const refreshEvery = "200 millis"
 const livenessEveryMillis = 1_000
@@ -21,12 +21,12 @@ interface Known {
   readonly stored: InstanceStatus | undefined
 }
 
-type Doubt = Liveness.LivenessRow & { readonly id: string; readonly isRetired: boolean }
+type Doubt = LivenessColumns.LivenessRow & { readonly id: string; readonly isRetired: boolean }
 
 /** Only the instances whose state differs from what their view says; usually there are none. */
-const doubtful = `WITH ${Liveness.servedPlacements}, found AS (
-    SELECT v.entity_id AS id, ${Liveness.isRetired} AS "isRetired", ${Liveness.livenessColumns}
-    FROM clawster_views v ${Liveness.heartbeatJoin}
+const doubtful = `WITH ${LivenessColumns.servedPlacements}, found AS (
+    SELECT v.entity_id AS id, ${LivenessColumns.isRetired} AS "isRetired", ${LivenessColumns.livenessColumns}
+    FROM clawster_views v ${LivenessColumns.heartbeatJoin}
     WHERE v.entity_type = 'Instance'
   )
   SELECT * FROM found
@@ -60,7 +60,7 @@ const make = Effect.gen(function* () {
       [JSON.stringify(stale.map(({ id }) => id))]
     )
     for (const { doc, id, revision } of rows)
-      known.set(id, { revision, stored: yield* Liveness.statuses.decode(id, doc) })
+      known.set(id, { revision, stored: yield* LivenessColumns.statuses.decode(id, doc) })
   })
 
   const readLiveness = Effect.gen(function* () {
@@ -79,7 +79,7 @@ const make = Effect.gen(function* () {
       const doubt = doubts.get(id)
       if (doubt?.isRetired === true || stored === undefined) continue
       const before = shown.get(id)
-      const status = doubt === undefined ? stored : Liveness.seen(stored, doubt)
+      const status = doubt === undefined ? stored : LivenessColumns.seen(stored, doubt)
       if (before?.revision === revision && isSame(before.status, status)) next.set(id, before)
       else {
         next.set(id, { revision, stored, status })

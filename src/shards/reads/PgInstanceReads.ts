@@ -1,4 +1,4 @@
-/** Reads the views of instances, adjusted by their liveness (Liveness.ts). */
+/** Reads the views of instances, adjusted by their liveness (LivenessColumns.ts). */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { InstanceReads } from "../../ports/InstanceReads.ts"
@@ -7,35 +7,38 @@ import type { Cursor } from "../../schema/feed/Feed.ts"
 import type { InstanceId } from "../../schema/Ids.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
 import { settled } from "./feed/Position.ts"
-import * as Liveness from "./Liveness.ts"
-import { unavailable } from "./Unavailable.ts"
+import * as LivenessColumns from "./LivenessColumns.ts"
+import { unavailable } from "./StoreUnavailable.ts"
 
-interface Row extends Liveness.LivenessRow {
+interface Row extends LivenessColumns.LivenessRow {
   readonly entityId: string
   readonly doc: unknown
 }
 
-const listStatement = `WITH ${Liveness.servedPlacements}
+const listStatement = `WITH ${LivenessColumns.servedPlacements}
   SELECT v.entity_id AS "entityId", v.doc, v."isServed", v."silentMillis", v.now, p.at
   FROM (SELECT ${settled} AS at) p
   LEFT JOIN LATERAL (
-    SELECT v.entity_id, v.doc, ${Liveness.livenessColumns} FROM clawster_views v ${Liveness.heartbeatJoin}
+    SELECT v.entity_id, v.doc, ${LivenessColumns.livenessColumns} FROM clawster_views v ${LivenessColumns.heartbeatJoin}
     WHERE v.entity_type = 'Instance' AND ($1::text IS NULL OR v.tenant_id = $1::text) AND v.entity_id > $2::text
-      AND NOT ${Liveness.isRetired}
+      AND NOT ${LivenessColumns.isRetired}
     ORDER BY v.entity_id LIMIT $3::int
   ) v ON true`
 
-const getStatement = `WITH ${Liveness.servedPlacements}
-  SELECT v.entity_id AS "entityId", v.doc, ${Liveness.livenessColumns}
-  FROM clawster_views v ${Liveness.heartbeatJoin}
-  WHERE v.entity_type = 'Instance' AND split_part(v.entity_id, '/', 2) = $1::text AND NOT ${Liveness.isRetired}
+const getStatement = `WITH ${LivenessColumns.servedPlacements}
+  SELECT v.entity_id AS "entityId", v.doc, ${LivenessColumns.livenessColumns}
+  FROM clawster_views v ${LivenessColumns.heartbeatJoin}
+  WHERE v.entity_type = 'Instance' AND split_part(v.entity_id, '/', 2) = $1::text AND NOT ${LivenessColumns.isRetired}
   LIMIT 1`
 
 const clusterStatement = `SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS') AS name
   FROM clawster_migrations ORDER BY migration_id LIMIT 1`
 
 const seen = (row: Row) =>
-  Effect.map(Liveness.statuses.decode(row.entityId, row.doc), (status) => status && Liveness.seen(status, row))
+  Effect.map(
+    LivenessColumns.statuses.decode(row.entityId, row.doc),
+    (status) => status && LivenessColumns.seen(status, row)
+  )
 
 const make = Effect.map(PgClient.PgClient, (sql) =>
   InstanceReads.of({

@@ -2,9 +2,9 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { Payloads } from "../../ports/Payloads.ts"
-import { sessionOf } from "../../schema/Attempt.ts"
+import { sessionOf } from "../../schema/runs/Attempt.ts"
 import type { HeldPayload, TaskSpec } from "../../schema/Task.ts"
-import { unavailable } from "./Unavailable.ts"
+import { unavailable } from "./StoreUnavailable.ts"
 
 const make = Effect.map(PgClient.PgClient, (sql) =>
   Payloads.of({

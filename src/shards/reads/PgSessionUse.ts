@@ -3,7 +3,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Duration, Effect, Layer } from "effect"
 import { SessionUse, type Use } from "../../ports/SessionUse.ts"
 import * as Retention from "../retention/Retention.ts"
-import { unavailable } from "./Unavailable.ts"
+import { unavailable } from "./StoreUnavailable.ts"
 
 const hourMillis = 3_600_000
 

@@ -5,7 +5,7 @@ import { type Page, TurnReads } from "../../ports/Reads.ts"
 import type { Cursor } from "../../schema/feed/Feed.ts"
 import { messageShown, toTurnToken, TurnStatus } from "../../schema/Session.ts"
 import { settled } from "./feed/Position.ts"
-import { unavailable } from "./Unavailable.ts"
+import { unavailable } from "./StoreUnavailable.ts"
 
 const decode = Schema.decodeUnknownSync(Schema.toCodecJson(TurnStatus) as unknown as Schema.Codec<TurnStatus, unknown>)
 

@@ -5,8 +5,8 @@ import type { Page } from "../../ports/Reads.ts"
 import { type Viewed, type ViewOptions, ViewReads } from "../../ports/ViewReads.ts"
 import type { Cursor } from "../../schema/feed/Feed.ts"
 import { settled } from "./feed/Position.ts"
-import * as Readable from "./Readable.ts"
-import { unavailable } from "./Unavailable.ts"
+import * as DocumentDecoder from "./DocumentDecoder.ts"
+import { unavailable } from "./StoreUnavailable.ts"
 
 interface Row {
   readonly entityId: string
@@ -21,7 +21,7 @@ const listStatement = `SELECT v.entity_id AS "entityId", v.doc, p.at
     WHERE entity_type = $1::text AND ($2::text IS NULL OR tenant_id = $2::text) AND entity_id > $3::text
       AND ($5::text IS NULL OR EXISTS (
         SELECT 1 FROM json_array_elements_text($5::text::json) AS wanted(field)
-        WHERE ${Readable.numberIn("doc", "wanted.field")} > 0
+        WHERE ${DocumentDecoder.numberIn("doc", "wanted.field")} > 0
       ))
     ORDER BY entity_id LIMIT $4::int
   ) v ON true`
@@ -31,11 +31,11 @@ const getStatement = `SELECT entity_id AS "entityId", doc FROM clawster_views
 
 /** The compiled decoder of each schema, for as long as the schema lives. */
 const decoders = () => {
-  const known = new WeakMap<object, Readable.Readable<unknown>>()
-  return <Doc>(schema: Schema.Codec<Doc, unknown>): Readable.Readable<Doc> => {
-    const found = known.get(schema) ?? Readable.make("view", schema)
+  const known = new WeakMap<object, DocumentDecoder.Readable<unknown>>()
+  return <Doc>(schema: Schema.Codec<Doc, unknown>): DocumentDecoder.Readable<Doc> => {
+    const found = known.get(schema) ?? DocumentDecoder.make("view", schema)
     known.set(schema, found)
-    return found as Readable.Readable<Doc>
+    return found as DocumentDecoder.Readable<Doc>
   }
 }
 

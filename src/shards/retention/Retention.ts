@@ -12,7 +12,7 @@
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Config, Duration, Effect, Layer, Random, Record } from "effect"
-import { type Expired, expired } from "./Expired.ts"
+import { type Expired, expired } from "./ExpiredRows.ts"
 import * as Forgetting from "./Forgetting.ts"
 import * as JournalPruning from "./JournalPruning.ts"
 import * as MessagePruning from "../messages/MessagePruning.ts"

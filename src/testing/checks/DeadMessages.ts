@@ -3,7 +3,7 @@
  * messages are of one commit. Both must be there, or neither.
  */
 import type { EncodedAnswer } from "../../actor/Journal.ts"
-import { deadMessages } from "../../actor/outbox/DeadMessages.ts"
+import { deadMessages } from "../../actor/outbox/DeadMessageRow.ts"
 import { actorOf, type Violation } from "./History.ts"
 import type { Watcher } from "./Observation.ts"
 

@@ -3,7 +3,7 @@
  * takes effect early. Times are by the clock of the actor's owner: clocks may differ by the skew.
  */
 import type { Timer } from "../../actor/Actor.ts"
-import type { Fold, Folded } from "./Folded.ts"
+import type { Fold, Folded } from "./FoldedStates.ts"
 import type { Violation } from "./History.ts"
 import type { Watcher } from "./Observation.ts"
 import type { StoredRow } from "../store/Database.ts"

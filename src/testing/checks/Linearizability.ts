@@ -6,7 +6,7 @@
  */
 import { Equal } from "effect"
 import type { StoredRow } from "../store/Database.ts"
-import { type Fold, type Folded } from "./Folded.ts"
+import { type Fold, type Folded } from "./FoldedStates.ts"
 import { actorOf, type Violation } from "./History.ts"
 import type { Call, Observation, Watcher } from "./Observation.ts"
 

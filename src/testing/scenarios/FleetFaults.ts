@@ -1,7 +1,7 @@
 /** Faults of simulated gateways in a run. A fault counts as seen when the gateway has counted it. */
 import { Context, Effect } from "effect"
 import { SimulatedFleet } from "../../instances/simulated/SimulatedFleet.ts"
-import type { Fault as GatewayFault } from "../../instances/simulated/Faults.ts"
+import type { Fault as GatewayFault } from "../../instances/simulated/SimulatedFaults.ts"
 import type { Fault } from "../faults/Fault.ts"
 import type { Disturb } from "../faults/FaultInjector.ts"
 import type { Prng } from "../world/Prng.ts"

@@ -13,7 +13,7 @@ import { Payloads } from "../../ports/Payloads.ts"
 import { TaskRows } from "../../ports/TaskRows.ts"
 import { ActorUnavailable } from "../../schema/Errors.ts"
 import { InstanceStatus } from "../../schema/Instance.ts"
-import { answerTimeout } from "../../shards/reads/Unavailable.ts"
+import { answerTimeout } from "../../shards/reads/StoreUnavailable.ts"
 import { StoreAccess } from "../store/StoreAccess.ts"
 
 const refreshEvery = "200 millis"

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Entry, Journal, Loaded } from "../../../src/actor/Journal.ts"
 import * as Codec from "../../../src/actor/state/Codec.ts"
-import type { Definition } from "../../../src/actor/runtime/PendingCommit.ts"
+import type { Definition } from "../../../src/actor/commit/PendingCommit.ts"
 import { load } from "../../../src/actor/state/Load.ts"
 import { definition } from "../../fixtures/Counter.ts"
 

@@ -2,7 +2,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, FileSystem, Option, Path, Redacted } from "effect"
 import { connection } from "../../../src/cli/api/Connection.ts"
-import { ApiKey, Url } from "../../../src/cli/Settings.ts"
+import { ApiKey, Url } from "../../../src/cli/GlobalFlags.ts"
 
 interface Given {
   readonly flags?: { readonly url?: string; readonly apiKey?: string }

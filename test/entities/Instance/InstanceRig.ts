@@ -20,7 +20,7 @@ import * as MemoryOutputs from "../../../src/ports/MemoryOutputs.ts"
 import * as SimulatedDriver from "../../../src/instances/SimulatedDriver.ts"
 import { type FleetOptions, SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
 import type { GatewayConnector } from "../../../src/openclaw/GatewayLink.ts"
-import type { Attempt, AttemptOutcome } from "../../../src/schema/Attempt.ts"
+import type { Attempt, AttemptOutcome } from "../../../src/schema/runs/Attempt.ts"
 import {
   InstanceId,
   instanceEntityId,

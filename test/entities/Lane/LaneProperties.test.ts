@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { comparePlaces, rankOf } from "../../../src/entities/Lane/backlog/Rank.ts"
-import type { AttemptOutcome } from "../../../src/schema/Attempt.ts"
+import type { AttemptOutcome } from "../../../src/schema/runs/Attempt.ts"
 import { LaneName, type TaskId } from "../../../src/schema/Ids.ts"
 import { Priority, terminalPhases } from "../../../src/schema/Task.ts"
 import { instanceStatus } from "../../fixtures/Fleet.ts"

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Checks from "../../../src/gateway/HealthChecks.ts"
 import { hostPlacement, TenantId } from "../../../src/schema/Ids.ts"
-import type { RunnerStatus } from "../../../src/schema/Cluster.ts"
+import type { RunnerStatus } from "../../../src/schema/ClusterStatus.ts"
 import { instanceStatus } from "../../fixtures/Fleet.ts"
 
 const a = hostPlacement("a")

@@ -10,7 +10,7 @@ import * as DriverSet from "../../../src/instances/InstanceDriverSet.ts"
 import * as SimulatedDriver from "../../../src/instances/SimulatedDriver.ts"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
 import { ClientRpcs } from "../../../src/rpc/ClientRpcs.ts"
-import * as Actors from "../../../src/runners/Actors.ts"
+import * as RunnerActors from "../../../src/runners/RunnerActors.ts"
 import { defaultPlacement } from "../../../src/schema/Ids.ts"
 import * as Cluster from "../../../src/shards/Cluster.ts"
 import * as Postgres from "../../fixtures/servers/Postgres.ts"
@@ -18,7 +18,7 @@ import { PgEdge } from "../PgEdge.ts"
 import { Draws, odd } from "./Fuzz.ts"
 
 const layer = PgEdge.layer.pipe(
-  Layer.provideMerge(Actors.layer),
+  Layer.provideMerge(RunnerActors.layer),
   Layer.provideMerge(DriverSet.layer([SimulatedDriver.make])),
   Layer.provideMerge(SimulatedFleet.layer({ startMillis: 20 })),
   Layer.provideMerge(Cluster.layerSingle({ placements: [defaultPlacement], serves: [defaultPlacement] })),

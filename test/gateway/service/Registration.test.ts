@@ -3,7 +3,7 @@ import { Effect, Exit, Option } from "effect"
 import type { InstanceRegistration } from "../../../src/rpc/Requests.ts"
 import { toInstanceSpec } from "../../../src/gateway/service/instances/Registration.ts"
 import type { InvalidInput } from "../../../src/schema/Errors.ts"
-import type { Supervision } from "../../../src/schema/Supervision.ts"
+import type { Supervision } from "../../../src/schema/instance/Supervision.ts"
 import { defaultPlacement, hostPlacement, InstanceId, Placement } from "../../../src/schema/Ids.ts"
 
 const register = (gatewayConfig: string | number | boolean | object) =>

@@ -8,7 +8,7 @@ import type { Finding } from "../../../src/runners/doctor/Finding.ts"
 import * as Database from "../../../src/shards/Database.ts"
 import { migrate } from "../../../src/shards/Migrations.ts"
 import * as Home from "../../fixtures/processes/Home.ts"
-import { freePort } from "../../../src/resources/Ports.ts"
+import { freePort } from "../../../src/resources/TcpPorts.ts"
 import { TestPostgres } from "../../fixtures/servers/Postgres.ts"
 
 const main = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url))

@@ -1,8 +1,8 @@
 /** What a reading means, at its bounds. */
 import { assert, describe, it } from "@effect/vitest"
-import { descriptorsOf, diskOf } from "../../../src/runners/doctor/Machine.ts"
-import { findings } from "../../../src/runners/doctor/Store.ts"
-import type { Diagnosis } from "../../../src/shards/health/Diagnosis.ts"
+import { descriptorsOf, diskOf } from "../../../src/runners/doctor/MachineChecks.ts"
+import { findings } from "../../../src/runners/doctor/DatabaseChecks.ts"
+import type { Diagnosis } from "../../../src/shards/health/DoctorQueries.ts"
 
 const well: Diagnosis = {
   version: "18.1",

@@ -3,9 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import * as Check from "../../../src/runners/settings/Check.ts"
+import * as EnvironmentCheck from "../../../src/runners/settings/EnvironmentCheck.ts"
 import * as HostName from "../../../src/runners/settings/HostName.ts"
-import * as Show from "../../../src/runners/settings/Show.ts"
+import * as SettingsTable from "../../../src/runners/settings/SettingsTable.ts"
 import * as Home from "../../fixtures/processes/Home.ts"
 
 const wrong: ReadonlyArray<readonly [name: string, value: string, expected: RegExp]> = [
@@ -33,7 +33,7 @@ describe("settings", () => {
   it.effect("are refused with their name and what is expected; secrets are not repeated", () =>
     Effect.gen(function* () {
       for (const [name, value, expected] of wrong) {
-        const [fault, ...others] = yield* Check.faults("runner", { [name]: value })
+        const [fault, ...others] = yield* EnvironmentCheck.faults("runner", { [name]: value })
         assert.deepStrictEqual(others, [], name)
         assert.match(fault?.message ?? `${name}=${value} was accepted`, expected)
         assert.notInclude(fault?.message, "secret")
@@ -43,15 +43,20 @@ describe("settings", () => {
 
   it.effect("that are absent or of another process are no fault", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* Check.faults("runner", {}), [])
-      assert.deepStrictEqual(yield* Check.faults("gateway", { CLAWSTER_LEASE_MILLIS: "x" }), [])
-      assert.deepStrictEqual(Check.withoutEmpty({ CLAWSTER_REGION: "", A: "b" }), { A: "b" })
+      assert.deepStrictEqual(yield* EnvironmentCheck.faults("runner", {}), [])
+      assert.deepStrictEqual(yield* EnvironmentCheck.faults("gateway", { CLAWSTER_LEASE_MILLIS: "x" }), [])
+      assert.deepStrictEqual(EnvironmentCheck.withoutEmpty({ CLAWSTER_REGION: "", A: "b" }), { A: "b" })
     })
   )
 
   it("that nobody reads are told, with the name that was probably meant", () => {
     assert.deepStrictEqual(
-      Check.unknown({ CLAWSTER_RUNNER_PROT: "1", CLAWSTER_HOSTS: "a", CLAWSTER_QUITE_ANOTHER_THING: "1", OTHER: "1" }),
+      EnvironmentCheck.unknown({
+        CLAWSTER_RUNNER_PROT: "1",
+        CLAWSTER_HOSTS: "a",
+        CLAWSTER_QUITE_ANOTHER_THING: "1",
+        OTHER: "1"
+      }),
       [
         "CLAWSTER_RUNNER_PROT is set and nothing reads it; did you mean CLAWSTER_RUNNER_PORT?",
         "CLAWSTER_QUITE_ANOTHER_THING is set and nothing reads it"
@@ -63,7 +68,7 @@ describe("settings", () => {
     Effect.gen(function* () {
       const home = yield* Home.make
       writeFileSync(join(home, "host-name"), "old\n")
-      const { rows } = yield* Show.rows(
+      const { rows } = yield* SettingsTable.rows(
         { CLAWSTER_HOME: home, DATABASE_URL: "postgres://u:secret@h/d", CLAWSTER_RUNNER_PORT: "x" },
         "runner"
       )

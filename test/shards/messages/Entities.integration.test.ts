@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Redacted, Stream } from "effect"
 import { fileURLToPath } from "node:url"
-import * as Ports from "../../../src/resources/Ports.ts"
+import * as TcpPorts from "../../../src/resources/TcpPorts.ts"
 import { defaultPlacement } from "../../../src/schema/Ids.ts"
 import * as Cluster from "../../../src/shards/Cluster.ts"
 import * as Postgres from "../../fixtures/servers/Postgres.ts"
@@ -14,7 +14,7 @@ const script = fileURLToPath(new URL("noteRunner.ts", import.meta.url))
 const startRunner = (...more: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const { url } = yield* Postgres.TestPostgres
-    const port = yield* Ports.freePort
+    const port = yield* TcpPorts.freePort
     return { port, ...(yield* Processes.start(script, [Redacted.value(url), String(port), ...more])) }
   })
 

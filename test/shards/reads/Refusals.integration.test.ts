@@ -4,7 +4,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Exit, Logger, Redacted } from "effect"
 import * as Database from "../../../src/shards/Database.ts"
 import * as Membership from "../../../src/shards/reads/Membership.ts"
-import { unavailable } from "../../../src/shards/reads/Unavailable.ts"
+import { unavailable } from "../../../src/shards/reads/StoreUnavailable.ts"
 import { layer as postgres, urlOf } from "../../fixtures/servers/Postgres.ts"
 
 const capture = () => {

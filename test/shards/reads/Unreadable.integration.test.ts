@@ -12,7 +12,7 @@ import { TaskRows } from "../../../src/ports/TaskRows.ts"
 import { LaneName, TaskId, TenantId } from "../../../src/schema/Ids.ts"
 import { LaneStatus } from "../../../src/schema/Lane.ts"
 import { SessionStatus } from "../../../src/schema/Session.ts"
-import * as PgAccess from "../../../src/shards/reads/PgAccess.ts"
+import * as PgKeyStores from "../../../src/shards/reads/PgKeyStores.ts"
 import * as PgFleet from "../../../src/shards/reads/PgFleet.ts"
 import * as PgTasks from "../../../src/shards/reads/tasks/PgTasks.ts"
 import * as PgInstanceReads from "../../../src/shards/reads/PgInstanceReads.ts"
@@ -26,7 +26,7 @@ const layer = Layer.mergeAll(
   PgViewReads.layer,
   PgInstanceReads.layer,
   PgFleet.layer,
-  PgAccess.layer
+  PgKeyStores.layer
 ).pipe(Layer.provideMerge(Postgres.layer))
 
 const tenantId = TenantId.make("acme")

@@ -9,7 +9,7 @@ import { Session } from "../../../src/entities/Session.ts"
 import * as DriverSet from "../../../src/instances/InstanceDriverSet.ts"
 import * as SimulatedDriver from "../../../src/instances/SimulatedDriver.ts"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
-import * as Actors from "../../../src/runners/Actors.ts"
+import * as RunnerActors from "../../../src/runners/RunnerActors.ts"
 import {
   defaultPlacement,
   InstanceId,
@@ -38,7 +38,7 @@ const tenantId = TenantId.make("acme")
 const tables = ["journal", "snapshots", "views", "wakes", "outbox"].map((name) => `clawster_${name}`)
 const cluster = Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })
 
-const product = Actors.layer.pipe(
+const product = RunnerActors.layer.pipe(
   Layer.provide(DriverSet.layer([SimulatedDriver.make])),
   Layer.provide(SimulatedFleet.layer({ startMillis: 1 })),
   Layer.provideMerge(cluster)

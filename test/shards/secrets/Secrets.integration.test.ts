@@ -4,7 +4,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { Journal } from "../../../src/actor/Journal.ts"
 import { ActorDirectory } from "../../../src/actor/runtime/ActorDirectory.ts"
-import type { Definition } from "../../../src/actor/runtime/PendingCommit.ts"
+import type { Definition } from "../../../src/actor/commit/PendingCommit.ts"
 import { SecretBox } from "../../../src/actor/SecretBox.ts"
 import * as Codec from "../../../src/actor/state/Codec.ts"
 import { load } from "../../../src/actor/state/Load.ts"
@@ -13,7 +13,7 @@ import type { InstanceState } from "../../../src/entities/Instance/InstanceState
 import * as DriverSet from "../../../src/instances/InstanceDriverSet.ts"
 import * as RemoteDriver from "../../../src/instances/RemoteDriver.ts"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
-import * as Actors from "../../../src/runners/Actors.ts"
+import * as RunnerActors from "../../../src/runners/RunnerActors.ts"
 import { defaultPlacement, InstanceId, instanceEntityId } from "../../../src/schema/Ids.ts"
 import { isSecretEnvelope } from "../../../src/schema/Secret.ts"
 import * as Cluster from "../../../src/shards/Cluster.ts"
@@ -29,7 +29,7 @@ import { secretKey } from "../../fixtures/SecretKeys.ts"
 const processWith = (...ids: ReadonlyArray<string>) => {
   const keys = ids.map(secretKey)
   return PgEdge.layer.pipe(
-    Layer.provideMerge(Actors.layer),
+    Layer.provideMerge(RunnerActors.layer),
     Layer.provideMerge(DriverSet.layer([RemoteDriver.make()])),
     Layer.provideMerge(Layer.provideMerge(SimulatedFleet.connector, SimulatedFleet.layer())),
     Layer.provideMerge(Cluster.layerSingle({ placements: [defaultPlacement], serves: [defaultPlacement] })),

@@ -2,7 +2,7 @@
 import { Effect, Option } from "effect"
 import { Argument, Flag } from "effect/cli"
 import { LaneName, TaskId } from "../../../schema/Ids.ts"
-import { Tenant } from "../../Settings.ts"
+import { Tenant } from "../../GlobalFlags.ts"
 
 export const taskId = Argument.String("task").pipe(Argument.withSchema(TaskId), Argument.withDescription("Task id"))
 export const taskIds = Argument.String("task").pipe(

@@ -8,7 +8,7 @@ import { Api } from "../../api/Api.ts"
 import { followTask, printEvent } from "../../api/Follow.ts"
 import { EndedBadly } from "../../CommandFailed.ts"
 import { span } from "../../Print.ts"
-import { Json } from "../../Settings.ts"
+import { Json } from "../../GlobalFlags.ts"
 import { showEnd } from "./show.ts"
 
 export const watchToEnd = Effect.fnUntraced(function* (id: TaskId, owner: TenantId | undefined, after: Cursor) {

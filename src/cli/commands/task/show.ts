@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { type TaskStatus, terminalPhases } from "../../../schema/Task.ts"
 import { EndedBadly } from "../../CommandFailed.ts"
 import { colourOf, showFields, span, time, type View } from "../../Print.ts"
-import type { Field } from "../../Table.ts"
+import type { Field } from "../../TextTable.ts"
 
 const entries = (task: TaskStatus, { now }: View): ReadonlyArray<Field> => [
   ["task", task.taskId],

@@ -4,7 +4,7 @@ import { type Command, Flag } from "effect/cli"
 import { InstanceId, SessionId, TaskId, WorkspaceId } from "../../../schema/Ids.ts"
 import { PriorityInput, RoutingPolicy, type TaskSubmission } from "../../../schema/Task.ts"
 import * as Input from "../../Input.ts"
-import { Tenant } from "../../Settings.ts"
+import { Tenant } from "../../GlobalFlags.ts"
 import { lane } from "./address.ts"
 
 export const submission = {

@@ -3,7 +3,7 @@
  * text and the size of the whole.
  */
 import { Effect, Schedule } from "effect"
-import { type Attempt, sessionOf } from "../../../schema/Attempt.ts"
+import { type Attempt, sessionOf } from "../../../schema/runs/Attempt.ts"
 import { cut, gatewayBounds, isCut } from "../../../schema/text/Bounds.ts"
 import {
   beginningOf,

@@ -14,7 +14,7 @@ import {
 } from "../../../openclaw/GatewayLink.ts"
 import * as TaskSpan from "../../../observability/TaskSpan.ts"
 import * as Traceparent from "../../../observability/Traceparent.ts"
-import { attemptNumberOf, sessionOf } from "../../../schema/Attempt.ts"
+import { attemptNumberOf, sessionOf } from "../../../schema/runs/Attempt.ts"
 import type { InstanceId } from "../../../schema/Ids.ts"
 import {
   awayLimit,
@@ -39,7 +39,7 @@ import {
   payloadGone,
   unavailable,
   type Verdicted
-} from "../runs/Outcomes.ts"
+} from "../runs/AttemptOutcomes.ts"
 import { TurnReporter } from "./TurnReporter.ts"
 
 export type InstanceSelf = Self<InstanceState, InstanceSignal>

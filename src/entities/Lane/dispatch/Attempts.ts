@@ -9,7 +9,7 @@
 import { HashMap } from "effect"
 import { accept, type DecideContext, type Decision, note, type Outgoing } from "../../../actor/Actor.ts"
 import { send } from "../../../actor/Send.ts"
-import type { AttemptOutcome } from "../../../schema/Attempt.ts"
+import type { AttemptOutcome } from "../../../schema/runs/Attempt.ts"
 import type { LaneEvent } from "../../../schema/events/LaneEvents.ts"
 import { type InstanceId, instanceEntityId, laneEntityId } from "../../../schema/Ids.ts"
 import type { TaskError } from "../../../schema/Task.ts"

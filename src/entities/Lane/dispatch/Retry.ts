@@ -1,6 +1,6 @@
 /** When a failed task may be retried. */
 import type { RetryPolicy } from "../../../schema/Task.ts"
-import { hashOf } from "../../routing/Hash.ts"
+import { hashOf } from "../../routing/RoutingHash.ts"
 
 /**
  * Milliseconds until the next attempt, after `failed` failed ones: exponential backoff, at most `maxBackoffMillis`,

@@ -5,7 +5,7 @@
 import { HashMap } from "effect"
 import type { DecideContext, Decision } from "../../../actor/Actor.ts"
 import { send } from "../../../actor/Send.ts"
-import type { Attempt } from "../../../schema/Attempt.ts"
+import type { Attempt } from "../../../schema/runs/Attempt.ts"
 import type { LaneEvent, Wait, WaitingTask } from "../../../schema/events/LaneEvents.ts"
 import {
   gatewaySessionKey,

@@ -7,7 +7,7 @@ import type { InstanceReads } from "../../../ports/InstanceReads.ts"
 import type { ActorUnavailable } from "../../../schema/Errors.ts"
 import type { TenantId } from "../../../schema/Ids.ts"
 import type { InstanceStatus } from "../../../schema/Instance.ts"
-import { pageSize } from "../../../schema/Page.ts"
+import { pageSize } from "../../../schema/lists/Page.ts"
 
 /** 100,000 instances, ten times the number that a cluster routes to. */
 const pagesMost = 100

@@ -5,7 +5,7 @@
 import type { UpdateInstance } from "../../../rpc/Requests.ts"
 import type { FieldFault } from "../../../schema/Errors.ts"
 import type { DriverKind } from "../../../schema/Instance.ts"
-import type { Supervision } from "../../../schema/Supervision.ts"
+import type { Supervision } from "../../../schema/instance/Supervision.ts"
 
 type Given = Omit<UpdateInstance, "endpoint"> & { readonly endpoint?: unknown }
 

@@ -6,10 +6,10 @@ import { Lane } from "../../../entities/Lane.ts"
 import { ViewReads } from "../../../ports/ViewReads.ts"
 import { laneEntityId, type LaneName, type TenantId } from "../../../schema/Ids.ts"
 import { changedConfig, LaneStatus } from "../../../schema/Lane.ts"
-import { pageSize } from "../../../schema/Page.ts"
+import { pageSize } from "../../../schema/lists/Page.ts"
 import { asRead, type Call, optionsOf } from "../RequestContext.ts"
 import { placeOf, withToken } from "../PageToken.ts"
-import { acting, reading } from "../Tenants.ts"
+import { acting, reading } from "../TenantAccess.ts"
 import type { Request, UseCases } from "../UseCases.ts"
 
 interface LaneAddress {

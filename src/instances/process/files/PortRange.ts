@@ -6,7 +6,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Effect, Option, Schema } from "effect"
-import { refusal } from "../../../resources/Ports.ts"
+import { refusal } from "../../../resources/TcpPorts.ts"
 import { InstanceId } from "../../../schema/Ids.ts"
 import { StoredIdentity, withFileLock } from "../../../processes/FileLock.ts"
 import { identify, isAlive, type ProcessIdentity } from "../../../processes/ProcessIdentity.ts"

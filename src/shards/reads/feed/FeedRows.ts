@@ -3,7 +3,7 @@ import type { Cursor, FeedEvent } from "../../../schema/feed/Feed.ts"
 import { isPublicTag } from "../../../schema/feed/Feed.ts"
 import { skippedNotice } from "../../../schema/feed/FeedNotice.ts"
 import type { TenantId } from "../../../schema/Ids.ts"
-import { shortened } from "../../../schema/text/Shorten.ts"
+import { shortened } from "../../../schema/text/ShortenEvent.ts"
 import type { JournalRow } from "./JournalPages.ts"
 
 interface StoredEvent {

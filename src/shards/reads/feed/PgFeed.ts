@@ -14,7 +14,7 @@ import * as FeedTimelines from "./FeedTimelines.ts"
 import * as JournalPages from "./JournalPages.ts"
 import { feedNow, fromCursor, settled } from "./Position.ts"
 import * as TenantPages from "./TenantPages.ts"
-import { unavailable } from "../Unavailable.ts"
+import { unavailable } from "../StoreUnavailable.ts"
 
 const rowsARead = 1_000
 /**

@@ -10,7 +10,7 @@
 import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import type { TenantId } from "../../../schema/Ids.ts"
-import { numberIn } from "../Readable.ts"
+import { numberIn } from "../DocumentDecoder.ts"
 import type { TaskPhase } from "../../../schema/Task.ts"
 
 const retryingCounted = 10_000

@@ -17,9 +17,9 @@ import { pageOf } from "./BacklogPages.ts"
 import * as PgTaskCounts from "./PgTaskCounts.ts"
 import * as PgTaskEvents from "./PgTaskEvents.ts"
 import * as PgTaskLists from "./PgTaskLists.ts"
-import * as Readable from "../Readable.ts"
+import * as DocumentDecoder from "../DocumentDecoder.ts"
 import { statusColumns } from "./TaskListStatement.ts"
-import { unavailable } from "../Unavailable.ts"
+import { unavailable } from "../StoreUnavailable.ts"
 
 interface BacklogRow {
   readonly taskId: TaskId
@@ -38,9 +38,9 @@ interface BacklogRow {
   readonly budget?: string | null
 }
 
-const specs = Readable.make("task", TaskSpec, "stored")
-const statuses = Readable.make("task", TaskStatus)
-const deadLetters = Readable.make(
+const specs = DocumentDecoder.make("task", TaskSpec, "stored")
+const statuses = DocumentDecoder.make("task", TaskStatus)
+const deadLetters = DocumentDecoder.make(
   "dead letter",
   Schema.Struct({ taskId: TaskId, priority: Priority, attempt: Schema.Int, budget: Schema.Int, endedAt: Schema.Finite })
 )
@@ -62,9 +62,9 @@ const backlogColumns = `task_id AS "taskId", CASE WHEN NOT ${isLarge} THEN spec 
 
 /** A spec may be long, so only the needed field is read where PostgreSQL can parse the document. */
 const deadColumns = `task_id AS "taskId", priority, attempt, ended_at::float8 AS "endedAt",
-  CASE WHEN ${Readable.isPlain("spec")} THEN spec #>> '{retry,maxAttempts}' END AS budget,
-  CASE WHEN NOT ${Readable.isPlain("spec")} AND NOT ${isLarge} THEN spec END AS spec,
-  NOT ${Readable.isPlain("spec")} AND ${isLarge} AS large`
+  CASE WHEN ${DocumentDecoder.isPlain("spec")} THEN spec #>> '{retry,maxAttempts}' END AS budget,
+  CASE WHEN NOT ${DocumentDecoder.isPlain("spec")} AND NOT ${isLarge} THEN spec END AS spec,
+  NOT ${DocumentDecoder.isPlain("spec")} AND ${isLarge} AS large`
 
 /** Null when the row no longer exists. */
 const largeSpec = (sql: PgClient.PgClient, tenantId: TenantId, taskId: TaskId) =>
@@ -110,7 +110,7 @@ const toStatus = (row: Record<string, unknown>): Effect.Effect<TaskStatus | unde
 
 /** Tasks from before the `workspace_id` column have the workspace only in their spec. */
 const wholeColumns = `${statusColumns},
-  coalesce(workspace_id, CASE WHEN ${Readable.isPlain("spec")} THEN spec ->> 'workspaceId' END) AS "workspaceId", result, error`
+  coalesce(workspace_id, CASE WHEN ${DocumentDecoder.isPlain("spec")} THEN spec ->> 'workspaceId' END) AS "workspaceId", result, error`
 
 /**
  * Skip scan over the tenants by the primary key, one lookup per tenant, since a task's id is unique within its tenant
@@ -234,7 +234,7 @@ const taskReads = Effect.map(PgClient.PgClient, (sql) =>
         .unsafe<StoredSubmission & { taskId: TaskId; fingerprint: string | null }>(
           `SELECT "taskId", lane, phase, "submittedAt", fingerprint, CASE WHEN fingerprint IS NULL THEN spec END AS spec FROM (
            SELECT task_id AS "taskId", lane, phase, submitted_at::float8 AS "submittedAt", spec,
-             CASE WHEN ${Readable.isPlain("spec")} THEN spec ->> 'fingerprint' END AS fingerprint
+             CASE WHEN ${DocumentDecoder.isPlain("spec")} THEN spec ->> 'fingerprint' END AS fingerprint
            FROM clawster_tasks WHERE tenant_id = $1::text AND task_id IN (SELECT json_array_elements_text($2::text::json))
          ) AS found`,
           [tenantId, JSON.stringify(taskIds)]

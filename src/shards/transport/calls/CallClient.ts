@@ -10,9 +10,9 @@ import { Socket } from "effect/socket"
 import type { CommandCodec } from "../../../actor/state/Codec.ts"
 import { askHere, notHere, FastPath, type FastTarget } from "../../../actor/client/FastPath.ts"
 import { type IncomingCall, ActivationDirectory } from "../../../actor/runtime/ActivationDirectory.ts"
-import { unavailable } from "../../../actor/runtime/CommandBatch.ts"
+import { unavailable } from "../../../actor/commit/CommandBatch.ts"
 import { RunnerConnections, reconnect } from "../RunnerConnections.ts"
-import { arrayOf, messagesOf, RunnerRpcs, type WireAnswer, type WireCall } from "./Calls.ts"
+import { arrayOf, messagesOf, RunnerRpcs, type WireAnswer, type WireCall } from "./CallMessages.ts"
 import { ShardRoutes } from "./ShardRoutes.ts"
 
 /** Longer than a busy runner stalls, since each call through the cluster costs the runner several times as much. */

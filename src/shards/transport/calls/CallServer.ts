@@ -6,7 +6,16 @@ import { type Cause, type Context, Effect, Exit, Layer, Queue } from "effect"
 import { RunnerServer } from "effect/cluster"
 import { RpcServer } from "effect/rpc"
 import { ActivationDirectory } from "../../../actor/runtime/ActivationDirectory.ts"
-import { arrayOf, Call, Calls, encodeExit, messagesOf, RunnerRpcs, type WireAnswer, type WireCall } from "./Calls.ts"
+import {
+  arrayOf,
+  Call,
+  Calls,
+  encodeExit,
+  messagesOf,
+  RunnerRpcs,
+  type WireAnswer,
+  type WireCall
+} from "./CallMessages.ts"
 
 const itself = (text: string) => text
 

@@ -3,10 +3,10 @@ import { Effect, Stream } from "effect"
 import { keepOutput } from "../../../../src/entities/Instance/activities/KeepOutput.ts"
 import * as MemoryOutputs from "../../../../src/ports/MemoryOutputs.ts"
 import { inlineMost, ofTask, Outputs, previewMost } from "../../../../src/ports/Outputs.ts"
-import type { Attempt } from "../../../../src/schema/Attempt.ts"
+import type { Attempt } from "../../../../src/schema/runs/Attempt.ts"
 import { gatewayBounds } from "../../../../src/schema/text/Bounds.ts"
 import { TaskId, TenantId } from "../../../../src/schema/Ids.ts"
-import { wholeOf } from "../../../../src/schema/Output.ts"
+import { wholeOf } from "../../../../src/schema/runs/Output.ts"
 
 const tenantId = TenantId.make("acme")
 const taskId = TaskId.make("essay")

@@ -1,0 +1,56 @@
+/**
+ * Liveness of instances. The stored status is the last one its actor wrote; when the actor no longer has a runner,
+ * nothing corrects it. Every reader (router, lists, counts, metrics, health) therefore reads the status through
+ * `asSeen`.
+ *
+ * A runner records one heartbeat for each gateway it is connected to. The age of a heartbeat is measured by the store's
+ * clock, because the clocks of runners differ.
+ */
+import type { InstanceStatus } from "../Instance.ts"
+
+/** Interval between two heartbeats. */
+export const heartbeatMillis = 2_500
+/** An instance whose last heartbeat is older than three intervals is `unknown`. */
+export const silentAfterMillis = 3 * heartbeatMillis
+/**
+ * Applies to runners of an older version, which record no heartbeats: their stored status contains the time the actor
+ * was last heard, updated at most every 30 s.
+ */
+const silentAfterUnrecordedMillis = 60_000
+
+export interface Liveness {
+  /** True when a live runner serves the instance's placement. */
+  readonly isServed: boolean
+  /** Age of the last heartbeat by the store's clock. Absent when none is recorded. */
+  readonly silentMillis?: number | undefined
+}
+
+/** In these phases a runner is connected to the gateway and therefore records heartbeats. */
+const isLinked = ({ phase }: InstanceStatus): boolean => phase === "warm" || phase === "claimed"
+
+const isSilent = (status: InstanceStatus, { silentMillis }: Liveness, now: number): boolean => {
+  if (!isLinked(status)) return false
+  if (silentMillis !== undefined) return silentMillis > silentAfterMillis
+  return now - (status.lastHeartbeatAt ?? status.registeredAt) > silentAfterUnrecordedMillis
+}
+
+const isOver = ({ phase }: InstanceStatus): boolean => phase === "stopped" || phase === "destroyed"
+
+/** Why the stored status is no longer valid; undefined when it is valid. */
+const doubtOf = (status: InstanceStatus, liveness: Liveness, now: number): string | undefined => {
+  if (!liveness.isServed && !isOver(status)) {
+    return `no live runner serves ${status.placement}: its machine or its runner is gone`
+  }
+  return isSilent(status, liveness, now)
+    ? "it was not heard for three heartbeats: its runner is gone, cut off or overloaded"
+    : undefined
+}
+
+/** `now` is in Unix milliseconds by the store's clock. */
+export const asSeen = (stored: InstanceStatus, liveness: Liveness, now: number): InstanceStatus => {
+  const { silentMillis } = liveness
+  const heard = silentMillis === undefined ? -Infinity : Math.floor(now - silentMillis)
+  const status = heard > (stored.lastHeartbeatAt ?? -Infinity) ? { ...stored, lastHeartbeatAt: heard } : stored
+  const doubt = doubtOf(status, liveness, now)
+  return doubt === undefined ? status : { ...status, health: "unknown", reason: doubt }
+}
