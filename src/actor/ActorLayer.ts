@@ -18,7 +18,8 @@ import { Journal } from "./Journal.ts"
 import * as ContextTrim from "./runtime/ContextTrim.ts"
 import { Ownership } from "./Ownership.ts"
 import { SecretBox } from "./SecretBox.ts"
-import * as Activation from "./runtime/Activation.ts"
+import { Activation } from "./runtime/Activation.ts"
+import type { ActivationOptions, Proposal } from "./runtime/ActivationOptions.ts"
 import { ActivationDirectory } from "./runtime/ActivationDirectory.ts"
 import { WakeScheduler } from "./runtime/WakeScheduler.ts"
 
@@ -57,7 +58,7 @@ export interface ShellOptions<State, Signal, Activity, R> {
    * It saves the extra commit and the delay of an activity that reports the same. It is an optimization: an activity
    * must report whatever `propose` misses, for example because it died. `state` is not committed yet.
    */
-  readonly propose?: (state: State, now: number) => Effect.Effect<Activation.Proposal<Signal> | undefined, never, R>
+  readonly propose?: (state: State, now: number) => Effect.Effect<Proposal<Signal> | undefined, never, R>
   /**
    * Called once after each commit with its events, encoded, and the state before the commit. For counting and logging:
    * it must not fail and should not wait.
@@ -142,7 +143,7 @@ export const layer = <
       freshMillis: Duration.toMillis(Duration.fromInputUnsafe(options.maxIdleTime ?? entityMaxIdleTime)) / 4,
       clock: yield* Clock.Clock,
       context
-    } satisfies Activation.ActivationOptions as Activation.ActivationOptions
+    } satisfies ActivationOptions as ActivationOptions
   })
 
   const registered = Layer.effectDiscard(
@@ -190,7 +191,7 @@ interface Request {
 }
 
 /** All commands of an actor share one closure: there may be a hundred thousand actors in memory. */
-const handlers = (entity: Entity.Entity<string, Rpc.Any>, resident: Activation.Activation) => {
+const handlers = (entity: Entity.Entity<string, Rpc.Any>, resident: Activation) => {
   const handle = (request: Request) => answer(resident, request)
   const table: Record<string, typeof handle> = {}
   for (const tag of entity.protocol.requests.keys()) table[tag] = handle
@@ -200,7 +201,7 @@ const handlers = (entity: Entity.Entity<string, Rpc.Any>, resident: Activation.A
 /** Runs when the cluster delivers to an actor that is not in memory. */
 const activation = (
   entity: Entity.Entity<string, Rpc.Any>,
-  common: Activation.ActivationOptions,
+  common: ActivationOptions,
   activations: ActivationDirectory["Service"] | undefined
 ) => {
   const shardNames = new Map<ShardId.ShardId, string>()
@@ -210,11 +211,11 @@ const activation = (
     return name
   }
   const begin = ({ entityId, shardId }: EntityAddress.EntityAddress) => {
-    const resident = new Activation.Activation(common, { entityType: entity.type, entityId, shardId: nameOf(shardId) })
+    const resident = new Activation(common, { entityType: entity.type, entityId, shardId: nameOf(shardId) })
     activations?.add(entity.type, entityId, resident)
     return resident
   }
-  const end = (resident: Activation.Activation) =>
+  const end = (resident: Activation) =>
     Effect.suspend(() => {
       activations?.remove(entity.type, resident.entityId, resident)
       return resident.close
@@ -225,7 +226,7 @@ const activation = (
 }
 
 const answer = (
-  resident: Activation.Activation,
+  resident: Activation,
   { headers, payload, requestId, tag }: Request
 ): Effect.Effect<unknown, unknown> => {
   if (tag === "Wake") return Effect.andThen(resident.loaded, due(resident))
@@ -243,5 +244,5 @@ const answer = (
   })
 }
 
-const due = (resident: Activation.Activation) =>
+const due = (resident: Activation) =>
   Effect.callback<unknown, unknown>((resume) => resident.offer({ _tag: "Due", resume }))

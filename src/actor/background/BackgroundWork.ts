@@ -7,7 +7,7 @@ import { Activities } from "./Activities.ts"
 import { KeepAlive } from "./KeepAlive.ts"
 import type { ActorAddress, OutboxMessage, Piece, StoreUnavailable } from "../Journal.ts"
 import { OutboxRelay } from "../outbox/OutboxRelay.ts"
-import type { ActivationOptions, ActivationSelf } from "../runtime/Activation.ts"
+import type { ActivationOptions, ActivationSelf } from "../runtime/ActivationOptions.ts"
 
 export class BackgroundWork {
   readonly #activities: Activities<any>

@@ -3,75 +3,16 @@
  * after the commit. Memory never runs ahead of the journal: when a commit fails or is in doubt, the loaded state is
  * dropped and loaded again, and the callers are asked to retry.
  */
-import { Cause, type Clock, type Context, Effect, Exit, Fiber, Latch } from "effect"
+import { Cause, Effect, Exit, Fiber, Latch } from "effect"
 import { ActorUnavailable } from "../../schema/Errors.ts"
-import type { AnswersKept } from "../state/ReplyCache.ts"
-import type { Definition } from "../commit/PendingCommit.ts"
-import type { ActorCodec } from "../state/Codec.ts"
-import type { EncodeView } from "../state/ViewCodec.ts"
-import type { ResourceLoader } from "../state/ResourceLoader.ts"
-import type { ActorAddress, CommitFailed, Journal, StoreUnavailable } from "../Journal.ts"
+import type { ActorAddress, CommitFailed, StoreUnavailable } from "../Journal.ts"
 import { LoadedActor, type Post } from "./LoadedActor.ts"
 import { type Mail, Mailbox } from "./Mailbox.ts"
-import type { DeliverTo } from "../outbox/OutboxRelay.ts"
-import type { Ownership } from "../Ownership.ts"
+import type { ActivationOptions } from "./ActivationOptions.ts"
 import type { IncomingCall, ActivationHandle } from "./ActivationDirectory.ts"
 import { exitOf, moving, ofRepeated, refuseAll, unavailable } from "../commit/CommandBatch.ts"
 import { SecretFault } from "../SecretBox.ts"
-import type { WakeScheduler } from "./WakeScheduler.ts"
 import { weightOf } from "../state/Weight.ts"
-
-/** A signal that the actor decides in the commit that is being prepared. `onCommitted` runs once it is committed. */
-export interface Proposal<Signal> {
-  readonly signal: Signal
-  readonly onCommitted: Effect.Effect<void>
-}
-
-/** What all actors of one type share. */
-export interface ActivationOptions {
-  readonly definition: Definition
-  readonly codec: ActorCodec<any, any>
-  /** Present when the actor has a view. */
-  readonly encodeView: EncodeView | undefined
-  /** Present when the actor uses resources. */
-  readonly resources: ResourceLoader | undefined
-  readonly journal: Journal["Service"]
-  readonly ownership: Ownership["Service"]
-  readonly wakes: WakeScheduler["Service"]
-  readonly deliver: DeliverTo
-  /** Calls an actor's own `Hold`. */
-  readonly hold: (entityId: string) => Effect.Effect<void>
-  readonly perform: (activity: any, self: ActivationSelf) => Effect.Effect<void>
-  readonly propose:
-    | ((state: any, now: number) => Effect.Effect<Proposal<{ readonly _tag: string }> | undefined>)
-    | undefined
-  /** Called after each commit with its events, encoded, and the state before it. */
-  readonly onCommitted:
-    | ((events: ReadonlyArray<{ readonly _tag: string }>, before: any) => Effect.Effect<void>)
-    | undefined
-  readonly maxBatch: number
-  readonly mailboxCapacity: number
-  readonly answersKept: AnswersKept
-  /**
-   * Tags of commands that changed nothing when they were last decided, for which `peek` is tried first. Shared by all
-   * actors of the type.
-   */
-  readonly quiet: Set<string>
-  /** Milliseconds after a delivery by the cluster during which the fast path may reach the actor. */
-  readonly freshMillis: number
-  readonly clock: Clock.Clock
-  /** Context of the fibers that decide. */
-  readonly context: Context.Context<never>
-}
-
-/** What an activity may do with its actor. */
-export interface ActivationSelf {
-  readonly entityId: string
-  readonly epoch: number
-  readonly tell: (signal: any) => Effect.Effect<void, ActorUnavailable>
-  readonly report: (signal: any) => Effect.Effect<void>
-  readonly state: Effect.Effect<any>
-}
 
 /**
  * Milliseconds before a dropped actor is loaded again: at most 100 after a failed commit or load, and after the n-th

@@ -5,8 +5,11 @@
 import { failureOf } from "../../openclaw/protocol/RunFailures.ts"
 import type { GatewayLane, Suspension, Turn, TurnEnd } from "../../openclaw/GatewayLink.ts"
 import type { QueueMode } from "../../schema/Session.ts"
-import type { Gateway } from "./SimulatedGateway.ts"
-import { Lanes } from "./RunScheduler.ts"
+import type { Executions } from "./Executions.ts"
+import type { Timer } from "./FleetTimers.ts"
+import type { GatewayOptions } from "./GatewayOptions.ts"
+import { RunScheduler } from "./RunScheduler.ts"
+import type { Faults } from "./SimulatedFaults.ts"
 import { Run } from "./SimulatedRun.ts"
 import type { Session } from "./SimulatedSession.ts"
 import { SuspensionLease } from "./SuspensionLease.ts"
@@ -16,13 +19,26 @@ import { ends } from "./TurnScript.ts"
 const endedRunsKept = 4_096
 const resumeAttempts = 3
 
+/** The gateway, as its process sees it. */
+export interface ProcessOwner {
+  readonly options: GatewayOptions
+  readonly executions: Executions
+  readonly faults: Faults
+  readonly now: () => number
+  readonly after: (millis: number, run: () => void) => Timer
+  readonly script: (run: Run, message: string, runKey: string) => TurnScript
+  readonly dropSockets: (why: string) => void
+  /** Ends this process at once. */
+  readonly kill: () => void
+}
+
 export class GatewayProcess {
   readonly bootId: string
   readonly incarnation: string
   readonly startedAt: number
   draining = false
-  readonly #gateway: Gateway
-  readonly #lanes: Lanes
+  readonly #gateway: ProcessOwner
+  readonly #scheduler: RunScheduler
   readonly #runs = new Map<string, Run>()
   readonly #resumed = new Map<string, Run>()
   readonly #sent = new Map<string, string>()
@@ -31,22 +47,24 @@ export class GatewayProcess {
   #idleWaiters: Array<() => void> = []
   #ids = 0
 
-  constructor(gateway: Gateway, bootId: string, incarnation: string) {
+  constructor(gateway: ProcessOwner, bootId: string, incarnation: string) {
     this.#gateway = gateway
     this.bootId = bootId
     this.incarnation = incarnation
     this.startedAt = gateway.now()
-    this.#lanes = new Lanes(gateway.options.maxConcurrentRuns, (run) => this.#begin(run))
+    this.#scheduler = new RunScheduler(gateway.options.maxConcurrentRuns, (run) => this.#begin(run))
   }
 
   get active(): number {
-    return this.#lanes.running.size
+    return this.#scheduler.running.size
   }
 
   get queued(): number {
-    let queued = this.#lanes.waiting
-    for (const session of this.#gateway.sessions.values()) queued += session.queue.length
-    return queued
+    return this.#scheduler.queued
+  }
+
+  isBusy(session: Session): boolean {
+    return this.#scheduler.currentOf(session) !== undefined
   }
 
   get suspended(): boolean {
@@ -70,7 +88,7 @@ export class GatewayProcess {
       this.#forget(run)
       run.close(end)
     } else {
-      this.#lanes.enqueue(run)
+      this.#scheduler.enqueue(run)
     }
   }
 
@@ -80,10 +98,10 @@ export class GatewayProcess {
     if (before !== undefined) return before === turn.message
     this.#sent.set(turn.runKey, turn.message)
     if (this.#sent.size > endedRunsKept) this.#sent.delete(this.#sent.keys().next().value!)
-    const busy = session.current
+    const busy = this.#scheduler.currentOf(session)
     if (busy === undefined || queueMode === "interrupt") {
       if (busy !== undefined) this.abort(busy)
-      this.#lanes.enqueue(this.#newRun(turn.runKey, turn.runKey, session, turn.message, undefined))
+      this.#scheduler.enqueue(this.#newRun(turn.runKey, turn.runKey, session, turn.message, undefined))
     } else if (queueMode === "steer") this.#steer(busy, turn)
     else this.#sendLater(turn, queueMode, session)
     return true
@@ -97,10 +115,13 @@ export class GatewayProcess {
   }
 
   #sendLater(turn: Pick<Turn, "runKey" | "message">, queueMode: QueueMode, session: Session): void {
-    const waiting = queueMode === "collect" ? session.queue.find((run) => run.runId.startsWith("collect-")) : undefined
+    const queue = this.#scheduler.queueOf(session)
+    const waiting = queueMode === "collect" ? queue.find((run) => run.runId.startsWith("collect-")) : undefined
     if (waiting !== undefined) waiting.message = `${waiting.message}\n\n${turn.message}`
     else
-      this.#lanes.enqueue(this.#newRun(`${queueMode}-${this.#nextId()}`, turn.runKey, session, turn.message, undefined))
+      this.#scheduler.enqueue(
+        this.#newRun(`${queueMode}-${this.#nextId()}`, turn.runKey, session, turn.message, undefined)
+      )
   }
 
   #newRun(runId: string, runKey: string, session: Session, message: string, timeoutSeconds: number | undefined): Run {
@@ -136,11 +157,8 @@ export class GatewayProcess {
       })
       return
     }
-    session.current = run
-    run.timer = this.#gateway.after(this.#gateway.options.resumeAfterMillis, () => {
-      session.current = undefined
-      this.#lanes.enqueue(run)
-    })
+    this.#scheduler.reserve(run)
+    run.timer = this.#gateway.after(this.#gateway.options.resumeAfterMillis, () => this.#scheduler.resume(run))
   }
 
   #begin(run: Run): void {
@@ -229,8 +247,8 @@ export class GatewayProcess {
     if (end.status === "ok") run.say(end.text)
     run.close(end)
     this.#forget(run)
-    this.#lanes.leave(run)
-    if (this.#lanes.running.size === 0) this.#wakeIdleWaiters()
+    this.#scheduler.leave(run)
+    if (this.#scheduler.running.size === 0) this.#wakeIdleWaiters()
   }
 
   /** Ends a hanging or slow run now, with the given end or with the end that it would have had. */
@@ -243,7 +261,8 @@ export class GatewayProcess {
   }
 
   abortSession(session: Session): void {
-    for (const run of [...session.queue, session.current]) if (run !== undefined) this.abort(run)
+    const runs = [...this.#scheduler.queueOf(session), this.#scheduler.currentOf(session)]
+    for (const run of runs) if (run !== undefined) this.abort(run)
   }
 
   #forget(run: Run): void {
@@ -294,21 +313,17 @@ export class GatewayProcess {
 
   /** Ends the process. Running turns are marked in their sessions for the next process; queued turns will never run. */
   die(): void {
-    for (const run of this.#lanes.running) {
+    for (const run of this.#scheduler.running) {
       run.timer?.cancel()
       run.session.interrupted ??= { runKey: run.runKey, message: run.message, record: run.record, attempts: 0 }
     }
-    for (const session of this.#gateway.sessions.values()) {
-      session.current?.timer?.cancel()
-      for (const run of [session.current, ...session.queue]) {
-        if (run?.state !== "queued" || run.resumed) continue
-        run.record.end = ends.neverBegan()
-        session.remember(run.runKey, run.record)
-      }
-      session.current = undefined
-      session.queue = []
+    for (const run of this.#scheduler.runs) {
+      run.timer?.cancel()
+      if (run.state !== "queued" || run.resumed) continue
+      run.record.end = ends.neverBegan()
+      run.session.remember(run.runKey, run.record)
     }
-    this.#lanes.clear()
+    this.#scheduler.clear()
     this.#wakeIdleWaiters()
   }
 

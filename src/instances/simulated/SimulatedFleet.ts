@@ -8,7 +8,8 @@ import { GatewayConnector, GatewayError, type GatewayLink } from "../../openclaw
 import { InstanceId } from "../../schema/Ids.ts"
 import { Executions } from "./Executions.ts"
 import type { Fault } from "./SimulatedFaults.ts"
-import { defaultOptions, Gateway, type GatewayOptions } from "./SimulatedGateway.ts"
+import { defaultOptions, type GatewayOptions } from "./GatewayOptions.ts"
+import { Gateway } from "./SimulatedGateway.ts"
 import * as SimulatedLink from "./SimulatedLink.ts"
 import * as FleetTimers from "./FleetTimers.ts"
 

@@ -7,49 +7,12 @@ import type { Turn, TurnEnd } from "../../openclaw/GatewayLink.ts"
 import type { InstanceId } from "../../schema/Ids.ts"
 import type { Executions } from "./Executions.ts"
 import { type Fault, Faults } from "./SimulatedFaults.ts"
-import { GatewayProcess } from "./GatewayProcess.ts"
+import type { GatewayOptions } from "./GatewayOptions.ts"
+import { GatewayProcess, type ProcessOwner } from "./GatewayProcess.ts"
 import type { Run } from "./SimulatedRun.ts"
 import { Session } from "./SimulatedSession.ts"
 import type { Timer, Timers } from "./FleetTimers.ts"
-import { fromMessage, type TurnHandler, type TurnScript } from "./TurnScript.ts"
-
-export interface GatewayOptions {
-  /** Maximum concurrent runs in one gateway, like `agents.defaults.maxConcurrent`. */
-  readonly maxConcurrentRuns: number
-  /** Milliseconds that a start takes. */
-  readonly startMillis: number
-  /** Milliseconds added to every turn. */
-  readonly turnMillis: number
-  /**
-   * Milliseconds that the gateway retries a provider that answers 5xx before the turn fails; the real one takes about
-   * 75 s.
-   */
-  readonly providerRetryMillis: number
-  /** Milliseconds from the start of a process until it resumes the turns that a crash interrupted. */
-  readonly resumeAfterMillis: number
-  /** Milliseconds from the loss of a socket to its reconnection. */
-  readonly reconnectMillis: number
-  readonly requestTimeoutMillis: number
-  readonly connectTimeoutMillis: number
-  /** Maximum sessions per gateway; above it the oldest idle session is removed. */
-  readonly maxSessions: number
-  readonly token: string
-  /** Decides what a turn does instead of its message. Fields that it does not return come from the message. */
-  readonly handler?: TurnHandler
-}
-
-export const defaultOptions: GatewayOptions = {
-  maxConcurrentRuns: 8,
-  startMillis: 0,
-  turnMillis: 0,
-  providerRetryMillis: 0,
-  resumeAfterMillis: 5_000,
-  reconnectMillis: 50,
-  requestTimeoutMillis: 30_000,
-  connectTimeoutMillis: 10_000,
-  maxSessions: 10_000,
-  token: "simulated"
-}
+import { fromMessage, type TurnScript } from "./TurnScript.ts"
 
 /** The gateway's handle on a link. */
 export interface GatewaySocket {
@@ -67,7 +30,7 @@ const logLinesKept = 500
 const maxMessageBytes = 26_214_400
 const sessionKey = /^agent:([a-z0-9._-]{1,128}):[^\s]{1,512}$/
 
-export class Gateway {
+export class Gateway implements ProcessOwner {
   readonly instanceId: InstanceId
   readonly options: GatewayOptions
   readonly executions: Executions
@@ -216,7 +179,7 @@ export class Gateway {
 
   #forgetSession(): void {
     for (const [key, session] of this.sessions) {
-      if (session.current === undefined && session.interrupted === undefined) {
+      if (this.process?.isBusy(session) !== true && session.interrupted === undefined) {
         this.sessions.delete(key)
         return
       }

@@ -1,9 +1,8 @@
 /**
- * One session of a simulated gateway. Transcript and turn records are what a real gateway keeps on disk, so they
- * outlive the process. `current` and `queue` are in the process's memory and are lost with it.
+ * One session of a simulated gateway: transcript and turn records, which a real gateway keeps on disk, so that they
+ * outlive the process. Which runs it has is in the process's memory (RunScheduler.ts) and is lost with it.
  */
 import type { GatewaySession, HistoryMessage, Reconciled, TurnEnd } from "../../openclaw/GatewayLink.ts"
-import type { Run } from "./SimulatedRun.ts"
 
 /**
  * One turn in the transcript. Several keys may share it: a steered message is answered by the run that it was steered
@@ -12,6 +11,13 @@ import type { Run } from "./SimulatedRun.ts"
 export interface TurnRecord {
   readonly runId: string
   end: TurnEnd | undefined
+}
+
+/** What a process knows of the run of a key. */
+interface KnownRun {
+  readonly runId: string
+  readonly resumed: boolean
+  readonly end: TurnEnd | undefined
 }
 
 export interface Interrupted {
@@ -32,8 +38,6 @@ export class Session {
   lastRunId: string | undefined
   updatedAt = 0
   interrupted: Interrupted | undefined
-  current: Run | undefined
-  queue: Array<Run> = []
   #rows: Array<HistoryMessage> = []
   readonly #records = new Map<string, TurnRecord>()
 
@@ -90,7 +94,7 @@ export class Session {
    * this process or being resumed by it. A key that is not in it is safe to send, unless this process has it in a queue
    * or an earlier process had.
    */
-  reconcile(runKey: string, run: Run | undefined): Reconciled {
+  reconcile(runKey: string, run: KnownRun | undefined): Reconciled {
     const record = this.#records.get(runKey)
     if (record?.end !== undefined) return { _tag: "done", end: record.end }
     if (run?.resumed) return { _tag: "resuming", runId: run.runId }

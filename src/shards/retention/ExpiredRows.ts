@@ -3,13 +3,19 @@
  * number of rows. `$1` is a time in Unix milliseconds; older rows go.
  */
 import { Duration } from "effect"
-import type { RetentionOptions } from "./Retention.ts"
+
+/** How long rows are kept. */
+export interface RowAges {
+  readonly history: Duration.Duration
+  readonly tasks: Duration.Duration
+  readonly idempotencyKeys: Duration.Duration
+}
 
 export interface Expired {
   readonly text: string
   /** The most rows that the statement removes. */
   readonly atOnce: number
-  readonly olderThan: (options: RetentionOptions) => Duration.Duration
+  readonly olderThan: (ages: RowAges) => Duration.Duration
 }
 
 const rowsADelete = 1_000

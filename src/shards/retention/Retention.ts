@@ -12,16 +12,13 @@
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Config, Duration, Effect, Layer, Random, Record } from "effect"
-import { type Expired, expired } from "./ExpiredRows.ts"
+import { type Expired, expired, type RowAges } from "./ExpiredRows.ts"
 import * as Forgetting from "./Forgetting.ts"
 import * as JournalPruning from "./JournalPruning.ts"
 import * as MessagePruning from "../messages/MessagePruning.ts"
 
-export interface RetentionOptions {
-  readonly history: Duration.Duration
-  readonly tasks: Duration.Duration
+export interface RetentionOptions extends RowAges {
   readonly messages: Duration.Duration
-  readonly idempotencyKeys: Duration.Duration
   readonly every: Duration.Duration
 }
 

@@ -11,7 +11,7 @@
  */
 import { Clock, Context, Duration, Effect, type Fiber, Logger, Random, References, Scheduler } from "effect"
 import type { Prng } from "./Prng.ts"
-import type { Timer, World } from "./World.ts"
+import type { Inhabitant, Timer, World } from "./World.ts"
 
 type Task = () => void
 type Via = "clock" | "io"
@@ -25,7 +25,7 @@ const giveWayChance = 0.04
 const giveWaySteps = 40
 const stepsAtMost = 2_048
 
-export class Host implements Scheduler.Scheduler {
+export class Host implements Scheduler.Scheduler, Inhabitant {
   readonly executionMode = "async" as const
   readonly name: string
   readonly world: World

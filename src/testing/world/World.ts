@@ -3,12 +3,21 @@
  * One step is one event and everything that it triggers; no virtual time passes within a step. The seed decides which
  * host runs next. No real timer is used anywhere.
  */
-import type { Host } from "./Host.ts"
 import { Prng } from "./Prng.ts"
 import { Trace } from "./Trace.ts"
 
 export interface Timer {
   readonly cancel: () => void
+}
+
+/** What runs in the world: a host (Host.ts). */
+export interface Inhabitant {
+  readonly name: string
+  /** Whether it has a task to run. */
+  readonly ready: boolean
+  /** Runs one task. */
+  readonly step: () => void
+  readonly kill: () => void
 }
 
 interface Event {
@@ -32,7 +41,7 @@ export class World {
   readonly epoch = Date.UTC(2030, 0, 1)
   readonly trace: Trace
   readonly random: Prng
-  readonly hosts: Array<Host> = []
+  readonly hosts: Array<Inhabitant> = []
   readonly #scheduling: Prng
   readonly #heap: Array<Event> = []
   #order = 0
