@@ -3,39 +3,23 @@
  * moving, is retried under the same key and takes effect once. A permanent refusal is not retried. A call ends within
  * `retryFor` plus the timeout of its last attempt.
  */
-import {
-  Clock,
-  Context,
-  Duration,
-  Effect,
-  Layer,
-  Random,
-  Redacted,
-  Schedule,
-  Schema,
-  SchemaIssue,
-  Stream
-} from "effect"
+import { Context, Duration, Effect, Layer, Random, Redacted, Schedule, type Stream } from "effect"
 import { FetchHttpClient, Headers, HttpClient } from "effect/http"
 import { type Rpc, RpcClient, type RpcClientError, type RpcGroup, RpcMiddleware, RpcSerialization } from "effect/rpc"
 import { Socket } from "effect/socket"
-import {
-  ActorUnavailable,
-  type Forbidden,
-  type InvalidInput,
-  type NotFound,
-  type Unauthenticated
-} from "../schema/Errors.ts"
-import { invalidInput } from "../schema/text/FieldFaults.ts"
+import type { ActorUnavailable, Forbidden, InvalidInput, NotFound, Unauthenticated } from "../schema/Errors.ts"
 import type { Cursor, FeedEvent } from "../schema/feed/Feed.ts"
 import type { InstanceId, SessionId, TaskId, TenantId } from "../schema/Ids.ts"
 import type { TurnStatus } from "../schema/Session.ts"
 import { type TaskStatus, terminalPhases } from "../schema/Task.ts"
 import { Authentication, drawnKeyPrefix, idempotencyKeyHeader } from "./Authentication.ts"
+import { tried } from "./client/CallRetries.ts"
+import { following } from "./client/EventStream.ts"
+import { faultsToErrors } from "./client/PayloadFaults.ts"
+import { untilOver } from "./client/Waits.ts"
 import { ClientRpcs } from "./ClientRpcs.ts"
 import type { AnyOperation } from "./operations/Operation.ts"
 import { everyOperation } from "./operations/Operations.ts"
-import { waitMost } from "./Requests.ts"
 
 type Rpcs = RpcGroup.Rpcs<typeof ClientRpcs>
 type Refusals = Unauthenticated | Forbidden | ActorUnavailable
@@ -93,94 +77,10 @@ export interface ClientOptions {
 
 const turnOver: ReadonlySet<string> = new Set(["completed", "failed", "aborted"])
 
-interface Refusal {
-  readonly _tag: string
-  readonly retryAfterMillis?: number
-  readonly reason?: {
-    readonly _tag: string
-    readonly kind?: string
-    readonly message?: string
-    readonly cause?: { readonly response?: { readonly status: number } }
-  }
-}
-
-const isStatusForNow = (status: number): boolean => status === 429 || status >= 500
-
-/** The connection closed before the whole response had arrived. */
-const isCutShort = (message: string | undefined): boolean => /ended before|empty HTTP response/.test(message ?? "")
-
-/**
- * A transport failure may be temporary. A request that was refused as invalid, or a response that is not an RPC
- * response, will not succeed on a retry.
- */
-const isRetryable = (error: unknown): error is Refusal => {
-  const { _tag, reason } = error as Refusal
-  if (_tag !== "RpcClientError") return _tag === "ActorUnavailable" || _tag === "Overloaded"
-  if (reason?._tag === "RpcClientDefect") return isCutShort(reason.message)
-  if (reason?._tag !== "HttpError") return true
-  if (reason.kind === "StatusCodeError") return isStatusForNow(reason.cause?.response?.status ?? 0)
-  return reason.kind !== "EncodeError" && reason.kind !== "InvalidUrlError"
-}
-
-const delayMost = 2_000
-const delayOf = (error: Refusal, attempt: number) =>
-  Effect.map(Random.next, (draw) => {
-    const backoff = Math.min(delayMost, 50 * 2 ** attempt)
-    return Math.max(error.retryAfterMillis ?? 0, backoff * (0.5 + draw / 2))
-  })
-
-const retrying = <A, E, R>(once: Effect.Effect<A, E, R>, retryForMillis: number): Effect.Effect<A, E, R> =>
-  Effect.flatMap(Clock.currentTimeMillis, (startedAt) => {
-    const attempt = (count: number): Effect.Effect<A, E, R> =>
-      Effect.catch(once, (error) =>
-        isRetryable(error)
-          ? Effect.gen(function* () {
-              const delay = yield* delayOf(error, count)
-              if ((yield* Clock.currentTimeMillis) + delay - startedAt > retryForMillis)
-                return yield* Effect.fail(error as E)
-              yield* Effect.sleep(delay)
-              return yield* attempt(count + 1)
-            })
-          : Effect.fail(error)
-      )
-    return attempt(0)
-  })
-
-/** Timeout of one attempt, in addition to the time that the call itself asks the server to wait. */
-const tryMillis = 15_000
-const silence = new ActorUnavailable({
-  reason: "TimedOut",
-  message: "the gateway did not answer in time",
-  retryAfterMillis: 0
-})
-
-const inTime = <A, E, R>(once: Effect.Effect<A, E, R>, payload: unknown, retryForMillis: number) => {
-  const { millis = 0 } = (payload ?? {}) as { readonly millis?: number }
-  return Effect.timeoutOrElse(once, {
-    duration: Math.min(tryMillis, retryForMillis) + millis,
-    orElse: () => Effect.fail(silence)
-  })
-}
-
 const drawKey = Effect.map(
   Effect.all([Random.next, Random.next, Random.next]),
   (draws) => drawnKeyPrefix + draws.map((draw) => Math.floor(draw * 2 ** 52).toString(36)).join("")
 )
-
-const issueOf = (defect: unknown): SchemaIssue.Issue | undefined => {
-  if (Schema.isSchemaError(defect)) return defect.issue
-  return defect instanceof Error && SchemaIssue.isIssue(defect.cause) ? defect.cause : undefined
-}
-
-/** A payload that does not match its schema fails with `InvalidInput` before anything is sent. */
-const faultsToErrors = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | InvalidInput, R> =>
-  Effect.catchCause(effect, (cause): Effect.Effect<never, E | InvalidInput> => {
-    for (const reason of cause.reasons) {
-      const issue = reason._tag === "Die" ? issueOf(reason.defect) : undefined
-      if (issue !== undefined) return Effect.fail(invalidInput("Payload", { issue }))
-    }
-    return Effect.failCause(cause)
-  })
 
 const make = (options: ClientOptions) =>
   Effect.gen(function* () {
@@ -200,7 +100,7 @@ const make = (options: ClientOptions) =>
           Effect.flatMap((key) => {
             const headers: Headers.Input = key === undefined ? {} : { [idempotencyKeyHeader]: key }
             const once = Effect.suspend(() => methods[tag]!(payload, { headers }))
-            return faultsToErrors(retrying(inTime(once, payload, retryForMillis), retryForMillis))
+            return faultsToErrors(tried(once, payload, retryForMillis))
           })
         )
 
@@ -210,52 +110,23 @@ const make = (options: ClientOptions) =>
         .map(({ operation }) => [operation.tag, callOf(operation)])
     ) as unknown as Calls
 
-    const until = <A, E>(
-      ask: (millis: number) => Effect.Effect<A, E>,
-      isOver: (status: A) => boolean,
-      timeoutMillis: number
-    ): Effect.Effect<A, E> =>
-      Effect.gen(function* () {
-        const deadline = (yield* Clock.currentTimeMillis) + timeoutMillis
-        let millis = timeoutMillis
-        while (true) {
-          const status = yield* ask(Math.max(0, Math.min(millis, waitMost / 2)))
-          millis = deadline - (yield* Clock.currentTimeMillis)
-          if (isOver(status) || millis <= 0) return status
-        }
-      })
-
-    const events: ClientShape["events"] = ({ cursor, ...filter } = {}) =>
-      Stream.unwrap(
-        Effect.gen(function* () {
-          let last = cursor ?? (yield* calls.FeedPosition({})).position
-          const follow = Stream.suspend(() => rpc.FollowEvents({ ...filter, cursor: last })).pipe(
-            Stream.tap((event) => Effect.sync(() => (last = event.cursor))),
-            Stream.filter(({ type }) => type !== "feed.position")
-          )
-          return follow.pipe(
-            Stream.repeat(Schedule.spaced("100 millis")),
-            Stream.retry(
-              Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")]).pipe(
-                Schedule.jittered,
-                Schedule.while(({ input }) => isRetryable(input))
-              )
-            )
-          )
-        })
-      )
-
     return ClawsterClient.of({
       ...calls,
-      events,
+      events: ({ cursor, ...filter } = {}) =>
+        following(
+          cursor === undefined
+            ? Effect.map(calls.FeedPosition({}), ({ position }) => position)
+            : Effect.succeed(cursor),
+          (after) => rpc.FollowEvents({ ...filter, cursor: after })
+        ),
       awaitTask: (task, timeoutMillis) =>
-        until(
+        untilOver(
           (millis) => calls.WaitTask({ ...task, millis }),
           ({ phase }) => terminalPhases.has(phase),
           timeoutMillis
         ),
       awaitTurn: (turn, timeoutMillis) =>
-        until(
+        untilOver(
           (millis) => calls.WaitTurn({ ...turn, millis }),
           ({ phase }) => turnOver.has(phase),
           timeoutMillis
