@@ -14,6 +14,7 @@ import { CallTimeouts } from "./client/CallTimeouts.ts"
 import { FastPath, targetsOf } from "./client/FastPath.ts"
 import { withinLimit } from "./outbox/OutboxRelay.ts"
 import type { Deliver } from "./Protocol.ts"
+import { compileMake } from "./state/CompiledSchema.ts"
 
 export type { CallOptions } from "./client/Call.ts"
 
@@ -46,6 +47,7 @@ const waysTo = (
   slow: Slow
 ) => {
   const targetOf = targetsOf(entity, sharding)
+  for (const rpc of entity.protocol.requests.values()) compileMake((rpc as unknown as Rpc.AnyWithProps).payloadSchema)
   return (entityId: string, tag: string): Ways => {
     const rpc = entity.protocol.requests.get(tag) as unknown as Rpc.AnyWithProps
     const target = targetOf(entityId)

@@ -1,8 +1,8 @@
-import { Schema } from "effect"
 import type { Entity } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
 import type { ActorRef } from "../schema/ActorRef.ts"
 import type { Outgoing } from "./Actor.ts"
+import { encoder } from "./state/CompiledSchema.ts"
 import { hasSecret } from "./state/SecretFields.ts"
 
 /**
@@ -34,6 +34,5 @@ const outgoing = ({ entityId, entityType }: ActorRef, rpc: Rpc.Any, payload: unk
   const { _tag: tag, payloadSchema } = rpc as unknown as Rpc.AnyWithProps
   if (hasSecret(payloadSchema))
     throw new Error(`the message ${tag} has a secret, and messages are stored: leave it out`)
-  const codec = Schema.toCodecJson(payloadSchema) as unknown as Schema.Codec<unknown, unknown>
-  return { entityType, entityId, tag, payload, encode: Schema.encodeUnknownSync(codec) }
+  return { entityType, entityId, tag, payload, encode: encoder(payloadSchema) }
 }

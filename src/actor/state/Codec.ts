@@ -2,11 +2,12 @@
  * The compiled codecs of one actor: everything it stores is JSON encoded by its schemas, and the secrets of events and
  * states are encrypted.
  */
-import { Schema } from "effect"
+import type { Schema } from "effect"
 import type { Rpc } from "effect/rpc"
 import type { ActorDefinition, Answer } from "../Actor.ts"
 import type { EncodedAnswer } from "../Journal.ts"
 import { noKeys, type SecretBox } from "../SecretBox.ts"
+import { decoder, encoder } from "./CompiledSchema.ts"
 import { type Sealing, sealing } from "./Sealing.ts"
 import { hasSecret, secretTags } from "./SecretFields.ts"
 
@@ -25,11 +26,6 @@ export interface ActorCodec<State, Event> {
   readonly decodeState: (encoded: unknown, entityId: string) => State
   readonly command: (tag: string) => CommandCodec | undefined
 }
-
-const json = (schema: Schema.Top) => Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown, unknown>
-const encoder = (schema: Schema.Top) => Schema.encodeUnknownSync(json(schema))
-/** Stored values were checked against the bounds of their time, so today's bounds are not applied when decoding. */
-const decoder = (schema: Schema.Top) => Schema.decodeUnknownSync(json(schema), { disableChecks: true })
 
 const commandCodec = (rpc: Rpc.AnyWithProps): CommandCodec => {
   const [encodePayload, decodePayload] = [encoder(rpc.payloadSchema), decoder(rpc.payloadSchema)]
