@@ -3,13 +3,30 @@
  * is wanted, with exponential backoff from 1 s up to 30 s. One that returns is not started again until its key has been
  * removed and has come back.
  */
-import { Effect, Exit, Fiber, Schedule } from "effect"
+import { Cause, Effect, Fiber, Schedule } from "effect"
 
 interface Activity {
   readonly key: string
 }
 
 const restarts = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")]).pipe(Schedule.jittered)
+
+/**
+ * Restarts what has failed with `first`. Most activities never fail, and there is one for each run: what a retry needs
+ * is made by the first failure, which the schedule counts as its first attempt.
+ */
+const restarted = (
+  performed: Effect.Effect<void, Cause.Cause<never>>,
+  first: Cause.Cause<never>
+): Effect.Effect<void, Cause.Cause<never>> => {
+  let failed: Cause.Cause<never> | undefined = first
+  const attempt = Effect.suspend(() => {
+    const cause = failed
+    failed = undefined
+    return cause === undefined ? performed : Effect.fail(cause)
+  })
+  return Effect.retry(attempt, { schedule: restarts, while: (cause) => !Cause.hasInterrupts(cause) })
+}
 
 export class Activities<A extends Activity> {
   readonly #running = new Map<string, Fiber.Fiber<void>>()
@@ -29,18 +46,18 @@ export class Activities<A extends Activity> {
     return this.#running.size > 0
   }
 
+  /**
+   * Starts the missing activities and interrupts those that are no longer wanted. It does not wait for an interrupted
+   * one to end.
+   */
   sync(wanted: ReadonlyArray<A>): Effect.Effect<void> {
-    /**
-     * Starts the missing activities and interrupts those that are no longer wanted. It does not wait for an interrupted
-     * one to end.
-     */
     if (wanted.length === 0 && this.#running.size === 0) return Effect.void
     return Effect.gen({ self: this }, function* () {
       const keys = new Set(wanted.map((activity) => activity.key))
       for (const [key, fiber] of this.#running) {
         if (keys.has(key)) continue
         this.#running.delete(key)
-        yield* this.#fork(Fiber.interrupt(fiber))
+        if (fiber.pollUnsafe() === undefined) yield* this.#fork(Fiber.interrupt(fiber))
       }
       for (const activity of wanted) {
         if (this.#running.has(activity.key)) continue
@@ -50,10 +67,11 @@ export class Activities<A extends Activity> {
   }
 
   #supervise(activity: A): Effect.Effect<void> {
-    return Effect.suspend(() => this.#perform(activity)).pipe(
+    const performed = Effect.suspend(() => this.#perform(activity)).pipe(
       Effect.sandbox,
-      Effect.tapError((cause) => Effect.logError("An activity failed; it is tried again", cause)),
-      Effect.retry({ schedule: restarts, while: (cause) => !Exit.hasInterrupts(Exit.failCause(cause)) }),
+      Effect.tapError((cause) => Effect.logError("An activity failed; it is tried again", cause))
+    )
+    return Effect.catch(performed, (cause) => restarted(performed, cause)).pipe(
       Effect.annotateLogs({ activity: activity.key }),
       Effect.ignore
     )
