@@ -71,6 +71,13 @@ export class LinkPost {
     for (const key of this.begun) if (!underWay.has(key)) this.begun.delete(key)
   }
 
+  /** The link while it is connected, undefined otherwise. It does not wait. */
+  readonly current: Effect.Effect<GatewayLink | undefined> = Effect.suspend(() => {
+    const link = this.#link
+    if (link === undefined) return Effect.undefined
+    return Effect.map(link.status, ({ _tag }) => (_tag === "connected" ? link : undefined))
+  })
+
   /** Completes with a connected link. Waits for one without a time limit of its own. */
   readonly connected: Effect.Effect<GatewayLink> = Effect.suspend(() => {
     const link = this.#link

@@ -102,16 +102,14 @@ const pursue = Effect.fnUntraced(function* (
   while (true) {
     const from = yield* Clock.currentTimeMillis
     const limit = maybeSent ? sentLimit : awayLimit
-    const link = yield* Effect.timeoutOption(post.connected, Math.max(0, troubles.awaySince + limit - from))
-    if (Option.isNone(link)) return maybeSent ? lost(troubles.words) : neverSent("the gateway could not be reached")
+    const link = yield* linkWithin(post, Math.max(0, troubles.awaySince + limit - from))
+    if (link === undefined) return maybeSent ? lost(troubles.words) : neverSent("the gateway could not be reached")
     post.begun.add(run.runId)
     const traceparent = run.attempt.traceparent === undefined ? undefined : yield* Traceparent.current
     const started = yield* Clock.currentTimeMillis
     const turn = turnOf(run, text, started, traceparent)
     if (traceparent !== undefined) yield* TaskSpan.agentInvoked(turn.sessionKey)
-    const step = yield* Effect.result(
-      maybeSent ? resume(link.value, turn, reporter) : follow(link.value.run(turn), reporter)
-    )
+    const step = yield* Effect.result(maybeSent ? resume(link, turn, reporter) : follow(link.run(turn), reporter))
     maybeSent = true
     const now = yield* Clock.currentTimeMillis
     if (Result.isSuccess(step)) return ofEnd(step.success, now - run.acceptedAt)
@@ -122,6 +120,16 @@ const pursue = Effect.fnUntraced(function* (
     wait = Math.min(retryWait.last, wait * 2)
   }
 })
+
+/**
+ * A connected link; undefined when there is none in time. Only a wait is given the time limit, which takes two fibers.
+ */
+const linkWithin = (post: LinkPost, millis: number): Effect.Effect<GatewayLink | undefined> =>
+  Effect.flatMap(post.current, (link) =>
+    link === undefined
+      ? Effect.map(Effect.timeoutOption(post.connected, millis), Option.getOrUndefined)
+      : Effect.succeed(link)
+  )
 
 /** Counts the errors of one attempt, and decides when they are enough to end it. */
 class Troubles {
