@@ -88,6 +88,23 @@ const holdersIn = (root: SchemaAST.AST): ReadonlySet<SchemaAST.AST> => {
   return holders
 }
 
+const holding = new WeakMap<SchemaAST.Union, ReadonlyArray<SchemaAST.AST>>()
+
+/** The members of a union that have a secret: mostly few of many, and every event that is stored is looked through. */
+const holdingOf = (union: SchemaAST.Union, holders: ReadonlySet<SchemaAST.AST>): ReadonlyArray<SchemaAST.AST> => {
+  const members = holding.get(union) ?? union.types.filter((member) => holders.has(member))
+  holding.set(union, members)
+  return members
+}
+
+const types = new WeakMap<SchemaAST.Objects, ReadonlyMap<string, SchemaAST.AST>>()
+
+const typesOf = (ast: SchemaAST.Objects): ReadonlyMap<string, SchemaAST.AST> => {
+  const known = types.get(ast) ?? new Map(ast.propertySignatures.map(({ name, type }) => [String(name), type]))
+  types.set(ast, known)
+  return known
+}
+
 interface Walk {
   readonly change: Change
   readonly isStored: boolean
@@ -108,8 +125,8 @@ const replaced = (ast: SchemaAST.AST, value: unknown, field: string, walk: Walk)
           )
         : value
     case "Union":
-      return ast.types
-        .filter((member) => walk.holders.has(member) && mayBe(member, value))
+      return holdingOf(ast, walk.holders)
+        .filter((member) => mayBe(member, value))
         .reduce((next, member) => replaced(member, next, field, walk), value)
     case "Suspend":
       return replaced(ast.thunk(), value, field, walk)
@@ -132,13 +149,13 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 const inObject = (
-  { indexSignatures, propertySignatures }: SchemaAST.Objects,
+  ast: SchemaAST.Objects,
   value: Readonly<Record<string, unknown>>,
   field: string,
   walk: Walk
 ): unknown => {
-  const types = new Map(propertySignatures.map(({ name, type }) => [String(name), type]))
-  const other = indexSignatures[0]?.type
+  const types = typesOf(ast)
+  const other = ast.indexSignatures[0]?.type
   let next = value
   for (const key of Object.keys(value)) {
     const type = types.get(key) ?? other
