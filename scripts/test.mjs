@@ -1,5 +1,6 @@
 /**
- * Everything once: lint, format, types, then the tests, level by level, since two cores are shared by all they start.
+ * Everything once: lint, format, types, then the tests. What needs only cores goes first, both levels as one run so that
+ * neither core is idle at the end of the first; then what starts servers, level by level.
  * The last lines say what failed, with the first of what each failure printed, and the counts of the tests' reports;
  * lint, format, types and a test file that could not be loaded each count as one failure. Arguments go to vitest.
  */
@@ -9,7 +10,7 @@ import { relative } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
-const levels = ["unit", "simulation", "integration", "chaos"]
+const runs = [["unit", "simulation"], ["integration"], ["chaos"]]
 
 const run = (name, ...args) => {
   console.log(`> ${name} ${args.join(" ")}`)
@@ -29,32 +30,33 @@ const failuresOf = ({ assertionResults, message, name, status }) => {
 }
 
 /** Counts of the report; a run that ended badly has at least one failure, whatever its report says. */
-const countsOf = (level, report, ended) => {
+const countsOf = (name, report, ended) => {
   let tests
   try {
     tests = JSON.parse(readFileSync(report, "utf8"))
   } catch {
-    return { passed: 0, failures: ended ? [] : [`${level}: it ended without a report`], skipped: 0 }
+    return { passed: 0, failures: ended ? [] : [`${name}: it ended without a report`], skipped: 0 }
   }
   const failures = tests.testResults.flatMap(failuresOf)
-  if (failures.length === 0 && !(ended && tests.success)) failures.push(`${level}: an error outside its tests`)
+  if (failures.length === 0 && !(ended && tests.success)) failures.push(`${name}: an error outside its tests`)
   return { passed: tests.numPassedTests, failures, skipped: tests.numPendingTests + tests.numTodoTests }
 }
 
-const testLevel = (level) => {
-  const report = `${root}.clawster/test-report-${level}.json`
+const testLevels = (levels) => {
+  const name = levels.join("-")
+  const report = `${root}.clawster/test-report-${name}.json`
   rmSync(report, { force: true })
   const ended = run(
     "vitest/vitest.mjs",
     "run",
-    `--project=${level}`,
+    ...levels.map((level) => `--project=${level}`),
     "--passWithNoTests",
     "--reporter=default",
     "--reporter=json",
     `--outputFile.json=${report}`,
     ...process.argv.slice(2)
   )
-  return countsOf(level, report, ended)
+  return countsOf(name, report, ended)
 }
 
 mkdirSync(`${root}.clawster`, { recursive: true })
@@ -63,7 +65,7 @@ const checks = [
   ["format", run("oxfmt/bin/oxfmt", "--check")],
   ["types", run("typescript/bin/tsc", "-p", ".")]
 ]
-const counts = levels.map(testLevel)
+const counts = runs.map(testLevels)
 const sum = (name) => counts.reduce((total, count) => total + count[name], 0)
 const [passed, skipped] = [sum("passed"), sum("skipped")]
 const failures = [
