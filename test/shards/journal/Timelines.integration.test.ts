@@ -19,7 +19,7 @@ const namesOf = (events: ReadonlyArray<FeedEvent>) => events.map(({ payload, typ
 const names = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => `t${from + index}`)
 
 /** A server of its own for each. */
-const server = Effect.map(Layer.build(Layer.fresh(Postgres.layer)), (context) =>
+const server = Effect.map(Layer.build(Layer.fresh(Postgres.layerOfItsOwn)), (context) =>
   Context.get(context, PgClient.PgClient)
 )
 
