@@ -14,7 +14,8 @@ export const heartbeatMillis = 2_500
 export const silentAfterMillis = 3 * heartbeatMillis
 /**
  * Applies to runners of an older version, which record no heartbeats: their stored status contains the time the actor
- * was last heard, updated at most every 30 s.
+ * was last heard, updated at most every 30 s. While versions are mixed such a runner may have taken the instance over
+ * from one that recorded heartbeats: what is stored is then later than the last of them.
  */
 const silentAfterUnrecordedMillis = 60_000
 
@@ -30,8 +31,10 @@ const isLinked = ({ phase }: InstanceStatus): boolean => phase === "warm" || pha
 
 const isSilent = (status: InstanceStatus, { silentMillis }: Liveness, now: number): boolean => {
   if (!isLinked(status)) return false
-  if (silentMillis !== undefined) return silentMillis > silentAfterMillis
-  return now - (status.lastHeartbeatAt ?? status.registeredAt) > silentAfterUnrecordedMillis
+  const told = status.lastHeartbeatAt ?? status.registeredAt
+  if (silentMillis === undefined || now - silentMillis < told - silentAfterMillis)
+    return now - told > silentAfterUnrecordedMillis
+  return silentMillis > silentAfterMillis
 }
 
 const isOver = ({ phase }: InstanceStatus): boolean => phase === "stopped" || phase === "destroyed"

@@ -35,6 +35,14 @@ describe("An instance as it is seen", () => {
     assert.strictEqual(at(now - 61_000), "unknown")
   })
 
+  it("goes by the stored time where it is later than the heartbeats, which a runner of a newer version recorded before", () => {
+    const at = (lastHeartbeatAt: number) =>
+      asSeen(instanceStatus("a", { lastHeartbeatAt }), { ...served, silentMillis: 100_000 }, now).health
+    assert.strictEqual(at(now - 31_000), "healthy")
+    assert.strictEqual(at(now - 61_000), "unknown")
+    assert.strictEqual(at(now - 99_000), "unknown", "the heartbeats stopped with what is stored")
+  })
+
   it.prop(
     "never becomes healthier, and never more than health, reason and the time of the last heartbeat change",
     { status: InstanceStatus, silentMillis: Schema.Int, isServed: Schema.Boolean },
