@@ -5,9 +5,9 @@
 import { WebSocket } from "ws"
 import type { Ledger } from "./Ledger.ts"
 
-type Manner = "reads" | "slow" | "never reads"
+export type Manner = "reads" | "slow" | "never reads"
 
-interface Event {
+export interface Event {
   readonly type: string
   readonly cursor?: string
   readonly entityType?: string
@@ -50,7 +50,8 @@ export const follow = (
   name: string,
   manner: Manner,
   ledger: Ledger,
-  auditor = false
+  /** Of a follower of every tenant, which keeps the ledger: is told of each event besides. */
+  audit?: (event: Event) => void
 ): Follower => {
   let closed = false
   let cursor: string | undefined
@@ -76,8 +77,10 @@ export const follow = (
     last = cursor = event.cursor
     inOrder(event)
     ledger.count(`events seen by followers that ${manner === "reads" ? "read" : "are slow"}`)
+    if (audit === undefined) return
+    audit(event)
     const how = ends[event.type]
-    if (auditor && how !== undefined && event.payload.taskId !== undefined) ledger.ended(event.payload.taskId, how)
+    if (how !== undefined && event.payload.taskId !== undefined) ledger.ended(event.payload.taskId, how)
   }
 
   const dawdle = (socket: WebSocket): void => {

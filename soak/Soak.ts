@@ -1,10 +1,9 @@
 /** One run: a cluster, its load, its faults and its samples, until the time is over or `stop` says so. */
 import { NodeServices } from "@effect/platform-node"
-import { Deferred, Effect, Fiber, Layer, Schedule } from "effect"
+import { Deferred, Effect, Fiber, Schedule } from "effect"
 import { rmSync } from "node:fs"
-import { ClawsterClient } from "../src/client.ts"
+import * as Edge from "./Edge.ts"
 import * as Faults from "./Faults.ts"
-import { follow, type Follower } from "./Followers.ts"
 import type { Form } from "./Forms.ts"
 import { Ledger } from "./Ledger.ts"
 import * as Load from "./Load.ts"
@@ -22,70 +21,22 @@ export interface Options {
   readonly stop: Deferred.Deferred<void>
 }
 
-const settleWithin = "5 minutes"
-
-const clientOf = (url: string) => (apiKey: string) =>
-  Effect.map(
-    Layer.build(ClawsterClient.layerHttp({ url, apiKey, retryFor: "60 seconds" })),
-    (context) => context.mapUnsafe.get(ClawsterClient.key) as ClawsterClient["Service"]
-  )
-
-const followers = (
-  url: string,
-  operator: string,
-  ofTenants: ReadonlyArray<string>,
-  ledger: Ledger
-): ReadonlyArray<Follower> => [
-  follow(url, operator, "the auditor", "reads", ledger, true),
-  ...ofTenants.flatMap((token, tenant) => [
-    ...Array.from({ length: 4 }, (_, n) => follow(url, token, `reader ${tenant}.${n}`, "reads", ledger)),
-    follow(url, token, `slow reader ${tenant}`, "slow", ledger),
-    follow(url, token, `silent reader ${tenant}`, "never reads", ledger)
-  ])
-]
-
 const make = Effect.fnUntraced(function* ({ form, home, ledger, say }: Options & { readonly ledger: Ledger }) {
   const world = yield* World.make(home, form, (what) => ledger.fault(what))
-  const connect = clientOf(world.url)
-  const admin = yield* connect(world.adminToken)
-  const tokens = yield* Effect.forEach(Load.tenants, (tenantId) =>
-    Effect.map(admin.CreateKey({ name: "soak", role: "tenant", tenantId }), ({ token }) => token)
-  )
-  const field: Load.Field = {
-    admin,
-    ofTenants: yield* Effect.forEach(tokens, connect),
+  say("the cluster is up; gateways start")
+  const edge = yield* Edge.make({
+    url: world.url,
+    adminToken: world.adminToken,
     ledger,
     realGateways: form.realGateways,
-    clientOf: connect
-  }
-  say("the cluster is up; gateways start")
-  yield* Effect.acquireRelease(Load.registerAll(field), () => Load.stopReal(field), { interruptible: true })
-  const following = yield* Effect.acquireRelease(
-    Effect.sync(() => followers(world.url, world.adminToken, tokens, ledger)),
-    (all) => Effect.sync(() => all.forEach(({ close }) => close()))
-  )
-  yield* Effect.sync(() => (ledger.counts["followers connected"] ?? 0) >= following.length).pipe(
-    Effect.repeat({ until: (all) => all, schedule: Schedule.spaced("100 millis") }),
-    Effect.timeout("30 seconds")
-  )
-  return { world, field, following }
+    manners: ["reads", "reads", "reads", "reads", "slow", "never reads"]
+  })
+  return { world, ...edge }
 })
 
 const progress = (ledger: Ledger, at: number): string =>
   `${(at / 60).toFixed(1)} min: ${ledger.counts["tasks accepted"] ?? 0} tasks accepted, ${ledger.unfinished} under way (oldest ${ledger.oldestUnfinished.toFixed(0)} s), ` +
   `${Object.values(ledger.errors).reduce((sum, count) => sum + count, 0)} errors, ${ledger.faults.length} faults`
-
-const settle = Effect.fnUntraced(function* (ledger: Ledger) {
-  yield* Effect.sync(() => ledger.unfinished === 0).pipe(
-    Effect.repeat({ until: (none) => none, schedule: Schedule.spaced("250 millis") }),
-    Effect.timeoutOption(settleWithin)
-  )
-  if (ledger.unfinished > 0) {
-    ledger.fault(
-      `${ledger.unfinished} accepted tasks were not seen to end within ${settleWithin} of the last: ${ledger.openIds(5).join(", ")}`
-    )
-  }
-})
 
 export const run = (options: Options) =>
   Effect.gen(function* () {
@@ -125,7 +76,7 @@ export const run = (options: Options) =>
     )
     if (striking !== undefined) yield* Fiber.interrupt(striking)
     yield* Fiber.interrupt(load)
-    yield* settle(ledger)
+    yield* Edge.settle(ledger)
     const window = Report.windowOf(form, seconds)
     return {
       form,
