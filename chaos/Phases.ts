@@ -2,10 +2,9 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import type { Load } from "./Load.ts"
-import { steadyRates } from "./Load.ts"
 import type { Struck } from "./Measure.ts"
 import type { Direction } from "../test/fixtures/servers/FaultProxy.ts"
-import { eventually, keysOf, type Runner, shardsOf, type World } from "./World.ts"
+import { eventually, keysOf, type Runner, shardsOf, type Start, type World } from "./World.ts"
 
 export interface Field {
   readonly world: World
@@ -23,7 +22,7 @@ export interface Phase {
 
 export const leaseMillis = 6_000
 
-const note = ({ notes }: Field, message: string) => Effect.sync(() => void notes.push(message))
+export const note = ({ notes }: Field, message: string) => Effect.sync(() => void notes.push(message))
 
 /** The keys of some runners, remembered as struck from now on. */
 const strike = ({ struck }: Field, runners: ReadonlyArray<Runner>) =>
@@ -51,7 +50,8 @@ const byHoldings = (runners: ReadonlyArray<Runner>) =>
     (counted) => counted.sort(([a], [b]) => b - a).map(([, runner]) => runner)
   )
 
-const killed = Effect.fnUntraced(function* (field: Field, runner: Runner, signal: "SIGKILL" | "SIGTERM") {
+/** Ends a runner and waits until its shards are taken. */
+export const killed = Effect.fnUntraced(function* (field: Field, runner: Runner, signal: "SIGKILL" | "SIGTERM") {
   const running = runner.process()
   yield* strike(field, [runner])
   const at = performance.now()
@@ -71,9 +71,10 @@ const mended = ({ struck }: Field) => {
   for (const fault of struck) fault.until ??= performance.now()
 }
 
-const restarted = Effect.fnUntraced(function* (field: Field, runner: Runner, env: Record<string, string> = {}) {
+/** Starts a runner and waits until it serves. */
+export const restarted = Effect.fnUntraced(function* (field: Field, runner: Runner, how: Start = {}) {
   mended(field)
-  yield* runner.start(env)
+  yield* runner.start(how)
   yield* expected(field, `${runner.name} serves again`, owns(runner), 30)
   yield* Effect.sleep("1 second")
 })
@@ -283,7 +284,9 @@ const heap: Phase = {
     Effect.gen(function* () {
       const [victim] = yield* byHoldings(field.world.runners)
       yield* killed(field, victim!, "SIGTERM")
-      yield* restarted(field, victim!, { NODE_OPTIONS: "--max-old-space-size=56 --max-semi-space-size=1" })
+      yield* restarted(field, victim!, {
+        env: { NODE_OPTIONS: "--max-old-space-size=56 --max-semi-space-size=1" }
+      })
       const small = victim!.process()
       yield* field.load.storm(10_000)
       const ended = yield* Effect.timeoutOption(small.exited, field.seconds * 1_000)
@@ -321,5 +324,3 @@ export const phases: ReadonlyArray<Phase> = [
   storm,
   heap
 ]
-
-export const rates = steadyRates

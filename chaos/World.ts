@@ -7,7 +7,6 @@ import { Effect, Layer, Redacted, Schedule, Scope } from "effect"
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import * as ActorClient from "../src/actor/ActorClient.ts"
 import { Instance } from "../src/entities/Instance.ts"
 import { Lane } from "../src/entities/Lane.ts"
@@ -23,6 +22,7 @@ import * as Processes from "../test/fixtures/processes/Processes.ts"
 import * as RealCluster from "../test/fixtures/servers/RealCluster.ts"
 import * as Audit from "../test/fixtures/store/Audit.ts"
 import * as Proxies from "./Proxies.ts"
+import * as Sources from "./Sources.ts"
 import * as Volume from "./Volume.ts"
 
 export const tenantId = TenantId.make("chaos")
@@ -32,7 +32,12 @@ export const realGateways = ["real-0", "real-1"]
 export const simulatedCapability = "simulated"
 const simulatedGateways = 6
 
-const script = fileURLToPath(new URL("runner.ts", import.meta.url))
+/** What a runner is started with, when it is not as it was. */
+export interface Start {
+  readonly env?: Record<string, string>
+  /** Those of the start before when absent. */
+  readonly sources?: Sources.Sources
+}
 
 export interface Runner {
   readonly name: string
@@ -42,7 +47,9 @@ export interface Runner {
   /** Between it and PostgreSQL. */
   readonly postgres: Proxies.Proxy
   readonly process: () => Processes.Running
-  readonly start: (env?: Record<string, string>) => Effect.Effect<void>
+  readonly start: (how?: Start) => Effect.Effect<void>
+  /** Of the latest start. */
+  readonly sources: () => Sources.Sources
 }
 
 const makeRunner = Effect.fnUntraced(function* (
@@ -50,7 +57,8 @@ const makeRunner = Effect.fnUntraced(function* (
   proxy: Effect.Success<typeof Proxies.make>,
   postgresPort: number,
   databaseUrl: string,
-  env: Record<string, string>
+  env: Record<string, string>,
+  first: Sources.Sources
 ) {
   const scope = yield* Effect.scope
   const [port, listenPort, pgPort] = yield* Effect.all([TcpPorts.freePort, TcpPorts.freePort, TcpPorts.freePort])
@@ -59,11 +67,13 @@ const makeRunner = Effect.fnUntraced(function* (
   const url = new URL(databaseUrl)
   url.port = String(pgPort)
   let running: Processes.Running | undefined
-  const start = (more: Record<string, string> = {}) =>
+  let sources = first
+  const start = (how: Start = {}) =>
     Effect.gen(function* () {
       inbound.accept()
       postgres.accept()
-      const started = yield* Processes.start(script, [], {
+      sources = how.sources ?? sources
+      const started = yield* Processes.start(Sources.runnerOf(sources), [], {
         ready: "runner is ready",
         timeoutMillis: 120_000,
         env: {
@@ -71,7 +81,7 @@ const makeRunner = Effect.fnUntraced(function* (
           DATABASE_URL: url.toString(),
           CLAWSTER_RUNNER_PORT: String(port),
           CHAOS_LISTEN_PORT: String(listenPort),
-          ...more
+          ...how.env
         }
       })
       running = started
@@ -80,7 +90,15 @@ const makeRunner = Effect.fnUntraced(function* (
       })
     }).pipe(Scope.provide(scope))
   yield* start()
-  return { name, address: `127.0.0.1:${port}`, inbound, postgres, process: () => running!, start } satisfies Runner
+  return {
+    name,
+    address: `127.0.0.1:${port}`,
+    inbound,
+    postgres,
+    process: () => running!,
+    start,
+    sources: () => sources
+  } satisfies Runner
 })
 
 const directory = Effect.acquireRelease(
@@ -123,8 +141,25 @@ const registerSimulated = Effect.gen(function* () {
 /** The client goes with the process: all that it could still say goodbye to is stopped before it. */
 const clientScope = Scope.makeUnsafe()
 
-/** Up until the scope closes. */
-export const make = Effect.fnUntraced(function* (options: { readonly real: boolean }) {
+const databaseOf = (server: EmbeddedPostgres.EmbeddedPostgres) =>
+  Database.layer({ url: server.url, applicationName: "campaign" })
+
+/** The campaign's own client of the cluster and its database. The tables must be of this version. */
+export const connect = (server: EmbeddedPostgres.EmbeddedPostgres) =>
+  Layer.buildWithScope(
+    Cluster.layerClient([RealCluster.placement]).pipe(Layer.provideMerge(databaseOf(server))),
+    clientScope
+  )
+
+/**
+ * PostgreSQL, the runners and the model, up until the scope closes. `prepare` makes the tables, before any runner
+ * starts; their audit is added to them.
+ */
+export const stage = Effect.fnUntraced(function* <A, E, R>(options: {
+  readonly real: boolean
+  readonly sources: Sources.Sources
+  readonly prepare: (databaseUrl: string) => Effect.Effect<A, E, R>
+}) {
   const volume = yield* Volume.make
   const home = join(volume.directory, "postgres")
   mkdirSync(home, { mode: 0o755 })
@@ -133,13 +168,9 @@ export const make = Effect.fnUntraced(function* (options: { readonly real: boole
     settings: { max_wal_size: "256MB", log_min_messages: "fatal" }
   })
   const databaseUrl = Redacted.value(server.url)
-  const context = yield* Layer.buildWithScope(
-    Cluster.layerClient([RealCluster.placement]).pipe(
-      Layer.provideMerge(Layer.effectDiscard(Effect.andThen(migrate, Audit.install))),
-      Layer.provideMerge(Database.layer({ url: server.url, applicationName: "campaign" }))
-    ),
-    clientScope
-  )
+  const database = yield* Layer.buildWithScope(databaseOf(server), clientScope)
+  const prepared = yield* Effect.provide(options.prepare(databaseUrl), database)
+  yield* Effect.provide(Audit.install, database)
   const model = yield* DemoModel.make({})
   const clawsterHome = yield* directory
   const openclaw = options.real ? yield* RealCluster.openclaw : undefined
@@ -158,15 +189,23 @@ export const make = Effect.fnUntraced(function* (options: { readonly real: boole
   const proxy = yield* Proxies.make
   const runners = yield* Effect.forEach(
     ["one", "two", "three"],
-    (name) => makeRunner(name, proxy, server.port, databaseUrl, env),
+    (name) => makeRunner(name, proxy, server.port, databaseUrl, env, options.sources),
     { concurrency: 3 }
   )
-  yield* Effect.provide(registerSimulated, context)
-  if (options.real) yield* Effect.provide(RealCluster.gateways(realGateways, 8), context)
-  return { volume, server, context, model, runners }
+  return { volume, server, database, databaseUrl, model, runners, env, prepared }
 })
 
-export type World = Effect.Success<ReturnType<typeof make>>
+/** Up until the scope closes. */
+export const make = Effect.fnUntraced(function* (options: { readonly real: boolean }) {
+  const staged = yield* stage({ ...options, sources: Sources.present, prepare: () => migrate })
+  const context = yield* connect(staged.server)
+  yield* Effect.provide(registerSimulated, context)
+  if (options.real) yield* Effect.provide(RealCluster.gateways(realGateways, 8), context)
+  return { ...staged, context }
+})
+
+/** What the phases shake. */
+export type World = Pick<Effect.Success<ReturnType<typeof make>>, "volume" | "server" | "model" | "runners">
 
 export const shardsOf = (address: string) =>
   Effect.flatMap(PgClient.PgClient, (sql) =>
