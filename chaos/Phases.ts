@@ -21,6 +21,8 @@ export interface Phase {
 }
 
 export const leaseMillis = 6_000
+/** Until a runner has ended, its shards are taken, or it serves again. On a machine without room this takes minutes. */
+const patienceSeconds = 180
 
 export const note = ({ notes }: Field, message: string) => Effect.sync(() => void notes.push(message))
 
@@ -56,7 +58,7 @@ export const killed = Effect.fnUntraced(function* (field: Field, runner: Runner,
   yield* strike(field, [runner])
   const at = performance.now()
   yield* running.signal(signal)
-  const code = yield* Effect.timeoutOption(running.exited, "30 seconds")
+  const code = yield* Effect.timeoutOption(running.exited, patienceSeconds * 1_000)
   const took = Math.round(performance.now() - at)
   if (signal === "SIGTERM") {
     yield* note(
@@ -64,7 +66,7 @@ export const killed = Effect.fnUntraced(function* (field: Field, runner: Runner,
       `${runner.name} ended by SIGTERM after ${took} ms with ${code._tag === "Some" ? code.value : "nothing"}`
     )
   }
-  yield* expected(field, `the shards of ${runner.name} are taken`, ownsNothing(runner), 30)
+  yield* expected(field, `the shards of ${runner.name} are taken`, ownsNothing(runner), patienceSeconds)
 })
 
 const mended = ({ struck }: Field) => {
@@ -75,7 +77,7 @@ const mended = ({ struck }: Field) => {
 export const restarted = Effect.fnUntraced(function* (field: Field, runner: Runner, how: Start = {}) {
   mended(field)
   yield* runner.start(how)
-  yield* expected(field, `${runner.name} serves again`, owns(runner), 30)
+  yield* expected(field, `${runner.name} serves again`, owns(runner), patienceSeconds)
   yield* Effect.sleep("1 second")
 })
 

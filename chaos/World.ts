@@ -75,7 +75,7 @@ const makeRunner = Effect.fnUntraced(function* (
       sources = how.sources ?? sources
       const started = yield* Processes.start(Sources.runnerOf(sources), [], {
         ready: "runner is ready",
-        timeoutMillis: 120_000,
+        timeoutMillis: 300_000,
         env: {
           ...env,
           DATABASE_URL: url.toString(),
@@ -159,6 +159,8 @@ export const stage = Effect.fnUntraced(function* <A, E, R>(options: {
   readonly real: boolean
   readonly sources: Sources.Sources
   readonly prepare: (databaseUrl: string) => Effect.Effect<A, E, R>
+  /** Settings of the processes, beside those that the campaign needs. */
+  readonly settings?: Readonly<Record<string, string>>
 }) {
   const volume = yield* Volume.make
   const home = join(volume.directory, "postgres")
@@ -182,6 +184,7 @@ export const stage = Effect.fnUntraced(function* <A, E, R>(options: {
     CLAWSTER_GATEWAY_PORT: String(firstPort),
     CLAWSTER_MODEL: JSON.stringify(model.provider),
     CLAWSTER_ORPHAN_AFTER_MILLIS: "120000",
+    ...options.settings,
     ...(openclaw === undefined
       ? {}
       : { CLAWSTER_GATEWAY_COMMAND: `${openclaw.nodePath} ${openclaw.entry} gateway run` })

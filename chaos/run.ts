@@ -11,14 +11,14 @@ import { fileURLToPath } from "node:url"
 import * as Options from "../bench/harness/options.ts"
 import * as Campaign from "./Campaign.ts"
 import * as Load from "./Load.ts"
-import { awaySeconds, phases } from "./Phases.ts"
+import { awaySeconds, leaseMillis, phases } from "./Phases.ts"
 import * as Report from "./Report.ts"
 import * as Rolling from "./rolling/Rolling.ts"
 import * as World from "./World.ts"
 
 const names = phases.map(({ name }) => name)
 const usage = `npm run chaos -- [--seconds N] [--away N] [--only PHASE,PHASE] [--no-real] [--verbose]
-npm run chaos -- --rolling --from REVISION [--minutes N] [--load FACTOR] [--no-real] [--verbose]
+npm run chaos -- --rolling --from REVISION [--minutes N] [--load FACTOR] [--lease MILLIS] [--no-real] [--verbose]
 phases: ${names.join(", ")}`
 const {
   chosen: phasesOf,
@@ -32,6 +32,7 @@ const {
   from: { type: "string" },
   minutes: { type: "string", default: "6" },
   load: { type: "string", default: "1" },
+  lease: { type: "string", default: String(leaseMillis) },
   "no-real": { type: "boolean", default: false },
   verbose: { type: "boolean", default: false }
 })
@@ -86,6 +87,7 @@ const rolling = Rolling.run({
   seconds: (Number(args.minutes) * 60) / Rolling.stages,
   real: !args["no-real"],
   load: Number(args.load),
+  leaseMillis: Number(args.lease),
   verbose: args.verbose,
   say
 }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))

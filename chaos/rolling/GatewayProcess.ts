@@ -5,7 +5,7 @@ import * as Processes from "../../test/fixtures/processes/Processes.ts"
 import * as Sources from "../Sources.ts"
 import { eventually } from "../World.ts"
 
-const startSeconds = 120
+const startSeconds = 180
 
 const answers = (url: string) =>
   Effect.promise((signal) =>
@@ -40,7 +40,7 @@ export const make = Effect.fnUntraced(function* (sources: Sources.Sources, env: 
   let current = yield* start(sources)
   const replace = Effect.fnUntraced(function* (from: Sources.Sources) {
     yield* current.running.signal("SIGTERM")
-    yield* Effect.timeoutOption(current.running.exited, "30 seconds")
+    yield* Effect.timeoutOption(current.running.exited, "60 seconds")
     yield* Scope.close(current.own, Exit.void)
     current = yield* start(from)
   })

@@ -30,6 +30,8 @@ export interface Options {
   readonly real: boolean
   /** Of the load; below 1 on a machine that has no room for all of it. */
   readonly load: number
+  /** Of the runners; a machine without room lets a process stand still for longer than the default. */
+  readonly leaseMillis: number
   readonly verbose: boolean
   readonly say: (line: string) => void
 }
@@ -95,7 +97,12 @@ const upgrade = Effect.fnUntraced(function* (world: Staged, { gateway, older }: 
 export const run = Effect.fnUntraced(function* (options: Options) {
   const { from, real, say, seconds } = options
   const older = yield* Sources.checkout(from)
-  const world = yield* World.stage({ real, sources: older, prepare: (url) => migrateWith(older, url) })
+  const world = yield* World.stage({
+    real,
+    sources: older,
+    prepare: (url) => migrateWith(older, url),
+    settings: { CLAWSTER_LEASE_MILLIS: String(options.leaseMillis) }
+  })
   const gateway = yield* GatewayProcess.make(older, { ...world.env, DATABASE_URL: world.databaseUrl })
   say(`three runners and a gateway process of ${older.name} serve; from them to the sources at hand`)
   const ledger = new Ledger()

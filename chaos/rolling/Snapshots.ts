@@ -11,7 +11,7 @@ import { definitions } from "../../src/entities/catalog/Actors.ts"
 import type { History, HistoryRow } from "../../src/testing/checks/History.ts"
 import { actorOf } from "../../src/testing/checks/History.ts"
 
-interface Snapshot {
+export interface Snapshot {
   readonly entityType: string
   readonly entityId: string
   readonly seq: number
@@ -26,10 +26,14 @@ const stored = Effect.flatMap(PgClient.PgClient, (sql) =>
   )
 )
 
+const known = new Map(
+  definitions.map((definition) => [definition.entity.type as string, definition as unknown as Definition])
+)
+
 const byActor = (history: History): ReadonlyMap<string, ReadonlyArray<HistoryRow>> => Map.groupBy(history, actorOf)
 
 /** The state as JSON, folded from the snapshot on, or from the beginning. */
-const stateOf = (definition: Definition, rows: ReadonlyArray<HistoryRow>, entityId: string, from?: Snapshot) => {
+export const stateOf = (definition: Definition, rows: ReadonlyArray<HistoryRow>, entityId: string, from?: Snapshot) => {
   const codec = Codec.make<unknown, { readonly _tag: string }>(definition)
   let state = from === undefined ? definition.initial(entityId) : codec.decodeState(from.state, entityId)
   for (const row of rows) {
@@ -46,24 +50,22 @@ const differing = (one: unknown, other: unknown): ReadonlyArray<string> => {
 }
 
 /** How many snapshots were looked at, and in words those that are not the fold of the entries. */
-export const check = Effect.fnUntraced(function* (history: History) {
+export const compare = (history: History, snapshots: ReadonlyArray<Snapshot>) => {
   const rowsOf = byActor(history)
-  const known = new Map(definitions.map((definition) => [definition.entity.type as string, definition]))
   const found: Array<string> = []
   let checked = 0
-  for (const snapshot of yield* stored) {
-    const definition = known.get(snapshot.entityType) as Definition | undefined
+  for (const snapshot of snapshots) {
+    const definition = known.get(snapshot.entityType)
     if (definition?.stateVersion !== snapshot.version) continue
     const rows = rowsOf.get(actorOf(snapshot)) ?? []
-    const [loaded, folded] = [
-      stateOf(definition, rows, snapshot.entityId, snapshot),
-      stateOf(definition, rows, snapshot.entityId)
-    ]
+    const loaded = stateOf(definition, rows, snapshot.entityId, snapshot)
+    const folded = stateOf(definition, rows, snapshot.entityId)
     checked++
-    if (!isDeepStrictEqual(loaded, folded))
-      found.push(
-        `the snapshot of ${actorOf(snapshot)} is not the fold of its entries: ${differing(loaded, folded).join(", ")}`
-      )
+    if (isDeepStrictEqual(loaded, folded)) continue
+    const fields = differing(loaded, folded).join(", ")
+    found.push(`the snapshot of ${actorOf(snapshot)} is not the fold of its entries: ${fields}`)
   }
   return { checked, found }
-})
+}
+
+export const check = (history: History) => Effect.map(stored, (snapshots) => compare(history, snapshots))

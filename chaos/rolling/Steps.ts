@@ -12,7 +12,7 @@ export interface Upgrade {
 
 const versions = ({ world }: Field) => world.runners.map(({ name, sources }) => `${name} ${sources().name}`).join(", ")
 
-const mixed = (field: Field) => note(field, `served from then on by ${versions(field)}`)
+const mixed = (field: Field) => Effect.suspend(() => note(field, `served from then on by ${versions(field)}`))
 
 const replaced = (field: Field, runner: Runner, sources: Sources.Sources) =>
   Effect.andThen(killed(field, runner, "SIGTERM"), restarted(field, runner, { sources }))
