@@ -1,6 +1,6 @@
 /** The gateway process of a cluster that is upgraded: one port, and whichever version serves it. */
 import { Effect, Exit, Scope } from "effect"
-import * as Ports from "../../src/resources/Ports.ts"
+import * as TcpPorts from "../../src/resources/TcpPorts.ts"
 import * as Processes from "../../test/fixtures/processes/Processes.ts"
 import * as Sources from "../Sources.ts"
 import { eventually } from "../World.ts"
@@ -24,7 +24,7 @@ export interface GatewayProcess {
 
 /** Up until the scope closes. */
 export const make = Effect.fnUntraced(function* (sources: Sources.Sources, env: Record<string, string>) {
-  const port = yield* Ports.freePort
+  const port = yield* TcpPorts.freePort
   const url = `http://127.0.0.1:${port}`
   const scope = yield* Effect.scope
   const start = Effect.fnUntraced(function* (from: Sources.Sources) {

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { compare, type Snapshot, stateOf } from "../../chaos/rolling/Snapshots.ts"
 import { definitions } from "../../src/entities/catalog/Actors.ts"
-import type { Definition } from "../../src/actor/runtime/PendingCommit.ts"
+import type { Definition } from "../../src/actor/commit/PendingCommit.ts"
 import type { HistoryRow } from "../../src/testing/checks/History.ts"
 import golden from "../golden/history.v1.json" with { type: "json" }
 
