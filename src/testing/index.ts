@@ -8,6 +8,7 @@ export { describe as describeFault, type Fault, type FaultKind } from "./faults/
 export type { Disturb, FaultRecord } from "./faults/FaultInjector.ts"
 export type { FaultSource, PlanOptions } from "./faults/FaultPlan.ts"
 export * as Simulation from "./Simulation.ts"
+export { DatabaseFailed } from "./store/Database.ts"
 export { StoreAccess } from "./store/StoreAccess.ts"
 export { type Failure, sweep, type Summary } from "./Sweep.ts"
 export { Workload } from "./Workload.ts"
