@@ -40,7 +40,7 @@ const everything = {
 /** The second payments are due this long after they were planned: after their owner was killed. */
 const laterMillis = 4_000
 
-const options = { timeout: "300 seconds", excludeTestServices: true } as const
+const options = { timeout: "600 seconds", excludeTestServices: true } as const
 
 layer(EmbedderProject.layer, options)("a project with the packed package", (it) => {
   it.effect("names the versions that this repository has installed, and finds the command line", () =>
