@@ -81,7 +81,7 @@ const run = (seed: number, actors: Actors, faults: Simulation.Options["faults"])
   return Effect.map(
     Simulation.run<Bank>({
       seed,
-      duration: "40 seconds",
+      duration: "60 seconds",
       faults,
       actors: actors.pipe(Layer.provide(askedBank)),
       outside: simulatedBank(paid),
@@ -116,13 +116,12 @@ const impatientLayer = actorLayer(ledger, {
     })
 })
 
-/** Each of the three runners in turn, every three seconds. */
-const crashes = Array.from({ length: 9 }, (_, n): Fault => ({
-  kind: "crash",
-  at: 8_000 + n * 3_000,
-  runner: `runner-${(n % 3) + 1}`,
-  forMillis: 1_000
-}))
+/** Each of the three runners in turn, four times. */
+const crashes: ReadonlyArray<Fault> = [10_000, 20_000, 30_000, 40_000].flatMap((at) =>
+  ["runner-1", "runner-2", "runner-3"].map(
+    (runner, n): Fault => ({ kind: "crash", at: at + n * 3_000, runner, forMillis: 1_000 })
+  )
+)
 
 const actors = Layer.merge(ledgerLayer, auditorLayer)
 
