@@ -7,7 +7,7 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-export const endedActors = Effect.gen(function* () {
+export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   // Null: a runner of an older version wrote the snapshot, and it has not been classified yet.
   yield* sql.unsafe(`ALTER TABLE clawster_snapshots ADD COLUMN IF NOT EXISTS ended boolean`)

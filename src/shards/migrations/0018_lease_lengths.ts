@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-export const leaseLengths = Effect.gen(function* () {
+export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   // The default is the default lease: a runner of an older version does not write the column.
   yield* sql.unsafe(`ALTER TABLE clawster_runners ADD COLUMN IF NOT EXISTS lease_millis integer NOT NULL DEFAULT 6000`)
