@@ -1,7 +1,7 @@
 /**
- * The access policy, as pure functions. A role has an action or not (`Forbidden`). Which tenant's objects a call can
- * access is decided separately: objects of another tenant do not exist for the caller (`NotFound`), so that a tenant
- * learns nothing about others.
+ * The access policy, as pure functions. A role has an action or not (`Forbidden`); which role an action needs is
+ * declared with it. Which tenant's objects a call can access is decided separately: objects of another tenant do not
+ * exist for the caller (`NotFound`), so that a tenant learns nothing about others.
  */
 import { Result } from "effect"
 import type { Action } from "../rpc/Authentication.ts"
@@ -9,37 +9,11 @@ import { InvalidInput, NotFound } from "../schema/Errors.ts"
 import type { TenantId } from "../schema/Ids.ts"
 import type { Principal, Role } from "../schema/access/Principal.ts"
 
-const ofTenants: ReadonlyArray<Action> = [
-  "task:read",
-  "task:write",
-  "session:read",
-  "session:write",
-  "lane:read",
-  "lane:write",
-  "instance:read",
-  "event:read",
-  "self:read"
-]
-const ofOperators: ReadonlyArray<Action> = [
-  ...ofTenants,
-  "instance:write",
-  "message:read",
-  "message:write",
-  "system:read"
-]
-const ofAdmins: ReadonlyArray<Action> = [...ofOperators, "key:read", "key:write"]
+/** Each has what those before it have. */
+const roles: ReadonlyArray<Role> = ["tenant", "operator", "admin"]
 
-const actions: Readonly<Record<Role, ReadonlySet<Action>>> = {
-  tenant: new Set(ofTenants),
-  operator: new Set(ofOperators),
-  admin: new Set(ofAdmins)
-}
-
-export const permits = ({ role }: Principal, action: Action): boolean => actions[role].has(action)
-
-/** The lowest role that has the action. */
-export const leastRole = (action: Action): Role =>
-  (["tenant", "operator", "admin"] as const).find((role) => actions[role].has(action)) ?? "admin"
+export const permits = ({ role }: Principal, action: Action): boolean =>
+  roles.indexOf(role) >= roles.indexOf(action.role)
 
 const notYours = (named: TenantId) =>
   new NotFound({ kind: "tenant", id: named, message: `there is no tenant ${named} for this key` })

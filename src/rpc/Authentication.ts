@@ -1,29 +1,21 @@
 /**
  * The caller's identity, and the permission that a call needs. Every endpoint and every public RPC is annotated with
  * its action. A call without the annotation is refused, so that a new endpoint stays closed until its action has been
- * chosen.
+ * chosen. `clawster call --list` shows the action and the role of every operation.
  */
 import { Context, Schema } from "effect"
 import { RpcMiddleware } from "effect/rpc"
 import { ActorUnavailable, Forbidden, Unauthenticated } from "../schema/Errors.ts"
-import type { Principal } from "../schema/access/Principal.ts"
+import type { Principal, Role } from "../schema/access/Principal.ts"
 
-export type Action =
-  | "task:read"
-  | "task:write"
-  | "session:read"
-  | "session:write"
-  | "lane:read"
-  | "lane:write"
-  | "instance:read"
-  | "instance:write"
-  | "event:read"
-  | "key:read"
-  | "key:write"
-  | "message:read"
-  | "message:write"
-  | "system:read"
-  | "self:read"
+/** A permission. Each noun declares its own beside its operations (`operations/`). */
+export interface Action {
+  readonly name: `${string}:${"read" | "write"}`
+  /** The lowest role that has it: an operator has what a tenant has, an admin has all. */
+  readonly role: Role
+}
+
+export const action = (name: Action["name"], role: Role): Action => ({ name, role })
 
 export class CurrentPrincipal extends Context.Service<CurrentPrincipal, Principal>()("clawster/rpc/CurrentPrincipal") {}
 

@@ -1,6 +1,8 @@
 /** The Instance actor: lifecycle, health, slots and circuit breaker of one OpenClaw gateway. */
 import { Schema } from "effect"
+import { ClusterSchema } from "effect/cluster"
 import { Conflict, NotFound } from "../schema/Errors.ts"
+import { parseInstanceEntityId } from "../schema/Ids.ts"
 import { InstanceSpec, InstanceStatus } from "../schema/Instance.ts"
 import { QueueMode } from "../schema/Session.ts"
 import { command, protocol } from "../actor/Protocol.ts"
@@ -72,6 +74,7 @@ export const Steer = command("Steer", {
   error: Schema.Union([NotFound, Conflict])
 })
 
+/** The actor runs on a runner of the placement (region or host) in its entity id. */
 export const InstanceRpcs = protocol(
   Register,
   Update,
@@ -83,4 +86,4 @@ export const InstanceRpcs = protocol(
   Execute,
   AbortAttempt,
   Steer
-)
+).annotate(ClusterSchema.ShardGroup, (entityId) => parseInstanceEntityId(entityId).placement)

@@ -4,9 +4,9 @@
  * version can read a newer feed.
  */
 import { Schema } from "effect"
-import { type ActorEvent, type EventSchema, eventSchemas, tagOf } from "../Catalog.ts"
-import { FeedEvent, isPublicTag } from "../feed/Feed.ts"
-import { FeedNotice } from "../feed/FeedNotice.ts"
+import { type ActorEvent, type EventSchema, eventSchemas, tagOf } from "./Catalog.ts"
+import { FeedEvent, isPublicTag } from "../schema/feed/Feed.ts"
+import { FeedNotice } from "../schema/feed/FeedNotice.ts"
 
 type Said = ActorEvent | FeedNotice
 

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { actingTenant, leastRole, ownerOf, permits, readableTenant } from "../../src/auth/Policy.ts"
+import { actingTenant, ownerOf, permits, readableTenant } from "../../src/auth/Policy.ts"
+import { action } from "../../src/rpc/Authentication.ts"
 import { TenantId } from "../../src/schema/Ids.ts"
-import type { Principal } from "../../src/schema/access/Principal.ts"
+import type { Principal, Role } from "../../src/schema/access/Principal.ts"
 
 const acme = TenantId.make("acme")
 const globex = TenantId.make("globex")
@@ -11,20 +12,11 @@ const operator: Principal = { keyId: "k2", name: "o", role: "operator" }
 const admin: Principal = { keyId: "k3", name: "a", role: "admin" }
 
 describe("Policy", () => {
-  it("gives keys to admins alone and instances' life to operators", () => {
-    assert.deepStrictEqual(
-      [tenant, operator, admin].map((who) => permits(who, "key:write")),
-      [false, false, true]
-    )
-    assert.deepStrictEqual(
-      [tenant, operator, admin].map((who) => permits(who, "instance:write")),
-      [false, true, true]
-    )
-    assert.deepStrictEqual(
-      [tenant, operator, admin].map((who) => permits(who, "task:write")),
-      [true, true, true]
-    )
-    assert.strictEqual(leastRole("instance:write"), "operator")
+  it("gives a role what is for it and what is for those below it", () => {
+    const allowed = (role: Role) => [tenant, operator, admin].map((who) => permits(who, action("thing:read", role)))
+    assert.deepStrictEqual(allowed("tenant"), [true, true, true])
+    assert.deepStrictEqual(allowed("operator"), [false, true, true])
+    assert.deepStrictEqual(allowed("admin"), [false, false, true])
   })
 
   it("shows a tenant only its own, and others nothing of whether another exists", () => {

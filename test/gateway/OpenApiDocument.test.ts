@@ -3,7 +3,7 @@ import { Effect, Schema } from "effect"
 import { contentSecurityPolicy, docsPage } from "../../src/gateway/DocsPage.ts"
 import { openApiDocument } from "../../src/gateway/OpenApiDocument.ts"
 import { routes } from "../../src/gateway/http/Routes.ts"
-import { PublicEvent, publicEventTypes } from "../../src/schema/events/Events.ts"
+import { PublicEvent, publicEventTypes } from "../../src/rpc/PublicEvents.ts"
 import { Draws, valueOf } from "./input/Fuzz.ts"
 import { layer, Tokens, untilAnswered, Web } from "./GatewayRig.ts"
 

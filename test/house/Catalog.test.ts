@@ -1,13 +1,13 @@
 /**
- * The catalogue of actors has all of them, and its two halves fit: what is public (schema/Catalog.ts) and what a runner
+ * The catalogue of actors has all of them, and its two halves fit: what is public (rpc/Catalog.ts) and what a runner
  * loads (entities/catalog/Actors.ts). Most of it is held by types, which the lines below that must not compile check.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { readdirSync } from "node:fs"
 import { actors, type ActorsByType } from "../../src/entities/catalog/Actors.ts"
-import { type ActorType, catalog, eventSchemas, tagOf } from "../../src/schema/Catalog.ts"
+import { type ActorType, catalog, eventSchemas, tagOf } from "../../src/rpc/Catalog.ts"
 import { isPublicTag } from "../../src/schema/feed/Feed.ts"
-import { publicEventTypes } from "../../src/schema/events/Events.ts"
+import { publicEventTypes } from "../../src/rpc/PublicEvents.ts"
 
 const { Instance, Lane, Session } = actors
 

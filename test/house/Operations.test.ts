@@ -4,6 +4,7 @@ import { Layer } from "effect"
 import type { Command } from "effect/cli"
 import * as Root from "../../src/cli/commands/root.ts"
 import { everyOperation } from "../../src/rpc/operations/Operations.ts"
+import * as Fixed from "./Fixed.ts"
 
 /** What no command calls, and why. */
 const withoutCommand: Readonly<Record<string, string>> = {
@@ -33,9 +34,15 @@ describe("the table of operations", () => {
       assert.isAbove(summary.length, 5, tag)
       assert.isAbove(description.length, 10, tag)
       assert.isAbove(error.members.length, 2, tag)
-      assert.strictEqual(action.endsWith(":write"), kind === "change", tag)
+      assert.strictEqual(action.name.endsWith(":write"), kind === "change", tag)
       assert.strictEqual("millis" in payload.fields, kind === "wait", tag)
     }
+  })
+
+  it("needs for each action the role that is fixed for it", () => {
+    const roles = everyOperation.map(({ operation: { action } }) => [action.name, action.role] as const)
+    for (const [name, role] of roles) assert.strictEqual(role, Fixed.actions[name], name)
+    assert.sameMembers([...new Set(roles.map(([name]) => name))], Object.keys(Fixed.actions))
   })
 
   it("has a command for each operation, which exists, or a reason for none", () => {

@@ -1,11 +1,11 @@
 /**
- * Names that are stored for ever: in shard ids, journal rows, primary keys and outboxes. A change here orphans what is
- * stored under the old name, so it needs a migration and a line in CHANGELOG.md.
+ * Names that are stored for ever: in shard ids, journal rows, primary keys and outboxes, held by the files of fixed/. A
+ * change there orphans what is stored under the old name, so it needs a migration and a line in CHANGELOG.md.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
 import { actors } from "../../src/entities/catalog/Actors.ts"
-import { eventSchemas, tagOf } from "../../src/schema/Catalog.ts"
+import { eventSchemas, tagOf } from "../../src/rpc/Catalog.ts"
 import {
   defaultPlacement,
   gatewaySessionKey,
@@ -20,7 +20,8 @@ import {
   TenantId
 } from "../../src/schema/Ids.ts"
 import { shardsPerGroup } from "../../src/shards/ClusterConfig.ts"
-import golden from "./stored-names.json" with { type: "json" }
+import cluster from "./fixed/cluster.json" with { type: "json" }
+import * as Fixed from "./Fixed.ts"
 
 const migrations = new URL("../../src/shards/migrations/", import.meta.url)
 
@@ -37,17 +38,17 @@ describe("StoredNames", () => {
       assert.strictEqual(definition.entity.type, name)
       return [name, [...definition.entity.protocol.requests.keys()].toSorted()]
     })
-    assert.deepStrictEqual(Object.fromEntries(commands), golden.commands)
+    assert.deepStrictEqual(Object.fromEntries(commands), Fixed.ofActors("commands"))
   })
 
   it("keeps the tags of the events that journals hold: one may be added, here too, none renamed or removed", () => {
     const tags = eventSchemas.map(([type, events]) => [type, events.map(tagOf).toSorted()])
-    assert.deepStrictEqual(Object.fromEntries(tags), golden.events)
+    assert.deepStrictEqual(Object.fromEntries(tags), Fixed.ofActors("events"))
   })
 
   it("keeps the shard count and the names of placements, which are in every shard id", () => {
-    assert.strictEqual(shardsPerGroup, golden.shardsPerGroup)
-    assert.deepStrictEqual([defaultPlacement, hostPlacement("Host_1"), regionPlacement("eu-1")], golden.placements)
+    assert.strictEqual(shardsPerGroup, cluster.shardsPerGroup)
+    assert.deepStrictEqual([defaultPlacement, hostPlacement("Host_1"), regionPlacement("eu-1")], cluster.placements)
   })
 
   it("builds entity ids and gateway session keys as it always did", () => {
@@ -60,15 +61,15 @@ describe("StoredNames", () => {
         session: sessionEntityId(tenant, session),
         gateway: gatewaySessionKey(tenant, session)
       },
-      golden.ids
+      cluster.ids
     )
   })
 
   it("keeps the names of its tables, all with the one prefix", () => {
     const names = tables()
-    assert.sameMembers(names, golden.tables)
+    assert.sameMembers(names, Fixed.tables)
     assert.deepStrictEqual(
-      names.filter((name) => !name.startsWith(golden.tablePrefix)),
+      names.filter((name) => !name.startsWith(cluster.tablePrefix)),
       []
     )
   })

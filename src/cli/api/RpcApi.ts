@@ -2,9 +2,9 @@
 import { Context, Effect, Layer, Record, Redacted, Stream } from "effect"
 import { FetchHttpClient, HttpClient } from "effect/http"
 import { RpcClientError } from "effect/rpc"
+import { operations } from "../../rpc/Catalog.ts"
 import { type ClientShape, ClawsterClient } from "../../rpc/Client.ts"
-import type { AnyOperation, Noun } from "../../rpc/operations/Operation.ts"
-import { operations } from "../../rpc/operations/Operations.ts"
+import type { AnyNoun } from "../../rpc/operations/Operation.ts"
 import { Unauthenticated } from "../../schema/Errors.ts"
 import { Api, type ApiError, ApiUnreachable, type BadSetup, type Calls, type Mutation } from "./Api.ts"
 import { connection } from "./Connection.ts"
@@ -53,7 +53,7 @@ const made = (connect: Effect.Effect<Connected, ApiError>): Api["Service"] => {
         const methods = client as unknown as Record<string, Method>
         return Effect.mapError(methods[tag]!(given(payload), options), told(url))
       })
-  const callsOf = ({ operations }: Noun<Readonly<Record<string, AnyOperation>>>) =>
+  const callsOf = ({ operations }: AnyNoun) =>
     Object.fromEntries(
       Object.entries(operations)
         .filter(([, { isOnRpc, kind }]) => isOnRpc && kind !== "stream")

@@ -1,12 +1,12 @@
 /**
- * Each actor type of schema/Catalog.ts with its definition and its layer. Runners, the simulated fleet and the tests of
+ * Each actor type of rpc/Catalog.ts with its definition and its layer. Runners, the simulated fleet and the tests of
  * what is stored take the actors from here. An actor that is missing, or whose definition does not store the events and
  * show the status of its entry there, is a type error.
  */
 import { Layer } from "effect"
 import type { Entity } from "effect/cluster"
 import type { JsonCodec } from "../../actor/Actor.ts"
-import type { ActorType, EventOf, StatusOf } from "../../schema/Catalog.ts"
+import type { ActorType, EventOf, StatusOf } from "../../rpc/Catalog.ts"
 import { InstanceActor } from "../Instance/InstanceActor.ts"
 import * as InstanceLayer from "../Instance/InstanceLayer.ts"
 import { LaneActor } from "../Lane/LaneActor.ts"

@@ -1,8 +1,9 @@
 /** The REST contract. It is mounted at `/api/v1`, and at `/api` as an alias, from this one definition. */
 import type { Schema } from "effect"
 import { HttpApi, HttpApiGroup, OpenApi } from "effect/http-api"
-import { type NounName, operations } from "../../rpc/operations/Operations.ts"
-import { PublicEvent } from "../../schema/events/Events.ts"
+import { operations } from "../../rpc/Catalog.ts"
+import type { NounName } from "../../rpc/operations/Operations.ts"
+import { PublicEvent } from "../../rpc/PublicEvents.ts"
 import { Authenticate, Authorise } from "./HttpAuthentication.ts"
 import { endpointsOf, type RestEndpoint } from "./OperationEndpoints.ts"
 import { keyedProbes, openProbes } from "./ProbeEndpoints.ts"
@@ -25,19 +26,25 @@ const groupOf = <const N extends NounName>(noun: N, ...more: ReadonlyArray<RestE
     .annotateMerge(OpenApi.annotations({ title, description }))
 }
 
-/** The open endpoints have no middleware. The group has the type of the others, so that all are handled alike. */
-const system = groupOf("system", ...keyedProbes).add(...openProbes) as unknown as ReturnType<typeof groupOf<"system">>
+type Group = { readonly [N in NounName]: ReturnType<typeof groupOf<N>> }[NounName]
+
+/**
+ * The group of a noun; of `system`, with the probes. The open ones have no middleware. Its group has the type of the
+ * others, so that all are handled alike.
+ */
+const withProbes = (noun: NounName): Group =>
+  noun === "system"
+    ? (groupOf(noun, ...keyedProbes).add(...openProbes) as unknown as ReturnType<typeof groupOf<"system">>)
+    : (groupOf(noun) as Group)
+
+/** There is at least one. */
+const groups = (Object.keys(operations) as ReadonlyArray<NounName>).map(withProbes) as unknown as readonly [
+  Group,
+  ...ReadonlyArray<Group>
+]
 
 export class Api extends HttpApi.make("clawster")
-  .add(
-    groupOf("tasks"),
-    groupOf("instances"),
-    groupOf("sessions"),
-    groupOf("lanes"),
-    groupOf("keys"),
-    groupOf("messages"),
-    system
-  )
+  .add(...groups)
   .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error", errors: "all" })
   .annotate(HttpApi.QueryParseOptions, { onExcessProperty: "error", errors: "all" })
   .annotate(HttpApi.AdditionalSchemas, [PublicEvent as unknown as Schema.Top])

@@ -4,6 +4,7 @@
  */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiSchema } from "effect/http-api"
+import { systemRead } from "../../rpc/operations/System.ts"
 import { endpoint, publicEndpoint } from "./HttpAuthentication.ts"
 import type { RestEndpoint } from "./OperationEndpoints.ts"
 import { problems, readProblems } from "./Problem.ts"
@@ -33,7 +34,7 @@ const failures = [problems.InvalidInput.schema, problems.InternalError.schema]
 const metrics = HttpApiEndpoint.get("metrics", "/metrics", {
   success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/plain; version=0.0.4; charset=utf-8" })),
   error: readProblems
-}).annotateMerge(endpoint("system:read", "Get metrics", "Prometheus text; also at `/metrics` for collectors."))
+}).annotateMerge(endpoint(systemRead, "Get metrics", "Prometheus text; also at `/metrics` for collectors."))
 
 const health = HttpApiEndpoint.get("health", "/health", {
   success: [Health, NotReady],

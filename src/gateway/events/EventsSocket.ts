@@ -24,6 +24,7 @@ import { Socket } from "effect/socket"
 import { Authenticator } from "../../auth/Authenticator.ts"
 import { permits, readableTenant } from "../../auth/Policy.ts"
 import { Feed } from "../../ports/Reads.ts"
+import { eventRead } from "../../rpc/operations/System.ts"
 import { text } from "../../schema/text/Bounds.ts"
 import { Forbidden, type InvalidInput, type Unauthenticated } from "../../schema/Errors.ts"
 import { invalidInput } from "../../schema/text/FieldFaults.ts"
@@ -85,7 +86,7 @@ const make = Effect.gen(function* () {
    */
   const reader = Effect.fnUntraced(function* (header: string) {
     const principal = yield* authenticator.authenticateHeader(header)
-    if (!permits(principal, "event:read")) return yield* new Forbidden({ message: "this key may not read events" })
+    if (!permits(principal, eventRead)) return yield* new Forbidden({ message: "this key may not read events" })
     return { header, principal }
   })
 

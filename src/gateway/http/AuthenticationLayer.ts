@@ -1,7 +1,7 @@
 /** Authentication and authorization of both edges (REST and RPC). */
 import { Context, Effect, Layer, Option, Redacted } from "effect"
 import { Authenticator } from "../../auth/Authenticator.ts"
-import { leastRole, permits } from "../../auth/Policy.ts"
+import { permits } from "../../auth/Policy.ts"
 import { spanAttributes } from "../../observability/metrics/Names.ts"
 import { Authentication, CurrentPrincipal, RequiredAction } from "../../rpc/Authentication.ts"
 import { ActorUnavailable, Forbidden } from "../../schema/Errors.ts"
@@ -16,7 +16,7 @@ export const refusal = (principal: Principal, annotations: Context.Context<never
   const action = Context.getOption(annotations, RequiredAction)
   if (Option.isNone(action)) return new Forbidden({ message: "nobody may call this: it has no action" })
   if (permits(principal, action.value)) return undefined
-  const required = leastRole(action.value)
+  const required = action.value.role
   return new Forbidden({
     message: `a key of role ${principal.role} may not do this; it needs role ${required}`,
     required

@@ -7,20 +7,19 @@ import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { Authenticator } from "../../auth/Authenticator.ts"
-import { leastRole, permits } from "../../auth/Policy.ts"
+import { permits } from "../../auth/Policy.ts"
 import * as PublicMetrics from "../../observability/metrics/PublicMetrics.ts"
+import { systemRead } from "../../rpc/operations/System.ts"
 import { Forbidden } from "../../schema/Errors.ts"
 import { errorResponse } from "./Respond.ts"
-
-const action = "system:read"
 
 const make = Effect.map(Authenticator, (authenticator) =>
   Effect.gen(function* () {
     const header = (yield* HttpServerRequest.HttpServerRequest).headers["authorization"]
     if (header === undefined) return yield* PublicMetrics.format
     const principal = yield* authenticator.authenticateHeader(header)
-    if (!permits(principal, action)) {
-      const required = leastRole(action)
+    if (!permits(principal, systemRead)) {
+      const required = systemRead.role
       return yield* new Forbidden({ message: `metrics need a key of role ${required}, or none`, required })
     }
     return yield* PrometheusMetrics.format()

@@ -1,13 +1,11 @@
 /** The use cases of dead messages: operators look at them, deliver them again, or remove them. */
-import { Context, Effect, Layer } from "effect"
-import type { Sharding } from "effect/cluster"
+import { Context, Effect, Layer, Record } from "effect"
+import { Entity, type Sharding } from "effect/cluster"
+import type { Rpc, RpcGroup } from "effect/rpc"
 import * as ActorClient from "../../actor/ActorClient.ts"
-import { Instance } from "../../entities/Instance.ts"
-import { Lane } from "../../entities/Lane.ts"
-import { Session } from "../../entities/Session.ts"
 import { DeadMessages } from "../../ports/DeadMessages.ts"
 import { Feed } from "../../ports/Reads.ts"
-import type { ActorType } from "../../schema/Catalog.ts"
+import { type ActorType, catalog } from "../../rpc/Catalog.ts"
 import { payloadShown } from "../../schema/DeadMessage.ts"
 import { Conflict, NotFound } from "../../schema/Errors.ts"
 import { pageSize } from "../../schema/lists/Page.ts"
@@ -21,11 +19,11 @@ const unknownMessage = (number: number) =>
 const make = Effect.gen(function* () {
   const dead = yield* DeadMessages
   const feed = yield* Feed
-  const deliverTo = yield* Effect.all({
-    Instance: ActorClient.delivering(Instance),
-    Lane: ActorClient.delivering(Lane),
-    Session: ActorClient.delivering(Session)
-  } satisfies Record<ActorType, unknown>)
+  const deliverTo = yield* Effect.all(
+    Record.map(catalog, ({ rpcs }, type) =>
+      ActorClient.delivering(Entity.fromRpcGroup(type, rpcs as unknown as RpcGroup.RpcGroup<Rpc.Any>))
+    )
+  )
 
   const found = Effect.fnUntraced(function* (number: number) {
     const known = yield* dead.get(number)

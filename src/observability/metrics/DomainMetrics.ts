@@ -3,14 +3,19 @@
  * the cluster, except for events of a commit whose runner died before it could count them.
  */
 import { Effect } from "effect"
-import type { ActorEvent } from "../../schema/Catalog.ts"
+import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
+import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
+import type { SessionEvent } from "../../schema/events/SessionEvents.ts"
 import { record } from "./Metrics.ts"
+
+/** Events of the actors that have metrics. */
+type Counted = InstanceEvent | LaneEvent | SessionEvent
 
 const ended = (outcome: string) => record("tasks_total", 1, { outcome })
 
 const turn = (outcome: string) => record("clawster_turns_total", 1, { outcome })
 
-const count = (event: ActorEvent): Effect.Effect<void> | undefined => {
+const count = (event: Counted): Effect.Effect<void> | undefined => {
   switch (event._tag) {
     case "task.completed":
       return ended("completed")
@@ -37,7 +42,7 @@ const count = (event: ActorEvent): Effect.Effect<void> | undefined => {
 
 /** Events without a metric are ignored. */
 export const committed = (events: ReadonlyArray<{ readonly _tag: string }>): Effect.Effect<void> => {
-  const counts = events.flatMap((event) => count(event as ActorEvent) ?? [])
+  const counts = events.flatMap((event) => count(event as Counted) ?? [])
   return counts.length === 0 ? Effect.void : Effect.all(counts, { discard: true })
 }
 

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { InstanceId } from "../../schema/Ids.ts"
 import { InstanceStatus } from "../../schema/Instance.ts"
 import { within } from "../../schema/text/Bounds.ts"
+import { action } from "../Authentication.ts"
 import {
   DrainInstance,
   instanceFilter,
@@ -19,6 +20,8 @@ import {
 import { list, page } from "./Fields.ts"
 import { ask, change, noun, read } from "./Operation.ts"
 
+const may = { read: action("instance:read", "tenant"), write: action("instance:write", "operator") }
+
 const Instance = InstanceStatus.annotate({
   identifier: "Instance",
   description: "An OpenClaw gateway as Clawster sees it."
@@ -28,7 +31,7 @@ const instance = { instanceId: InstanceId }
 export const Instances = noun("Instances", "OpenClaw gateways and their life.", {
   /** Success: the instance is started, and started again after each failover, until it is stopped. */
   register: change("RegisterInstance", {
-    action: "instance:write",
+    action: may.write,
     summary: "Register an instance",
     description: "Starts the gateway, or connects to one that runs. Registering the same again changes nothing.",
     payload: InstanceRegistration.fields,
@@ -37,7 +40,7 @@ export const Instances = noun("Instances", "OpenClaw gateways and their life.", 
     cli: "instance register"
   }),
   list: read("ListInstances", {
-    action: "instance:read",
+    action: may.read,
     summary: "List instances",
     description: "A tenant sees those that are dedicated to it. All that is asked for must hold.",
     payload: { ...list, ...instanceFilter },
@@ -46,7 +49,7 @@ export const Instances = noun("Instances", "OpenClaw gateways and their life.", 
     cli: "instance list"
   }),
   get: read("GetInstance", {
-    action: "instance:read",
+    action: may.read,
     summary: "Get an instance",
     description: "As it is now; as last seen when its runner does not answer.",
     payload: instance,
@@ -55,7 +58,7 @@ export const Instances = noun("Instances", "OpenClaw gateways and their life.", 
     cli: "instance get"
   }),
   update: change("UpdateInstance", {
-    action: "instance:write",
+    action: may.write,
     summary: "Change an instance",
     description:
       "What is left out stays as it is, and so do runs, sessions and history. `changed` says what holds now and what from the gateway's next start on: caps and labels hold at once, another address or token by connecting anew, limits and configuration from the next start. Driver, placement and tenancy cannot be changed.",
@@ -65,7 +68,7 @@ export const Instances = noun("Instances", "OpenClaw gateways and their life.", 
     cli: "instance update"
   }),
   health: read("InstanceHealth", {
-    action: "instance:read",
+    action: may.read,
     summary: "Get an instance's health",
     description: "And why it is not healthy, in words.",
     payload: instance,
@@ -74,7 +77,7 @@ export const Instances = noun("Instances", "OpenClaw gateways and their life.", 
     cli: "instance health"
   }),
   load: read("InstanceLoad", {
-    action: "instance:read",
+    action: may.read,
     summary: "Get an instance's load",
     description: "What runs on it and what it may take.",
     payload: instance,
@@ -82,7 +85,7 @@ export const Instances = noun("Instances", "OpenClaw gateways and their life.", 
     rest: { method: "GET", path: "/instances/:instanceId/load" }
   }),
   logs: ask("InstanceLogs", {
-    action: "instance:read",
+    action: may.read,
     summary: "Get an instance's last log lines",
     description: "Oldest first, read where it runs. Narrowed by time, level or text it searches the last 10,000.",
     payload: { ...instance, ...logFilter, limit: within(1, 10_000).annotate({ description: "Lines." }) },
@@ -91,7 +94,7 @@ export const Instances = noun("Instances", "OpenClaw gateways and their life.", 
     cli: "instance logs"
   }),
   metrics: ask("InstanceMetrics", {
-    action: "instance:read",
+    action: may.read,
     summary: "Get an instance's process metrics",
     description: "Measured now, where it runs.",
     payload: instance,
@@ -100,7 +103,7 @@ export const Instances = noun("Instances", "OpenClaw gateways and their life.", 
     cli: "instance metrics"
   }),
   start: change("StartInstance", {
-    action: "instance:write",
+    action: may.write,
     summary: "Start an instance",
     description: "Forgives what failed before. One that runs stays as it is.",
     payload: instance,
@@ -109,7 +112,7 @@ export const Instances = noun("Instances", "OpenClaw gateways and their life.", 
     cli: "instance start"
   }),
   stop: change("StopInstance", {
-    action: "instance:write",
+    action: may.write,
     summary: "Stop an instance",
     description: "Aborts what still runs after the grace time.",
     payload: { ...instance, ...StopInstance.fields },
@@ -118,7 +121,7 @@ export const Instances = noun("Instances", "OpenClaw gateways and their life.", 
     cli: "instance stop"
   }),
   drain: change("DrainInstance", {
-    action: "instance:write",
+    action: may.write,
     summary: "Drain an instance",
     description: "It takes no new work; what runs may end until the deadline.",
     payload: { ...instance, ...DrainInstance.fields },
@@ -127,7 +130,7 @@ export const Instances = noun("Instances", "OpenClaw gateways and their life.", 
     cli: "instance drain"
   }),
   deregister: change("DeregisterInstance", {
-    action: "instance:write",
+    action: may.write,
     summary: "Deregister an instance",
     description: "Stops it and forgets it.",
     payload: {

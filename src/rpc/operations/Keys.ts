@@ -1,12 +1,15 @@
 /** API keys and their roles. */
 import { ApiKeyInfo, CreatedKey, CreateKey, KeyId } from "../../schema/access/ApiKeyInfo.ts"
 import { pageQuery } from "../../schema/lists/Page.ts"
+import { action } from "../Authentication.ts"
 import { page } from "./Fields.ts"
 import { change, noun, read } from "./Operation.ts"
 
+const may = { read: action("key:read", "admin"), write: action("key:write", "admin") }
+
 export const Keys = noun("Keys", "API keys and their roles.", {
   create: change("CreateKey", {
-    action: "key:write",
+    action: may.write,
     summary: "Create an API key",
     description: "The token is told once: only its hash is kept.",
     payload: CreateKey.fields,
@@ -15,7 +18,7 @@ export const Keys = noun("Keys", "API keys and their roles.", {
     cli: "key create"
   }),
   list: read("ListKeys", {
-    action: "key:read",
+    action: may.read,
     summary: "List API keys",
     description: "Oldest first, revoked ones too.",
     payload: pageQuery,
@@ -24,7 +27,7 @@ export const Keys = noun("Keys", "API keys and their roles.", {
     cli: "key list"
   }),
   revoke: change("RevokeKey", {
-    action: "key:write",
+    action: may.write,
     summary: "Revoke an API key",
     description: "Takes effect everywhere within seconds.",
     payload: { keyId: KeyId },

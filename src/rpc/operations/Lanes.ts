@@ -1,16 +1,19 @@
 /** Lanes: order, concurrency, rate and bounds of a tenant's backlog. A lane exists as soon as it is named. */
 import { LaneName } from "../../schema/Ids.ts"
 import { LaneStatus } from "../../schema/Lane.ts"
+import { action } from "../Authentication.ts"
 import { ConfigureLane } from "../Requests.ts"
 import { list, page, tenant } from "./Fields.ts"
 import { change, noun, read } from "./Operation.ts"
+
+const may = { read: action("lane:read", "tenant"), write: action("lane:write", "tenant") }
 
 const Lane = LaneStatus.annotate({ identifier: "Lane", description: "A tenant's backlog of one kind of work." })
 const lane = { lane: LaneName, ...tenant }
 
 export const Lanes = noun("Lanes", "Order, concurrency, rate and bounds of a backlog.", {
   configure: change("ConfigureLane", {
-    action: "lane:write",
+    action: may.write,
     summary: "Configure a lane",
     description: "What is left out stays as it is; `ratePerSecond: null` takes the limit away.",
     payload: { ...lane, config: ConfigureLane },
@@ -19,7 +22,7 @@ export const Lanes = noun("Lanes", "Order, concurrency, rate and bounds of a bac
     cli: "lane configure"
   }),
   get: read("GetLane", {
-    action: "lane:read",
+    action: may.read,
     summary: "Get a lane",
     description: "A lane is there as soon as it is named.",
     payload: lane,
@@ -28,7 +31,7 @@ export const Lanes = noun("Lanes", "Order, concurrency, rate and bounds of a bac
     cli: "lane get"
   }),
   list: read("ListLanes", {
-    action: "lane:read",
+    action: may.read,
     summary: "List lanes",
     description: "Those that were ever used or configured.",
     payload: list,

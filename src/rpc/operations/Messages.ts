@@ -3,8 +3,11 @@ import { Schema } from "effect"
 import { DeadMessage, DeadMessageDetail, RedeliveredMessage } from "../../schema/DeadMessage.ts"
 import { pageQuery } from "../../schema/lists/Page.ts"
 import { within } from "../../schema/text/Bounds.ts"
+import { action } from "../Authentication.ts"
 import { page } from "./Fields.ts"
 import { change, noun, read } from "./Operation.ts"
+
+const may = { read: action("message:read", "operator"), write: action("message:write", "operator") }
 
 const Message = DeadMessage.annotate({ identifier: "DeadMessage", description: "A message that its receiver gave up." })
 const number = Schema.Struct({
@@ -13,7 +16,7 @@ const number = Schema.Struct({
 
 export const Messages = noun("Messages", "Messages between actors that their receivers could not process.", {
   list: read("ListDeadMessages", {
-    action: "message:read",
+    action: may.read,
     summary: "List dead messages",
     description: "Newest first. They are kept as long as history.",
     payload: pageQuery,
@@ -22,7 +25,7 @@ export const Messages = noun("Messages", "Messages between actors that their rec
     cli: "message list"
   }),
   get: read("GetDeadMessage", {
-    action: "message:read",
+    action: may.read,
     summary: "Get a dead message",
     description: "With its payload, of which at most 100,000 characters are shown.",
     payload: number,
@@ -31,7 +34,7 @@ export const Messages = noun("Messages", "Messages between actors that their rec
     cli: "message get"
   }),
   replay: change("ReplayDeadMessage", {
-    action: "message:write",
+    action: may.write,
     summary: "Deliver a dead message again",
     description:
       "Applied once, however often it is asked. Success removes it from the list; a receiver that gives it up again keeps it under a new number. When the receiver cannot take it now, it stays.",
@@ -41,7 +44,7 @@ export const Messages = noun("Messages", "Messages between actors that their rec
     cli: "message replay"
   }),
   remove: change("RemoveDeadMessage", {
-    action: "message:write",
+    action: may.write,
     summary: "Remove a dead message",
     description: "For good, without its being applied.",
     payload: number,

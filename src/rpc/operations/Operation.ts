@@ -134,6 +134,9 @@ export interface Noun<Operations extends { readonly [verb: string]: AnyOperation
   readonly operations: Operations
 }
 
+/** A noun of which only the shape is known. */
+export type AnyNoun = Noun<{ readonly [verb: string]: AnyOperation }>
+
 export const noun = <const Operations extends { readonly [verb: string]: AnyOperation }>(
   title: string,
   description: string,

@@ -1,23 +1,7 @@
-/** The one table of the public operations, by noun. Every edge is a fold over it. */
+/** The one table of the public operations, by noun (Catalog.ts). Every edge is a fold over it. */
 import type { Schema } from "effect"
-import { Instances } from "./Instances.ts"
-import { Keys } from "./Keys.ts"
-import { Lanes } from "./Lanes.ts"
-import { Messages } from "./Messages.ts"
+import { operations } from "../Catalog.ts"
 import type { AnyOperation } from "./Operation.ts"
-import { Sessions } from "./Sessions.ts"
-import { System } from "./System.ts"
-import { Tasks } from "./Tasks.ts"
-
-export const operations = {
-  tasks: Tasks,
-  instances: Instances,
-  sessions: Sessions,
-  lanes: Lanes,
-  keys: Keys,
-  messages: Messages,
-  system: System
-}
 
 export type Operations = typeof operations
 export type NounName = keyof Operations

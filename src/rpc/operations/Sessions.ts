@@ -3,6 +3,7 @@ import { SessionId } from "../../schema/Ids.ts"
 import { OutputPart } from "../../schema/runs/Output.ts"
 import { pageQuery } from "../../schema/lists/Page.ts"
 import { SessionStatus, TurnStatus } from "../../schema/Session.ts"
+import { action } from "../Authentication.ts"
 import {
   AbortSession,
   CreateSession,
@@ -16,6 +17,8 @@ import {
 import { list, page, partPlace, plainText, tenant } from "./Fields.ts"
 import { change, noun, read, wait } from "./Operation.ts"
 
+const may = { read: action("session:read", "tenant"), write: action("session:write", "tenant") }
+
 const Session = SessionStatus.annotate({ identifier: "Session", description: "A conversation with one gateway." })
 const Turn = TurnStatus.annotate({ identifier: "Turn", description: "One message of a session and its answer." })
 const session = { sessionId: SessionId, ...tenant }
@@ -23,7 +26,7 @@ const turn = { ...session, turnId: TurnId }
 
 export const Sessions = noun("Sessions", "Conversations, and their turns.", {
   create: change("CreateSession", {
-    action: "session:write",
+    action: may.write,
     summary: "Create a session",
     description:
       "Creating the same session again returns it unchanged; with other hints or another label it is a conflict.",
@@ -33,7 +36,7 @@ export const Sessions = noun("Sessions", "Conversations, and their turns.", {
     cli: "session create"
   }),
   list: read("ListSessions", {
-    action: "session:read",
+    action: may.read,
     summary: "List sessions",
     description: "With their last five turns, shortened.",
     payload: list,
@@ -42,7 +45,7 @@ export const Sessions = noun("Sessions", "Conversations, and their turns.", {
     cli: "session list"
   }),
   get: read("GetSession", {
-    action: "session:read",
+    action: may.read,
     summary: "Get a session",
     description: "With its last 20 turns.",
     payload: session,
@@ -51,7 +54,7 @@ export const Sessions = noun("Sessions", "Conversations, and their turns.", {
     cli: "session get"
   }),
   send: change("SendTurn", {
-    action: "session:write",
+    action: may.write,
     summary: "Send a turn",
     description: "Accepted means durable. Turns of a session run one at a time, in the order accepted.",
     payload: { ...session, ...SendTurn.fields },
@@ -60,7 +63,7 @@ export const Sessions = noun("Sessions", "Conversations, and their turns.", {
     cli: "session send"
   }),
   turns: read("ListTurns", {
-    action: "session:read",
+    action: may.read,
     summary: "List turns",
     description: "Newest first, as long as tasks are kept.",
     payload: { ...session, ...pageQuery },
@@ -68,7 +71,7 @@ export const Sessions = noun("Sessions", "Conversations, and their turns.", {
     rest: { method: "GET", path: "/sessions/:sessionId/turns" }
   }),
   turn: read("GetTurn", {
-    action: "session:read",
+    action: may.read,
     summary: "Get a turn",
     description: "One that waits or runs, or has ended no longer ago than tasks are kept.",
     payload: turn,
@@ -77,7 +80,7 @@ export const Sessions = noun("Sessions", "Conversations, and their turns.", {
   }),
   /** Fails with `NotFound` also while the turn has not completed. */
   turnResult: read("TurnResult", {
-    action: "session:read",
+    action: may.read,
     summary: "Get a turn's result",
     description: "The whole text, as the model gave it, however long; a turn shows only the beginning of a long one.",
     payload: { ...turn, from: partPlace },
@@ -86,7 +89,7 @@ export const Sessions = noun("Sessions", "Conversations, and their turns.", {
     cli: "session result"
   }),
   waitTurn: wait("WaitTurn", {
-    action: "session:read",
+    action: may.read,
     summary: "Wait for a turn",
     description: "Answers when it has ended, or as it is when the time is over.",
     payload: { ...turn, millis: WaitMillis },
@@ -95,7 +98,7 @@ export const Sessions = noun("Sessions", "Conversations, and their turns.", {
     cli: "session send"
   }),
   steer: change("SteerSession", {
-    action: "session:write",
+    action: may.write,
     summary: "Steer a session",
     description:
       "A message for the running turn: `steer` joins it, `interrupt` aborts it and runs next, `collect` and `followup` run after it.",
@@ -105,7 +108,7 @@ export const Sessions = noun("Sessions", "Conversations, and their turns.", {
     cli: "session steer"
   }),
   abort: change("AbortSession", {
-    action: "session:write",
+    action: may.write,
     summary: "Abort turns",
     description: "The running turn; with `queued` those that wait, too.",
     payload: { ...session, ...AbortSession.fields },
@@ -114,7 +117,7 @@ export const Sessions = noun("Sessions", "Conversations, and their turns.", {
     cli: "session abort"
   }),
   move: change("MoveSession", {
-    action: "session:write",
+    action: may.write,
     summary: "Move a session",
     description:
       "The next turn that starts goes to that instance, or to any other; one that runs ends where it is. What was said so far stays at the old gateway.",
@@ -124,7 +127,7 @@ export const Sessions = noun("Sessions", "Conversations, and their turns.", {
     cli: "session move"
   }),
   terminate: change("TerminateSession", {
-    action: "session:write",
+    action: may.write,
     summary: "Terminate a session",
     description: "Aborts its turns, then closes it for good.",
     payload: session,

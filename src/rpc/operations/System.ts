@@ -5,12 +5,17 @@ import { Cursor, FeedEvent } from "../../schema/feed/Feed.ts"
 import { InstanceId, SessionId, TaskId } from "../../schema/Ids.ts"
 import { Principal } from "../../schema/access/Principal.ts"
 import { bounds, list as listOf, text } from "../../schema/text/Bounds.ts"
+import { action } from "../Authentication.ts"
 import { tenant } from "./Fields.ts"
 import { noun, read, stream } from "./Operation.ts"
 
+const selfRead = action("self:read", "tenant")
+export const eventRead = action("event:read", "tenant")
+export const systemRead = action("system:read", "operator")
+
 export const System = noun("System", "The caller, health and metrics.", {
   me: read("Me", {
-    action: "self:read",
+    action: selfRead,
     summary: "Get the caller",
     description: "The key's id, role and tenant, as the server sees them.",
     payload: {},
@@ -19,7 +24,7 @@ export const System = noun("System", "The caller, health and metrics.", {
     cli: "status"
   }),
   runners: read("ListRunners", {
-    action: "system:read",
+    action: systemRead,
     summary: "List runners",
     description: "Each with its lease, its shards, what it holds of its machine, and why it does not serve.",
     payload: {},
@@ -28,7 +33,7 @@ export const System = noun("System", "The caller, health and metrics.", {
     cli: "runners"
   }),
   shards: read("ListShards", {
-    action: "system:read",
+    action: systemRead,
     summary: "List shards",
     description: "By placement and owner. Without `owner`: those that no live runner owns.",
     payload: {},
@@ -38,7 +43,7 @@ export const System = noun("System", "The caller, health and metrics.", {
   }),
   /** Not of REST: every list there says its position, and `/events` begins with it. */
   position: read("FeedPosition", {
-    action: "event:read",
+    action: eventRead,
     summary: "Get the feed's position",
     description: "After everything committed so far.",
     payload: {},
@@ -47,7 +52,7 @@ export const System = noun("System", "The caller, health and metrics.", {
   }),
   /** Not of REST, which serves the feed over the WebSocket `/events`. */
   follow: stream("FollowEvents", {
-    action: "event:read",
+    action: eventRead,
     summary: "Follow the feed",
     description:
       "Events after `cursor` (absent: from now on), without gap, repeat or end, including the notices of the feed itself: `feed.gap` where events after the cursor are no longer kept. `types` filters by type, such as `task.*`. A cursor that this cluster never issued is refused with `InvalidInput`.",

@@ -7,6 +7,7 @@ import { pageQuery } from "../../schema/lists/Page.ts"
 import { TaskPhase, TaskStatus, TaskSubmission } from "../../schema/Task.ts"
 import { taskFilter } from "../../schema/lists/TaskFilter.ts"
 import { list as listOf } from "../../schema/text/Bounds.ts"
+import { action } from "../Authentication.ts"
 import {
   CancelledTask,
   CancelledTasks,
@@ -23,6 +24,9 @@ import {
 } from "../Requests.ts"
 import { list, page, partPlace, plainText, tenant } from "./Fields.ts"
 import { change, noun, read, restOnly, wait } from "./Operation.ts"
+import { eventRead } from "./System.ts"
+
+const may = { read: action("task:read", "tenant"), write: action("task:write", "tenant") }
 
 const Task = TaskStatus.annotate({ identifier: "Task", description: "A task as it is now." })
 const Submission = TaskSubmission.annotate({
@@ -35,7 +39,7 @@ export const Tasks = noun("Tasks", "Units of work for some OpenClaw gateway.", {
   /** REST only: the typed client submits lists, and waits by `WaitTask`. */
   submit: restOnly(
     change("SubmitTask", {
-      action: "task:write",
+      action: may.write,
       summary: "Submit a task",
       description:
         "Accepted means durable: the task ends completed, failed, cancelled or dead-lettered, exactly one of them. With `wait` the answer waits for the end.",
@@ -50,7 +54,7 @@ export const Tasks = noun("Tasks", "Units of work for some OpenClaw gateway.", {
    * any other failure except `ActorUnavailable`, nothing was stored.
    */
   submitMany: change("SubmitTasks", {
-    action: "task:write",
+    action: may.write,
     summary: "Submit up to 1,000 tasks",
     description: "All go to one lane of one tenant and are accepted together, or none is. The body may have 8 MiB.",
     payload: SubmitTasks.fields,
@@ -59,7 +63,7 @@ export const Tasks = noun("Tasks", "Units of work for some OpenClaw gateway.", {
     cli: "task submit"
   }),
   cancelMany: change("CancelTasks", {
-    action: "task:write",
+    action: may.write,
     summary: "Cancel tasks by filter",
     description: "One command. Call again until `remaining` is 0.",
     payload: CancelTasks.fields,
@@ -68,7 +72,7 @@ export const Tasks = noun("Tasks", "Units of work for some OpenClaw gateway.", {
     cli: "task cancel"
   }),
   replay: change("ReplayTasks", {
-    action: "task:write",
+    action: may.write,
     summary: "Replay dead letters",
     description: "Puts dead-lettered tasks back with a fresh budget. Call again until `remaining` is 0.",
     payload: ReplayTasks.fields,
@@ -77,7 +81,7 @@ export const Tasks = noun("Tasks", "Units of work for some OpenClaw gateway.", {
     cli: "task replay"
   }),
   list: read("ListTasks", {
-    action: "task:read",
+    action: may.read,
     summary: "List tasks",
     description:
       "All that is asked for must hold. Newest first by submission, or by end when `endedFrom` or `endedTo` is given. A result is shown by its beginning (`isPreview`), and a task that waits says for what. A page may be short, or empty, and still have a `next`: go on from there.",
@@ -87,7 +91,7 @@ export const Tasks = noun("Tasks", "Units of work for some OpenClaw gateway.", {
     cli: "task list"
   }),
   get: read("GetTask", {
-    action: "task:read",
+    action: may.read,
     summary: "Get a task",
     description: "Its phase, its result when it has one, and what it waits for.",
     payload: task,
@@ -97,7 +101,7 @@ export const Tasks = noun("Tasks", "Units of work for some OpenClaw gateway.", {
   }),
   /** Fails with `NotFound` also while the task has not completed. */
   result: read("TaskResult", {
-    action: "task:read",
+    action: may.read,
     summary: "Get a task's result",
     description: "The whole text, as the model gave it, however long; a task shows only the beginning of a long one.",
     payload: { ...task, from: partPlace },
@@ -106,7 +110,7 @@ export const Tasks = noun("Tasks", "Units of work for some OpenClaw gateway.", {
     cli: "task result"
   }),
   wait: wait("WaitTask", {
-    action: "task:read",
+    action: may.read,
     summary: "Wait for a task",
     description: "Answers when it has ended, or as it is when the time is over.",
     payload: { ...task, millis: WaitMillis },
@@ -115,7 +119,7 @@ export const Tasks = noun("Tasks", "Units of work for some OpenClaw gateway.", {
     cli: "task wait"
   }),
   events: read("TaskEvents", {
-    action: "event:read",
+    action: eventRead,
     summary: "List a task's events",
     description:
       "Oldest first, as far back as history is kept. A page may be empty and still have a `next`: go on from there. Where events after `after` are no longer kept, the first item is a `feed.gap`. A position that this cluster never gave is refused with 400.",
@@ -126,7 +130,7 @@ export const Tasks = noun("Tasks", "Units of work for some OpenClaw gateway.", {
   }),
   /** Fails with `Conflict` when the task has already ended. */
   cancel: change("CancelTask", {
-    action: "task:write",
+    action: may.write,
     summary: "Cancel a task, with a reason",
     description:
       "A waiting task ends at once. A running one is stopped at its instance; if it completes first, it has completed.",
