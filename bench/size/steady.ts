@@ -1,5 +1,6 @@
 /** Tasks that come and end all the time, with a retention of seconds: what the tables weigh must come to rest. */
 import { Duration, Effect, Fiber, Layer } from "effect"
+import { tables } from "../../src/entities/catalog/Actors.ts"
 import * as Database from "../../src/shards/Database.ts"
 import * as Retention from "../../src/shards/retention/Retention.ts"
 import * as Fleet from "../harness/fleet.ts"
@@ -22,7 +23,8 @@ export const steady: SizeCase = {
       tasks: kept,
       messages: kept,
       idempotencyKeys: kept,
-      every: Duration.seconds(1)
+      every: Duration.seconds(1),
+      tables
     })
     yield* Layer.build(Layer.provide(retention, Database.layer({ url })))
     const loading = yield* Effect.forkChild(forSeconds({ inFlight, seconds }, fleet.run))

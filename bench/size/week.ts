@@ -7,6 +7,7 @@
 import type { PgClient } from "@effect/sql-pg"
 import { Duration, Effect, Fiber, Layer, type Redacted } from "effect"
 import * as ActorClient from "../../src/actor/ActorClient.ts"
+import { tables } from "../../src/entities/catalog/Actors.ts"
 import * as Database from "../../src/shards/Database.ts"
 import * as JournalPruning from "../../src/shards/retention/JournalPruning.ts"
 import * as Retention from "../../src/shards/retention/Retention.ts"
@@ -110,7 +111,7 @@ const prune = Effect.fnUntraced(function* <E, R>(
   load: (seconds: number) => Effect.Effect<Load, E, R>
 ) {
   const pool = yield* Layer.build(Database.layer({ url }))
-  const options = yield* Retention.settings
+  const options = { ...(yield* Retention.settings), tables }
   const pass = yield* Effect.provide(JournalPruning.make, pool)
   const swept: Array<Pruning["swept"][number]> = []
   let isDone = false
@@ -158,7 +159,7 @@ const sizeFigures = ({ before, next, pruned, vacuumed }: Sizes): ReadonlyArray<F
 const pruningFigures = ({ busy, idleMillis, swept }: Pruning, quiet: Load): ReadonlyArray<Figure> => {
   const seconds = swept.reduce((sum, { millis }) => sum + millis, 0) / 1_000
   const journal = swept.reduce((sum, { removed }) => sum + removed.journal, 0)
-  const tasks = swept.reduce((sum, { removed }) => sum + removed.tasks, 0)
+  const tasks = swept.reduce((sum, { removed }) => sum + removed["tasks"]!, 0)
   return [
     {
       id: "prune-rate",

@@ -18,6 +18,9 @@
 import type { Schema } from "effect"
 import type { Entity } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
+import type { Table } from "../schema/tables/Table.ts"
+
+export type { ColumnKind, Table } from "../schema/tables/Table.ts"
 
 /** What a handler may use besides the state and the command. */
 export interface DecideContext<Resource = unknown> {
@@ -62,20 +65,6 @@ export interface Decision<Event, A, E> {
   readonly events: ReadonlyArray<Event>
   readonly answer: Answer<A, E>
   readonly send: ReadonlyArray<Outgoing>
-}
-
-/** Column type in the store. `json` is any JSON value. */
-export type ColumnKind = "text" | "int" | "bigint" | "double precision" | "boolean" | "json"
-
-/**
- * A table that actors write with their commits, declared once. In the store it is named `clawster_<name>` and is
- * created by a migration.
- */
-export interface Table {
-  readonly name: string
-  /** Columns of the primary key. */
-  readonly key: ReadonlyArray<string>
-  readonly columns: Readonly<Record<string, ColumnKind>>
 }
 
 /** One write to a table. `row` holds the key columns and the columns to write; its values are plain JSON. */
@@ -189,6 +178,8 @@ export interface ActorDefinition<
   readonly resource?: ResourceDefinition<State, Resource>
   /** The document that lists read. */
   readonly view?: ViewDefinition<State, Doc>
+  /** The tables that `rows` writes. Retention removes of their rows what has ended (Table.ts). */
+  readonly tables?: ReadonlyArray<Table>
   /** Rows that an event writes, given the state before and after it. */
   readonly rows?: (event: Event, before: State, after: State) => ReadonlyArray<RowWrite>
   /** Messages that an event sends after those of its decision, given the state before and after it. */

@@ -22,6 +22,7 @@ import * as PgFeed from "../shards/reads/feed/PgFeed.ts"
 import * as PgTasks from "../shards/reads/tasks/PgTasks.ts"
 import * as PgTurns from "../shards/reads/PgTurns.ts"
 import * as PgInstanceReads from "../shards/reads/PgInstanceReads.ts"
+import * as PgRowReads from "../shards/reads/PgRowReads.ts"
 import * as PgViewReads from "../shards/reads/PgViewReads.ts"
 import * as ClusterInstanceOps from "./ClusterInstanceOps.ts"
 import * as DatabaseProbes from "./DatabaseProbes.ts"
@@ -59,6 +60,7 @@ export const layer = ({ defaultTenant, host, port, socketsMost }: GatewayOptions
       PgTurns.layer,
       PgOutputs.layer,
       PgViewReads.layer,
+      PgRowReads.layer,
       PgInstanceReads.layer,
       ClusterInstanceOps.layer,
       PgTombstones.layer,

@@ -9,6 +9,7 @@ import * as RunnerReports from "../shards/health/RunnerReports.ts"
 import * as Retention from "../shards/retention/Retention.ts"
 import * as SchemaVersion from "../shards/SchemaVersion.ts"
 import * as SecretSweep from "../shards/secrets/SecretSweep.ts"
+import { tables } from "../entities/catalog/Actors.ts"
 import * as RunnerActors from "./RunnerActors.ts"
 import * as Drivers from "./Drivers.ts"
 import * as InstancesFile from "./InstancesFile.ts"
@@ -58,7 +59,7 @@ const reports = Layer.unwrap(
 
 export const layer = Layer.mergeAll(ready, declared).pipe(
   Layer.provideMerge(Layer.merge(RunnerActors.layer, reports)),
-  Layer.provide([Retention.layerConfig, SecretSweep.layer()]),
+  Layer.provide([Retention.layerConfig(tables), SecretSweep.layer()]),
   Layer.provide(metrics),
   Layer.provide(Drivers.layer),
   Layer.provide(cluster),

@@ -1,19 +1,13 @@
 /** Events as a version stores them, and whether a schema still reads them. */
-import { Schema, SchemaAST } from "effect"
-import { InstanceEvent } from "../../src/schema/events/InstanceEvents.ts"
-import { LaneEvent } from "../../src/schema/events/LaneEvents.ts"
-import { SessionEvent } from "../../src/schema/events/SessionEvents.ts"
+import { Record, Schema, SchemaAST } from "effect"
+import { catalog } from "../../src/rpc/Catalog.ts"
 
 export interface StoredEvent {
   readonly _tag: string
 }
 
 /** By entity type. */
-export const eventSchemas: Readonly<Record<string, Schema.Top>> = {
-  Instance: InstanceEvent,
-  Lane: LaneEvent,
-  Session: SessionEvent
-}
+export const eventSchemas: Readonly<Record<string, Schema.Top>> = Record.map(catalog, ({ events }) => events)
 
 const encodedAst = (schema: Schema.Top) => SchemaAST.toEncoded(Schema.toCodecJson(schema).ast)
 

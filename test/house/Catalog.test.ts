@@ -9,33 +9,31 @@ import { type ActorType, catalog, eventSchemas, tagOf } from "../../src/rpc/Cata
 import { isPublicTag } from "../../src/schema/feed/Feed.ts"
 import { publicEventTypes } from "../../src/rpc/PublicEvents.ts"
 
-const { Instance, Lane, Session } = actors
+const { Session, ...others } = actors
+const { Lane } = actors
 
 // @ts-expect-error: an actor is missing
-export const withoutSession: ActorsByType = { Lane, Instance }
+export const withoutSession: ActorsByType = others
 
 // @ts-expect-error: another actor stands in its place
-export const twice: ActorsByType = { Lane, Instance, Session: Lane }
+export const twice: ActorsByType = { ...actors, Session: Lane }
 
 const { definition, layer } = Session
 
 export const otherEvents: ActorsByType = {
-  Lane,
-  Instance,
+  ...actors,
   // @ts-expect-error: it stores other events than its entry says
   Session: { layer, definition: { ...definition, event: Lane.definition.event } }
 }
 
 export const otherView: ActorsByType = {
-  Lane,
-  Instance,
+  ...actors,
   // @ts-expect-error: its view is of another status than its entry says
   Session: { layer, definition: { ...definition, view: Lane.definition.view! } }
 }
 
 export const otherEntity: ActorsByType = {
-  Lane,
-  Instance,
+  ...actors,
   // @ts-expect-error: it has the address of another
   Session: { layer, definition: { ...definition, entity: Lane.definition.entity } }
 }
@@ -58,6 +56,13 @@ describe("The catalogue of actors", () => {
       const { events, status } = catalog[type as ActorType]
       assert.strictEqual<unknown>(definition.event, events, type)
       assert.strictEqual<unknown>(definition.view?.schema, status, type)
+    }
+  })
+
+  it("declares the tables of every actor that writes rows", () => {
+    for (const [type, { definition }] of Object.entries(actors)) {
+      const { rows, tables = [] }: { readonly rows?: unknown; readonly tables?: ReadonlyArray<unknown> } = definition
+      assert.strictEqual(tables.length > 0, rows !== undefined, type)
     }
   })
 

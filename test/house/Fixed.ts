@@ -3,7 +3,7 @@
  * cluster.json has what belongs to none.
  */
 import { readdirSync, readFileSync } from "node:fs"
-import type { Role } from "../../src/schema/Principal.ts"
+import type { Role } from "../../src/schema/access/Principal.ts"
 
 interface Fixed {
   readonly tables: ReadonlyArray<string>

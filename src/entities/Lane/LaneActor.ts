@@ -22,7 +22,7 @@ import { initial, isEnded, LaneState, statusOf } from "./LaneState.ts"
 import { replay } from "./commands/Replay.ts"
 import { deadPage, found, overdue, page } from "./backlog/PageDecisions.ts"
 import { submit } from "./commands/Submit.ts"
-import { rows } from "./backlog/TaskRow.ts"
+import { rows, taskTable } from "./backlog/TaskRow.ts"
 import { sends } from "./TaskReceivers.ts"
 import { onTimer, timers } from "./LaneTimers.ts"
 
@@ -112,6 +112,7 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
   activities,
   view: { schema: LaneStatus, of: (state) => ({ tenantId: state.tenantId, doc: statusOf(state) }) },
   isEnded,
+  tables: [taskTable],
   rows,
   sends,
   snapshotEvery: 1_000

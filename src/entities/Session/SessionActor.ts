@@ -12,7 +12,7 @@ import { initial, isEnded, runKeyOf, SessionState } from "./SessionState.ts"
 import { viewOf } from "./SessionView.ts"
 import { move } from "./MoveCommand.ts"
 import { onTimer, timers } from "./SessionTimers.ts"
-import { rows } from "./TurnRow.ts"
+import { rows, turnTable } from "./TurnRow.ts"
 import * as Turns from "./TurnCommands.ts"
 import { about, assign, draft, onLost, type Place, start } from "./TurnTransitions.ts"
 
@@ -97,5 +97,6 @@ export const SessionActor = Actor.define<SessionState, SessionEvent, SessionSign
   },
   view: { schema: SessionStatus, of: viewOf },
   isEnded,
+  tables: [turnTable],
   rows
 })

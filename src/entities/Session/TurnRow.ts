@@ -2,11 +2,12 @@
  * The rows of the turn table, as the session's commits write them. The names are stored permanently. Times are Unix
  * milliseconds.
  */
-import type { RowWrite, Table } from "../../actor/Actor.ts"
+import type { RowWrite } from "../../actor/Actor.ts"
 import type { SessionEvent } from "../../schema/events/SessionEvents.ts"
+import { table } from "../../schema/tables/Table.ts"
 import type { SessionState } from "./SessionState.ts"
 
-export const turnTable = {
+export const turnTable = table({
   name: "turns",
   key: ["tenant_id", "session_id", "turn_id"],
   columns: {
@@ -24,8 +25,9 @@ export const turnTable = {
     accepted_at: "bigint",
     started_at: "bigint",
     ended_at: "bigint"
-  }
-} as const satisfies Table
+  },
+  retention: { since: "ended_at", keptAs: "tasks" }
+})
 
 type OfTurn = Extract<SessionEvent, { readonly turnId: string }>
 

@@ -7,6 +7,7 @@ import { Layer } from "effect"
 import type { Entity } from "effect/cluster"
 import type { JsonCodec } from "../../actor/Actor.ts"
 import type { ActorType, EventOf, StatusOf } from "../../rpc/Catalog.ts"
+import type { Table } from "../../schema/tables/Table.ts"
 import { InstanceActor } from "../Instance/InstanceActor.ts"
 import * as InstanceLayer from "../Instance/InstanceLayer.ts"
 import { LaneActor } from "../Lane/LaneActor.ts"
@@ -33,6 +34,11 @@ export const actors = {
 } as const satisfies ActorsByType
 
 export const definitions = Object.values(actors).map(({ definition }) => definition)
+
+/** The tables that they write. */
+export const tables: ReadonlyArray<Table> = definitions.flatMap(
+  (definition: { readonly tables?: ReadonlyArray<Table> }) => definition.tables ?? []
+)
 
 type Requires = Layer.Services<(typeof actors)[ActorType]["layer"]>
 

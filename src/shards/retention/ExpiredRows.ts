@@ -3,6 +3,7 @@
  * number of rows. `$1` is a time in Unix milliseconds; older rows go.
  */
 import { Duration } from "effect"
+import type { Table } from "../../schema/tables/Table.ts"
 
 /** How long rows are kept. */
 export interface RowAges {
@@ -32,17 +33,19 @@ const moment = "to_timestamp($1::bigint / 1000.0)"
 const where = (table: string, condition: string): string =>
   `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM ${table} WHERE ${condition} LIMIT ${rowsADelete}))`
 
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+/** What is removed of a table by its own declaration. */
+export const ofTable = ({ name, retention }: Table): Readonly<Record<string, Expired>> => {
+  if (retention === undefined) return {}
+  const { keptAs, only = {}, since } = retention
+  const conditions = Object.entries(only).map(([column, values]) => `${column} IN (${values.map(literal).join(", ")})`)
+  const text = where(`clawster_${name}`, [`${since} < $1::bigint`, ...conditions].join(" AND "))
+  return { [name]: { text, atOnce: rowsADelete, olderThan: (options) => options[keptAs] } }
+}
+
+/** What belongs to no declared table. Outputs come after the rows that refer to them. */
 export const expired = {
-  tasks: {
-    text: where("clawster_tasks", "ended_at < $1::bigint AND phase IN ('completed', 'failed', 'cancelled')"),
-    atOnce: rowsADelete,
-    olderThan: ({ tasks }) => tasks
-  },
-  turns: {
-    text: where("clawster_turns", "ended_at < $1::bigint"),
-    atOnce: rowsADelete,
-    olderThan: ({ tasks }) => tasks
-  },
   outputs: {
     text: `DELETE FROM clawster_outputs WHERE ctid = ANY (ARRAY(
       SELECT o.ctid FROM clawster_outputs o

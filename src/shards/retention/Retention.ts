@@ -1,6 +1,6 @@
 /**
  * Keeps the tables from growing without bound. Journal entries are removed when a snapshot covers them and they are
- * older than the history kept. Ended tasks and turns with their outputs, answered messages, idempotency keys, revoked
+ * older than the history kept. Rows of declared tables that have ended (tasks and turns among them), outputs of those, answered messages, idempotency keys, revoked
  * API keys, dead messages, unused resources, and the rows of runners and instances that have long been silent are
  * removed by age. Dead letters (tasks) stay until they are replayed. Removed entries can no longer be read on the feed,
  * and a request id or a message's primary key of that age counts as new.
@@ -12,7 +12,8 @@
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Config, Duration, Effect, Layer, Random, Record } from "effect"
-import { type Expired, expired, type RowAges } from "./ExpiredRows.ts"
+import type { Table } from "../../schema/tables/Table.ts"
+import { type Expired, expired, ofTable, type RowAges } from "./ExpiredRows.ts"
 import * as Forgetting from "./Forgetting.ts"
 import * as JournalPruning from "./JournalPruning.ts"
 import * as MessagePruning from "../messages/MessagePruning.ts"
@@ -20,6 +21,8 @@ import * as MessagePruning from "../messages/MessagePruning.ts"
 export interface RetentionOptions extends RowAges {
   readonly messages: Duration.Duration
   readonly every: Duration.Duration
+  /** The tables of the cluster's actors, of which rows are removed as they declare. */
+  readonly tables?: ReadonlyArray<Table>
 }
 
 export const settings = Config.all({
@@ -48,8 +51,10 @@ const longGone = [
    AND NOT EXISTS (SELECT 1 FROM clawster_views v WHERE v.entity_type = 'Instance' AND v.entity_id = t.entity_id)`
 ]
 
-/** Numbers of rows; of outputs, of their pieces. */
-export type Removed = Readonly<Record<"journal" | "messages" | keyof typeof expired, number>>
+/** Numbers of rows, also by the name of each declared table; of outputs, of their pieces. */
+export type Removed = Readonly<Record<"journal" | "messages" | keyof typeof expired, number>> & {
+  readonly [table: string]: number
+}
 
 /** Whether a sweep has removed any row that it counts. */
 export const isAny = (removed: Removed): boolean => Object.values(removed).some((count) => count > 0)
@@ -87,9 +92,11 @@ export const sweep = Effect.fn("Retention.sweep")(function* (
   const remove = Effect.gen(function* () {
     const journal = yield* overJournal.sweep(now - Duration.toMillis(options.history))
     const messages = yield* overMessages.sweep(now - Duration.toMillis(options.messages))
+    const ofTables = Object.assign({}, ...(options.tables ?? []).map(ofTable)) as Readonly<Record<string, Expired>>
+    const rows = yield* Effect.all(Record.map(ofTables, drain))
     const removed = yield* Effect.all(Record.map(expired, drain))
     for (const text of longGone) yield* sql.unsafe(text)
-    return { journal, messages, ...removed } satisfies Removed as Removed
+    return { ...rows, journal, messages, ...removed } satisfies Removed as Removed
   })
 
   const connection = yield* sql.reserve
@@ -123,6 +130,6 @@ export const layer = (options: RetentionOptions) =>
     })
   )
 
-export const layerConfig = Layer.unwrap(
-  Effect.map(settings, (options) => Layer.merge(layer(options), Forgetting.layer(options)))
-)
+/** `tables`: those of the cluster's actors. */
+export const layerConfig = (tables: ReadonlyArray<Table>) =>
+  Layer.unwrap(Effect.map(settings, (options) => Layer.merge(layer({ ...options, tables }), Forgetting.layer(options))))

@@ -10,6 +10,7 @@ import { evolve } from "../../../src/entities/Session/SessionEvolve.ts"
 import type { SessionEvent } from "../../../src/schema/events/SessionEvents.ts"
 import { SessionId, TaskId, TenantId } from "../../../src/schema/Ids.ts"
 import * as PgJournal from "../../../src/shards/journal/PgJournal.ts"
+import { tables } from "../../../src/entities/catalog/Actors.ts"
 import * as PgOutputs from "../../../src/shards/journal/PgOutputs.ts"
 import * as PgTurns from "../../../src/shards/reads/PgTurns.ts"
 import * as Retention from "../../../src/shards/retention/Retention.ts"
@@ -92,7 +93,8 @@ describe("Turns and outputs on PostgreSQL", () => {
           tasks: Duration.days(1),
           messages: Duration.days(1),
           idempotencyKeys: Duration.days(7),
-          every: Duration.minutes(1)
+          every: Duration.minutes(1),
+          tables
         }
         const removed = yield* Retention.sweep(options)
         assert.deepStrictEqual([removed?.turns, removed?.outputs], [times.filter((at) => at < now - days(1)).length, 2])

@@ -5,6 +5,7 @@ import { Journal } from "../../../src/actor/Journal.ts"
 import * as JournalPruning from "../../../src/shards/retention/JournalPruning.ts"
 import * as PgJournal from "../../../src/shards/journal/PgJournal.ts"
 import * as Retention from "../../../src/shards/retention/Retention.ts"
+import { bookTable, createBookTable } from "../../conformance/RowReads.ts"
 import * as Postgres from "../../fixtures/servers/Postgres.ts"
 
 const address = { entityType: "Case", entityId: "old", shardId: "default:1" }
@@ -43,6 +44,30 @@ it.layer(PgJournal.layer.pipe(Layer.provideMerge(Postgres.layer)), { timeout: 12
         assert.deepStrictEqual(
           loaded.entries.map(({ seq }) => seq),
           [4]
+        )
+      })
+    )
+
+    it.effect("removes the rows of a declared table that have ended, are old and are of the kind that ends", () =>
+      Effect.gen(function* () {
+        const sql = yield* PgClient.PgClient
+        const now = yield* Clock.currentTimeMillis
+        const old = now - Duration.toMillis(Duration.days(2))
+        yield* sql.unsafe(createBookTable)
+        yield* sql.unsafe(
+          `INSERT INTO clawster_test_books (shelf, number, title, sold_at) VALUES
+             ('a', 1, 'sold', $1::bigint), ('a', 2, 'sold', $2::bigint), ('a', 3, 'sold', NULL),
+             ('a', 4, 'given', $1::bigint), ('a', 5, 'lost', $1::bigint)`,
+          [old, now]
+        )
+        const removed = yield* Retention.sweep({ ...options, tables: [bookTable] })
+        assert.strictEqual(removed?.["test_books"], 2)
+        const left = yield* sql.unsafe<{ readonly number: number }>(
+          `SELECT number::int AS number FROM clawster_test_books ORDER BY number`
+        )
+        assert.deepStrictEqual(
+          left.map(({ number }) => number),
+          [2, 3, 4]
         )
       })
     )

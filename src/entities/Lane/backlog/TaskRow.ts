@@ -3,9 +3,10 @@
  * nothing. An `update` carries the key and the columns that change, with null to clear a column. Writes of one commit
  * to one row are applied in order. The names are stored permanently.
  */
-import type { RowWrite, Table } from "../../../actor/Actor.ts"
+import type { RowWrite } from "../../../actor/Actor.ts"
 import { bounds, cut } from "../../../schema/text/Bounds.ts"
 import type { LaneEvent, LaneEventOf } from "../../../schema/events/LaneEvents.ts"
+import { type ColumnKind, table } from "../../../schema/tables/Table.ts"
 import type { TaskError, TaskPhase, TaskResult, TaskSpec } from "../../../schema/Task.ts"
 import type { LaneState } from "../LaneState.ts"
 
@@ -41,7 +42,7 @@ export interface TaskRow {
   readonly workspace_id: string | null
 }
 
-export const taskTable = {
+export const taskTable = table({
   name: "tasks",
   key: ["tenant_id", "task_id"],
   columns: {
@@ -67,8 +68,9 @@ export const taskTable = {
     error_code: "text",
     session_id: "text",
     workspace_id: "text"
-  } satisfies Record<keyof TaskRow, Table["columns"][string]>
-} as const satisfies Table
+  } satisfies Record<keyof TaskRow, ColumnKind>,
+  retention: { since: "ended_at", keptAs: "tasks", only: { phase: ["completed", "failed", "cancelled"] } }
+})
 
 type Key = "tenant_id" | "task_id" | "updated_at"
 export type TaskRowUpdate = Pick<TaskRow, Key> & Partial<Omit<TaskRow, Key>>
