@@ -1,6 +1,8 @@
 /** An API that answers from a few things in memory and keeps what it was asked. Everything else is not found. */
-import { Effect, Layer, Stream } from "effect"
-import { Api, type ApiError } from "../../src/cli/api/Api.ts"
+import { Effect, Layer, Record, Stream } from "effect"
+import { Api, type ApiError, type Calls } from "../../src/cli/api/Api.ts"
+import { operations } from "../../src/rpc/Catalog.ts"
+import type { AnyNoun } from "../../src/rpc/operations/Operation.ts"
 import { NotFound } from "../../src/schema/Errors.ts"
 import { Cursor, type FeedEvent } from "../../src/schema/feed/Feed.ts"
 import { defaultPlacement, InstanceId, LaneName, SessionId, TaskId, TenantId } from "../../src/schema/Ids.ts"
@@ -112,6 +114,8 @@ export interface Fake {
   /** The feed, and what comes after it for ever. */
   readonly feed?: Stream.Stream<FeedEvent>
   readonly fails?: ApiError
+  /** Of operations that have no answer here, by noun and operation: `things.get`. */
+  readonly answers?: Readonly<Record<string, unknown>>
 }
 
 export interface Asked {
@@ -133,7 +137,15 @@ export const make = (fake: Fake = {}) => {
   const task = (id: string) => fake.tasks?.find(({ taskId }) => taskId === id)
   const instance = (id: string) => fake.instances?.find(({ instanceId }) => instanceId === id)
   const page = <A>(items: ReadonlyArray<A> | undefined) => ({ items: items ?? [], position: cursor })
+  // Every other operation, by its name: a noun needs nothing here of its own.
+  const named = Record.map(operations, ({ operations }: AnyNoun, noun) =>
+    Record.map(operations, (_, verb) => (request: object, options?: object) => {
+      const call = `${noun}.${verb}`
+      return answer(call, { ...request, ...options }, () => fake.answers?.[call])
+    })
+  ) as unknown as Calls
   const api = Api.of({
+    ...named,
     url: Effect.succeed("http://gateway"),
     tasks: {
       submitMany: ({ tasks }, options) =>

@@ -3,6 +3,7 @@ import { Console, type Layer } from "effect"
 import { Argument, Command, Completions } from "effect/cli"
 import type { Api } from "../api/Api.ts"
 import * as GlobalFlags from "../GlobalFlags.ts"
+import { call } from "./call.ts"
 import { runners, shards } from "./cluster.ts"
 import { config } from "./config.ts"
 import { doctor } from "./doctor.ts"
@@ -54,6 +55,7 @@ export const make = <E, R>(api: Layer.Layer<Api, E, R>) => {
           lane.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
           key.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
           message.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
+          call.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
           runners.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
           shards.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all))
         ]
