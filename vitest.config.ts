@@ -27,7 +27,7 @@ export default defineConfig({
   test: {
     projects: [
       project("unit", ["test/**/*.test.ts"], {
-        exclude: ["test/**/*.integration.test.ts", "test/{acceptance,chaos,simulation}/**"],
+        exclude: ["test/**/*.integration.test.ts", "test/{acceptance,chaos,simulation}/**", "test/fixtures/**"],
         ...quick
       }),
       project("simulation", ["test/simulation/**/*.test.ts"], quick),

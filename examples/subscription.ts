@@ -5,6 +5,7 @@
  */
 import { Effect, Layer, Schedule, Schema } from "effect"
 import { Entity } from "effect/cluster"
+import { SqlClient } from "effect/sql"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -19,7 +20,10 @@ import {
   EmbeddedPostgres,
   migrate,
   protocol,
+  RowReads,
+  rowReadsLayer,
   send,
+  table,
   ViewReads,
   viewReadsLayer
 } from "../src/index.ts"
@@ -74,7 +78,12 @@ type State = typeof State.Type
 
 const Event = Schema.Union([
   Schema.TaggedStruct("subscription.started", { cents: Schema.Int, everyMillis: Schema.Int, at: Schema.Finite }),
-  Schema.TaggedStruct("subscription.charged", { number: Schema.Int, nextAt: Schema.Finite }),
+  Schema.TaggedStruct("subscription.charged", {
+    subscription: Schema.String,
+    number: Schema.Int,
+    at: Schema.Finite,
+    nextAt: Schema.Finite
+  }),
   Schema.TaggedStruct("subscription.receipt_sent", { number: Schema.Int }),
   Schema.TaggedStruct("subscription.cancelled", {})
 ])
@@ -102,6 +111,18 @@ const statusOf = ({ chargeAt, charges, terms, unsent }: State): typeof Status.Ty
   receipts: charges - unsent.length,
   isCancelled: terms !== undefined && chargeAt === undefined
 })
+
+/** Each charge, kept as long as history. */
+const chargeTable = table({
+  name: "example_charges",
+  key: ["subscription", "number"],
+  columns: { subscription: "text", number: "bigint", cents: "int", at: "bigint" },
+  retention: { since: "at", keptAs: "history" }
+})
+
+/** What a migration of yours would do. */
+const createChargeTable = `CREATE TABLE clawster_example_charges (
+  subscription text, number bigint, cents int, at bigint, PRIMARY KEY (subscription, number))`
 
 interface ReceiptSent {
   readonly _tag: "ReceiptSent"
@@ -135,13 +156,24 @@ export const subscription = Actor.define<State, Event, ReceiptSent, SendReceipt>
   // A view: the document that lists show, stored with the commit that changed it.
   view: { schema: Status, of: (state) => (state.terms === undefined ? undefined : { doc: statusOf(state) }) },
 
+  // Rows: one for each charge, in the table that is declared above, stored with the commit that charged.
+  tables: [chargeTable],
+  rows: (event, _before, { terms }) => {
+    if (event._tag !== "subscription.charged") return []
+    const { at, number, subscription } = event
+    return [{ table: chargeTable, op: "insert", row: { subscription, number, cents: terms!.cents, at } }]
+  },
+
   // A timer: derived from the state, durable, taking effect once.
   timers: ({ chargeAt }) => (chargeAt === undefined ? [] : [{ key: "charge", at: chargeAt }]),
-  onTimer: ({ charges, terms }, _key, { now }) =>
-    Actor.note(
-      [{ _tag: "subscription.charged", number: charges + 1, nextAt: now + terms!.everyMillis }],
-      [send(Ledger, "all", "Record", { cents: terms!.cents })]
-    ),
+  onTimer: ({ charges, terms }, _key, { entityId, now }) => {
+    const { cents, everyMillis } = terms!
+    const ofThis = { subscription: entityId, number: charges + 1 }
+    return Actor.note(
+      [{ _tag: "subscription.charged", ...ofThis, at: now, nextAt: now + everyMillis }],
+      [send(Ledger, "all", "Record", { cents })]
+    )
+  },
 
   // An activity: the side effect that the state wants, by a key.
   activities: ({ unsent }) => unsent.map((number) => ({ key: `receipt:${number}`, number })),
@@ -161,11 +193,12 @@ const subscriptionLayer = actorLayer(subscription, {
 const database = Layer.unwrap(
   Effect.gen(function* () {
     const { url } = yield* EmbeddedPostgres.start({ directory: mkdtempSync(join(tmpdir(), "subscription-")) })
-    return Layer.effectDiscard(migrate).pipe(Layer.provideMerge(Database.layer({ url })))
+    const tables = Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(createChargeTable))
+    return Layer.effectDiscard(Effect.andThen(migrate, tables)).pipe(Layer.provideMerge(Database.layer({ url })))
   })
 )
 
-const cluster = Layer.mergeAll(actorLayer(ledger), subscriptionLayer, viewReadsLayer).pipe(
+const cluster = Layer.mergeAll(actorLayer(ledger), subscriptionLayer, viewReadsLayer, rowReadsLayer).pipe(
   Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })),
   Layer.provide(database)
 )
@@ -194,7 +227,12 @@ export const program = Effect.gen(function* () {
     Effect.timeout("20 seconds")
   )
   const { items: listed } = yield* (yield* ViewReads).list(Subscription, Status, { limit: 10 })
-  return { refusal: again._tag, listed, isCancelled, charges, cents, receipts, mails: sent.size }
+  const rows = yield* RowReads
+  const where = { subscription: "ada" }
+  const first = yield* rows.list(chargeTable, { where, limit: 2 })
+  const rest = yield* rows.list(chargeTable, { where, after: first.next, limit: 1_000 })
+  const charged = [...first.items, ...rest.items].map(({ number }) => number)
+  return { refusal: again._tag, listed, charged, isCancelled, charges, cents, receipts, mails: sent.size }
 }).pipe(Effect.provide(cluster))
 
 if (import.meta.main) console.log(await Effect.runPromise(program))

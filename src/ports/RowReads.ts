@@ -14,8 +14,8 @@ export class RowReads extends Context.Service<
   {
     /**
      * In the order of the key, at most `limit` rows; `next` is the `after` of the following page, and absent on the
-     * last. A filter that neither begins the key nor has an index scans the table until the page is full. `InvalidInput`
-     * names the value that its column cannot have, or the cursor that no page of this table gave.
+     * last. A filter that neither begins the key nor has an index scans the table until the page is full.
+     * `InvalidInput` names the value that its column cannot have, or the cursor that no page of this table gave.
      */
     readonly list: <const T extends Table>(
       table: T,

@@ -1,9 +1,9 @@
 import { Layer } from "effect"
-import * as RowReads from "../../src/testing/store/RowReads.ts"
+import * as MemoryRowReads from "../../src/testing/store/MemoryRowReads.ts"
 import { conformance, shelves } from "../conformance/RowReads.ts"
 import * as MemoryCluster from "../fixtures/memory/MemoryCluster.ts"
 
 conformance({
   name: "memory",
-  layer: RowReads.layerMemory.pipe(Layer.provideMerge(MemoryCluster.withActors(shelves)))
+  layer: MemoryRowReads.layerMemory.pipe(Layer.provideMerge(MemoryCluster.withActors(shelves)))
 })

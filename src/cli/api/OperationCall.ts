@@ -6,7 +6,7 @@ import { Effect, Schema, SchemaAST } from "effect"
 import type { AnyOperation } from "../../rpc/operations/Operation.ts"
 import { everyOperation } from "../../rpc/operations/Operations.ts"
 import { InvalidInput } from "../../schema/Errors.ts"
-import { faultsOf } from "../../schema/text/Faults.ts"
+import { faultsOf } from "../../schema/text/FieldFaults.ts"
 import { BadInput } from "../Input.ts"
 import { Api, type ApiError, type Mutation } from "./Api.ts"
 

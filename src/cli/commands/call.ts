@@ -5,8 +5,8 @@ import { everyOperation } from "../../rpc/operations/Operations.ts"
 import { call as callOf, fieldsOf, find, isCallable, nameOf } from "../api/OperationCall.ts"
 import * as Input from "../Input.ts"
 import { show } from "../Print.ts"
-import { Tenant } from "../Settings.ts"
-import { table } from "../Table.ts"
+import { Tenant } from "../GlobalFlags.ts"
+import { table } from "../TextTable.ts"
 
 const list = Effect.suspend(() => {
   const operations = everyOperation.filter(isCallable).map((named) => {

@@ -27,11 +27,14 @@ export interface ActorOf<Type extends ActorType> {
 
 export type ActorsByType = { readonly [Type in ActorType]: ActorOf<Type> }
 
-export const actors = {
+const all = {
   Lane: { definition: LaneActor, layer: LaneLayer.layer },
   Instance: { definition: InstanceActor, layer: InstanceLayer.layer },
   Session: { definition: SessionActor, layer: SessionLayer.layer }
-} as const satisfies ActorsByType
+} as const
+
+/** Compared here and not where it is written: what is asked of a layer must not decide what it is said to require. */
+export const actors = all satisfies ActorsByType
 
 export const definitions = Object.values(actors).map(({ definition }) => definition)
 

@@ -47,7 +47,7 @@ export const table = <
   const Key extends ReadonlyArray<Named<Columns>>
 >(
   declaration: Declaration<Columns, Key>
-): Declaration<Columns, Key> & Table => declaration as Declaration<Columns, Key> & Table
+): Declaration<Columns, Key> => declaration
 
 interface Values {
   readonly text: string

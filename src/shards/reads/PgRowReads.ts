@@ -7,7 +7,7 @@ import type { Cursor } from "../../schema/feed/Feed.ts"
 import { cursorOf, ofKey, type RowOptions, type RowQuery, rowQuery, type Scalar } from "../../schema/tables/RowQuery.ts"
 import type { RowKeyOf, RowOf, Table } from "../../schema/tables/Table.ts"
 import { settled } from "./feed/Position.ts"
-import { unavailable } from "./Unavailable.ts"
+import { unavailable } from "./StoreUnavailable.ts"
 
 /** No column is called so: names of columns are written without quotes. */
 const at = "@position"

@@ -1,9 +1,9 @@
 /**
  * Keeps the tables from growing without bound. Journal entries are removed when a snapshot covers them and they are
- * older than the history kept. Rows of declared tables that have ended (tasks and turns among them), outputs of those, answered messages, idempotency keys, revoked
- * API keys, dead messages, unused resources, and the rows of runners and instances that have long been silent are
- * removed by age. Dead letters (tasks) stay until they are replayed. Removed entries can no longer be read on the feed,
- * and a request id or a message's primary key of that age counts as new.
+ * older than the history kept. Rows of declared tables that have ended (tasks and turns among them) with their outputs,
+ * answered messages, idempotency keys, revoked API keys, dead messages, unused resources, and the rows of runners and
+ * instances that have long been silent are removed by age. Dead letters (tasks) stay until they are replayed. Removed
+ * entries can no longer be read on the feed, and a request id or a message's primary key of that age counts as new.
  *
  * Every runner tries; an advisory lock admits one at a time. Deletes are small, and each is followed by a pause as long
  * as the delete took, so that commits keep their share of the disk. Plain deletes suffice: vacuum makes the space
