@@ -9,7 +9,7 @@ import { spawnSync } from "node:child_process"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import * as Ports from "../../src/resources/Ports.ts"
+import * as TcpPorts from "../../src/resources/TcpPorts.ts"
 import * as Processes from "../fixtures/processes/Processes.ts"
 import * as Postgres from "../fixtures/servers/Postgres.ts"
 import { EmbedderProject } from "./EmbedderProject.ts"
@@ -77,7 +77,7 @@ layer(EmbedderProject.layer, options)("a project with the packed package", (it) 
         const env = { DATABASE_URL: yield* Postgres.urlOf }
         yield* run("client", ["migrate"], env)
         const start = Effect.gen(function* () {
-          const port = yield* Ports.freePort
+          const port = yield* TcpPorts.freePort
           const runner = yield* Processes.start(program("runner"), [String(port)], { env, timeoutMillis: startMillis })
           return { ...runner, address: `127.0.0.1:${port}` }
         })
