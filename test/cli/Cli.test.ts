@@ -442,6 +442,7 @@ describe("help", () => {
             "lane",
             "key",
             "message",
+            "call",
             "runners",
             "shards",
             "runner",
