@@ -1,8 +1,8 @@
 /**
  * The chaos campaign: `node chaos/run.ts [--seconds 60] [--away 60] [--only kill,freeze] [--no-real]`. Faults of real
  * life on real processes, under load; a table at the end. Exit code 1 when anything was lost, doubled, reordered or
- * stale. See docs/chaos.md. With `--rolling --from REVISION [--minutes 6]` the cluster is upgraded from an older revision
- * instead, one process after another.
+ * stale. See docs/chaos.md. With `--rolling --from REVISION [--minutes 6]` the cluster is upgraded from an older
+ * revision instead, one process after another.
  */
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Fiber } from "effect"

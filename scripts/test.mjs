@@ -1,8 +1,8 @@
 /**
- * Everything once: lint, format, types, then the tests. What needs only cores goes first, both levels as one run so that
- * neither core is idle at the end of the first; then what starts servers, level by level.
- * The last lines say what failed, with the first of what each failure printed, and the counts of the tests' reports;
- * lint, format, types and a test file that could not be loaded each count as one failure. Arguments go to vitest.
+ * Everything once: lint, format, types, then the tests. What needs only cores goes first, both levels as one run so
+ * that neither core is idle at the end of the first; then what starts servers, level by level. The last lines say what
+ * failed, with the first of what each failure printed, and the counts of the tests' reports; lint, format, types and a
+ * test file that could not be loaded each count as one failure. Arguments go to vitest.
  */
 import { spawnSync } from "node:child_process"
 import { mkdirSync, readFileSync, rmSync } from "node:fs"

@@ -72,7 +72,9 @@ const firstKeyIn = (output: string): string => {
 
 type Staged = Effect.Success<ReturnType<typeof World.stage<string, unknown, never>>>
 
-/** From the migration on. The campaign's own client is of the new version, as a gateway process that is replaced first. */
+/**
+ * From the migration on. The campaign's own client is of the new version, as a gateway process that is replaced first.
+ */
 const upgrade = Effect.fnUntraced(function* (world: Staged, { gateway, older }: Upgrade, options: Options) {
   const { say, seconds, verbose } = options
   say(`migrate: ${(yield* migrateWith(Sources.present, world.databaseUrl)).trim()}`)

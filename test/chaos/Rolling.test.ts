@@ -1,4 +1,6 @@
-/** Runners are replaced one after another under load: by the same version, and by this one where they were of an older. */
+/**
+ * Runners are replaced one after another under load: by the same version, and by this one where they were of an older.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import * as Sources from "../../chaos/Sources.ts"

@@ -1,8 +1,8 @@
 /**
- * The package as npm packs it, in a project of its own: the one of examples/ledger. The project sees of this repository
- * the unpacked tarball, and of node_modules only what the tarball's own `dependencies` name and the types of Node, so
- * that a file or a dependency that the package lacks is missed here as on anybody's machine. All of it is in a temporary
- * folder, the build too: tests that run at once build nothing over each other.
+ * The package as npm packs it, in a project of its own: the one of examples/ledger. The project sees of this
+ * repository the unpacked tarball, and of node_modules only what the tarball's own `dependencies` name and the types
+ * of Node, so that a file or a dependency that the package lacks is missed here as on anybody's machine. All of it is
+ * in a temporary folder, the build too: tests that run at once build nothing over each other.
  */
 import { Context, Effect, Layer } from "effect"
 import { execFile } from "node:child_process"

@@ -1,4 +1,6 @@
-/** The auditor is told every payment of every ledger by a message, and adds them up. It counts each message it takes. */
+/**
+ * The auditor is told every payment of every ledger by a message, and adds them up. It counts each message it takes.
+ */
 import { Actor, actorLayer, command, protocol } from "clawster"
 import { Schema } from "effect"
 import { Entity } from "effect/cluster"

@@ -118,9 +118,12 @@ const impatientLayer = actorLayer(ledger, {
 
 /** Each of the three runners in turn, four times. */
 const crashes: ReadonlyArray<Fault> = [10_000, 20_000, 30_000, 40_000].flatMap((at) =>
-  ["runner-1", "runner-2", "runner-3"].map(
-    (runner, n): Fault => ({ kind: "crash", at: at + n * 3_000, runner, forMillis: 1_000 })
-  )
+  ["runner-1", "runner-2", "runner-3"].map((runner, n): Fault => ({
+    kind: "crash",
+    at: at + n * 3_000,
+    runner,
+    forMillis: 1_000
+  }))
 )
 
 const actors = Layer.merge(ledgerLayer, auditorLayer)
