@@ -31,7 +31,7 @@ type Named<Columns, Kind extends ColumnKind = ColumnKind> = {
   readonly [C in keyof Columns & string]: Columns[C] extends Kind ? C : never
 }[keyof Columns & string]
 
-interface Declaration<Columns, Key> {
+export interface Declaration<Columns, Key> {
   readonly name: string
   readonly key: Key
   readonly columns: Columns
