@@ -50,7 +50,10 @@ export class Setbacks {
     this.tell({ what: `timer ${timer}`, becomes: `it is tried again in ${wait / 1_000} s`, cause })
   }
 
-  /** Whether to give up a message that fails. False: its sender must send it again. */
+  /**
+   * Whether to give up a message that fails. False: its sender must send it again. The first failure stays remembered,
+   * because the message is decided again when the store refuses the commit that gives it up, for another's content.
+   */
   isGivenUp(message: string, reason: keyof typeof messagePatience, now: number, cause: Cause.Cause<unknown>): boolean {
     const since = this.#messages?.get(message)
     const patience = messagePatience[reason]
@@ -59,9 +62,7 @@ export class Setbacks {
       this.tell({ what: `message ${message}`, becomes: `it is tried again for ${patience / 1_000} s`, cause })
       return false
     }
-    if (now - since < patience) return false
-    this.#messages?.delete(message)
-    return true
+    return now - since >= patience
   }
 
   get isUntold(): boolean {

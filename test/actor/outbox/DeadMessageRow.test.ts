@@ -109,6 +109,22 @@ describe("a message that its receiver cannot process", () => {
     }).pipe(withCounter)
   )
 
+  it.effect("is given up once, also when the store refuses the one behind it in the same commit", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust(1)
+      const store = yield* MemoryStore
+      store.faults.next = ({ entries }): CommitFault =>
+        JSON.stringify(entries.flatMap(({ events }) => events)).includes("13") ? "reject" : "none"
+      const b = yield* relayed([{ payload: { by: poison } }, { payload: { by: 13 } }, { payload: { by: 2 } }])
+      yield* passes(1_000, 150)
+      assert.strictEqual(yield* b.Get(), 2)
+      assert.deepStrictEqual(
+        (yield* dead).map(({ reason }) => reason),
+        ["threw", "unstorable"]
+      )
+    }).pipe(withCounter)
+  )
+
   it.effect("waits a quarter of an hour for a version that has its command, and is then kept as a dead one", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust(1)
