@@ -13,10 +13,14 @@ import {
   protocol,
   Resources,
   Retention,
+  RowReads,
+  rowReadsLayer,
   Secrets,
   Secret,
+  SecretJson,
   SecretSweep,
   send,
+  table,
   ViewReads,
   viewReadsLayer
 } from "clawster"
@@ -36,6 +40,15 @@ export const retention = Retention.layerConfig
 export const secrets = Secrets.layer([])
 export const reencryption = SecretSweep.layer()
 export const views = viewReadsLayer
+export const rows = rowReadsLayer
+export const lines = table({
+  name: "inferred_lines",
+  key: ["line_id"],
+  columns: { line_id: "text", at: "bigint" },
+  retention: { since: "at", keptAs: "tasks" }
+})
+export const read = Effect.flatMap(RowReads, (reads) => reads.list(lines, { limit: 1 }))
+export const Configured = Schema.Struct({ config: SecretJson })
 
 const Noted = Schema.Struct({ text: Schema.String })
 export const noting = command("Note", { payload: { text: Schema.String }, success: Noted })

@@ -31,7 +31,7 @@ type Named<Columns, Kind extends ColumnKind = ColumnKind> = {
   readonly [C in keyof Columns & string]: Columns[C] extends Kind ? C : never
 }[keyof Columns & string]
 
-export interface Declaration<Columns, Key> {
+export interface TableDeclaration<Columns, Key> {
   readonly name: string
   readonly key: Key
   readonly columns: Columns
@@ -46,8 +46,8 @@ export const table = <
   const Columns extends Readonly<Record<string, ColumnKind>>,
   const Key extends ReadonlyArray<Named<Columns>>
 >(
-  declaration: Declaration<Columns, Key>
-): Declaration<Columns, Key> => declaration
+  declaration: TableDeclaration<Columns, Key>
+): TableDeclaration<Columns, Key> => declaration
 
 interface Values {
   readonly text: string
