@@ -34,7 +34,10 @@ export default defineConfig({
       project("integration", ["test/**/*.integration.test.ts"], { ...withServers, testTimeout: 180_000 }),
       project("chaos", ["test/chaos/**/*.test.ts", "test/acceptance/**/*.test.ts"], {
         ...withServers,
-        testTimeout: 300_000
+        testTimeout: 300_000,
+        // One at a time: these tests bound how long callers may wait on a machine that they have for themselves.
+        maxWorkers: 1,
+        sequence: { groupOrder: 1 }
       })
     ]
   }
