@@ -21,8 +21,8 @@ export interface Phase {
 }
 
 export const leaseMillis = 6_000
-/** Until a runner has ended, its shards are taken, or it serves again. On a machine without room this takes minutes. */
-const patienceSeconds = 180
+/** Until a runner has ended, its shards are taken, or it serves again. */
+const patienceSeconds = 30
 
 export const note = ({ notes }: Field, message: string) => Effect.sync(() => void notes.push(message))
 

@@ -75,7 +75,7 @@ const makeRunner = Effect.fnUntraced(function* (
       sources = how.sources ?? sources
       const started = yield* Processes.start(Sources.runnerOf(sources), [], {
         ready: "runner is ready",
-        timeoutMillis: 300_000,
+        timeoutMillis: 120_000,
         env: {
           ...env,
           DATABASE_URL: url.toString(),

@@ -95,9 +95,7 @@ export const long = (seconds: number): Form => ({
     // Not in the short form: over minutes it shows how far a young process lets its heap grow, not what it keeps.
     [/^(runner-\d|gateway|soak)\.rss$/, { absolute: 16 * mebi, relative: 0.05 }],
     [/^disk\.gateways\..*\.bytes$/, { absolute: 8 * mebi, relative: 0.1 }],
-    // OpenClaw removes the archives of deleted sessions every 25 minutes: a sawtooth of some 140 files, of which an
-    // hour has no whole number of teeth. What they weigh is bounded above.
-    [/^disk\.gateways\..*\.files$/, { absolute: 100, relative: 0.1 }],
+    [/^disk\.gateways\..*\.files$/, { absolute: 30, relative: 0.1 }],
     [/^disk\.gateways\.count$/, { absolute: 1, relative: 0 }]
   ],
   postgres: {}

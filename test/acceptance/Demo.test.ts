@@ -23,7 +23,7 @@ const demo = (home: string) =>
         cwd: root,
         env: { ...process.env, CLAWSTER_OPENCLAW_DIRECTORY: join(root, ".clawster", "openclaw") },
         maxBuffer: 10_000_000,
-        timeout: 560_000
+        timeout: 280_000
       },
       (error, stdout, stderr) =>
         resume(Effect.succeed({ code: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr }))
@@ -42,5 +42,5 @@ it.live(
       assert.match(output, /tasks +40 +40 +0 +0 +0 +0/)
       rmSync(home, { recursive: true, force: true })
     }).pipe(Effect.provide(NodeServices.layer)),
-  600_000
+  300_000
 )

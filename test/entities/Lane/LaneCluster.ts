@@ -151,6 +151,5 @@ export const rows = Effect.map(
 /** Waits until the tasks' rows are as wanted, and answers them. */
 export const untilRows = (isWanted: (rows: ReadonlyArray<TaskRow>) => boolean) =>
   untilAnswer("the tasks as wanted", rows, isWanted, {
-    timeout: "100 seconds",
     show: (all) => all.slice(0, 20).map(({ because, error, phase, task_id }) => ({ task_id, phase, because, error }))
   })
