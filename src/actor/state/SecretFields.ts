@@ -97,11 +97,11 @@ const holdingOf = (union: SchemaAST.Union, holders: ReadonlySet<SchemaAST.AST>):
   return members
 }
 
-const types = new WeakMap<SchemaAST.Objects, ReadonlyMap<string, SchemaAST.AST>>()
+const fieldTypes = new WeakMap<SchemaAST.Objects, ReadonlyMap<string, SchemaAST.AST>>()
 
 const typesOf = (ast: SchemaAST.Objects): ReadonlyMap<string, SchemaAST.AST> => {
-  const known = types.get(ast) ?? new Map(ast.propertySignatures.map(({ name, type }) => [String(name), type]))
-  types.set(ast, known)
+  const known = fieldTypes.get(ast) ?? new Map(ast.propertySignatures.map(({ name, type }) => [String(name), type]))
+  fieldTypes.set(ast, known)
   return known
 }
 

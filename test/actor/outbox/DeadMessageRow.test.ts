@@ -18,6 +18,12 @@ const outboxOf = (entityId: string) =>
 
 const dead = Effect.map(MemoryStore, (store) => [...(store.tables.get("dead_messages")?.values() ?? [])])
 
+/** The store refuses every commit with the number 13. */
+const unluckyRefused = Effect.map(MemoryStore, ({ faults }) => {
+  faults.next = ({ entries }): CommitFault =>
+    JSON.stringify(entries.flatMap(({ events }) => events)).includes("13") ? "reject" : "none"
+})
+
 /** Puts messages from `a` to `b` into the outbox as another version may have written them, and has them relayed. */
 const relayed = Effect.fnUntraced(function* (
   messages: ReadonlyArray<{ readonly tag?: string; readonly payload: unknown }>
@@ -41,9 +47,7 @@ describe("a message that its receiver cannot process", () => {
     () =>
       Effect.gen(function* () {
         yield* TestClock.adjust(1)
-        const store = yield* MemoryStore
-        store.faults.next = ({ entries }): CommitFault =>
-          JSON.stringify(entries.flatMap(({ events }) => events)).includes("13") ? "reject" : "none"
+        yield* unluckyRefused
         const b = yield* relayed([{ payload: { by: 1 } }, { payload: { by: 13 } }, { payload: { by: 2 } }])
         yield* passes(100, 50)
         assert.strictEqual(yield* b.Get(), 3)
@@ -94,9 +98,7 @@ describe("a message that its receiver cannot process", () => {
   it.effect("holds those behind it back while it is tried again, also when the store refuses one before it", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust(1)
-      const store = yield* MemoryStore
-      store.faults.next = ({ entries }): CommitFault =>
-        JSON.stringify(entries.flatMap(({ events }) => events)).includes("13") ? "reject" : "none"
+      yield* unluckyRefused
       const b = yield* relayed([{ payload: { by: 13 } }, { payload: { by: poison } }, { payload: { by: 2 } }])
       yield* passes(1_000, 60)
       assert.strictEqual(yield* b.Get(), 0)
@@ -112,9 +114,7 @@ describe("a message that its receiver cannot process", () => {
   it.effect("is given up once, also when the store refuses the one behind it in the same commit", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust(1)
-      const store = yield* MemoryStore
-      store.faults.next = ({ entries }): CommitFault =>
-        JSON.stringify(entries.flatMap(({ events }) => events)).includes("13") ? "reject" : "none"
+      yield* unluckyRefused
       const b = yield* relayed([{ payload: { by: poison } }, { payload: { by: 13 } }, { payload: { by: 2 } }])
       yield* passes(1_000, 150)
       assert.strictEqual(yield* b.Get(), 2)

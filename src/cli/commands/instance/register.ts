@@ -8,6 +8,7 @@ import { Tenant } from "../../GlobalFlags.ts"
 import * as Input from "../../Input.ts"
 import { instanceId } from "./instanceId.ts"
 import { showInstance } from "./instanceFields.ts"
+import { limits, workOf } from "./instanceWork.ts"
 
 export const register = Command.make(
   "register",
@@ -38,8 +39,7 @@ export const register = Command.make(
     region: Flag.String("region").pipe(Flag.optional, Flag.withDescription("Region")),
     capability: Input.list("capability", "What it can do; may be repeated"),
     model: Input.list("model", "Model it may use; any when absent"),
-    maxTasks: Flag.Int("max-tasks").pipe(Flag.optional, Flag.withDescription("Tasks at once")),
-    maxSessions: Flag.Int("max-sessions").pipe(Flag.optional, Flag.withDescription("Sessions at once"))
+    ...limits
   },
   Effect.fnUntraced(function* (flags) {
     const api = yield* Api
@@ -54,10 +54,7 @@ export const register = Command.make(
       instanceId: flags.id,
       placement: flags.placement,
       region: flags.region,
-      capabilities: Input.listed(flags.capability),
-      allowedModels: Input.listed(flags.model),
-      maxConcurrentTasks: flags.maxTasks,
-      maxConcurrentSessions: flags.maxSessions,
+      ...workOf(flags),
       endpoint,
       tenancy: tenantId === undefined ? undefined : { _tag: "dedicated" as const, tenantId }
     })

@@ -6,6 +6,7 @@ import * as Input from "../../Input.ts"
 import { showFields } from "../../Print.ts"
 import { instanceId } from "./instanceId.ts"
 import { entries } from "./instanceFields.ts"
+import { limits, workOf } from "./instanceWork.ts"
 
 export const update = Command.make(
   "update",
@@ -17,8 +18,7 @@ export const update = Command.make(
     region: Flag.String("region").pipe(Flag.optional, Flag.withDescription("Region; an empty one takes it away")),
     capability: Input.list("capability", "What it can do, instead of what it could; may be repeated"),
     model: Input.list("model", "Model it may use, instead of those before; may be repeated"),
-    maxTasks: Flag.Int("max-tasks").pipe(Flag.optional, Flag.withDescription("Tasks at once")),
-    maxSessions: Flag.Int("max-sessions").pipe(Flag.optional, Flag.withDescription("Sessions at once"))
+    ...limits
   },
   Effect.fnUntraced(function* (flags) {
     const api = yield* Api
@@ -33,10 +33,7 @@ export const update = Command.make(
         ...fromFile,
         ...Input.given({
           region: Option.map(flags.region, (region) => (region === "" ? null : region)),
-          capabilities: Input.listed(flags.capability),
-          allowedModels: Input.listed(flags.model),
-          maxConcurrentTasks: flags.maxTasks,
-          maxConcurrentSessions: flags.maxSessions
+          ...workOf(flags)
         }),
         ...(Object.keys(endpoint).length === 0 ? {} : { endpoint })
       }
