@@ -4,8 +4,8 @@
  */
 import { Context, type Effect } from "effect"
 
-export class Handover extends Context.Service<
-  Handover,
+export class ProcessLauncher extends Context.Service<
+  ProcessLauncher,
   {
     /** Registers the process to start when the command has ended; the last registration wins. */
     readonly to: (start: () => Promise<void>) => Effect.Effect<void>

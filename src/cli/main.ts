@@ -2,7 +2,7 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Effect, Exit } from "effect"
 import { createRequire } from "node:module"
-import { Handover } from "./ProcessLauncher.ts"
+import { ProcessLauncher } from "./ProcessLauncher.ts"
 import * as RpcApi from "./api/RpcApi.ts"
 import { run } from "./Invocation.ts"
 import { Screen } from "./Terminal.ts"
@@ -27,7 +27,7 @@ run(
   RpcApi.layer,
   version
 )(process.argv.slice(2)).pipe(
-  Effect.provideService(Handover, { to: (start) => Effect.sync(() => (handedOver = start)) }),
+  Effect.provideService(ProcessLauncher, { to: (start) => Effect.sync(() => (handedOver = start)) }),
   Effect.provideService(Screen, screen),
   Effect.provide(NodeServices.layer),
   (program) =>

@@ -16,7 +16,7 @@ import { openApiDocument } from "./OpenApiDocument.ts"
 import { Counts } from "./events/OverviewCounts.ts"
 import { EventHub } from "./events/EventHub.ts"
 import * as EventsSocket from "./events/EventsSocket.ts"
-import { Farewell } from "./events/ShutdownSignal.ts"
+import { ShutdownSignal } from "./events/ShutdownSignal.ts"
 import { FeedHealth } from "./events/FeedHealth.ts"
 import { RestHandlers } from "./handlers/RestHandlers.ts"
 import { RpcHandlers } from "./handlers/RpcHandlers.ts"
@@ -54,15 +54,15 @@ const api = Layer.mergeAll(under(apiPrefix), under(aliasPrefix)).pipe(Layer.prov
 const rpcOver = (protocol: "http" | "websocket") => RpcServer.layerHttp({ group: ClientRpcs, path: "/rpc", protocol })
 
 /** Closes an RPC socket when the server is about to stop; its client resends the pending calls to another gateway. */
-const untilFarewell = HttpRouter.middleware(
+const untilShutdown = HttpRouter.middleware(
   Effect.gen(function* () {
-    const { said } = yield* Farewell
+    const { said } = yield* ShutdownSignal
     const bounded = yield* SocketLimit.bounded
     return (socket) => bounded(Effect.raceFirst(socket, Effect.as(said, HttpServerResponse.empty())))
   })
 ).layer
 
-const rpc = Layer.mergeAll(rpcOver("http"), Layer.provide(rpcOver("websocket"), untilFarewell)).pipe(
+const rpc = Layer.mergeAll(rpcOver("http"), Layer.provide(rpcOver("websocket"), untilShutdown)).pipe(
   Layer.provide([RpcHandlers, AuthenticationLayer.layer, RpcSerialization.layerNdjson])
 )
 
@@ -111,10 +111,10 @@ export const routes = Layer.mergeAll(
 ).pipe(Layer.provide(useCases), Layer.provide(HttpServer.layerServices))
 
 /** The last layer built, so that its finalizer sends the shutdown signal before anything else is released. */
-const farewell = Layer.effectDiscard(Effect.flatMap(Farewell, ({ say }) => Effect.addFinalizer(() => say)))
+const shutdownSignal = Layer.effectDiscard(Effect.flatMap(ShutdownSignal, ({ say }) => Effect.addFinalizer(() => say)))
 
 /** Requires an HTTP server: see ServerNode.ts. */
-export const layer = farewell.pipe(
+export const layer = shutdownSignal.pipe(
   Layer.provideMerge(HttpRouter.serve(routes, { routerConfig, disableLogger: true, disableListenLog: true })),
-  Layer.provide(Farewell.layer)
+  Layer.provide(ShutdownSignal.layer)
 )

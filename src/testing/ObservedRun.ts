@@ -1,7 +1,7 @@
 /** One run in progress: observes it every virtual second through all watchers, and collects their violations. */
 import { type Context, Effect, Exit } from "effect"
 import type { Sharding } from "effect/cluster"
-import type { Folded } from "./checks/FoldedStates.ts"
+import type { FoldedStates } from "./checks/FoldedStates.ts"
 import type { Violation } from "./checks/History.ts"
 import type { Call, Observation, Watcher } from "./checks/Observation.ts"
 import { unsettled } from "./checks/Liveness.ts"
@@ -17,7 +17,7 @@ const probesMillis = 60_000
 export class Run<Outside> {
   readonly violations: Array<Violation> = []
   readonly cluster: SimulatedCluster<Outside>
-  readonly folded: Folded
+  readonly folded: FoldedStates
   readonly #calls: ReadonlyArray<Call>
   readonly #faults: ReadonlyArray<FaultRecord>
   readonly #watchers: ReadonlyArray<Watcher>
@@ -25,7 +25,7 @@ export class Run<Outside> {
 
   constructor(
     cluster: SimulatedCluster<Outside>,
-    folded: Folded,
+    folded: FoldedStates,
     calls: ReadonlyArray<Call>,
     faults: ReadonlyArray<FaultRecord>,
     watchers: ReadonlyArray<() => Watcher>

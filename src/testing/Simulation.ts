@@ -8,7 +8,7 @@ import { leaseMillisDefault } from "../shards/ClusterConfig.ts"
 import { watchDeadMessages } from "./checks/DeadMessages.ts"
 import { deadlines } from "./checks/Deadlines.ts"
 import { faultsSeen } from "./checks/FaultsSeen.ts"
-import { Folded } from "./checks/FoldedStates.ts"
+import { FoldedStates } from "./checks/FoldedStates.ts"
 import type { Violation } from "./checks/History.ts"
 import { type Call, rowByRow } from "./checks/Observation.ts"
 import { watchMessageOrder } from "./checks/Order.ts"
@@ -96,7 +96,7 @@ const build = <Outside>(options: Options<Outside>, faults: ReadonlyArray<Fault>)
   const calls: Array<Call> = []
   const disturb: Disturb = (fault, seen) => options.disturb?.(cluster.outsideContext!)(fault, seen)
   const records = inflict(cluster, faults, disturb)
-  const folded = new Folded(options.definitions, new Set(options.reads))
+  const folded = new FoldedStates(options.definitions, new Set(options.reads))
   const run = new Run<Outside>(cluster, folded, calls, records, [
     rowByRow(watchOwnership),
     rowByRow(watchMessageOrder),

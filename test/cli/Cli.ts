@@ -1,7 +1,7 @@
 /** Runs the command line in this process, over a fake API, and keeps what it prints. */
 import { NodeServices } from "@effect/platform-node"
 import { Console, Effect } from "effect"
-import { Handover } from "../../src/cli/ProcessLauncher.ts"
+import { ProcessLauncher } from "../../src/cli/ProcessLauncher.ts"
 import { run } from "../../src/cli/Invocation.ts"
 import { plain, Screen } from "../../src/cli/Terminal.ts"
 import * as FakeApi from "./FakeApi.ts"
@@ -34,7 +34,7 @@ export const cli = (
   )(line).pipe(
     Effect.provideService(Console.Console, console),
     Effect.provideService(Screen, screen),
-    Effect.provideService(Handover, { to: () => Effect.sync(() => (isHandedOver = true)) }),
+    Effect.provideService(ProcessLauncher, { to: () => Effect.sync(() => (isHandedOver = true)) }),
     Effect.provide(NodeServices.layer),
     Effect.map((exitCode) => ({ exitCode, out, err, asked: api.asked, isHandedOver }))
   )

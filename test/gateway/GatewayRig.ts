@@ -12,7 +12,7 @@ import { InstanceOps } from "../../src/ports/InstanceOps.ts"
 import * as Catalogued from "../../src/entities/catalog/Actors.ts"
 import * as MemoryTaskRows from "../../src/entities/Lane/backlog/MemoryTaskRows.ts"
 import { ClusterReads } from "../../src/ports/ClusterReads.ts"
-import { Farewell } from "../../src/gateway/events/ShutdownSignal.ts"
+import { ShutdownSignal } from "../../src/gateway/events/ShutdownSignal.ts"
 import { Probes } from "../../src/gateway/Probes.ts"
 import * as Server from "../../src/gateway/Server.ts"
 import { layer as driversLayer } from "../../src/instances/InstanceDriverSet.ts"
@@ -126,11 +126,10 @@ export class Web extends Context.Service<
     Effect.gen(function* () {
       const context = yield* Effect.context<MemoryStore>()
       const { dispose, handler } = HttpRouter.toWebHandler(
-        Server.routes.pipe(Layer.provide(Farewell.layer), Layer.provide(Layer.succeedContext(context))) as Layer.Layer<
-          never,
-          never,
-          HttpRouter.HttpRouter
-        >,
+        Server.routes.pipe(
+          Layer.provide(ShutdownSignal.layer),
+          Layer.provide(Layer.succeedContext(context))
+        ) as Layer.Layer<never, never, HttpRouter.HttpRouter>,
         { routerConfig: Server.routerConfig, disableLogger: true }
       )
       yield* Effect.addFinalizer(() => Effect.promise(dispose))

@@ -2,7 +2,7 @@ import { Console, Effect, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 
 /** A failed check would prevent a start; the printed list says which. */
-export class Unwell extends Schema.TaggedError<Unwell>()("Unwell", { message: Schema.String }) {}
+export class ChecksFailed extends Schema.TaggedError<ChecksFailed>()("ChecksFailed", { message: Schema.String }) {}
 
 const marks = { ok: "✓", warn: "!", fail: "✗" } as const
 
@@ -21,7 +21,7 @@ export const doctor = Command.make(
       }
     }
     const failed = findings.filter(({ level }) => level === "fail").length
-    if (failed > 0) return yield* new Unwell({ message: `${failed} ${failed === 1 ? "check" : "checks"} failed` })
+    if (failed > 0) return yield* new ChecksFailed({ message: `${failed} ${failed === 1 ? "check" : "checks"} failed` })
   })
 ).pipe(
   Command.withDescription(

@@ -1,7 +1,7 @@
 /** Commands that turn into a process, or run one to its end. */
 import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
-import { Handover } from "../ProcessLauncher.ts"
+import { ProcessLauncher } from "../ProcessLauncher.ts"
 import * as Input from "../Input.ts"
 
 const count = (name: string, description: string) =>
@@ -52,7 +52,7 @@ const checked = Effect.fnUntraced(function* (flags: UpFlags) {
 })
 
 const to = Effect.fnUntraced(function* (start: () => Promise<void>) {
-  yield* (yield* Handover).to(start)
+  yield* (yield* ProcessLauncher).to(start)
 })
 
 /** On a terminal, logs have the readable form unless the environment sets another. */

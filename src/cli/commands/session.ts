@@ -4,7 +4,7 @@ import { TurnId, waitMost } from "../../rpc/Requests.ts"
 import { InstanceId, SessionId } from "../../schema/Ids.ts"
 import { QueueMode, type SessionStatus, type TurnStatus } from "../../schema/Session.ts"
 import { Api } from "../api/Api.ts"
-import { EndedBadly } from "../CommandFailed.ts"
+import { CommandFailed } from "../CommandFailed.ts"
 import { follow, followTurn } from "../api/Follow.ts"
 import * as Input from "../Input.ts"
 import { age, colourOf, showFields, showPage, span, time, type View } from "../Print.ts"
@@ -71,7 +71,7 @@ const isOver = ({ phase }: TurnStatus): boolean => phase === "completed" || phas
 const showEnd = Effect.fnUntraced(function* (status: TurnStatus) {
   yield* showTurn(status)
   if (status.phase !== "completed") {
-    return yield* new EndedBadly({
+    return yield* new CommandFailed({
       message: `turn ${status.turnId} ${isOver(status) ? "ended" : "is still"} ${status.phase}`
     })
   }

@@ -33,11 +33,11 @@ import { TenantId } from "../../schema/Ids.ts"
 import type { Principal } from "../../schema/access/Principal.ts"
 import { type EdgeError, errorResponse } from "../http/Respond.ts"
 import * as SocketLimit from "../http/SocketLimit.ts"
-import { Backlogs } from "./SocketBuffer.ts"
+import { SocketBuffer } from "./SocketBuffer.ts"
 import { countedEvery, Counts } from "./OverviewCounts.ts"
 import { EventHub } from "./EventHub.ts"
 import { textOf } from "./EventText.ts"
-import { Farewell } from "./ShutdownSignal.ts"
+import { ShutdownSignal } from "./ShutdownSignal.ts"
 import { typeFilter } from "./TypeFilter.ts"
 
 const heartbeatMillis = 15_000
@@ -76,9 +76,9 @@ const make = Effect.gen(function* () {
   const hub = yield* EventHub
   const feed = yield* Feed
   const counts = yield* Counts
-  const farewell = yield* Farewell
+  const shutdownSignal = yield* ShutdownSignal
   const bounded = yield* SocketLimit.bounded
-  const backlogs = new Backlogs()
+  const buffer = new SocketBuffer()
 
   /**
    * Whose key it is, when it may read events. The header is returned too, so that a revocation of its key can be
@@ -129,11 +129,11 @@ const make = Effect.gen(function* () {
     const { write } = yield* socket.writer
     let cursor = query.cursor
     let progressAt = 0
-    yield* Effect.addFinalizer(() => Effect.sync(() => backlogs.forget(request)))
+    yield* Effect.addFinalizer(() => Effect.sync(() => buffer.forget(request)))
 
     const sendText = (text: string) =>
       Effect.suspend(() =>
-        backlogs.isTooMuch(request)
+        buffer.isTooMuch(request)
           ? Effect.fail(new Closing({ code: 1013, reason: `too slow; go on from cursor=${cursor}` }))
           : Effect.catch(write(text), () => Effect.fail(new Closing({ code: 1011, reason: "write failed" })))
       )
@@ -202,7 +202,7 @@ const make = Effect.gen(function* () {
         listen(pull, send),
         heartbeat,
         Effect.andThen(
-          farewell.said,
+          shutdownSignal.said,
           Effect.suspend(() =>
             Effect.fail(new Closing({ code: 1001, reason: `going away; go on from cursor=${cursor}` }))
           )

@@ -4,17 +4,17 @@
  */
 import { Context, Deferred, Effect, Layer } from "effect"
 
-export class Farewell extends Context.Service<
-  Farewell,
+export class ShutdownSignal extends Context.Service<
+  ShutdownSignal,
   {
     readonly say: Effect.Effect<void>
     readonly said: Effect.Effect<void>
   }
 >()("clawster/gateway/ShutdownSignal") {
   static readonly layer = Layer.effect(
-    Farewell,
+    ShutdownSignal,
     Effect.map(Deferred.make<void>(), (deferred) =>
-      Farewell.of({ say: Effect.asVoid(Deferred.succeed(deferred, undefined)), said: Deferred.await(deferred) })
+      ShutdownSignal.of({ say: Effect.asVoid(Deferred.succeed(deferred, undefined)), said: Deferred.await(deferred) })
     )
   )
 }

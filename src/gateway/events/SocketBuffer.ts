@@ -19,7 +19,7 @@ export const backlogsMost = 268_435_456
 const little = 65_536
 
 /** The buffered bytes of each socket of this process, as of its last message. */
-export class Backlogs {
+export class SocketBuffer {
   readonly #known = new Map<HttpServerRequest.HttpServerRequest, number>()
   #sum = 0
 

@@ -9,7 +9,7 @@ import type { Principal } from "../../schema/access/Principal.ts"
 import { Authenticate, Authorise } from "../api/HttpAuthentication.ts"
 import { weigh } from "../../schema/text/ShortenEvent.ts"
 import { errorResponse } from "./Respond.ts"
-import { Room } from "./RequestMemory.ts"
+import { RequestMemory } from "./RequestMemory.ts"
 
 /** An endpoint or RPC without an action is refused for everybody. */
 export const refusal = (principal: Principal, annotations: Context.Context<never>): Forbidden | undefined => {
@@ -65,7 +65,7 @@ const full = Effect.fail(
 const rpc = Layer.effect(
   Authentication,
   Effect.map(Authenticator, (authenticator) => {
-    const room = new Room()
+    const room = new RequestMemory()
     return Authentication.of((handler, { headers, payload, rpc }) => {
       const authenticated = Effect.flatMap(authenticator.authenticateHeader(headers["authorization"]), (principal) => {
         const refused = refusal(principal, rpc.annotations)

@@ -12,7 +12,7 @@ import { requestBytes } from "../../schema/text/Bounds.ts"
 import { Overloaded } from "../../schema/Errors.ts"
 import { invalidInput } from "../../schema/text/FieldFaults.ts"
 import { errorResponse, problemResponse } from "./Respond.ts"
-import { bodyBytes, Room } from "./RequestMemory.ts"
+import { bodyBytes, RequestMemory } from "./RequestMemory.ts"
 import { methodsOf, routeOf } from "./Routes.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -136,13 +136,13 @@ const correlated = (request: HttpServerRequest.HttpServerRequest, answer: Effect
 /** Header with the trace id of the request, which its log lines contain as well. */
 export const correlationHeader = "x-correlation-id"
 
-const envelope = (room: Room) => (handler: Effect.Effect<Response, unknown>) =>
+const envelope = (room: RequestMemory) => (handler: Effect.Effect<Response, unknown>) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
     measured(request, correlated(request, answered(room, request, handler)))
   ).pipe(Effect.map(HttpServerResponse.setHeaders(headers)))
 
 const answered = (
-  room: Room,
+  room: RequestMemory,
   request: HttpServerRequest.HttpServerRequest,
   handler: Effect.Effect<Response, unknown>
 ) =>
@@ -162,5 +162,5 @@ const answered = (
   })
 
 export const layer = HttpRouter.use(
-  (router) => router.addGlobalMiddleware(envelope(new Room()) as never) as Effect.Effect<void>
+  (router) => router.addGlobalMiddleware(envelope(new RequestMemory()) as never) as Effect.Effect<void>
 )

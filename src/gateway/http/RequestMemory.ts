@@ -20,7 +20,7 @@ export const bodyBytes = ({ headers }: HttpServerRequest.HttpServerRequest, limi
       : limit
     : Number(headers["content-length"])
 
-export class Room {
+export class RequestMemory {
   #taken = 0
 
   /** Runs the effect while the given number of bytes is reserved, or runs `full` when they are not available. */

@@ -3,7 +3,7 @@
  * takes effect early. Times are by the clock of the actor's owner: clocks may differ by the skew.
  */
 import type { Timer } from "../../actor/Actor.ts"
-import type { Fold, Folded } from "./FoldedStates.ts"
+import type { Fold, FoldedStates } from "./FoldedStates.ts"
 import type { Violation } from "./History.ts"
 import type { Watcher } from "./Observation.ts"
 import type { StoredRow } from "../store/Database.ts"
@@ -32,7 +32,7 @@ const early = (row: StoredRow, before: ReadonlyArray<Timer>): ReadonlyArray<Viol
       ]
 }
 
-export const deadlines = (folded: Folded, boundMillis: number) => (): Watcher => {
+export const deadlines = (folded: FoldedStates, boundMillis: number) => (): Watcher => {
   const told = new Set<string>()
   return ({ epoch, fresh, now, quietSince }) => {
     const violations = fresh.flatMap((row) => {

@@ -51,7 +51,7 @@ export interface Fold {
   readonly states: Array<{ readonly state: unknown; readonly committedAt: number }>
 }
 
-export class Folded {
+export class FoldedStates {
   readonly actors = new Map<string, Fold>()
   /** The timers that were set before each row of the last observation; empty for the row of a request. */
   readonly timersBefore = new Map<StoredRow, ReadonlyArray<Timer>>()

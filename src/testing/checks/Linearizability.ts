@@ -6,7 +6,7 @@
  */
 import { Equal } from "effect"
 import type { StoredRow } from "../store/Database.ts"
-import { type Fold, type Folded } from "./FoldedStates.ts"
+import { type Fold, type FoldedStates } from "./FoldedStates.ts"
 import { actorOf, type Violation } from "./History.ts"
 import type { Call, Observation, Watcher } from "./Observation.ts"
 
@@ -130,7 +130,7 @@ const compareRead = (call: Call, fold: Fold, atLeast: number): ReadonlyArray<Vio
   ]
 }
 
-export const stateIsFold = (folded: Folded) => (): Watcher => {
+export const stateIsFold = (folded: FoldedStates) => (): Watcher => {
   const answers = new Answers()
   const touched = new Set<string>()
   const snapshots = new Map<string, number>()

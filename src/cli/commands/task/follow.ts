@@ -6,7 +6,7 @@ import type { TaskId, TenantId } from "../../../schema/Ids.ts"
 import { terminalPhases } from "../../../schema/Task.ts"
 import { Api } from "../../api/Api.ts"
 import { followTask, printEvent } from "../../api/Follow.ts"
-import { EndedBadly } from "../../CommandFailed.ts"
+import { CommandFailed } from "../../CommandFailed.ts"
 import { span } from "../../Print.ts"
 import { Json } from "../../GlobalFlags.ts"
 import { showEnd } from "./show.ts"
@@ -17,7 +17,7 @@ export const watchToEnd = Effect.fnUntraced(function* (id: TaskId, owner: Tenant
   const task = yield* api.tasks.get({ taskId: id, tenantId: owner })
   if (!(yield* Json)) return yield* showEnd(task)
   yield* Console.log(JSON.stringify(task))
-  if (task.phase !== "completed") return yield* new EndedBadly({ message: `task ${id} ended ${task.phase}` })
+  if (task.phase !== "completed") return yield* new CommandFailed({ message: `task ${id} ended ${task.phase}` })
 })
 
 export const awaitEnd = Effect.fnUntraced(function* (task: TaskId, owner: TenantId | undefined, millis: number) {
@@ -29,7 +29,7 @@ export const awaitEnd = Effect.fnUntraced(function* (task: TaskId, owner: Tenant
   }
   yield* showEnd(status)
   if (!terminalPhases.has(status.phase)) {
-    return yield* new EndedBadly({ message: `task ${task} is still ${status.phase} after ${span(millis)}` })
+    return yield* new CommandFailed({ message: `task ${task} is still ${status.phase} after ${span(millis)}` })
   }
 })
 

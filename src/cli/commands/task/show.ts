@@ -1,7 +1,7 @@
 /** A task as people read it, and the end of one as the command's own. */
 import { Effect } from "effect"
 import { type TaskStatus, terminalPhases } from "../../../schema/Task.ts"
-import { EndedBadly } from "../../CommandFailed.ts"
+import { CommandFailed } from "../../CommandFailed.ts"
 import { colourOf, showFields, span, time, type View } from "../../Print.ts"
 import type { Field } from "../../TextTable.ts"
 
@@ -31,6 +31,6 @@ export const showTask = (task: TaskStatus) => showFields(task, entries)
 export const showEnd = Effect.fnUntraced(function* (task: TaskStatus) {
   yield* showTask(task)
   if (terminalPhases.has(task.phase) && task.phase !== "completed") {
-    return yield* new EndedBadly({ message: `task ${task.taskId} ended ${task.phase}` })
+    return yield* new CommandFailed({ message: `task ${task.taskId} ended ${task.phase}` })
   }
 })

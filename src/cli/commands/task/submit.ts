@@ -3,7 +3,7 @@ import { Argument, Command, Flag } from "effect/cli"
 import { bulkMost } from "../../../rpc/Requests.ts"
 import { TaskSubmission } from "../../../schema/Task.ts"
 import { Api } from "../../api/Api.ts"
-import { EndedBadly } from "../../CommandFailed.ts"
+import { CommandFailed } from "../../CommandFailed.ts"
 import * as Input from "../../Input.ts"
 import { show } from "../../Print.ts"
 import { tenantId } from "./address.ts"
@@ -36,7 +36,7 @@ export const submit = Command.make(
     )
     const receipt = receipts.tasks[0]!
     if (receipt.outcome === "dropped") {
-      return yield* new EndedBadly({ message: `lane ${receipt.lane} is full and dropped the task` })
+      return yield* new CommandFailed({ message: `lane ${receipt.lane} is full and dropped the task` })
     }
     if (before !== undefined) return yield* watchToEnd(receipt.taskId, owner, before)
     if (Option.isSome(flags.wait)) return yield* awaitEnd(receipt.taskId, owner, flags.wait.value)
