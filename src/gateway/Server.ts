@@ -13,7 +13,7 @@ import { ClientRpcs } from "../rpc/ClientRpcs.ts"
 import { aliasPrefix, Api, apiPrefix } from "./api/Api.ts"
 import { contentSecurityPolicy, docsPage } from "./DocsPage.ts"
 import { openApiDocument } from "./OpenApiDocument.ts"
-import { Counts } from "./events/OverviewCounts.ts"
+import { OverviewCounts } from "./events/OverviewCounts.ts"
 import { EventHub } from "./events/EventHub.ts"
 import * as EventsSocket from "./events/EventsSocket.ts"
 import { ShutdownSignal } from "./events/ShutdownSignal.ts"
@@ -33,7 +33,7 @@ export const routerConfig = { maxParamLength: 16_384 }
 
 const useCases = Layer.mergeAll(UseCaseTable.layer, Health.layer).pipe(
   Layer.provide(FeedHealth.layer),
-  Layer.provideMerge(Layer.mergeAll(KeyService.layer, Authenticator.layer, EventHub.layer, Counts.layer))
+  Layer.provideMerge(Layer.mergeAll(KeyService.layer, Authenticator.layer, EventHub.layer, OverviewCounts.layer))
 )
 
 const handlers = RestHandlers.pipe(Layer.provide([RestCall.layer, AuthenticationLayer.layer]))

@@ -34,7 +34,7 @@ import type { Principal } from "../../schema/access/Principal.ts"
 import { type EdgeError, errorResponse } from "../http/Respond.ts"
 import * as SocketLimit from "../http/SocketLimit.ts"
 import { SocketBuffer } from "./SocketBuffer.ts"
-import { countedEvery, Counts } from "./OverviewCounts.ts"
+import { countedEvery, OverviewCounts } from "./OverviewCounts.ts"
 import { EventHub } from "./EventHub.ts"
 import { textOf } from "./EventText.ts"
 import { ShutdownSignal } from "./ShutdownSignal.ts"
@@ -75,7 +75,7 @@ const make = Effect.gen(function* () {
   const authenticator = yield* Authenticator
   const hub = yield* EventHub
   const feed = yield* Feed
-  const counts = yield* Counts
+  const counts = yield* OverviewCounts
   const shutdownSignal = yield* ShutdownSignal
   const bounded = yield* SocketLimit.bounded
   const buffer = new SocketBuffer()

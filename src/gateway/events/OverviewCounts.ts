@@ -17,15 +17,15 @@ export interface CountsNow {
   readonly instances: Partial<Record<InstanceHealth, number>>
 }
 
-export class Counts extends Context.Service<
-  Counts,
+export class OverviewCounts extends Context.Service<
+  OverviewCounts,
   {
     /** Undefined counts all tenants. */
     readonly of: (tenantId: TenantId | undefined) => Effect.Effect<CountsNow, ActorUnavailable>
   }
 >()("clawster/gateway/OverviewCounts") {
   static readonly layer = Layer.effect(
-    Counts,
+    OverviewCounts,
     Effect.gen(function* () {
       const tasks = yield* TaskReads
       const reads = yield* InstanceReads
@@ -36,7 +36,7 @@ export class Counts extends Context.Service<
         return { tasks: yield* tasks.counts(tenantId), instances } satisfies CountsNow
       })
       const known = yield* Cache.make({ lookup: count, capacity: tenantsRemembered, timeToLive: countedEvery })
-      return Counts.of({ of: (tenantId) => Cache.get(known, tenantId) })
+      return OverviewCounts.of({ of: (tenantId) => Cache.get(known, tenantId) })
     })
   )
 }

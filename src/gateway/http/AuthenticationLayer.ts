@@ -65,7 +65,7 @@ const full = Effect.fail(
 const rpc = Layer.effect(
   Authentication,
   Effect.map(Authenticator, (authenticator) => {
-    const room = new RequestMemory()
+    const memory = new RequestMemory()
     return Authentication.of((handler, { headers, payload, rpc }) => {
       const authenticated = Effect.flatMap(authenticator.authenticateHeader(headers["authorization"]), (principal) => {
         const refused = refusal(principal, rpc.annotations)
@@ -73,7 +73,7 @@ const rpc = Layer.effect(
           ? Effect.andThen(named(principal), Effect.provideService(handler, CurrentPrincipal, principal))
           : Effect.fail(refused)
       })
-      return room.holding(weigh(payload), authenticated, full)
+      return memory.holding(weigh(payload), authenticated, full)
     })
   })
 )

@@ -136,13 +136,13 @@ const correlated = (request: HttpServerRequest.HttpServerRequest, answer: Effect
 /** Header with the trace id of the request, which its log lines contain as well. */
 export const correlationHeader = "x-correlation-id"
 
-const envelope = (room: RequestMemory) => (handler: Effect.Effect<Response, unknown>) =>
+const envelope = (memory: RequestMemory) => (handler: Effect.Effect<Response, unknown>) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-    measured(request, correlated(request, answered(room, request, handler)))
+    measured(request, correlated(request, answered(memory, request, handler)))
   ).pipe(Effect.map(HttpServerResponse.setHeaders(headers)))
 
 const answered = (
-  room: RequestMemory,
+  memory: RequestMemory,
   request: HttpServerRequest.HttpServerRequest,
   handler: Effect.Effect<Response, unknown>
 ) =>
@@ -158,7 +158,7 @@ const answered = (
       Effect.map(inEnvelope),
       Effect.catchCause((cause) => responseOf(cause, path, request.method, limit))
     )
-    return yield* room.holding(bytes, held, full)
+    return yield* memory.holding(bytes, held, full)
   })
 
 export const layer = HttpRouter.use(

@@ -8,7 +8,7 @@ import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 
 /** Maximum bytes of all long requests together: one budget for bodies, and a separate one for RPC payloads. */
-export const roomMost = 134_217_728
+export const memoryMost = 134_217_728
 /** Requests up to this size in bytes are never refused. Nearly all requests are much shorter. */
 const short = 65_536
 
@@ -31,7 +31,7 @@ export class RequestMemory {
   ): Effect.Effect<A | A2, E | E2, R> {
     if (!(bytes > short)) return effect
     return Effect.suspend((): Effect.Effect<A | A2, E | E2, R> => {
-      if (this.#taken + bytes > roomMost) return full
+      if (this.#taken + bytes > memoryMost) return full
       this.#taken += bytes
       return Effect.ensuring(
         effect,

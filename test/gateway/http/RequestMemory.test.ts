@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Latch, Layer } from "effect"
 import { Authenticator } from "../../../src/auth/Authenticator.ts"
 import * as AuthenticationLayer from "../../../src/gateway/http/AuthenticationLayer.ts"
-import { roomMost } from "../../../src/gateway/http/RequestMemory.ts"
+import { memoryMost } from "../../../src/gateway/http/RequestMemory.ts"
 import { Authentication } from "../../../src/rpc/Authentication.ts"
 import { ClientRpcs } from "../../../src/rpc/ClientRpcs.ts"
 import { requestBytes } from "../../../src/schema/text/Bounds.ts"
@@ -16,7 +16,7 @@ describe("long bodies of requests under way", () => {
       const ask = { token, body: { tasks: [{ payload: { message: "hi" } }] } }
       const headers = { "content-length": String(requestBytes.bulk) }
       const long = web.send("POST", "/api/v1/tasks/bulk", { ...ask, headers })
-      const fit = roomMost / requestBytes.bulk
+      const fit = memoryMost / requestBytes.bulk
       const [answers, short] = yield* Effect.all(
         [
           Effect.all(
@@ -56,7 +56,7 @@ describe("what the RPCs under way say", () => {
         assert.isDefined(rpc)
         const ask = (length: number) =>
           middleware(Effect.succeed("done"), { rpc, headers: {}, payload: { message: "x".repeat(length) } })
-        const long = ask(roomMost / 4 - 1_000)
+        const long = ask(memoryMost / 4 - 1_000)
         const waiting = yield* Effect.forEach([1, 2, 3, 4], () => Effect.forkChild(long, { startImmediately: true }))
         const refused = yield* Effect.flip(long)
         assert.deepStrictEqual([refused._tag, refused.retryAfterMillis], ["ActorUnavailable", 1_000])
