@@ -12,7 +12,7 @@ import { Option, Predicate, Schema } from "effect"
 import { bounds, cut, gatewayBounds } from "../../schema/text/Bounds.ts"
 import { failureOf } from "./RunFailures.ts"
 import { AgentEvent, type AgentResponse, type AgentWait, ChatEvent, textOf } from "./GatewayFrames.ts"
-import type { TurnEnd, TurnProgress, TurnUsage } from "../GatewayLink.ts"
+import type { TurnEnd, TurnFailure, TurnProgress, TurnUsage } from "../GatewayLink.ts"
 
 export interface TurnState {
   readonly runId: string
@@ -152,8 +152,7 @@ const stepChat = (state: TurnState, event: ChatEvent): Step => {
       return conclude(state, { status: "aborted", text, ...stop })
     case "error": {
       if (event.errorKind === "timeout") return conclude(state, timedOut(text, event.errorMessage))
-      const failure = failureOf(event.errorDetail?.failoverReason, event.errorMessage)
-      return conclude(state, { status: "error", text, failure })
+      return conclude(state, endOfFailure(text, failureOf(event.errorDetail?.failoverReason, event.errorMessage)))
     }
     default:
       return [state, []]
@@ -166,13 +165,15 @@ const endOfLifecycle = (data: AgentEvent["data"], text: string): TurnEnd => {
   if (data.aborted === true || data.status === "cancelled") return { status: "aborted", text: reply, ...stop }
   if (data.phase === "end") return { status: "ok", text: reply, ...stop }
   if (data.timeoutPhase !== undefined) return { ...timedOut(reply, data.error), ...stop }
-  return {
-    status: "error",
-    text: reply,
-    failure: failureOf(data.errorObservation?.failoverReason, data.error),
-    ...stop
-  }
+  return { ...endOfFailure(reply, failureOf(data.errorObservation?.failoverReason, data.error)), ...stop }
 }
+
+/** OpenClaw's error for a turn that an abort of its session removed from the queue, unless it reports a timeout. */
+const cleared = /^Command lane ".*" cleared$/
+
+/** A turn that was removed from the queue never began: it is aborted, and nobody has failed. */
+const endOfFailure = (text: string, failure: TurnFailure): TurnEnd =>
+  cleared.test(failure.message) ? { status: "aborted", text } : { status: "error", text, failure }
 
 const endOfResponse = (final: Extract<TurnSign, { _tag: "Final" }>, text: string): TurnEnd => {
   const { response } = final
@@ -182,7 +183,7 @@ const endOfResponse = (final: Extract<TurnSign, { _tag: "Final" }>, text: string
   if (final.ok && response.status === "ok") return { status: "ok", text: answer === "" ? text : answer, ...stop }
   if (response.status === "timeout") return { ...endOfTimeout(response.timeoutPhase, answer, text), ...stop }
   const failure = failureOf(undefined, told(final.message, response.summary, answer))
-  return { status: "error", text, failure, ...stop }
+  return { ...endOfFailure(text, failure), ...stop }
 }
 
 /** The first text that is not empty. */
@@ -212,7 +213,7 @@ export const endOfWait = (wait: AgentWait): TurnEnd | undefined => {
   if (wait.status !== "error") return undefined
   return wait.error === undefined
     ? { status: "aborted", text, ...stop }
-    : { status: "error", text, failure: failureOf(undefined, wait.error), ...stop }
+    : { ...endOfFailure(text, failureOf(undefined, wait.error)), ...stop }
 }
 
 const withUsage = (end: TurnEnd, response: AgentResponse): TurnEnd => {

@@ -242,6 +242,13 @@ describe("A result", () => {
     assert.deepInclude(last?._tag === "Ended" ? last.end.failure : {}, { code: "PROVIDER_FORMAT", retryable: false })
   })
 
+  it("takes a turn that was removed from its session's queue for aborted, not for failed", () => {
+    const words = 'Command lane "session:agent:main:abort" cleared'
+    const final = { _tag: "Final", ok: false, message: words, response: { status: "error" } } as const
+    assert.deepStrictEqual(feed([final]).at(-1), { _tag: "Ended", end: { status: "aborted", text: "" } })
+    assert.deepStrictEqual(endOfWait({ status: "error", endedAt: 1, error: words }), { status: "aborted", text: "" })
+  })
+
   it("takes a turn that went on after an error for good", () => {
     const final = said("well", "").whole[0]!
     const last = feed([agentEvent({ phase: "error", error: "first model failed" }), final]).at(-1)
