@@ -6,6 +6,7 @@ import { Schema } from "effect"
 import { bounds, nonEmptyText, text, within } from "./text/Bounds.ts"
 import { InstanceId, Placement, TenantId } from "./Ids.ts"
 import { Secret, SecretJson } from "./Secret.ts"
+import { RecentFailures } from "./instance/RecentFailures.ts"
 import { Supervision } from "./instance/Supervision.ts"
 
 export const DriverKind = Schema.Literals(["process", "remote", "simulated"])
@@ -133,6 +134,8 @@ export const InstanceStatus = Schema.Struct({
   occupancy: Occupancy,
   breaker: BreakerState,
   load: InstanceLoad,
+  /** Failures of recent runs, which routing counts as load. Absent when there are none. */
+  recentFailures: Schema.optionalKey(RecentFailures),
   /** Why the instance is not healthy, as text for an operator. */
   reason: Schema.optionalKey(Schema.String),
   /** `ws://` address of the gateway, without its token. */

@@ -2,6 +2,7 @@
 import { HashMap, Option } from "effect"
 import type { InstanceEvent, InstanceEventOf } from "../../schema/events/InstanceEvents.ts"
 import { bounds, cut } from "../../schema/text/Bounds.ts"
+import { afterFailure, afterSuccess, type RecentFailures } from "../../schema/instance/RecentFailures.ts"
 import * as Breaker from "./Breaker.ts"
 import { latencyWeight } from "./InstancePolicy.ts"
 import type { Attempt } from "../../schema/runs/Attempt.ts"
@@ -17,6 +18,18 @@ const onRun = (state: InstanceState, runId: string, change: (run: Run) => Run): 
 const wordsOf = ({ error }: InstanceEventOf<"run.ended">): string | undefined =>
   error === undefined ? undefined : cut(`${error.code}: ${error.message}`, bounds.reason)
 
+/**
+ * Every failure after which a retry may help elsewhere counts, also those that are not for the breaker (a run that the
+ * gateway did not end in its time, a provider that is overloaded): this only orders instances, and closes none.
+ */
+const failuresAfter = (
+  { recentFailures }: InstanceState,
+  { at, error, status }: InstanceEventOf<"run.ended">
+): RecentFailures | undefined => {
+  if (status === "completed") return afterSuccess(recentFailures, at)
+  return status === "failed" && error?.retryable === true ? afterFailure(recentFailures, at) : recentFailures
+}
+
 const runEnded = (state: InstanceState, event: InstanceEventOf<"run.ended">): InstanceState => {
   const breaker =
     event.verdict === "success"
@@ -25,8 +38,11 @@ const runEnded = (state: InstanceState, event: InstanceEventOf<"run.ended">): In
         ? Breaker.onFailure(Breaker.profiles.openClawInstance, state.breaker, event.at, wordsOf(event))
         : state.breaker
   const mean = state.latencyMillis
+  const { recentFailures: _, ...rest } = state
+  const recentFailures = failuresAfter(state, event)
   return {
-    ...state,
+    ...rest,
+    ...(recentFailures === undefined ? {} : { recentFailures }),
     breaker,
     runs: HashMap.remove(state.runs, event.runId),
     ...(event.status === "completed"
@@ -94,9 +110,9 @@ export const evolve = (state: InstanceState, event: InstanceEvent): InstanceStat
     default: {
       if (state.record === undefined) return state
       const record = onRecord(state.record, event)
-      return event._tag === "instance.starting" && event.reset
-        ? { ...state, record, breaker: Breaker.closed }
-        : { ...state, record }
+      if (event._tag !== "instance.starting" || !event.reset) return { ...state, record }
+      const { recentFailures: _, ...rest } = state
+      return { ...rest, record, breaker: Breaker.closed }
     }
   }
 }

@@ -13,6 +13,7 @@ import {
   InstanceSpec,
   type RegisteredSpec
 } from "../../schema/Instance.ts"
+import { RecentFailures } from "../../schema/instance/RecentFailures.ts"
 import { Breaker, closed } from "./Breaker.ts"
 
 /** One attempt that holds a slot, from its acceptance until its end is reported. */
@@ -78,7 +79,8 @@ export const InstanceState = Schema.Struct({
   breaker: Breaker,
   /** Keyed by run id. An attempt is accepted only while there are fewer runs than `maxConcurrentTasks`. */
   runs: Schema.HashMap(Schema.String, Run),
-  latencyMillis: Schema.optionalKey(Schema.Finite)
+  latencyMillis: Schema.optionalKey(Schema.Finite),
+  recentFailures: Schema.optionalKey(RecentFailures)
 })
 export type InstanceState = typeof InstanceState.Type
 

@@ -1,6 +1,7 @@
 /** The public status of an instance, derived from its state. It carries no token. */
 import type { View } from "../../actor/Actor.ts"
 import type { InstanceLoad, InstancePhase, InstanceStatus, Occupancy } from "../../schema/Instance.ts"
+import type { RecentFailures } from "../../schema/instance/RecentFailures.ts"
 import { currentLoad, type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
 
 const occupancies: Record<InstancePhase, Occupancy> = {
@@ -17,7 +18,11 @@ const occupancies: Record<InstancePhase, Occupancy> = {
 
 const isUp = ({ phase }: InstanceRecord): boolean => phase === "warm" || phase === "claimed" || phase === "draining"
 
-const statusWith = (record: InstanceRecord, breaker: InstanceStatus["breaker"], load: InstanceLoad): InstanceStatus => {
+const statusWith = (
+  { breaker, recentFailures }: Pick<InstanceState, "breaker" | "recentFailures">,
+  record: InstanceRecord,
+  load: InstanceLoad
+): InstanceStatus => {
   const { spec } = record
   return {
     instanceId: spec.instanceId,
@@ -32,8 +37,9 @@ const statusWith = (record: InstanceRecord, breaker: InstanceStatus["breaker"], 
     phase: record.phase,
     health: record.health,
     occupancy: occupancies[record.phase],
-    breaker,
+    breaker: breaker.state,
     load,
+    ...(recentFailures === undefined ? {} : { recentFailures }),
     ...(record.reason === undefined ? {} : { reason: record.reason }),
     ...(record.url === undefined ? {} : { url: record.url }),
     ...(record.version === undefined ? {} : { version: record.version }),
@@ -49,27 +55,30 @@ const statusWith = (record: InstanceRecord, breaker: InstanceStatus["breaker"], 
 
 /** The status with the current load. */
 export const statusOf = (state: InstanceState, record: InstanceRecord): InstanceStatus =>
-  statusWith(record, state.breaker.state, currentLoad(state, record.load))
+  statusWith(state, record, currentLoad(state, record.load))
 
 interface Viewed {
   readonly breaker: InstanceStatus["breaker"]
+  readonly recentFailures: RecentFailures | undefined
   readonly view: View<InstanceStatus>
 }
 const views = new WeakMap<InstanceRecord, Viewed>()
 
 /**
  * Undefined once the instance is deregistered. The view carries the load as last reported, and is the same object until
- * the record or the breaker's state changes, so that a run causes no write of the view.
+ * the record, the breaker's state or the recent failures change, so that a run causes no write of the view while no
+ * run fails.
  */
-export const viewOf = ({ breaker, record }: InstanceState): View<InstanceStatus> | undefined => {
+export const viewOf = (state: InstanceState): View<InstanceStatus> | undefined => {
+  const { breaker, recentFailures, record } = state
   if (!isRegistered(record)) return undefined
   const known = views.get(record)
-  if (known?.breaker === breaker.state) return known.view
+  if (known?.breaker === breaker.state && known.recentFailures === recentFailures) return known.view
   const { tenancy } = record.spec
   const view = {
     tenantId: tenancy._tag === "dedicated" ? tenancy.tenantId : undefined,
-    doc: statusWith(record, breaker.state, record.load)
+    doc: statusWith(state, record, record.load)
   }
-  views.set(record, { breaker: breaker.state, view })
+  views.set(record, { breaker: breaker.state, recentFailures, view })
   return view
 }

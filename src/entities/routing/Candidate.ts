@@ -1,5 +1,6 @@
 /** An instance as one routing round sees it. */
 import type { InstanceStatus } from "../../schema/Instance.ts"
+import { loadOfFailures } from "../../schema/instance/RecentFailures.ts"
 import { hashOf } from "./RoutingHash.ts"
 
 export interface Candidate {
@@ -58,8 +59,17 @@ export const queueDepth = (candidate: Candidate): number => candidate.running + 
 
 const isImpaired = ({ status }: Candidate): boolean => status.health === "degraded" || status.breaker === "half_open"
 
-/** The load that policies compare: an impaired instance counts as twice as loaded, and never as idle. */
-export const loadOf = (candidate: Candidate): number => {
-  const depth = queueDepth(candidate)
-  return isImpaired(candidate) ? depth * 2 + 2 : depth
+/** Recent failures, at most as much as a full instance. */
+const failuresOf = ({ status }: Candidate, now: number): number =>
+  status.recentFailures === undefined
+    ? 0
+    : Math.min(status.maxConcurrentTasks, loadOfFailures(status.recentFailures, now))
+
+/**
+ * The load that policies compare. Recent failures count as load, and an impaired instance as twice as loaded and never
+ * as idle.
+ */
+export const loadOf = (candidate: Candidate, now: number): number => {
+  const load = queueDepth(candidate) + failuresOf(candidate, now)
+  return isImpaired(candidate) ? load * 2 + 2 : load
 }

@@ -113,7 +113,7 @@ const least = (
     eligible++
     const group = classOf(policy, request, candidate)
     const tie = mix(seed, candidate.seed)
-    const score = sticky ? tie : loadOf(candidate)
+    const score = sticky ? tie : loadOf(candidate, now)
     const order = best === undefined ? -1 : group - bestGroup || score - bestScore || tie - bestTie
     if (order > 0 || (order === 0 && best !== undefined && candidate.status.instanceId > best.status.instanceId))
       continue

@@ -287,6 +287,29 @@ describe("InstanceActor", () => {
     }
   })
 
+  it("writes its view when a run fails, which routers read, and not when one succeeds", () => {
+    const actor = new ActorTest(InstanceActor, entityIdOf("a"))
+    actor.command("Register", { spec: instanceSpec("a") })
+    const ref = { instanceId: instanceSpec("a").instanceId, url: "ws://a", incarnation: "i1", adopted: false }
+    actor.signal({ _tag: "Started", start: 1, ref })
+    actor.signal({ _tag: "Ready", start: 1, version: "1", bootId: "b1" })
+    const view = () => InstanceActor.view!.of(actor.state, entityIdOf("a"))
+    const before = view()
+    const end = (task: string, failed: boolean) => {
+      actor.message("Execute", { attempt: attempt(task, "hello") })
+      const [run] = HashMap.toValues(actor.state.runs)
+      const error = { code: "AttemptTimeout", message: "no", retryable: true }
+      const ended = failed
+        ? ({ outcome: { _tag: "failed", error }, verdict: "neutral" } as const)
+        : ({ outcome: { _tag: "completed", result: { text: "done", durationMillis: 1 } }, verdict: "success" } as const)
+      actor.signal({ _tag: "RunEnded", runId: run!.runId, ...ended })
+    }
+    end("t1", false)
+    assert.strictEqual(view(), before)
+    end("t2", true)
+    assert.deepInclude(view()!.doc, { recentFailures: { count: 1, at: actor.now } })
+  })
+
   it.prop("is what its events say, also after a snapshot", [Steps], ([steps]) => {
     const { actor } = play(steps, driverOf(steps), () => {})
     assert.isTrue(Equal.equals(actor.folded, actor.state))

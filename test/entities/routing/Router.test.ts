@@ -3,6 +3,7 @@ import { Arbitrary, Schema } from "effect"
 import * as Candidate from "../../../src/entities/routing/Candidate.ts"
 import { filters, rejectedBy, type RouteRequest } from "../../../src/entities/routing/Filter.ts"
 import { policyOf, route } from "../../../src/entities/routing/Router.ts"
+import { countMost, failureWeight, windowMillis } from "../../../src/schema/instance/RecentFailures.ts"
 import { InstanceId, TenantId } from "../../../src/schema/Ids.ts"
 import type { InstanceStatus } from "../../../src/schema/Instance.ts"
 import type { RoutingHints } from "../../../src/schema/Task.ts"
@@ -135,7 +136,7 @@ describe("Router", () => {
       if (decision._tag === "Unroutable") return
       for (const candidate of all) {
         if (rejectedBy(of, candidate, now) >= 0) continue
-        assert.isAtMost(Candidate.loadOf(decision.candidate), Candidate.loadOf(candidate))
+        assert.isAtMost(Candidate.loadOf(decision.candidate, now), Candidate.loadOf(candidate, now))
       }
     },
     arbitrary
@@ -185,6 +186,17 @@ describe("Router", () => {
     },
     arbitrary
   )
+
+  it("takes an instance that fails at once for loaded, the more so the more it fails, until a minute has passed", () => {
+    const failing = (count: number, at = now) => instanceStatus("ill", { recentFailures: { count, at } })
+    const busy = (load: number) => instanceStatus("well", running(load))
+    assert.strictEqual(chosen(request(), [failing(1), busy(failureWeight - 1)]), "well")
+    assert.strictEqual(chosen(request(), [failing(1), busy(failureWeight + 1)]), "ill")
+    assert.strictEqual(chosen(request(), [failing(4), busy(7)]), "well")
+    assert.strictEqual(chosen(request(), [failing(4, now - windowMillis), busy(1)]), "ill")
+    const full = Candidate.loadOf(Candidate.make(failing(countMost)), now)
+    assert.strictEqual(full, failing(countMost).maxConcurrentTasks, "never more than full")
+  })
 
   it("spreads sessions evenly", () => {
     const fleet = candidates(Array.from({ length: 10 }, (_, index) => instanceStatus(`i${index}`)))
