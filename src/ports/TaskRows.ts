@@ -2,6 +2,7 @@
 import { Context, type Effect } from "effect"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { LaneName, TaskId, TenantId } from "../schema/Ids.ts"
+import type { Tried } from "../schema/runs/Tried.ts"
 import type { HeldTask, Priority, TaskPhase } from "../schema/Task.ts"
 
 /** A waiting task with its position in the queue: lower `rank` first, then `taskId`. */
@@ -12,6 +13,7 @@ export interface BacklogEntry {
   readonly attempt: number
   readonly maxAttempts: number
   readonly submittedAt: number
+  readonly tried?: Tried
 }
 
 /**

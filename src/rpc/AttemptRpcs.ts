@@ -20,6 +20,8 @@ export const AttemptRefused = command("AttemptRefused", {
     runKey: Schema.NonEmptyString,
     instanceId: InstanceId,
     reason: Schema.String,
-    retryAfterMillis: Schema.Int
+    retryAfterMillis: Schema.Int,
+    /** Set when the instance itself is the cause: it is unhealthy, its breaker is not closed, its gateway is away. */
+    atFault: Schema.optionalKey(Schema.Boolean)
   }
 })

@@ -112,6 +112,12 @@ const submittedLabel = nonEmptyText(bounds.label)
 
 export const SubmittedHints = Schema.Struct({
   ...RoutingHints.fields,
+  policy: Schema.optionalKey(
+    RoutingPolicy.annotate({
+      description:
+        "How the eligible instances are ordered. Fallback: by load, and names a second instance, to which the next attempt goes when this one fails."
+    })
+  ),
   preferredRegion: Schema.optionalKey(submittedLabel),
   requiredCapabilities: Schema.optionalKey(list(submittedLabel, 32)),
   maxLatencyMillis: Schema.optionalKey(

@@ -4,6 +4,7 @@ import { DecisionBuilder } from "../../actor/DecisionBuilder.ts"
 import type { LaneEvent, LaneEventOf, WaitingTask } from "../../schema/events/LaneEvents.ts"
 import { deadOps, type LaneState, levelAt, pendingOps, type RunningTask, runningOf, scheduledOps } from "./LaneState.ts"
 import * as InstanceUsage from "./dispatch/InstanceUsage.ts"
+import { isInVain, triedWith } from "./dispatch/TriedInstances.ts"
 import { heldMost, hold } from "../../schema/Task.ts"
 
 /** Ends the parking of a lane, so that it plans again. */
@@ -44,7 +45,14 @@ const waitingAgain = (running: RunningTask, attempt: number, notBefore?: number)
   maxAttempts: running.maxAttempts,
   attempt,
   ...(running.reroutes === undefined ? {} : { reroutes: running.reroutes }),
+  ...(running.tried === undefined ? {} : { tried: running.tried }),
   ...(notBefore === undefined ? {} : { notBefore })
+})
+
+/** As `waitingAgain`, after an attempt that the instance did not serve. */
+const waitingElsewhere = (running: RunningTask, attempt: number, notBefore?: number): WaitingTask => ({
+  ...waitingAgain(running, attempt, notBefore),
+  tried: triedWith(running)
 })
 
 const submitted = (state: LaneState, event: LaneEventOf<"task.submitted">): LaneState => {
@@ -82,6 +90,7 @@ const started = (state: LaneState, event: LaneEventOf<"task.started">): LaneStat
       attempt: event.attempt,
       instanceId,
       placement,
+      ...(event.backup === undefined ? {} : { backup: event.backup }),
       startedAt: at,
       until
     }),
@@ -99,12 +108,13 @@ const requeued = (state: LaneState, event: LaneEventOf<"task.requeued">): LaneSt
   if (rerouted !== undefined) {
     const { maxAttempts, times } = rerouted
     return addWaiting(leave(state, running, event.at), {
-      ...waitingAgain(running, event.attempt),
+      ...waitingElsewhere(running, event.attempt),
       maxAttempts,
       reroutes: times
     })
   }
-  const next = addWaiting(leave(state, running, event.at), waitingAgain(running, event.attempt - 1))
+  const waiting = isInVain(event) ? waitingElsewhere : waitingAgain
+  const next = addWaiting(leave(state, running, event.at), waiting(running, event.attempt - 1))
   return { ...next, shares: InstanceUsage.busy(next.shares, event.instanceId, event.busyUntil) }
 }
 
@@ -134,7 +144,7 @@ const leaveRunning = (state: LaneState, event: LaneEventOf<"task.completed" | "t
 const retrying = (state: LaneState, event: LaneEventOf<"task.retrying">): LaneState => {
   const running = runningOf(state, event.taskId)
   if (running === undefined) return state
-  return addWaiting(leave(state, running, event.at), waitingAgain(running, event.attempt, event.notBefore))
+  return addWaiting(leave(state, running, event.at), waitingElsewhere(running, event.attempt, event.notBefore))
 }
 
 const deadLettered = (state: LaneState, event: LaneEventOf<"task.dead_lettered">): LaneState => {

@@ -15,6 +15,8 @@ export const RunningTask = Schema.Struct({
   ...WaitingTask.fields,
   instanceId: InstanceId,
   placement: Placement,
+  /** The instance named for the next attempt when this one fails. */
+  backup: Schema.optionalKey(InstanceId),
   startedAt: Schema.Finite,
   /** Unix milliseconds at which an attempt without any report is lost, or a requested cancel is taken as done. */
   until: Schema.Finite,

@@ -7,7 +7,17 @@ import { answer } from "../../actor/Actor.ts"
 import type { AttemptOutcome } from "../../schema/runs/Attempt.ts"
 import type { SessionEvent } from "../../schema/events/SessionEvents.ts"
 import { runKeyOf, type SessionState, type Steered, steerKeyOf } from "./SessionState.ts"
-import { abortTurn, advance, draft, enqueue, failTurn, joined, onEnded, onRefused } from "./TurnTransitions.ts"
+import {
+  abortTurn,
+  advance,
+  draft,
+  enqueue,
+  failTurn,
+  joined,
+  onEnded,
+  onRefused,
+  type Refused
+} from "./TurnTransitions.ts"
 
 type Quiet = Decision<SessionEvent, void, never>
 
@@ -38,20 +48,12 @@ export const attemptEnded = (
  */
 export const attemptRefused = (
   state: SessionState,
-  {
-    reason,
-    retryAfterMillis,
-    runKey
-  }: {
-    readonly runKey: string
-    readonly reason: string
-    readonly retryAfterMillis: number
-  },
+  { runKey, ...refused }: Refused & { readonly runKey: string },
   { now }: DecideContext
 ): Quiet => {
   const change = draft(state)
   const steered = steeredBy(state, runKey)
-  if (isSent(state, runKey)) onRefused(change, state.head!, reason, retryAfterMillis, now)
+  if (isSent(state, runKey)) onRefused(change, state.head!, refused, now)
   else if (steered === undefined) return answer(undefined)
   else if (state.phase === "closing" || state.phase === "closed") abortTurn(change, steered.turn.turnId, now)
   else {

@@ -2,10 +2,15 @@
  * Chooses the instance for the next attempt of a session. The session stays with the instance that has its history, and
  * waits for it while it may come back. The session moves when that instance is deregistered, failed or lost, when it is
  * stopped or draining and the turn has waited for `historyWait`, and when a move was requested; the history so far
- * stays at the old gateway. A session that was created for one specific instance waits for that instance.
+ * stays at the old gateway. It goes to the backup that was named with its instance, if there is one. A session that was
+ * created for one specific instance waits for that instance.
+ *
+ * A session without history goes elsewhere after a failed attempt (routing/Standing.ts). One with history stays: a
+ * gateway on which its turns fail is closed by the breaker, and the session waits for it.
  */
 import type { InstanceId } from "../../schema/Ids.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
+import type { Tried } from "../../schema/runs/Tried.ts"
 import * as Candidate from "../routing/Candidate.ts"
 import { hasAlternative } from "../routing/Alternatives.ts"
 import type { RouteRequest } from "../routing/Filter.ts"
@@ -47,15 +52,20 @@ const requestOf = ({ created, move, sessionId, tenantId }: SessionState): RouteR
   opensSession: true
 })
 
-const choose = (state: SessionState, fleet: ReadonlyArray<InstanceStatus>, now: number): Found => {
+const choose = (
+  state: SessionState,
+  fleet: ReadonlyArray<InstanceStatus>,
+  now: number,
+  tried: Tried | undefined
+): Found => {
   const decision = route(
-    requestOf(state),
+    { ...requestOf(state), tried },
     fleet.map((status) => Candidate.make(status)),
     now
   )
-  return decision._tag === "Routed"
-    ? { _tag: "Found", instanceId: decision.instanceId, placement: decision.placement, because: decision.because }
-    : { _tag: "None", reason: decision.reason }
+  if (decision._tag === "Unroutable") return { _tag: "None", reason: decision.reason }
+  const { backup, because, instanceId, placement } = decision
+  return { _tag: "Found", instanceId, placement, because, ...(backup === undefined ? {} : { backup }) }
 }
 
 const nothingLost: ReasonOf = () => undefined
@@ -66,16 +76,18 @@ export const findPlace = (
   now: number,
   reasonOf: ReasonOf = nothingLost
 ): Found => {
-  const { assignment } = state
-  if (assignment === undefined || (!assignment.settled && state.move === undefined)) return choose(state, fleet, now)
-  const { instanceId } = assignment
+  const { assignment, head } = state
+  if (assignment === undefined || (!assignment.settled && state.move === undefined))
+    return choose(state, fleet, now, head?.tried)
+  const { backup, instanceId } = assignment
   const status = fleet.find((known) => known.instanceId === instanceId)
   const why = leaves(state, status, now, reasonOf)
   if (why === undefined) return stay(status!)
   const found = choose(
     state,
     fleet.filter((known) => known.instanceId !== instanceId),
-    now
+    now,
+    { instances: head?.tried?.instances ?? [], ...(backup === undefined ? {} : { backup }) }
   )
   return found._tag === "Found"
     ? { ...found, because: `${found.because}; ${why}, and its gateway keeps the history so far` }

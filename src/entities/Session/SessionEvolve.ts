@@ -1,5 +1,6 @@
 /** Folds one event into the state of a Session actor. */
 import type { QueuePosition, SessionEvent } from "../../schema/events/SessionEvents.ts"
+import { failedOn } from "../../schema/runs/Tried.ts"
 import type { TurnStatus } from "../../schema/Session.ts"
 import { beginningOf } from "../../ports/Outputs.ts"
 import { lostAfter, messageKept, steerLimit, steerTimeout, textKept, turnsKept } from "./SessionPolicy.ts"
@@ -100,6 +101,39 @@ const doubted = (state: SessionState, { reroutes }: Of<"session.internal_put_off
     ? state
     : { ...state, assignment: { ...state.assignment, answers: false } }
 
+/** The next attempt number, or the instance's own fault, says that the turn was tried in vain where it is assigned. */
+const triedAfter = (
+  { assignment }: SessionState,
+  head: Head,
+  { atFault, attempt }: Of<"session.internal_put_off">
+): Pick<Head, "tried"> =>
+  assignment === undefined || (attempt === head.attempt && atFault !== true)
+    ? {}
+    : { tried: failedOn(head.tried, assignment.instanceId, assignment.backup) }
+
+const putOff = (state: SessionState, event: Of<"session.internal_put_off">): SessionState =>
+  onHead(doubted(state, event), event.turnId, (head) => {
+    const waitsSince = event.attempt === head.attempt ? head.waitsSince : event.retryAt
+    return {
+      ...head,
+      step: "waiting",
+      attempt: event.attempt,
+      tries: head.tries + 1,
+      reason: event.reason,
+      retryAt: event.retryAt,
+      ...(event.reroutes === undefined ? {} : { reroutes: event.reroutes }),
+      ...triedAfter(state, head, event),
+      waitsSince,
+      deadlineAt: waitsSince + head.turn.timeoutMillis
+    }
+  })
+
+const assigned = (state: SessionState, { backup, instanceId, placement }: Of<"session.assigned">): SessionState => {
+  const { move: _, ...rest } = state
+  const named = backup === undefined ? {} : { backup }
+  return { ...rest, assignment: { instanceId, placement, ...named, settled: false, answers: true } }
+}
+
 /** Ends a turn, whether it is the head, steered or queued. */
 const ended = (state: SessionState, turnId: string, at: number, ending: Ending): SessionState => {
   const isHead = state.head?.turn.turnId === turnId
@@ -153,25 +187,9 @@ export const evolve = (state: SessionState, event: SessionEvent): SessionState =
     case "session.internal_waiting":
       return onHead(state, event.turnId, (head) => ({ ...head, reason: event.reason }))
     case "session.internal_put_off":
-      return onHead(doubted(state, event), event.turnId, (head) => {
-        const waitsSince = event.attempt === head.attempt ? head.waitsSince : event.retryAt
-        return {
-          ...head,
-          step: "waiting",
-          attempt: event.attempt,
-          tries: head.tries + 1,
-          reason: event.reason,
-          retryAt: event.retryAt,
-          ...(event.reroutes === undefined ? {} : { reroutes: event.reroutes }),
-          waitsSince,
-          deadlineAt: waitsSince + head.turn.timeoutMillis
-        }
-      })
-    case "session.assigned": {
-      const { instanceId, placement } = event
-      const { move: _, ...rest } = state
-      return { ...rest, assignment: { instanceId, placement, settled: false, answers: true } }
-    }
+      return putOff(state, event)
+    case "session.assigned":
+      return assigned(state, event)
     case "session.move_asked":
       return moving(state, event)
     case "session.turn_started":

@@ -5,6 +5,7 @@
 import { Schema } from "effect"
 import { parseSessionEntityId, InstanceId, Placement, SessionId, TenantId } from "../../schema/Ids.ts"
 import { SessionPhase, TurnStatus } from "../../schema/Session.ts"
+import { Tried } from "../../schema/runs/Tried.ts"
 import { RoutingHints } from "../../schema/Task.ts"
 
 export const WaitingTurn = Schema.Struct({
@@ -31,6 +32,8 @@ export const Head = Schema.Struct({
   attempt: Schema.Int,
   /** How often the turn's instance was lost; these attempts do not count. */
   reroutes: Schema.optionalKey(Schema.Int),
+  /** Where this turn was tried in vain. */
+  tried: Schema.optionalKey(Tried),
   /** How often the turn was refused or put off; identifies the current placement search. */
   tries: Schema.Int,
   /** Unix milliseconds since when this attempt could be placed. */
@@ -53,6 +56,8 @@ export type Steered = typeof Steered.Type
 export const Assignment = Schema.Struct({
   instanceId: InstanceId,
   placement: Placement,
+  /** Policy Fallback: where the session goes when it has to leave this instance. */
+  backup: Schema.optionalKey(InstanceId),
   /** Whether a turn has ended there, so that its gateway has history of this session. */
   settled: Schema.Boolean,
   /** Whether the last attempt there was answered. If not, the instance is checked before the next attempt is sent. */

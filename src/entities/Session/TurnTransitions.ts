@@ -67,9 +67,10 @@ export interface Place {
   readonly instanceId: InstanceId
   readonly placement: Placement
   readonly because: string
+  readonly backup?: InstanceId
 }
 
-export const assign = (draft: SessionDraft, { because, instanceId, placement }: Place): void => {
+export const assign = (draft: SessionDraft, { backup, because, instanceId, placement }: Place): void => {
   const before = draft.state.assignment
   const isSame = before?.instanceId === instanceId && before.placement === placement
   if (isSame && draft.state.move === undefined) return
@@ -79,6 +80,7 @@ export const assign = (draft: SessionDraft, { because, instanceId, placement }: 
     instanceId,
     placement,
     because,
+    ...(backup === undefined ? {} : { backup }),
     ...(before === undefined || isSame ? {} : { movedFrom: before.instanceId })
   })
 }
@@ -171,40 +173,48 @@ export const onEnded = (draft: SessionDraft, head: Head, outcome: AttemptOutcome
       if (!maySucceedLater(outcome.error) || failed >= attempts || draft.state.phase === "closing") {
         return failTurn(draft, turnId, outcome.error, now)
       }
-      return putOff(draft, head, head.attempt + 1, outcome.error.message, now + retryWait(failed))
+      return putOff(draft, head, {
+        attempt: head.attempt + 1,
+        reason: outcome.error.message,
+        retryAt: now + retryWait(failed)
+      })
     }
   }
 }
 
-const putOff = (
-  draft: SessionDraft,
-  head: Head,
-  attempt: number,
-  reason: string,
-  retryAt: number,
-  reroutes?: number
-): void =>
-  draft.emit({
-    _tag: "session.internal_put_off",
-    ...ofTurn(draft.state, head.turn.turnId),
-    attempt,
-    reason,
-    retryAt,
-    ...(reroutes === undefined ? {} : { reroutes })
-  })
+interface PutOff {
+  readonly attempt: number
+  readonly reason: string
+  readonly retryAt: number
+  readonly reroutes?: number
+  readonly atFault?: boolean
+}
+
+const putOff = (draft: SessionDraft, head: Head, why: PutOff): void =>
+  draft.emit({ _tag: "session.internal_put_off", ...ofTurn(draft.state, head.turn.turnId), ...why })
+
+export interface Refused {
+  readonly reason: string
+  readonly retryAfterMillis: number
+  readonly atFault?: boolean
+}
 
 export const onRefused = (
   draft: SessionDraft,
   head: Head,
-  reason: string,
-  retryAfterMillis: number,
+  { atFault, reason, retryAfterMillis }: Refused,
   now: number
 ): void => {
   if (head.step === "aborting") {
     abortTurn(draft, head.turn.turnId, now)
     return advance(draft, now)
   }
-  putOff(draft, head, head.attempt, reason, now + refusedWait(runKeyOf(head), head.tries, retryAfterMillis))
+  putOff(draft, head, {
+    attempt: head.attempt,
+    reason,
+    retryAt: now + refusedWait(runKeyOf(head), head.tries, retryAfterMillis),
+    ...(atFault === true ? { atFault } : {})
+  })
 }
 
 /**
@@ -219,7 +229,7 @@ export const onLost = (draft: SessionDraft, head: Head, reason: string, now: num
   const message = `given up on ${draft.state.assignment!.instanceId}: ${reason}`
   for (const { turn } of draft.state.steered) enqueue(draft, turn, "ordered")
   if (reroutes > reroutesMost) return failTurn(draft, turnId, { code: "AttemptLost", message, retryable: false }, now)
-  putOff(draft, head, head.attempt + 1, message, now, reroutes)
+  putOff(draft, head, { attempt: head.attempt + 1, reason: message, retryAt: now, reroutes })
   place(draft, turnId, now)
 }
 

@@ -3,6 +3,7 @@
  * instance gives the reason.
  */
 import type { InstanceId, TenantId } from "../../schema/Ids.ts"
+import type { Tried } from "../../schema/runs/Tried.ts"
 import type { RoutingHints } from "../../schema/Task.ts"
 import { type Candidate, queueDepth } from "./Candidate.ts"
 
@@ -20,6 +21,8 @@ export interface RouteRequest {
   readonly deadlineAt?: number | undefined
   /** The work would open one more session on the instance, so the session limit counts too. */
   readonly opensSession?: boolean | undefined
+  /** Where the work was tried in vain. It rejects nothing (Standing.ts). */
+  readonly tried?: Tried | undefined
 }
 
 const noCapabilities: ReadonlyArray<string> = []

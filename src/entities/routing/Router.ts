@@ -1,15 +1,16 @@
 /**
  * Chooses an instance for one task: filter, then score. Pure, and fast enough to run for every task of a full lane.
  *
- * The choice is the minimum by (policy class, load or affinity, tie-break). Each candidate is scored by itself, so
- * removing an instance that was not chosen never changes the choice. The tie-break is a hash of the task and the
- * instance, so that lanes that see the same snapshot do not all choose the same instance.
+ * The choice is the minimum by (standing with the earlier attempts, policy class, load or affinity, tie-break). Each
+ * candidate is scored by itself, so removing an instance that was not chosen never changes the choice. The tie-break is
+ * a hash of the task and the instance, so that lanes that see the same snapshot do not all choose the same instance.
  */
 import type { InstanceId, Placement } from "../../schema/Ids.ts"
 import type { RoutingHints, RoutingPolicy } from "../../schema/Task.ts"
 import { type Candidate, loadOf, queueDepth } from "./Candidate.ts"
 import { explainNone, rejectedBy, type RouteRequest } from "./Filter.ts"
 import { hashOf, mix } from "./RoutingHash.ts"
+import { explainStanding, standingOf } from "./Standing.ts"
 
 export interface Routed {
   readonly _tag: "Routed"
@@ -20,7 +21,10 @@ export interface Routed {
   readonly queueDepth: number
   readonly estimatedLatencyMillis: number
   readonly capabilities: ReadonlyArray<string>
-  /** Policy Fallback: the instance to use when the first one fails. Absent when only one is eligible. */
+  /**
+   * Policy Fallback: the instance that the next attempt goes to when this one fails, while it is eligible then. Absent
+   * when only one is eligible. Nothing is reserved there.
+   */
   readonly backup?: InstanceId
 }
 
@@ -75,7 +79,7 @@ export const route = (request: RouteRequest, candidates: ReadonlyArray<Candidate
   const { best, eligible } = least(order, candidates, now, undefined)
   if (best === undefined) return { _tag: "Unroutable", reason: explainNone(request, candidates, now) }
   const backup = policy === "Fallback" ? least(order, candidates, now, best).best?.status.instanceId : undefined
-  const because = explain(policy, affinity, best, eligible)
+  const because = explain(policy, affinity, best, eligible) + explainStanding(request.tried, best.status.instanceId)
   const routed: Routed = {
     _tag: "Routed",
     candidate: best,
@@ -103,7 +107,9 @@ const least = (
   now: number,
   except: Candidate | undefined
 ): { readonly best: Candidate | undefined; readonly eligible: number } => {
+  const { tried } = request
   let best: Candidate | undefined
+  let bestStanding = 0
   let bestGroup = 0
   let bestScore = 0
   let bestTie = 0
@@ -111,13 +117,16 @@ const least = (
   for (const candidate of candidates) {
     if (candidate === except || rejectedBy(request, candidate, now) >= 0) continue
     eligible++
+    const standing = standingOf(tried, candidate.status.instanceId)
     const group = classOf(policy, request, candidate)
     const tie = mix(seed, candidate.seed)
     const score = sticky ? tie : loadOf(candidate, now)
-    const order = best === undefined ? -1 : group - bestGroup || score - bestScore || tie - bestTie
+    const order =
+      best === undefined ? -1 : standing - bestStanding || group - bestGroup || score - bestScore || tie - bestTie
     if (order > 0 || (order === 0 && best !== undefined && candidate.status.instanceId > best.status.instanceId))
       continue
     best = candidate
+    bestStanding = standing
     bestGroup = group
     bestScore = score
     bestTie = tie

@@ -6,6 +6,7 @@ import { Schema } from "effect"
 import { ActorRef } from "../ActorRef.ts"
 import { InstanceId, LaneName, Placement, TaskId, TenantId } from "../Ids.ts"
 import { LaneConfig } from "../Lane.ts"
+import { Tried } from "../runs/Tried.ts"
 import { HeldTask, Priority, TaskError, TaskResult, TaskSpec } from "../Task.ts"
 
 const lane = { tenantId: TenantId, lane: LaneName, at: Schema.Finite }
@@ -21,6 +22,7 @@ export const WaitingTask = Schema.Struct({
   maxAttempts: Schema.Int,
   /** How often the task's instance was lost while the task was in this lane's memory. */
   reroutes: Schema.optionalKey(Schema.Int),
+  tried: Schema.optionalKey(Tried),
   /** Set only while the task is `scheduled` or `retrying`. */
   notBefore: Schema.optionalKey(Schema.Finite)
 })
@@ -58,6 +60,8 @@ export const TaskStarted = Schema.TaggedStruct("task.started", {
   ...attempt,
   placement: Placement,
   because: Schema.String,
+  /** Policy Fallback: the instance that the next attempt goes to when this one fails. */
+  backup: Schema.optionalKey(InstanceId),
   /** When the lane considers the attempt lost. */
   until: Schema.Finite
 })
@@ -75,6 +79,8 @@ export const TaskRequeued = Schema.TaggedStruct("task.requeued", {
   ...attempt,
   reason: Schema.String,
   busyUntil: Schema.Finite,
+  /** Set when the instance itself was the cause, so that the task is tried elsewhere first. */
+  atFault: Schema.optionalKey(Schema.Boolean),
   rerouted: Schema.optionalKey(Schema.Struct({ maxAttempts: Schema.Int, times: Schema.Int }))
 })
 export const TaskCompleted = Schema.TaggedStruct("task.completed", { ...attempt, result: TaskResult })

@@ -40,6 +40,8 @@ export const SessionEvent = Schema.Union([
     attempt: Schema.Int,
     reason: Schema.String,
     retryAt: at,
+    /** Set when the instance itself was the cause of a refusal. */
+    atFault: Schema.optionalKey(Schema.Boolean),
     /** How often the turn's instance was lost; the attempt does not count. */
     reroutes: Schema.optionalKey(Schema.Int)
   }),
@@ -48,6 +50,8 @@ export const SessionEvent = Schema.Union([
     instanceId: InstanceId,
     placement: Placement,
     because: Schema.String,
+    /** Policy Fallback: where the session goes when it has to leave this instance. */
+    backup: Schema.optionalKey(InstanceId),
     /** The previous instance. Its gateway keeps the history so far. */
     movedFrom: Schema.optionalKey(InstanceId)
   }),

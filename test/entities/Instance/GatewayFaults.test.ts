@@ -6,7 +6,9 @@ import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.
 import { failureOf } from "../../../src/openclaw/protocol/RunFailures.ts"
 import { fromErrorShape } from "../../../src/openclaw/protocol/GatewayErrors.ts"
 import { bounds } from "../../../src/schema/text/Bounds.ts"
-import { attempt, instanceEvents, started, told, untilTold, withInstances } from "./InstanceRig.ts"
+import { MemoryStore } from "../../../src/actor/memory/MemoryJournal.ts"
+import type { InstanceStatus } from "../../../src/schema/Instance.ts"
+import { attempt, entityIdOf, instanceEvents, started, told, untilTold, withInstances } from "./InstanceRig.ts"
 import { untilVirtually } from "../../fixtures/VirtualTime.ts"
 
 const ofFailure = (reason: string | undefined, message: string) => {
@@ -111,6 +113,43 @@ describe("An instance whose gateway", () => {
         Effect.map(client.InstanceGet(), ({ health }) => health === "healthy")
       )
       assert.strictEqual((yield* client.InstanceGet()).breaker, "closed")
+    }).pipe(withInstances())
+  )
+
+  it.effect("fails every run at once, looks loaded by it, and refuses by its own fault once its breaker is open", () =>
+    Effect.gen(function* () {
+      const client = yield* started("a")
+      const fleet = yield* SimulatedFleet
+      yield* fleet.order("a", { _tag: "failure", message: "the state folder is gone", turns: 5 })
+      const failures = Effect.map(client.InstanceGet(), ({ recentFailures }) => recentFailures?.count ?? 0)
+      assert.strictEqual(yield* failures, 0)
+      for (let index = 1; index <= 5; index++) {
+        yield* client.Execute({ attempt: attempt(`t${index}`, "hello") })
+        yield* untilTold(index)
+        assert.isAbove(yield* failures, index - 1)
+      }
+      const view = (yield* MemoryStore).actors.get(`Instance/${entityIdOf("a")}`)!.view!.doc as InstanceStatus
+      assert.isAbove(view.recentFailures!.count, 4, "the view that routers read says so, too")
+      yield* client.Execute({ attempt: attempt("t6", "hello") })
+      yield* untilTold(6)
+      assert.deepInclude((yield* told)[5], { tag: "AttemptRefused", atFault: true } as object)
+    }).pipe(withInstances())
+  )
+
+  it.effect("does not end runs in their time, looks loaded by it, and no longer once runs succeed", () =>
+    Effect.gen(function* () {
+      const client = yield* started("a")
+      const fleet = yield* SimulatedFleet
+      yield* fleet.order("a", { _tag: "hang", turns: 3 })
+      for (let index = 1; index <= 3; index++)
+        yield* client.Execute({ attempt: attempt(`t${index}`, "hello", { timeoutMillis: 1_000 }) })
+      yield* untilTold(3)
+      const slow = yield* client.InstanceGet()
+      assert.isAbove(slow.recentFailures!.count, 2)
+      assert.strictEqual(slow.breaker, "closed")
+      for (let index = 4; index <= 7; index++) yield* client.Execute({ attempt: attempt(`t${index}`, "hello") })
+      yield* untilTold(7)
+      assert.isUndefined((yield* client.InstanceGet()).recentFailures)
     }).pipe(withInstances())
   )
 

@@ -77,7 +77,7 @@ const step = (world: LaneWorld, code: number): void => {
     }
     case 15: {
       const runKey = at([...world.attempts.keys()], pick)
-      if (runKey !== undefined) world.refuse(runKey, pick % 300)
+      if (runKey !== undefined) world.refuse(runKey, pick % 300, pick % 4 === 0)
       return
     }
     case 16:

@@ -208,11 +208,12 @@ export class LaneWorld {
     const payload = this.answered[index % Math.max(1, this.answered.length)]
     if (payload !== undefined) this.apply(LaneActor.commands.AttemptEnded(this.state, payload, this.context()))
   }
-  refuse(runKey: string, retryAfterMillis = 100): void {
+  refuse(runKey: string, retryAfterMillis = 100, atFault = false): void {
     const sent = this.attempts.get(runKey)!
     this.attempts.delete(runKey)
     this.#refused.add(runKey)
-    const payload = { runKey, instanceId: sent.instanceId, reason: "full", retryAfterMillis }
+    const fault = atFault ? { atFault } : {}
+    const payload = { runKey, instanceId: sent.instanceId, reason: "full", retryAfterMillis, ...fault }
     this.apply(LaneActor.commands.AttemptRefused(this.state, payload, this.context()))
   }
 
@@ -248,7 +249,8 @@ export class LaneWorld {
       rank: row.rank,
       attempt: row.attempt,
       maxAttempts: row.max_attempts,
-      submittedAt: row.submitted_at
+      submittedAt: row.submitted_at,
+      ...(row.tried === null ? {} : { tried: row.tried })
     }
   }
 
@@ -377,6 +379,9 @@ export class LaneWorld {
     for (const { notBefore, task } of scheduled.entries) {
       assert.include(["scheduled", "retrying"], this.rows.get(task.taskId)?.phase)
       assert.strictEqual(this.rows.get(task.taskId)?.not_before, notBefore)
+    }
+    for (const { task, tried } of [...pending.entries, ...scheduled.entries, ...HashMap.values(running)]) {
+      assert.deepStrictEqual(this.rows.get(task.taskId)!.tried ?? undefined, tried, "the row forgets where it failed")
     }
     if (BacklogWindow.size(scheduled) > 0) {
       const hasTimer = timers(this.state).some(({ key }) => key === "promote")

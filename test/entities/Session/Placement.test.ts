@@ -116,6 +116,36 @@ describe("Session placement", () => {
     assert.match(placeOf(waiting(pinned, historyWait), fleet), /1 not the one asked for/)
   })
 
+  it("begins elsewhere than where its first turn failed, and there again when nothing else is eligible", () => {
+    const failed = (...ids: ReadonlyArray<string>): SessionState => {
+      const state = waiting(at("a"), 0)
+      const tried = { instances: ids.map((id) => InstanceId.make(id)) }
+      return { ...state, assignment: { ...state.assignment!, settled: false }, head: { ...state.head!, tried } }
+    }
+    assert.strictEqual(placeOf(failed("a"), [status("a"), status("b")]), "b")
+    assert.strictEqual(placeOf(failed("a", "b"), [status("a"), status("b")]), "a")
+    assert.strictEqual(placeOf(failed("a"), [status("a")]), "a")
+  })
+
+  it("stays with its history where a turn has failed", () => {
+    const state = waiting(at("a"), 0)
+    const tried = { instances: [InstanceId.make("a")] }
+    assert.strictEqual(placeOf({ ...state, head: { ...state.head!, tried } }, [status("a"), status("b")]), "a")
+  })
+
+  it("leaves for the backup that was named with its instance, while that is eligible", () => {
+    const state = at("a")
+    const others = ["b", "c", "d"]
+    for (const backup of others) {
+      const named = { ...state, assignment: { ...state.assignment!, backup: InstanceId.make(backup) } }
+      const fleet = others.map((id) => status(id))
+      assert.strictEqual(placeOf(named, fleet), backup)
+      const load = { runningTasks: 4, activeSessions: 0, queuedTasks: 0 }
+      const full = fleet.map((known) => (known.instanceId === backup ? { ...known, load } : known))
+      assert.notStrictEqual(placeOf(named, full), backup)
+    }
+  })
+
   it("does not begin on an instance that is unknown", () => {
     assert.strictEqual(placeOf(at(undefined), [status("a", { health: "unknown" }), status("b")]), "b")
     assert.match(placeOf(at(undefined), [status("a", { health: "unknown" })]), /1 not heard of/)

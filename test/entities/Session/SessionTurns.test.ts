@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
-import { moveAway, started } from "../Instance/InstanceRig.ts"
+import { instance, moveAway, started } from "../Instance/InstanceRig.ts"
 import { created, session, sessionEvents, turn, untilTurn, withSessions } from "./SessionRig.ts"
 import { untilVirtually } from "../../fixtures/VirtualTime.ts"
 
@@ -61,6 +61,41 @@ describe("Session turns", () => {
       assert.strictEqual((yield* client.SessionGet()).turnsCompleted, 20)
       for (const turnId of turnIds) assert.strictEqual(fleet.executions.of(gatewayKey(turnId)).executions, 1)
       assert.strictEqual(fleet.executions.of(gatewayKey("t4")).resumed, 1)
+    }).pipe(withSessions())
+  )
+
+  it.effect("tries the first turn elsewhere when it fails, and comes back only when it failed there, too", () =>
+    Effect.gen(function* () {
+      const fleet = yield* SimulatedFleet
+      for (const id of ["a", "b"]) {
+        yield* started(id)
+        yield* fleet.order(id, { _tag: "failure", message: "the state folder is gone", turns: 1 })
+      }
+      const client = yield* created("s")
+      yield* client.TurnSend(turn("t1", "hello"))
+      yield* untilTurn("s", "t1", "completed")
+      const where = (yield* sessionEvents("s")).filter(({ _tag }) => _tag === "session.turn_started")
+      const [first, second, third] = where.map(({ instanceId }) => instanceId as string)
+      assert.notStrictEqual(first, second)
+      assert.strictEqual(third, first)
+    }).pipe(withSessions())
+  )
+
+  it.effect("names a backup by policy Fallback, and goes there when its instance is deregistered", () =>
+    Effect.gen(function* () {
+      for (const id of ["a", "b", "c"]) yield* started(id)
+      const client = yield* session("s")
+      yield* client.SessionCreate({ hints: { policy: "Fallback" } })
+      yield* client.TurnSend(turn("t1", "hello"))
+      yield* untilTurn("s", "t1", "completed")
+      const assigned = (yield* sessionEvents("s")).find(({ _tag }) => _tag === "session.assigned")
+      assert.isString(assigned.backup)
+      for (const id of ["d", "e", "f", "g", "h", "i", "j"]) yield* started(id)
+      const leaving = yield* instance(assigned.instanceId)
+      yield* leaving.Deregister({ force: true })
+      yield* client.TurnSend(turn("t2", "hello again"))
+      yield* untilTurn("s", "t2", "completed")
+      assert.strictEqual((yield* client.SessionGet()).instanceId, assigned.backup)
     }).pipe(withSessions())
   )
 

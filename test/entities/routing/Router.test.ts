@@ -69,6 +69,8 @@ const AnyRequest = Schema.Struct({
   model: Schema.Literals(["none", "m1"]),
   session: Schema.Literals(["none", "s1"]),
   last: Schema.Literals(["none", "i0", "i1"]),
+  failed: Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 }))).check(Schema.isMaxLength(6)),
+  backup: Schema.Literals(["none", "i2", "i3"]),
   key: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 99 }))
 })
 
@@ -82,7 +84,13 @@ const requestOf = (drawn: typeof AnyRequest.Type): RouteRequest => ({
     ...(drawn.model === "none" ? {} : { model: drawn.model })
   },
   ...(drawn.session === "none" ? {} : { sessionId: drawn.session }),
-  ...(drawn.last === "none" ? {} : { lastInstanceId: InstanceId.make(drawn.last) })
+  ...(drawn.last === "none" ? {} : { lastInstanceId: InstanceId.make(drawn.last) }),
+  ...(drawn.failed.length === 0 ? {} : { tried: triedOf(drawn) })
+})
+
+const triedOf = ({ backup, failed }: Pick<typeof AnyRequest.Type, "backup" | "failed">) => ({
+  instances: [...new Set(failed)].map((index) => InstanceId.make(`i${index}`)),
+  ...(backup === "none" ? {} : { backup: InstanceId.make(backup) })
 })
 
 const fleets = Arbitrary.array(Arbitrary.schema(AnyStatus), { minLength: 0, maxLength: 12 }).pipe(
@@ -130,7 +138,8 @@ describe("Router", () => {
     "LeastLoaded picks a minimum of the load",
     [requests, fleets],
     ([drawn, fleet]) => {
-      const of = { ...drawn, hints: { ...drawn.hints, policy: "LeastLoaded" as const }, sessionId: undefined }
+      const hints = { ...drawn.hints, policy: "LeastLoaded" as const }
+      const of = { ...drawn, hints, sessionId: undefined, tried: undefined }
       const all = candidates(fleet)
       const decision = route(of, all, now)
       if (decision._tag === "Unroutable") return
@@ -186,6 +195,64 @@ describe("Router", () => {
     },
     arbitrary
   )
+
+  it.prop(
+    "goes where the work was tried in vain only when nothing else is eligible, and then where that was longest ago",
+    [requests, fleets],
+    ([of, fleet]) => {
+      const decision = route(of, candidates(fleet), now)
+      if (decision._tag === "Unroutable" || of.tried === undefined) return
+      const { instances } = of.tried
+      const eligible = fleet.filter((status) => rejectedBy(of, Candidate.make(status), now) < 0)
+      const fresh = eligible.filter(({ instanceId }) => !instances.includes(instanceId))
+      if (fresh.length > 0) return assert.notInclude(instances, decision.instanceId)
+      const first = instances.find((id) => eligible.some(({ instanceId }) => instanceId === id))
+      assert.strictEqual(decision.instanceId, first)
+      assert.include(decision.because, "earlier attempts failed there")
+    },
+    arbitrary
+  )
+
+  it.prop(
+    "goes to the named backup first, whatever the policy and the load, while that is eligible and has not failed",
+    [requests, fleets],
+    ([of, fleet]) => {
+      const decision = route(of, candidates(fleet), now)
+      const backup = fleet.find(({ instanceId }) => instanceId === of.tried?.backup)
+      if (backup === undefined || of.tried!.instances.includes(backup.instanceId)) return
+      if (rejectedBy(of, Candidate.make(backup), now) >= 0) return
+      assert.deepInclude(decision, { _tag: "Routed", instanceId: backup.instanceId })
+      assert.include((decision as { because: string }).because, "its named backup")
+    },
+    arbitrary
+  )
+
+  it.prop(
+    "chooses as if nothing had been tried when what failed is no candidate",
+    [requests, fleets],
+    ([of, fleet]) => {
+      const elsewhere = { instances: [InstanceId.make("gone")], backup: InstanceId.make("gone-as-well") }
+      assert.strictEqual(chosen({ ...of, tried: elsewhere }, fleet), chosen({ ...of, tried: undefined }, fleet))
+    },
+    arbitrary
+  )
+
+  it("says where the work was tried in vain", () => {
+    const fleet = ["a", "b", "c", "d", "e"].map((id) => instanceStatus(id))
+    const tried = { instances: ["a", "b", "c", "d"].map((id) => InstanceId.make(id)) }
+    const decision = route(request({}, { tried }), candidates(fleet), now)
+    assert.match(
+      (decision as { because: string }).because,
+      /^LeastLoaded: e runs 0 of 8, best of 5 eligible; put last: b, c, d and 1 more, where earlier attempts failed$/
+    )
+  })
+
+  it("names another backup than what failed before, as long as there is one", () => {
+    const fleet = candidates(["a", "b", "c"].map((id) => instanceStatus(id)))
+    const tried = { instances: [InstanceId.make("a")], backup: InstanceId.make("b") }
+    const decision = route(request({ policy: "Fallback" }, { tried }), fleet, now)
+    assert.deepInclude(decision, { _tag: "Routed", instanceId: InstanceId.make("b"), backup: InstanceId.make("c") })
+  })
 
   it("takes an instance that fails at once for loaded, the more so the more it fails, until a minute has passed", () => {
     const failing = (count: number, at = now) => instanceStatus("ill", { recentFailures: { count, at } })

@@ -24,6 +24,8 @@ export type RunOutcome = AttemptOutcome | { readonly _tag: "refused"; readonly r
 export interface Refusal {
   readonly reason: string
   readonly retryAfterMillis: number
+  /** The instance itself is the cause, so another one is to be tried first. */
+  readonly atFault?: true
 }
 
 /** Why an attempt cannot be accepted now; undefined when it can (I6). */
@@ -41,11 +43,12 @@ export const refusalOf = (state: InstanceState, attempt: Attempt, now: number): 
     return { reason: "the instance belongs to another tenant", retryAfterMillis: 60_000 }
   }
   if (record.health === "unhealthy") {
-    return { reason: `the instance is unhealthy: ${record.reason ?? "no reason known"}`, retryAfterMillis: 2_000 }
+    const reason = `the instance is unhealthy: ${record.reason ?? "no reason known"}`
+    return { reason, retryAfterMillis: 2_000, atFault: true }
   }
   if (!Breaker.admits(Breaker.profiles.openClawInstance, breaker, underWay)) {
     const retryAfterMillis = Math.max(500, (breaker.until ?? now) - now)
-    return { reason: `the instance's circuit breaker is ${breaker.state}`, retryAfterMillis }
+    return { reason: `the instance's circuit breaker is ${breaker.state}`, retryAfterMillis, atFault: true }
   }
   if (attempt.model !== undefined && spec.allowedModels.length > 0 && !spec.allowedModels.includes(attempt.model)) {
     return { reason: `the instance may not use model ${attempt.model}`, retryAfterMillis: 60_000 }
@@ -127,7 +130,8 @@ export const endRun = (draft: InstanceDraft, run: Run, ended: RunOutcome, verdic
     at: now
   })
   if (outcome._tag === "refused") {
-    refuseAttempt(draft, spec.instanceId, run.attempt, { reason: outcome.reason, retryAfterMillis: 1_000 })
+    const refusal = { reason: outcome.reason, retryAfterMillis: 1_000, atFault: true } as const
+    refuseAttempt(draft, spec.instanceId, run.attempt, refusal)
   } else {
     const { origin, runKey } = run.attempt
     draft.send(sendTo(origin, AttemptEnded, { runKey, instanceId: spec.instanceId, outcome }))

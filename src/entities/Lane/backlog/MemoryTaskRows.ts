@@ -12,7 +12,8 @@ const entryOf = (row: TaskRow) => ({
   rank: row.rank,
   attempt: row.attempt,
   maxAttempts: row.max_attempts,
-  submittedAt: row.submitted_at
+  submittedAt: row.submitted_at,
+  ...(row.tried === null ? {} : { tried: row.tried })
 })
 
 const pageOf = <Entry>(entries: ReadonlyArray<Entry>, limit: number) => ({ entries, isEnd: entries.length < limit })

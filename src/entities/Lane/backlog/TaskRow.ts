@@ -8,7 +8,9 @@ import { bounds, cut } from "../../../schema/text/Bounds.ts"
 import type { LaneEvent, LaneEventOf } from "../../../schema/events/LaneEvents.ts"
 import { type ColumnKind, table } from "../../../schema/tables/Table.ts"
 import type { TaskError, TaskPhase, TaskResult, TaskSpec } from "../../../schema/Task.ts"
-import type { LaneState } from "../LaneState.ts"
+import type { Tried } from "../../../schema/runs/Tried.ts"
+import { isInVain, triedWith } from "../dispatch/TriedInstances.ts"
+import { type LaneState, runningOf } from "../LaneState.ts"
 
 /** `spec`, `result` and `error` are JSON; times are Unix milliseconds. */
 export interface TaskRow {
@@ -40,6 +42,7 @@ export interface TaskRow {
   readonly error_code: string | null
   readonly session_id: string | null
   readonly workspace_id: string | null
+  readonly tried: Tried | null
 }
 
 export const taskTable = table({
@@ -67,7 +70,8 @@ export const taskTable = table({
     updated_at: "bigint",
     error_code: "text",
     session_id: "text",
-    workspace_id: "text"
+    workspace_id: "text",
+    tried: "json"
   } satisfies Record<keyof TaskRow, ColumnKind>,
   retention: { since: "ended_at", keptAs: "tasks", only: { phase: ["completed", "failed", "cancelled"] } }
 })
@@ -106,6 +110,7 @@ const insert = ({ at, phase, rank, task }: Intake, end: Partial<TaskRow> = {}): 
     error_code: null,
     session_id: task.sessionId ?? null,
     workspace_id: task.workspaceId ?? null,
+    tried: null,
     ...end
   }
   return { table: taskTable, op: "insert", mayExist: task.idIsNew !== true, row: { ...row } }
@@ -139,13 +144,36 @@ const started = (event: LaneEventOf<"task.started">): RowWrite =>
     started_at: event.at
   })
 
-const requeued = (event: LaneEventOf<"task.requeued">): RowWrite =>
+/** The column `tried` after an attempt that the instance did not serve. */
+const triedNow = (before: LaneState, taskId: string): Pick<TaskRowUpdate, "tried"> => {
+  const running = runningOf(before, taskId)
+  return running === undefined ? {} : { tried: triedWith(running) }
+}
+
+const requeued = (event: LaneEventOf<"task.requeued">, before: LaneState): RowWrite =>
   update(event, event.taskId, {
     phase: "pending",
     ...(event.rerouted === undefined ? { attempt: event.attempt - 1 } : { max_attempts: event.rerouted.maxAttempts }),
     instance_id: null,
     started_at: null,
-    because: because(event.reason)
+    because: because(event.reason),
+    ...(isInVain(event) ? triedNow(before, event.taskId) : {})
+  })
+
+const retrying = (event: LaneEventOf<"task.retrying">, before: LaneState): RowWrite =>
+  update(event, event.taskId, {
+    phase: "retrying",
+    not_before: event.notBefore,
+    ...failure(event.error),
+    ...triedNow(before, event.taskId)
+  })
+
+const deadLettered = (event: LaneEventOf<"task.dead_lettered">, before: LaneState): RowWrite =>
+  update(event, event.taskId, {
+    phase: "dead_lettered",
+    ...failure(event.error),
+    ended_at: event.at,
+    ...triedNow(before, event.taskId)
   })
 
 const completed = (event: LaneEventOf<"task.completed">): RowWrite =>
@@ -174,16 +202,16 @@ const replayed = (event: LaneEventOf<"task.replayed">): RowWrite =>
     error_code: null
   })
 
-export const rows = (event: LaneEvent, _before: LaneState, _after: LaneState): ReadonlyArray<RowWrite> => {
+export const rows = (event: LaneEvent, before: LaneState, _after: LaneState): ReadonlyArray<RowWrite> => {
   switch (event._tag) {
     case "task.submitted":
       return [insert(event)]
     case "task.started":
       return [started(event)]
     case "task.retrying":
-      return [update(event, event.taskId, { phase: "retrying", not_before: event.notBefore, ...failure(event.error) })]
+      return [retrying(event, before)]
     case "task.requeued":
-      return [requeued(event)]
+      return [requeued(event, before)]
     case "task.completed":
       return [completed(event)]
     case "task.failed":
@@ -191,7 +219,7 @@ export const rows = (event: LaneEvent, _before: LaneState, _after: LaneState): R
     case "task.cancelled":
       return [update(event, event.taskId, { phase: "cancelled", because: because(event.reason), ended_at: event.at })]
     case "task.dead_lettered":
-      return [update(event, event.taskId, { phase: "dead_lettered", ...failure(event.error), ended_at: event.at })]
+      return [deadLettered(event, before)]
     case "task.replayed":
       return [replayed(event)]
     case "lane.internal_promoted":

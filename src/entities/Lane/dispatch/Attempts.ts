@@ -39,6 +39,7 @@ interface Refused {
   readonly instanceId: InstanceId
   readonly reason: string
   readonly retryAfterMillis: number
+  readonly atFault?: boolean
 }
 
 const attemptOf = (state: LaneState, { instanceId, runKey }: Ended | Refused): RunningTask | undefined => {
@@ -72,7 +73,8 @@ export const attemptRefused = (
         _tag: "task.requeued",
         ...about(state, running, now),
         reason: payload.reason,
-        busyUntil: now + busy
+        busyUntil: now + busy,
+        ...(payload.atFault === true ? { atFault: true } : {})
       }
     ],
     undefined

@@ -13,6 +13,7 @@
 import { HashMap } from "effect"
 import type { InstanceStatus } from "../../../schema/Instance.ts"
 import type { TaskId } from "../../../schema/Ids.ts"
+import type { Tried } from "../../../schema/runs/Tried.ts"
 import type { HeldTask } from "../../../schema/Task.ts"
 import * as Candidate from "../../routing/Candidate.ts"
 import { rejectedBy } from "../../routing/Filter.ts"
@@ -63,7 +64,12 @@ export const wishOf = (task: HeldTask): string => {
 
 const modelOf = ({ hints, payload }: HeldTask): string | undefined => payload.model ?? hints.model
 
-export const requestOf = ({ lastInstanceId, tenantId }: LaneState, { task }: { readonly task: HeldTask }) => {
+interface Sought {
+  readonly task: HeldTask
+  readonly tried?: Tried
+}
+
+export const requestOf = ({ lastInstanceId, tenantId }: LaneState, { task, tried }: Sought) => {
   const model = modelOf(task)
   return {
     tenantId,
@@ -71,7 +77,8 @@ export const requestOf = ({ lastInstanceId, tenantId }: LaneState, { task }: { r
     hints: model === undefined || model === task.hints.model ? task.hints : { ...task.hints, model },
     sessionId: task.sessionId,
     workspaceId: task.workspaceId,
-    lastInstanceId: lastInstanceId ?? undefined
+    lastInstanceId: lastInstanceId ?? undefined,
+    tried
   }
 }
 
@@ -105,8 +112,14 @@ export const plan = (
       continue
     }
     decision.candidate.running++
-    const { because, instanceId, placement } = decision
-    picks.push({ taskId: task.taskId, instanceId, placement, because })
+    const { backup, because, instanceId, placement } = decision
+    picks.push({
+      taskId: task.taskId,
+      instanceId,
+      placement,
+      because,
+      ...(backup === undefined ? {} : { backup })
+    })
   }
   const isThrough = looked === pending.entries.length && stuck.size > 0
   const skip = isThrough && picks.length === 0 && pendingOps.maySkip(pending) && takesAny(state, candidates, now)

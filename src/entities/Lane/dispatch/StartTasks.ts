@@ -26,6 +26,7 @@ export interface Pick {
   readonly instanceId: InstanceId
   readonly placement: Placement
   readonly because: string
+  readonly backup?: InstanceId
 }
 
 export interface Assign {

@@ -4,6 +4,7 @@ import { Effect, Layer, Schema } from "effect"
 import { type StoredSubmission, TaskReads } from "../../../ports/Reads.ts"
 import { type BacklogEntry, type DeadLetter, TaskRows } from "../../../ports/TaskRows.ts"
 import { type LaneName, TaskId, type TenantId } from "../../../schema/Ids.ts"
+import { Tried } from "../../../schema/runs/Tried.ts"
 import {
   defaultRetryPolicy,
   heldMost,
@@ -33,12 +34,14 @@ interface BacklogRow {
   readonly notBefore: number | null
   readonly endedAt: number | null
   readonly phase: TaskPhase
+  readonly tried: unknown
   /** Present for dead letters only. */
   readonly priority?: string
   readonly budget?: string | null
 }
 
 const specs = DocumentDecoder.make("task", TaskSpec, "stored")
+const tries = DocumentDecoder.make("list of tried instances", Tried, "stored")
 const statuses = DocumentDecoder.make("task", TaskStatus)
 const deadLetters = DocumentDecoder.make(
   "dead letter",
@@ -58,7 +61,7 @@ const isLarge = `octet_length(spec::text) > ${specInPage}`
 
 const backlogColumns = `task_id AS "taskId", CASE WHEN NOT ${isLarge} THEN spec END AS spec, ${isLarge} AS large,
   rank, attempt, max_attempts AS "maxAttempts", submitted_at::float8 AS "submittedAt",
-  not_before::float8 AS "notBefore", ended_at::float8 AS "endedAt", phase`
+  not_before::float8 AS "notBefore", ended_at::float8 AS "endedAt", phase, tried`
 
 /** A spec may be long, so only the needed field is read where PostgreSQL can parse the document. */
 const deadColumns = `task_id AS "taskId", priority, attempt, ended_at::float8 AS "endedAt",
@@ -89,10 +92,14 @@ const toDeadLetter = (tenantId: TenantId, row: BacklogRow): Effect.Effect<DeadLe
 
 const keyOf = ({ spec, taskId }: BacklogRow): string => `${String((spec as TaskSpec | null)?.tenantId)}/${taskId}`
 
+/** A list of tried instances that cannot be read is left out; the task is tried anywhere then. */
+const triedOf = (row: BacklogRow) => (row.tried === null ? Effect.undefined : tries.decode(keyOf(row), row.tried))
+
 const toEntry = (row: BacklogRow) =>
-  Effect.map(specs.decode(keyOf(row), row.spec), (task): BacklogEntry | undefined => {
+  Effect.zipWith(specs.decode(keyOf(row), row.spec), triedOf(row), (task, tried): BacklogEntry | undefined => {
     const { attempt, maxAttempts, rank, submittedAt } = row
-    return task && { task: hold(task, heldMost.waiting), rank, attempt, maxAttempts, submittedAt }
+    const held = task && { task: hold(task, heldMost.waiting), rank, attempt, maxAttempts, submittedAt }
+    return held && (tried === undefined ? held : { ...held, tried })
   })
 
 const present = (row: Record<string, unknown>): Record<string, unknown> =>
