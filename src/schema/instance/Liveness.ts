@@ -57,3 +57,13 @@ export const asSeen = (stored: InstanceStatus, liveness: Liveness, now: number):
   const doubt = doubtOf(status, liveness, now)
   return doubt === undefined ? status : { ...status, health: "unknown", reason: doubt }
 }
+
+/**
+ * What the actor itself has just said, as every other reader sees it. An actor still answers when its runner is cut off
+ * from the store, or too slow to record heartbeats, and says then that all is well, while no work is sent to it. A
+ * linked instance never says `unknown` of itself, so an `unknown` of `seen` is a doubt of `asSeen`.
+ */
+export const answeredAsSeen = (answer: InstanceStatus, seen: InstanceStatus): InstanceStatus =>
+  seen.health === "unknown" && seen.reason !== undefined && isLinked(seen) && isLinked(answer)
+    ? { ...answer, health: "unknown", reason: seen.reason }
+    : answer

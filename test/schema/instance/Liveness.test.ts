@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { InstanceStatus } from "../../../src/schema/Instance.ts"
-import { asSeen, silentAfterMillis } from "../../../src/schema/instance/Liveness.ts"
+import { answeredAsSeen, asSeen, silentAfterMillis } from "../../../src/schema/instance/Liveness.ts"
 import { instanceStatus } from "../../fixtures/Fleet.ts"
 
 const now = 10_000_000
@@ -41,6 +41,19 @@ describe("An instance as it is seen", () => {
     assert.strictEqual(at(now - 31_000), "healthy")
     assert.strictEqual(at(now - 61_000), "unknown")
     assert.strictEqual(at(now - 99_000), "unknown", "the heartbeats stopped with what is stored")
+  })
+
+  it("is unknown also where its actor still answers, until it says that it is not linked any more", () => {
+    const seen = asSeen(instanceStatus("a"), { ...served, silentMillis: silentAfterMillis + 1 }, now)
+    const load = { runningTasks: 3, activeSessions: 0, queuedTasks: 0 }
+    const answer = instanceStatus("a", { load })
+    assert.deepInclude(answeredAsSeen(answer, seen), { health: "unknown", reason: seen.reason!, load })
+    const stopped = instanceStatus("a", { phase: "stopped", health: "unknown", reason: "stopped as asked" })
+    assert.strictEqual(answeredAsSeen(stopped, seen), stopped)
+    const heard = asSeen(instanceStatus("a"), { ...served, silentMillis: 0 }, now)
+    assert.strictEqual(answeredAsSeen(answer, heard), answer)
+    const starting = instanceStatus("a", { phase: "provisioning", health: "unknown", reason: "the link is down" })
+    assert.strictEqual(answeredAsSeen(answer, starting), answer, "it has started since")
   })
 
   it.prop(

@@ -15,6 +15,7 @@ import type { InstanceRegistration } from "../../../rpc/Requests.ts"
 import { Conflict, InvalidInput, NotFound } from "../../../schema/Errors.ts"
 import { type InstanceId, instanceEntityId, type TenantId } from "../../../schema/Ids.ts"
 import type { InstanceSpec, InstanceStatus } from "../../../schema/Instance.ts"
+import { answeredAsSeen } from "../../../schema/instance/Liveness.ts"
 import { pageSize } from "../../../schema/lists/Page.ts"
 import { asRead, type Call, optionsOf } from "../RequestContext.ts"
 import { everyInstance } from "./EveryInstance.ts"
@@ -79,7 +80,7 @@ const make = Effect.gen(function* () {
   const asNow = (known: InstanceStatus) =>
     asRead(
       actorOf(instanceEntityId(known.placement, known.instanceId)).InstanceGet(undefined, { timeoutMillis: readMillis })
-    )
+    ).pipe(Effect.map((answer) => answeredAsSeen(answer, known)))
 
   const live = Effect.map(cluster.runners, (runners) => runners.filter(({ state }) => state !== "gone"))
   const livePlacements = Effect.map(live, (runners) => [...new Set(runners.flatMap(({ placements }) => placements))])
