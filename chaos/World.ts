@@ -146,10 +146,7 @@ const databaseOf = (server: EmbeddedPostgres.EmbeddedPostgres) =>
 
 /** The campaign's own client of the cluster and its database. The tables must be of this version. */
 export const connect = (server: EmbeddedPostgres.EmbeddedPostgres) =>
-  Layer.buildWithScope(
-    Cluster.layerClient([RealCluster.placement]).pipe(Layer.provideMerge(databaseOf(server))),
-    clientScope
-  )
+  Layer.buildWithScope(Cluster.layerClient().pipe(Layer.provideMerge(databaseOf(server))), clientScope)
 
 /**
  * PostgreSQL, the runners and the model, up until the scope closes. `prepare` makes the tables, before any runner

@@ -65,7 +65,7 @@ const database = Layer.unwrap(
 )
 
 const cluster = actorLayer(account).pipe(
-  Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })),
+  Layer.provideMerge(Cluster.layerSingle({ serves: [defaultPlacement] })),
   Layer.provide(database)
 )
 

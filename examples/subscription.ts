@@ -199,7 +199,7 @@ const database = Layer.unwrap(
 )
 
 const cluster = Layer.mergeAll(actorLayer(ledger), subscriptionLayer, viewReadsLayer, rowReadsLayer).pipe(
-  Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })),
+  Layer.provideMerge(Cluster.layerSingle({ serves: [defaultPlacement] })),
   Layer.provide(database)
 )
 

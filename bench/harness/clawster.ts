@@ -21,7 +21,7 @@ import * as Counter from "./Counter.ts"
 import * as Stock from "./stock.ts"
 import type { Watch } from "./Watch.ts"
 
-const placement = { placements: [], serves: [defaultPlacement] }
+const placement = { serves: [defaultPlacement] }
 
 const database = (url: Redacted.Redacted) =>
   Layer.effectDiscard(migrate).pipe(Layer.provideMerge(Database.layer({ url })), Layer.orDie)
@@ -47,7 +47,7 @@ export const layerRunner = (url: Redacted.Redacted, port: number) =>
   )
 
 export const layerClient = (url: Redacted.Redacted) =>
-  Cluster.layerClient([]).pipe(Layer.provide(database(url)), Layer.orDie)
+  Cluster.layerClient().pipe(Layer.provide(database(url)), Layer.orDie)
 
 /** Lanes and instances over gateways in memory, in this process. */
 export const layerFleet = (url: Redacted.Redacted, options: FleetOptions, watch: Watch) =>

@@ -42,7 +42,6 @@ export const layerClawster = (url: Redacted.Redacted, port: number) =>
     Layer.provide(SimulatedFleet.layer({ countExecutions: false, maxConcurrentRuns: 10_000 })),
     Layer.provideMerge(
       Cluster.layerRunner({
-        placements: [],
         serves: [defaultPlacement],
         host: "127.0.0.1",
         port,

@@ -83,7 +83,7 @@ const make = Effect.gen(function* () {
       Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.map(dead.countSince(now - dayMillis), Checks.messages))
     ),
     outbox: check(Effect.map(cluster.outbox, Checks.outbox)),
-    placements: check(Effect.zipWith(instances, runners, Checks.placements)),
+    placements: check(Effect.map(cluster.placements, Checks.placements)),
     resources: check(Effect.map(runners, Checks.resources)),
     runners: check(Effect.map(runners, Checks.runners)),
     serving: check(Effect.map(cluster.probes, Checks.serving)),

@@ -3,7 +3,7 @@
  * functions are pure. Health is public, so the texts name no host, no tenant and no instance dedicated to a tenant;
  * `clawster runners`, `shards` and `instance list` show the names behind the counts.
  */
-import type { ServedProbe } from "../ports/ClusterReads.ts"
+import { isServed, type KnownPlacement, type ServedProbe } from "../ports/ClusterReads.ts"
 import type { RunnerStatus, ShardGroup } from "../schema/ClusterStatus.ts"
 import type { InstanceStatus } from "../schema/Instance.ts"
 
@@ -100,15 +100,17 @@ export const shards = (groups: ReadonlyArray<ShardGroup>, all: ReadonlyArray<Run
       }
 }
 
-export const placements = (instances: ReadonlyArray<InstanceStatus>, all: ReadonlyArray<RunnerStatus>): Judgement => {
-  const served = new Set(all.filter(isLive).flatMap(({ placements }) => placements))
-  const wanted = new Set(instances.map(({ placement }) => placement))
-  const left = [...wanted].filter((placement) => !served.has(placement))
+/** A placement without a live runner is a fault only when instances are registered there: hosts come and go. */
+export const placements = (known: ReadonlyArray<KnownPlacement>): Judgement => {
+  const wanted = known.filter(({ instances }) => instances > 0)
+  const left = wanted.filter((placement) => !isServed(placement))
+  const others = known.filter((placement) => !isServed(placement)).length - left.length
+  const empty = others === 0 ? "" : `; ${others} without instances have none`
   return left.length === 0
-    ? { ok: true, detail: `each of the ${wanted.size} placements with instances has a live runner` }
+    ? { ok: true, detail: `each of the ${wanted.length} placements with instances has a live runner${empty}` }
     : {
         ok: false,
-        detail: `${counted(left.length, wanted.size, "placement")} with instances have no live runner`,
+        detail: `${counted(left.length, wanted.length, "placement")} with instances have no live runner${empty}`,
         remedy: "start their runners again, or remove the instances: clawster instance deregister --force"
       }
 }

@@ -15,11 +15,29 @@ export interface ServedProbe {
   readonly millis: number
 }
 
+/** A placement that live runners serve, that one served of late, or where instances are registered. */
+export interface KnownPlacement {
+  readonly placement: Placement
+  /** All placements of its live runners, itself among them; empty while it has none. */
+  readonly servedWith: ReadonlyArray<Placement>
+  /** Number of instances registered there. */
+  readonly instances: number
+  /** Unix milliseconds at which a runner of it last lived; absent when that was not recorded. */
+  readonly lastSeenAt?: number
+}
+
+export const isServed = ({ servedWith }: KnownPlacement): boolean => servedWith.length > 0
+
 export class ClusterReads extends Context.Service<
   ClusterReads,
   {
     /** Ordered by address. */
     readonly runners: Effect.Effect<ReadonlyArray<RunnerStatus>, ActorUnavailable>
+    /**
+     * Ordered by name. A placement without instances is known for `placementRememberedMillis` after its last runner
+     * lived. Read from the registered runners each time, so that hosts come and go without a restart.
+     */
+    readonly placements: Effect.Effect<ReadonlyArray<KnownPlacement>, ActorUnavailable>
     /** Ordered by placement. */
     readonly shards: Effect.Effect<ReadonlyArray<ShardGroup>, ActorUnavailable>
     /** Calls each placement of each live runner once. Completes within seconds even when runners do not answer. */

@@ -2,8 +2,6 @@
  * The file that declares a deployment's instances, in JSON or YAML: a list of registrations, or `{instances, prune}`.
  * Errors name the line.
  */
-import { ClusterReads } from "../ports/ClusterReads.ts"
-import type { RunnerStatus } from "../schema/ClusterStatus.ts"
 import { Effect, Layer, Option, Schema } from "effect"
 import { readFileSync } from "node:fs"
 import { type Document, LineCounter, parseDocument } from "yaml"
@@ -13,7 +11,6 @@ import { defaults } from "../gateway/service/instances/Registration.ts"
 import { fieldFaults } from "../gateway/service/instances/SpecFields.ts"
 import type { FieldFault } from "../schema/Errors.ts"
 import { faultsOf } from "../schema/text/FieldFaults.ts"
-import type { Placement } from "../schema/Ids.ts"
 import * as PgTombstones from "../shards/journal/PgTombstones.ts"
 import * as PgCluster from "../shards/reads/PgCluster.ts"
 import * as PgInstanceReads from "../shards/reads/PgInstanceReads.ts"
@@ -93,45 +90,26 @@ export const read = Effect.fnUntraced(function* (file: string) {
   return yield* failed(file, `, ${told.join("; ")}${more}`)
 })
 
-/**
- * Adds a live runner for the process's own placements, because their runners, possibly including this process, may not
- * be registered yet.
- */
-const known = (placements: ReadonlyArray<Placement>) =>
-  Layer.effect(
-    ClusterReads,
-    Effect.map(ClusterReads, (cluster) => {
-      const starting: RunnerStatus = { address: "starting", state: "serving", placements, shards: 0, leaseMillis: 0 }
-      return ClusterReads.of({ ...cluster, runners: Effect.map(cluster.runners, (runners) => [...runners, starting]) })
-    })
-  ).pipe(Layer.provide(PgCluster.layer))
-
 /** The services that apply a declaration, over the cluster's client and the database. */
-export const services = (placements: ReadonlyArray<Placement>) =>
-  Instances.layer.pipe(
-    Layer.provideMerge(
-      Layer.mergeAll(PgInstanceReads.layer, ClusterInstanceOps.layer, PgTombstones.layer, known(placements))
-    )
-  )
+export const services = Instances.layer.pipe(
+  Layer.provideMerge([PgInstanceReads.layer, ClusterInstanceOps.layer, PgTombstones.layer, PgCluster.layer])
+)
 
 /**
  * Applies the instances of `CLAWSTER_INSTANCES` when it is set. An invalid file fails the start. Instances that the
  * cluster refuses are logged, and the process continues to serve.
  */
-export const layerConfig = (placements: ReadonlyArray<Placement>) =>
-  Layer.unwrap(
-    Effect.map(Catalogue.instancesFile.config, (file) =>
-      Option.isNone(file)
-        ? Layer.empty
-        : Layer.effectDiscard(
-            Effect.flatMap(read(file.value), (declaration) =>
-              DeclaredInstances.apply(declaration).pipe(
-                Effect.catchCause((cause) =>
-                  Effect.logError("The declared instances could not be brought about", cause)
-                ),
-                Effect.forkScoped
-              )
+export const layerConfig = Layer.unwrap(
+  Effect.map(Catalogue.instancesFile.config, (file) =>
+    Option.isNone(file)
+      ? Layer.empty
+      : Layer.effectDiscard(
+          Effect.flatMap(read(file.value), (declaration) =>
+            DeclaredInstances.keep(declaration).pipe(
+              Effect.catchCause((cause) => Effect.logError("The declared instances could not be brought about", cause)),
+              Effect.forkScoped
             )
-          ).pipe(Layer.provide(services(placements)))
-    )
+          )
+        ).pipe(Layer.provide(services))
   )
+)

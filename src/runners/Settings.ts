@@ -11,32 +11,12 @@ export const home = Catalogue.home.config
 export const openclawDirectory = (home: string) =>
   Config.map(Catalogue.openclawDirectory.config, (given) => Option.getOrElse(given, () => join(home, "openclaw")))
 
-const unique = (placements: ReadonlyArray<Placement>): ReadonlyArray<Placement> => [...new Set(placements)]
-
-const named = Config.all({ hosts: Catalogue.hosts.config, regions: Catalogue.regions.config }).pipe(
-  Config.map(({ hosts, regions }) => [...hosts.map(hostPlacement), ...regions.map(regionPlacement)])
-)
-
-/** For a machine of this name: the placements that its runners serve, and all placements of the cluster. */
-export const placementsOf = (host: string) =>
-  Config.all({ named, region: Catalogue.region.config }).pipe(
-    Config.map(({ named, region }) => {
-      const ofRegion = Option.match(region, { onNone: () => [], onSome: (name) => [regionPlacement(name)] })
-      const serves = unique([defaultPlacement, hostPlacement(host), ...ofRegion])
-      return { serves, placements: unique([...serves, ...named]) }
-    })
-  )
-
-/**
- * For a process that serves no actors: the named placements, and the host that is configured or that the home's runner
- * uses.
- */
-const placements = Config.all({ home, named, given: Catalogue.hostName.config }).pipe(
-  Config.map(({ given, home, named }) => {
-    const host = Option.getOrElse(given, () => HostName.kept(home))
-    return unique([defaultPlacement, ...(host === undefined ? [] : [hostPlacement(host)]), ...named])
+/** The placements that the runners of a machine of this name serve. */
+export const servedBy = (host: string) =>
+  Config.map(Catalogue.region.config, (region): ReadonlyArray<Placement> => {
+    const ofRegion = Option.match(region, { onNone: () => [], onSome: (name) => [regionPlacement(name)] })
+    return [defaultPlacement, hostPlacement(host), ...ofRegion]
   })
-)
 
 /** A separate port for `/metrics`, which shows all metrics to everyone who can reach it. */
 const metricsAt = (fallback: Config.Config<string>) =>
@@ -74,7 +54,7 @@ export const runner = Effect.gen(function* () {
     host: Option.getOrElse(listenHost, () => host),
     port: Option.getOrElse(listenPort, () => port)
   }
-  return { ...config, host, port, name, ...(yield* placementsOf(name.current)), ...(isElsewhere ? { listen } : {}) }
+  return { ...config, host, port, name, serves: yield* servedBy(name.current), ...(isElsewhere ? { listen } : {}) }
 })
 
 export const drivers = Config.all({
@@ -99,6 +79,5 @@ export const gateway = Config.all({
   port: Catalogue.httpPort.config,
   socketsMost: Catalogue.socketsMost.config,
   metrics: metricsAt(Config.succeed("127.0.0.1")),
-  defaultTenant: Catalogue.defaultTenant.config,
-  placements
+  defaultTenant: Catalogue.defaultTenant.config
 })

@@ -20,12 +20,12 @@ const observability = Layer.unwrap(
 
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
-    const { defaultTenant, host, metrics, placements, port, socketsMost } = yield* Settings.gateway
+    const { defaultTenant, host, metrics, port, socketsMost } = yield* Settings.gateway
     const ownMetrics = Option.isNone(metrics) ? Layer.empty : MetricsServerNode.layer(metrics.value)
     const options = { host, port, socketsMost, defaultTenant: Option.getOrUndefined(defaultTenant) }
-    return Layer.mergeAll(Gateway.layer(options), InstancesFile.layerConfig(placements)).pipe(
+    return Layer.mergeAll(Gateway.layer(options), InstancesFile.layerConfig).pipe(
       Layer.provideMerge(ownMetrics),
-      Layer.provide(Cluster.layerClient(placements))
+      Layer.provide(Cluster.layerClient())
     )
   })
 ).pipe(

@@ -48,16 +48,13 @@ const observability = Layer.unwrap(
   Effect.map(Settings.runner, ({ host, port }) => Observability.layer("runner", `${host}:${port}`))
 )
 
-/** The instances of `CLAWSTER_INSTANCES`. */
-const declared = Layer.unwrap(Effect.map(Settings.runner, ({ placements }) => InstancesFile.layerConfig(placements)))
-
 const { version } = createRequire(import.meta.url)("../../package.json") as { readonly version: string }
 
 const reports = Layer.unwrap(
   Effect.map(Settings.runner, ({ name }) => RunnerReports.layer({ hostName: name.current, version }))
 )
 
-export const layer = Layer.mergeAll(ready, declared).pipe(
+export const layer = Layer.merge(ready, InstancesFile.layerConfig).pipe(
   Layer.provideMerge(Layer.merge(RunnerActors.layer, reports)),
   Layer.provide([Retention.layerConfig(tables), SecretSweep.layer()]),
   Layer.provide(metrics),

@@ -42,9 +42,30 @@ export const ShardGroup = Schema.Struct({
   /** The highest epoch among these shards. A shard's epoch counts how often it has changed owners. */
   epoch: Schema.Int,
   /** Unix milliseconds at which the most recent of these shards was acquired. */
-  since: Schema.Finite
+  since: Schema.Finite,
+  /** False when no live runner serves the placement, so that nobody can own these shards. */
+  isServed: Schema.optionalKey(Schema.Boolean)
 }).annotate({ identifier: "ShardGroup" })
 export type ShardGroup = typeof ShardGroup.Type
 
-export const RunnerList = Schema.Struct({ items: Schema.Array(RunnerStatus) }).annotate({ identifier: "RunnerList" })
+/** How long a placement without runners and instances is remembered after its last runner lived. */
+export const placementRememberedMillis = 7 * 86_400_000
+
+/** A placement that no live runner serves: its last runner has left or is gone, or instances are registered there. */
+export const UnservedPlacement = Schema.Struct({
+  placement: Placement,
+  /** Number of instances registered there. While there is one, the placement is not forgotten. */
+  instances: Schema.Int,
+  /** Unix milliseconds at which a runner of it last lived. */
+  lastSeenAt: Schema.optionalKey(Schema.Finite),
+  /** Unix milliseconds at which it is forgotten unless a runner of it comes; absent while it has instances. */
+  forgottenAt: Schema.optionalKey(Schema.Finite)
+}).annotate({ identifier: "UnservedPlacement" })
+export type UnservedPlacement = typeof UnservedPlacement.Type
+
+export const RunnerList = Schema.Struct({
+  items: Schema.Array(RunnerStatus),
+  /** The known placements without a live runner, ordered by name; absent when there are none. */
+  unserved: Schema.optionalKey(Schema.Array(UnservedPlacement))
+}).annotate({ identifier: "RunnerList" })
 export const ShardList = Schema.Struct({ items: Schema.Array(ShardGroup) }).annotate({ identifier: "ShardList" })

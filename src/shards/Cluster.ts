@@ -10,9 +10,9 @@ import { FastPath } from "../actor/client/FastPath.ts"
 import * as ContextTrim from "../actor/runtime/ContextTrim.ts"
 import { ActivationDirectory } from "../actor/runtime/ActivationDirectory.ts"
 import * as WakeScheduler from "../actor/runtime/WakeScheduler.ts"
-import type { Placement } from "../schema/Ids.ts"
 import * as Anchors from "./effect-patches/Anchors.ts"
 import * as BoundedClose from "./effect-patches/BoundedClose.ts"
+import * as ChangedGroups from "./effect-patches/ChangedGroups.ts"
 import * as CallServer from "./transport/calls/CallServer.ts"
 import * as ClusterConfig from "./ClusterConfig.ts"
 import * as FailureDetector from "./leases/FailureDetector.ts"
@@ -62,7 +62,7 @@ export const layerRunner = (options: ClusterConfig.ClusterOptions) =>
     Layer.provideMerge(
       CallServer.layer.pipe(
         BoundedClose.within("2 seconds"),
-        Layer.provideMerge(lean(FastAcquisition.layer)),
+        Layer.provideMerge(lean(ChangedGroups.noticed(FastAcquisition.layer))),
         Layer.provideMerge(RunnersTransport.layer),
         Layer.provide(RpcServer.layerProtocolSocketServer),
         Layer.provide([RunnerPort.layer, LeaseHealth.layer])
@@ -74,14 +74,17 @@ export const layerRunner = (options: ClusterConfig.ClusterOptions) =>
     Layer.provide(Layer.effectDiscard(Anchors.check))
   )
 
-/** A client: calls actors from a process that serves none. With `messages` it can call persisted entities, too. */
-export const layerClient = (placements: ReadonlyArray<Placement>, options: { readonly messages?: boolean } = {}) =>
-  Sharding.layer.pipe(
+/**
+ * A client: calls actors from a process that serves none, in every placement that has runners, also when they join
+ * later. With `messages` it can call persisted entities, too.
+ */
+export const layerClient = (options: { readonly messages?: boolean } = {}) =>
+  ChangedGroups.noticed(Sharding.layer).pipe(
     Layer.provideMerge(RunnersTransport.layer),
     Layer.provide(RunnerHealth.layerNoop),
     Layer.provide(storage(options)),
     Layer.provide(RpcSerialization.layerSchemaBinary()),
-    Layer.provide(ClusterConfig.client(placements))
+    Layer.provide(ClusterConfig.client)
   )
 
 /**

@@ -18,7 +18,7 @@
  */
 import { Duration, Option } from "effect"
 import { RunnerAddress, ShardingConfig } from "effect/cluster"
-import { defaultPlacement, type Placement } from "../schema/Ids.ts"
+import type { Placement } from "../schema/Ids.ts"
 
 /** Determines which shard an actor is in, so it must be the same on every runner and must never change. */
 export const shardsPerGroup = 300
@@ -31,9 +31,10 @@ export interface ClusterOptions {
    * proxy.
    */
   readonly listen?: { readonly host: string; readonly port: number }
-  /** Every placement of the cluster, the same on all of its runners. */
-  readonly placements: ReadonlyArray<Placement>
-  /** The placements this runner serves. */
+  /**
+   * The placements this runner serves. They are in its registration, from which every other process learns them:
+   * nothing needs to be told of them beforehand, and what else the cluster serves need not be known here.
+   */
   readonly serves: ReadonlyArray<Placement>
   /** Lease duration: a runner that does not renew its lease within this time loses its shards. Default: 6,000. */
   readonly leaseMillis?: number
@@ -53,10 +54,12 @@ export const passivateAfterMillisDefault = 120_000
 const terminationTimeout = "400 millis"
 const messagePoll = "1 second"
 
-const shared = (placements: ReadonlyArray<Placement>, leaseMillis: number) =>
+const shared = (serves: ReadonlyArray<Placement>, leaseMillis: number) =>
   ({
     shardsPerGroup,
-    availableShardGroups: [...new Set([defaultPlacement, ...placements])],
+    // The module uses this list to check the next one only. Shards are assigned by what runners have registered.
+    availableShardGroups: serves,
+    assignedShardGroups: serves,
     shardLockExpiration: Duration.millis(leaseMillis),
     shardLockRefreshInterval: Duration.millis(Math.floor(leaseMillis / 4)),
     refreshAssignmentsInterval: Duration.millis(100),
@@ -69,10 +72,9 @@ const shared = (placements: ReadonlyArray<Placement>, leaseMillis: number) =>
 export const runner = (options: ClusterOptions) => {
   const { host, port } = options.listen ?? options
   return ShardingConfig.layer({
-    ...shared(options.placements, options.leaseMillis ?? leaseMillisDefault),
+    ...shared(options.serves, options.leaseMillis ?? leaseMillisDefault),
     runnerAddress: Option.some(RunnerAddress.make(options.host, options.port)),
     runnerListenAddress: Option.some(RunnerAddress.make(host, port)),
-    assignedShardGroups: options.serves,
     entityMailboxCapacity: 8_192,
     entityMaxIdleTime: Duration.millis(options.passivateAfterMillis ?? passivateAfterMillisDefault),
     maxResidentEntities: options.maxResident ?? 100_000,
@@ -80,10 +82,8 @@ export const runner = (options: ClusterOptions) => {
   })
 }
 
-export const client = (placements: ReadonlyArray<Placement>) =>
-  ShardingConfig.layer({
-    ...shared(placements, leaseMillisDefault),
-    runnerAddress: Option.none(),
-    runnerListenAddress: Option.none(),
-    assignedShardGroups: []
-  })
+export const client = ShardingConfig.layer({
+  ...shared([], leaseMillisDefault),
+  runnerAddress: Option.none(),
+  runnerListenAddress: Option.none()
+})

@@ -77,8 +77,9 @@ export class Run<Outside> {
 
   /** Makes five calls on every runner and from the client, which must all succeed. */
   async probe(call: (n: number) => Effect.Effect<unknown, unknown, Sharding.Sharding>): Promise<void> {
-    const { clientContext, client, machines } = this.cluster
-    const callers = [...machines.values()].flatMap(({ context, host, name }) =>
+    const { clientContext, client } = this.cluster
+    const members = [...this.cluster.machines.values()].filter(({ isMember }) => isMember)
+    const callers = members.flatMap(({ context, host, name }) =>
       host === undefined || context === undefined
         ? []
         : [{ name, host, context: context as Context.Context<Sharding.Sharding> }]
@@ -109,7 +110,7 @@ export class Run<Outside> {
           }
         })
     }
-    if (callers.length < machines.size) this.violate({ invariant: "I14", message: "not every runner came back" })
+    if (callers.length < members.length) this.violate({ invariant: "I14", message: "not every runner came back" })
     await this.until(() => left === 0, 1_000, probesMillis)
     if (left > 0 && this.violations.length === 0) {
       this.violate({ invariant: "I14", message: `the last calls of ${left} processes were not answered` })
@@ -130,6 +131,7 @@ export class Run<Outside> {
       store: database.store,
       shards: database.shards,
       runners: database.runners,
+      servedSince: this.cluster.servedSince,
       calls: this.#calls,
       faults: this.#faults,
       end

@@ -4,6 +4,7 @@ import type { Sharding } from "effect/cluster"
 import type { Placement } from "../schema/Ids.ts"
 import type { AnyDefinition } from "./checks/FoldedStates.ts"
 import type { Watcher } from "./checks/Observation.ts"
+import type { Machines } from "./cluster/Machines.ts"
 import type { Plant, RunnerServices } from "./cluster/SimulatedCluster.ts"
 import type { Disturb } from "./faults/FaultInjector.ts"
 import type { FaultSource } from "./faults/FaultPlan.ts"
@@ -16,9 +17,10 @@ export interface Scenario<Outside = never> {
   /** The definitions of the actors whose state, deadlines and answers are checked. */
   readonly definitions: ReadonlyArray<AnyDefinition>
   /** Runs in a client process. It should end when its time is over; see `Workload.repeat`. */
-  readonly workload: Effect.Effect<void, never, Sharding.Sharding | Workload | Scope.Scope | Outside>
+  readonly workload: Effect.Effect<void, never, Sharding.Sharding | Workload | Machines | Scope.Scope | Outside>
   /** 3 when absent. */
   readonly runners?: number
+  /** What each of these runners serves beside the default placement. `Machines.join` adds runners of others. */
   readonly placements?: ReadonlyArray<Placement>
   readonly leaseMillis?: number
   /** Services that are outside of all runners and outlive them, for example the gateways that the runners drive. */

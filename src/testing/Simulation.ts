@@ -15,6 +15,7 @@ import { watchMessageOrder } from "./checks/Order.ts"
 import { watchOwnership } from "./checks/Ownership.ts"
 import { settled } from "./checks/Liveness.ts"
 import { stateIsFold } from "./checks/Linearizability.ts"
+import { Machines } from "./cluster/Machines.ts"
 import { SimulatedCluster } from "./cluster/SimulatedCluster.ts"
 import type { Fault } from "./faults/Fault.ts"
 import { type Disturb, type FaultRecord, inflict } from "./faults/FaultInjector.ts"
@@ -117,7 +118,10 @@ const beginWorkload = <Outside>(
 ): (() => boolean) => {
   let over = false
   const services = Context.merge(cluster.clientContext!, cluster.outsideContext!)
-  const context = Context.add(services, Workload, Workload.over(world, durationMillis, calls))
+  const context = services.pipe(
+    Context.add(Workload, Workload.over(world, durationMillis, calls)),
+    Context.add(Machines, Machines.over(cluster))
+  )
   cluster.client
     .run(workload.pipe(Effect.scoped, Effect.provideContext(context)) as Effect.Effect<void>)
     .addObserver((exit) => {

@@ -2,6 +2,7 @@
 export { ActorTest } from "./ActorTest.ts"
 export type { Violation } from "./checks/History.ts"
 export { type Observation, rowByRow, type Watcher } from "./checks/Observation.ts"
+export { Machines } from "./cluster/Machines.ts"
 export { OutsideProcess } from "./cluster/OutsideProcess.ts"
 export type { Plant, RunnerServices } from "./cluster/SimulatedCluster.ts"
 export { describe as describeFault, type Fault, type FaultKind } from "./faults/Fault.ts"

@@ -58,7 +58,7 @@ const asleep = 50
 const layer = Layer.mergeAll(RunnerActors.layer, KeyService.layer).pipe(
   Layer.provideMerge(DriverSet.layer([SimulatedDriver.make])),
   Layer.provideMerge(SimulatedFleet.layer({ startMillis: 20 })),
-  Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement], leaseMillis: 60_000 })),
+  Layer.provideMerge(Cluster.layerSingle({ serves: [defaultPlacement], leaseMillis: 60_000 })),
   Layer.provideMerge(Layer.mergeAll(PgFeed.layer, PgInstanceReads.layer, PgTasks.layer, PgKeyStores.layer)),
   Layer.provideMerge(Postgres.layer)
 )

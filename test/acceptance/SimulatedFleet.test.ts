@@ -90,7 +90,6 @@ const layer = RunnerActors.layer.pipe(
   Layer.provideMerge(SimulatedFleet.layer({ startMillis: 20 })),
   Layer.provideMerge(
     Cluster.layerSingle({
-      placements: regions.map(regionPlacement),
       serves: [defaultPlacement, ...regions.map(regionPlacement)]
     })
   ),

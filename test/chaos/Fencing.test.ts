@@ -19,7 +19,7 @@ import { until } from "../fixtures/Until.ts"
 const script = fileURLToPath(new URL("../fixtures/processes/counterRunner.ts", import.meta.url))
 const keys = Array.from({ length: 100 }, (_, n) => `key-${n}`)
 const leaseMillis = 6_000
-const layer = Cluster.layerClient([]).pipe(Layer.provideMerge(Postgres.layer))
+const layer = Cluster.layerClient().pipe(Layer.provideMerge(Postgres.layer))
 
 /** A runner that reaches PostgreSQL through a proxy. */
 const startRunner = Effect.gen(function* () {

@@ -23,9 +23,7 @@ import { until } from "../fixtures/Until.ts"
 
 const tenantId = TenantId.make("acme")
 const lane = LaneName.make("default")
-const layer = Layer.mergeAll(Cluster.layerClient([RealCluster.placement]), PgTasks.layer).pipe(
-  Layer.provideMerge(Postgres.layer)
-)
+const layer = Layer.mergeAll(Cluster.layerClient(), PgTasks.layer).pipe(Layer.provideMerge(Postgres.layer))
 
 const taskOf = (name: string, message: string): TaskSpec => ({
   taskId: TaskId.make(name),

@@ -55,6 +55,9 @@ const cluster = Layer.effect(
     const all = <A>(items: ReadonlyArray<A>) => Effect.sync(() => (switches.runners === 0 ? [] : items))
     return ClusterReads.of({
       runners: all([runner]),
+      placements: all(
+        placements.map((placement) => ({ placement, servedWith: placements, instances: 0, lastSeenAt: 0 }))
+      ),
       shards: all(
         placements.map((placement) => ({ placement, owner: runner.address, shards: 300, epoch: 1, since: 0 }))
       ),

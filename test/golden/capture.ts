@@ -124,7 +124,7 @@ const capture = Effect.gen(function* () {
 const layer = RunnerActors.layer.pipe(
   Layer.provideMerge(DriverSet.layer([SimulatedDriver.make])),
   Layer.provideMerge(SimulatedFleet.layer({ startMillis: 10 })),
-  Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })),
+  Layer.provideMerge(Cluster.layerSingle({ serves: [defaultPlacement] })),
   Layer.provideMerge(PgTasks.layer),
   Layer.provideMerge(Postgres.layer)
 )

@@ -29,9 +29,9 @@ import { OutsideProcess, Simulation, StoreAccess, sweep, Workload } from "clawst
 import { Effect, Redacted, Schema } from "effect"
 import { Entity } from "effect/cluster"
 
-export const runner = Cluster.layerRunner({ host: "h", port: 1, placements: [], serves: [defaultPlacement] })
-export const single = Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })
-export const client = Cluster.layerClient([])
+export const runner = Cluster.layerRunner({ host: "h", port: 1, serves: [defaultPlacement] })
+export const single = Cluster.layerSingle({ serves: [defaultPlacement] })
+export const client = Cluster.layerClient()
 export const database = Database.layer({ url: Redacted.make("postgres://h") })
 export const configured = Database.layerConfig
 export const embedded = EmbeddedPostgres.start({ directory: "d" })

@@ -63,7 +63,7 @@ const runner = Catalogued.layer.pipe(
     PgPayloads.layer,
     DriverSet.layer([SimulatedDriver.make])
   ]),
-  Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] }))
+  Layer.provideMerge(Cluster.layerSingle({ serves: [defaultPlacement] }))
 )
 
 /** On a runner that begins with what is stored, and is gone afterwards. */

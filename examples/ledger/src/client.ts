@@ -21,7 +21,7 @@ const program = Effect.gen(function* () {
   return yield* seen(8)
 })
 
-const layer = Layer.merge(Cluster.layerClient([]), viewReadsLayer).pipe(Layer.provideMerge(database))
+const layer = Layer.merge(Cluster.layerClient(), viewReadsLayer).pipe(Layer.provideMerge(database))
 
 NodeRuntime.runMain(
   program.pipe(

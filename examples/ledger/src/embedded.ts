@@ -15,7 +15,7 @@ const database = Layer.unwrap(
 )
 
 const layer = Layer.mergeAll(ledgerLayer, auditorLayer, viewReadsLayer).pipe(
-  Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })),
+  Layer.provideMerge(Cluster.layerSingle({ serves: [defaultPlacement] })),
   Layer.provide(Bank.layer("embedded")),
   Layer.provideMerge(database)
 )

@@ -12,7 +12,7 @@ const port = Number(process.argv[2])
 
 const layer = Layer.effectDiscard(Console.log("ready")).pipe(
   Layer.provide([ledgerLayer, auditorLayer]),
-  Layer.provide(Cluster.layerRunner({ host, port, placements: [], serves: [defaultPlacement] })),
+  Layer.provide(Cluster.layerRunner({ host, port, serves: [defaultPlacement] })),
   Layer.provide(Bank.layer(`${host}:${port}`)),
   Layer.provide(database)
 )

@@ -1,20 +1,36 @@
 import { Effect } from "effect"
 import { Command } from "effect/cli"
-import type { RunnerStatus } from "../../schema/ClusterStatus.ts"
+import type { RunnerStatus, UnservedPlacement } from "../../schema/ClusterStatus.ts"
 import { Api } from "../api/Api.ts"
+import type { Screen } from "../Terminal.ts"
 import { age, bytes, colourOf, show, span } from "../Print.ts"
 import { table } from "../TextTable.ts"
 
 const descriptorsOf = ({ descriptors }: RunnerStatus): string | undefined =>
   descriptors === undefined ? undefined : `${descriptors.open}/${descriptors.most}`
 
+const remaining = (until: number | undefined, now: number): string | undefined =>
+  until === undefined ? undefined : span(Math.max(0, until - now))
+
+const unservedTable = (unserved: ReadonlyArray<UnservedPlacement>, now: number, screen: Screen) =>
+  table<UnservedPlacement>(
+    [
+      { title: "NO RUNNER", value: ({ placement }) => placement, colour: () => "red" },
+      { title: "INSTANCES", value: ({ instances }) => instances },
+      { title: "LAST SEEN", value: ({ lastSeenAt }) => age(lastSeenAt, now) },
+      { title: "FORGOTTEN IN", value: ({ forgottenAt }) => remaining(forgottenAt, now) }
+    ],
+    unserved,
+    screen
+  )
+
 export const runners = Command.make(
   "runners",
   {},
   Effect.fnUntraced(function* () {
     const api = yield* Api
-    yield* show(yield* api.system.runners({}), ({ items }, { now, screen }) =>
-      table<RunnerStatus>(
+    yield* show(yield* api.system.runners({}), ({ items, unserved = [] }, { now, screen }) => {
+      const registered = table<RunnerStatus>(
         [
           { title: "RUNNER", value: ({ address }) => address },
           { title: "STATE", value: ({ state }) => state, colour: ({ state }) => colourOf(state) },
@@ -33,7 +49,8 @@ export const runners = Command.make(
         items,
         screen
       )
-    )
+      return unserved.length === 0 ? registered : `${registered}\n\n${unservedTable(unserved, now, screen)}`
+    })
   })
 ).pipe(Command.withDescription("List the runners: leases, shards, what they hold, why one does not serve"))
 
@@ -48,7 +65,7 @@ export const shards = Command.make(
           { title: "PLACEMENT", value: ({ placement }) => placement },
           {
             title: "OWNER",
-            value: ({ owner }) => owner ?? "nobody",
+            value: ({ isServed, owner }) => owner ?? (isServed === false ? "no runner" : "nobody"),
             colour: ({ owner }) => (owner === undefined ? "red" : undefined)
           },
           { title: "SHARDS", value: ({ shards }) => shards },

@@ -1,7 +1,8 @@
 /** The use cases of the system: who calls, which processes there are, and the feed of events. */
 import { Context, Effect, Layer, Stream } from "effect"
-import { ClusterReads } from "../../ports/ClusterReads.ts"
+import { ClusterReads, isServed, type KnownPlacement } from "../../ports/ClusterReads.ts"
 import { Feed } from "../../ports/Reads.ts"
+import { placementRememberedMillis, type UnservedPlacement } from "../../schema/ClusterStatus.ts"
 import { ActorUnavailable } from "../../schema/Errors.ts"
 import type { FeedEvent } from "../../schema/feed/Feed.ts"
 import { EventHub } from "../events/EventHub.ts"
@@ -23,6 +24,13 @@ const fewPositions = () => {
     return true
   }
 }
+
+const unservedOf = ({ instances, lastSeenAt, placement }: KnownPlacement): UnservedPlacement => ({
+  placement,
+  instances,
+  ...(lastSeenAt === undefined ? {} : { lastSeenAt }),
+  ...(lastSeenAt === undefined || instances > 0 ? {} : { forgottenAt: lastSeenAt + placementRememberedMillis })
+})
 
 const behind = new ActorUnavailable({
   reason: "Overloaded",
@@ -49,7 +57,11 @@ const make = Effect.gen(function* () {
 
   return System.of({
     me: ({ principal }) => Effect.succeed(principal),
-    runners: () => Effect.map(cluster.runners, (items) => ({ items })),
+    runners: () =>
+      Effect.zipWith(cluster.runners, cluster.placements, (items, placements) => {
+        const unserved = placements.filter((known) => !isServed(known)).map(unservedOf)
+        return { items, ...(unserved.length === 0 ? {} : { unserved }) }
+      }),
     shards: () => Effect.map(cluster.shards, (items) => ({ items })),
     position: () => Effect.map(feed.position, (position) => ({ position })),
     follow: (call, request) => Stream.unwrap(follow(call, request))

@@ -13,7 +13,6 @@ import { cluster, everywhere, runners } from "./Readers.ts"
 import {
   choice,
   identifier,
-  identifiers,
   identifierType,
   json,
   make,
@@ -125,19 +124,9 @@ export const hostName = optional(
   {
     meaning:
       "This machine's placement: gateways started here live on its runners. When absent, the name that the home has from its first start, which was the machine's",
-    readBy: ["up", ...cluster]
+    readBy: runners
   }
 )
-
-export const hosts = identifiers("CLAWSTER_HOSTS", {
-  meaning: "All hosts of the cluster, comma-separated, the same on every process",
-  readBy: cluster
-})
-
-export const regions = identifiers("CLAWSTER_REGIONS", {
-  meaning: "All regions of the cluster, comma-separated, the same on every process",
-  readBy: cluster
-})
 
 export const region = optional("CLAWSTER_REGION", identifierType, Config.schema(identifier, "CLAWSTER_REGION"), {
   meaning: "The region this runner serves",
@@ -324,8 +313,6 @@ export const all: ReadonlyArray<Setting<unknown>> = [
   runnerListenHost,
   runnerListenPort,
   hostName,
-  hosts,
-  regions,
   region,
   leaseMillis,
   residentActors,

@@ -11,6 +11,12 @@ import { faultOf, type ProcessKind } from "./Setting.ts"
 /** Variables for communication between Clawster's own processes, which users do not set. */
 const internal = new Set(["CLAWSTER_LIFELINE"])
 
+/** Settings of earlier versions, and why they are not needed. They are told, and are no reason to refuse a start. */
+const retired: Readonly<Record<string, string>> = {
+  CLAWSTER_HOSTS: "hosts are those that runners register",
+  CLAWSTER_REGIONS: "regions are those that runners register (CLAWSTER_REGION)"
+}
+
 export type Environment = Readonly<Record<string, string>>
 
 /** Removes empty variables: compose files and shells set a variable to the empty string to leave it out. */
@@ -19,12 +25,14 @@ export const withoutEmpty = (env: NodeJS.ProcessEnv): Environment =>
     Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== "")
   )
 
-/** A sentence for each `CLAWSTER_` variable that no process reads. */
+/** A sentence for each `CLAWSTER_` variable that no process reads, or reads any more. */
 export const unknown = (env: Environment): ReadonlyArray<string> => {
   const known = new Set(Catalogue.all.map(({ name }) => name))
   return Object.keys(env)
     .filter((name) => name.startsWith("CLAWSTER_") && !known.has(name) && !internal.has(name))
     .map((name) => {
+      const why = retired[name]
+      if (why !== undefined) return `${name} is set and is no longer used: ${why}; leave it out`
       const meant = nearest(name, known)
       return `${name} is set and nothing reads it${meant === undefined ? "" : `; did you mean ${meant}?`}`
     })
@@ -58,7 +66,7 @@ export const refuse = (kind: ProcessKind): Effect.Effect<void, StartFailed> =>
     })
   })
 
-/** Logs a warning for each unknown `CLAWSTER_` variable. */
+/** Logs a warning for each `CLAWSTER_` variable that is unknown or no longer used. */
 export const tellUnknown = Effect.suspend(() =>
   Effect.forEach(
     unknown(withoutEmpty(process.env)),

@@ -72,22 +72,6 @@ export const identifier = S.String.check(S.isPattern(/^[A-Za-z0-9][A-Za-z0-9._-]
 export const identifierType =
   "letters, digits, dot, underscore and hyphen, at most 100, beginning with a letter or digit"
 
-const trimmed = (values: ReadonlyArray<string>) => values.map((value) => value.trim()).filter((value) => value !== "")
-
-const listOf = (text: string) => trimmed(text.split(","))
-
-export const identifiers = (name: string, about: About): Setting<ReadonlyArray<string>> =>
-  make(
-    name,
-    `names separated by commas, each of ${identifierType}`,
-    undefined,
-    Config.schema(S.String.check(S.makeFilter<string>((value) => listOf(value).every(S.is(identifier)))), name).pipe(
-      Config.map(listOf),
-      Config.withDefault<ReadonlyArray<string>>([])
-    ),
-    about
-  )
-
 export const json = <A>(name: string, type: string, schema: Schema.Codec<A, unknown>, about: About) =>
   optional(name, type, Config.schema(S.fromJsonString(schema), name), about)
 

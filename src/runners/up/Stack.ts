@@ -152,15 +152,13 @@ export const start = Effect.fnUntraced(function* (options: UpOptions) {
     secretKeys: yield* secretKeys(home)
   })
   const placement = hostPlacement(host)
-  const { placements, serves } = yield* Settings.placementsOf(host)
+  const serves = yield* Settings.servedBy(host)
   const runners = yield* step(
     `${options.runners} runner${options.runners === 1 ? "" : "s"}`,
-    () => Effect.provide(StartRunners.start({ count: options.runners, placements: serves, home, env }), base),
+    () => Effect.provide(StartRunners.start({ count: options.runners, serves, home, env }), base),
     (started) => started.map(({ port }) => `127.0.0.1:${port}`).join(", ")
   )
-  const services = yield* Layer.build(
-    ClusterLayers.layerClient(placements).pipe(Layer.provideMerge(Layer.succeedContext(base)))
-  )
+  const services = yield* Layer.build(ClusterLayers.layerClient().pipe(Layer.provideMerge(Layer.succeedContext(base))))
   const { socketsMost } = yield* Settings.gateway
   const server = yield* step(
     "gateway",
@@ -182,7 +180,7 @@ export const start = Effect.fnUntraced(function* (options: UpOptions) {
       `${declaration.instances.length} declared instances`,
       () =>
         DeclaredInstances.apply({ ...declaration, prune: false }).pipe(
-          Effect.provide(InstancesFile.services(placements)),
+          Effect.provide(InstancesFile.services),
           Effect.provide(services)
         ),
       (outcomes) => DeclaredInstances.summary(outcomes)

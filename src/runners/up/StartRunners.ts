@@ -13,7 +13,7 @@ const patience = "60 seconds"
 
 export const start = Effect.fnUntraced(function* (options: {
   readonly count: number
-  readonly placements: ReadonlyArray<Placement>
+  readonly serves: ReadonlyArray<Placement>
   readonly home: string
   readonly env: Readonly<Record<string, string>>
 }) {
@@ -21,7 +21,7 @@ export const start = Effect.fnUntraced(function* (options: {
     Array.from({ length: options.count }, (_, index) => `runner-${index + 1}`),
     (name) => RunnerProcesses.start({ name, home: options.home, env: options.env })
   )
-  const wanted = shardsPerGroup * options.placements.length
+  const wanted = shardsPerGroup * options.serves.length
   yield* Membership.owned.pipe(
     Effect.repeat({
       until: (now) => now.shards >= wanted && now.runners >= options.count,

@@ -20,6 +20,12 @@ export const anchors: ReadonlyArray<Anchor> = [
   { patch: "RenewalGrace", module: "effect/cluster/Sharding", text: "Effect.timeout(shardLockInterval)" },
   { patch: "LeaseChecks", module: "effect/cluster/Sharding", text: "runnerStorage.refresh(" },
   { patch: "LeaseHealth", module: "effect/cluster/Sharding", text: "runnerHealth.isAlive(runner.address)" },
+  { patch: "ChangedGroups", module: "effect/cluster/Runner", text: "this.weight === that.weight" },
+  {
+    patch: "ChangedGroups",
+    module: "effect/cluster/Sharding",
+    text: "const wasHealthy = MutableHashSet.has(healthyRunners, runner)"
+  },
   { patch: "BoundedClose", module: "effect/rpc/RpcServer", text: "shutdownLatch.await" },
   { patch: "ContextTrim", module: "effect/cluster/Sharding", text: "registrationContext" }
 ]

@@ -24,6 +24,17 @@ export const isGone = `(lease_until + ${grace} < clock_timestamp() AND pg_postma
 /** Age at which the row of a runner that never unregistered is deleted. Its shards, if any, count as free. */
 const forgottenAfter = "interval '1 day'"
 
+/**
+ * SQL that records when the placements of these rows of clawster_runners last had a runner, for the lists that show
+ * what has no runner now (reads/Placements.ts). Ordered, so that runners that come and go at once do not block each
+ * other.
+ */
+const remember = (rows: string, seenAt: string) =>
+  `INSERT INTO clawster_placements AS p (placement, seen_at)
+     SELECT g.placement, max(${seenAt}) FROM ${rows} r, json_array_elements_text(r.runner::json->'groups') AS g(placement)
+     GROUP BY 1 ORDER BY 1
+   ON CONFLICT (placement) DO UPDATE SET seen_at = greatest(p.seen_at, EXCLUDED.seen_at)`
+
 const statements = (sql: PgClient.PgClient): Leases.LeaseStatements => ({
   runners: sql.unsafe<{ runner: string; alive: boolean }>(
     `SELECT runner, healthy AND NOT ${isGone} AS alive FROM clawster_runners ORDER BY address`
@@ -33,6 +44,12 @@ const statements = (sql: PgClient.PgClient): Leases.LeaseStatements => ({
       .unsafe<{ machine_id: number }>(
         `WITH forgotten AS (
          DELETE FROM clawster_runners WHERE lease_until < clock_timestamp() - ${forgottenAfter} AND address <> $1::text
+         RETURNING runner, lease_until
+       ), replaced AS (
+         SELECT runner, lease_until FROM forgotten
+         UNION ALL SELECT runner, lease_until FROM clawster_runners WHERE address = $1::text
+       ), remembered AS (
+         ${remember("replaced", "least(r.lease_until, clock_timestamp())")}
        )
        INSERT INTO clawster_runners (address, runner, healthy, lease_until, lease_millis)
        VALUES ($1::text, $2::text, $3::boolean, clock_timestamp() + $4::int * interval '1 millisecond', $4::int)
@@ -44,7 +61,13 @@ const statements = (sql: PgClient.PgClient): Leases.LeaseStatements => ({
       )
       .pipe(Effect.map((rows) => Number(rows[0]!.machine_id))),
   unregister: (address) =>
-    Effect.asVoid(sql.unsafe(`DELETE FROM clawster_runners WHERE address = $1::text`, [address])),
+    Effect.asVoid(
+      sql.unsafe(
+        `WITH departed AS (DELETE FROM clawster_runners WHERE address = $1::text RETURNING runner)
+         ${remember("departed", "clock_timestamp()")}`,
+        [address]
+      )
+    ),
   setHealth: (address, healthy) =>
     Effect.asVoid(
       sql.unsafe(`UPDATE clawster_runners SET healthy = $2::boolean WHERE address = $1::text`, [address, healthy])

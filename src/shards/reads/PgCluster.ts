@@ -10,6 +10,8 @@ import { heartbeatMillis } from "../../schema/instance/Liveness.ts"
 import type { Report } from "../health/RunnerReports.ts"
 import { isGone } from "../leases/PgLeases.ts"
 import * as ServedProbe from "../health/ServedProbe.ts"
+import { servedPlacements } from "./LivenessColumns.ts"
+import * as Placements from "./Placements.ts"
 import { unavailable } from "./StoreUnavailable.ts"
 
 interface RunnerRow {
@@ -67,9 +69,12 @@ const statusOf = (row: RunnerRow): RunnerStatus => {
   })
 }
 
-const shards = `SELECT split_part(s.shard_id, ':', 1) AS placement, r.address AS owner, count(*)::float8 AS shards, max(s.epoch)::float8 AS epoch,
-    floor(extract(epoch FROM max(s.acquired_at)) * 1000)::float8 AS since
+/** Of the placements that are known: the shards of one that is forgotten keep their epochs for ever. */
+const shards = `WITH ${servedPlacements} SELECT split_part(s.shard_id, ':', 1) AS placement, r.address AS owner, count(*)::float8 AS shards, max(s.epoch)::float8 AS epoch,
+    floor(extract(epoch FROM max(s.acquired_at)) * 1000)::float8 AS since,
+    split_part(s.shard_id, ':', 1) IN (SELECT placement FROM served) AS "isServed"
   FROM clawster_shards s LEFT JOIN clawster_runners r ON r.address = s.owner AND r.healthy AND NOT ${isGone}
+  WHERE split_part(s.shard_id, ':', 1) IN (SELECT json_array_elements_text($1::text::json))
   GROUP BY 1, 2 ORDER BY 1, 2`
 
 /** One shard of each placement of each live runner. */
@@ -82,17 +87,29 @@ const outbox = `SELECT count(*)::float8 AS waiting,
   FROM (SELECT entity_type, entity_id, seq FROM clawster_outbox LIMIT 1000) o
   JOIN clawster_journal j USING (entity_type, entity_id, seq)`
 
+interface ShardsRow {
+  readonly owner: string | null
+  readonly isServed: boolean
+}
+
 const decodeGroup = Schema.decodeUnknownSync(ShardGroup)
+
+const groupOf = ({ isServed, owner, ...group }: ShardsRow): ShardGroup =>
+  decodeGroup({ ...group, ...(owner === null ? { isServed } : { owner }) })
 
 const make = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
   const probe = yield* ServedProbe.make
+  const placements = Effect.provideService(Placements.known, PgClient.PgClient, sql)
   return ClusterReads.of({
     runners: unavailable(Effect.map(sql.unsafe<RunnerRow>(runners), (rows) => rows.map(statusOf))),
+    placements: unavailable(placements),
     shards: unavailable(
-      Effect.map(sql.unsafe<{ owner: string | null }>(shards), (rows) =>
-        rows.map(({ owner, ...group }) => decodeGroup({ ...group, ...(owner === null ? {} : { owner }) }))
-      )
+      Effect.gen(function* () {
+        const names = (yield* placements).map(({ placement }) => placement)
+        const rows = yield* sql.unsafe<ShardsRow>(shards, [JSON.stringify(names)])
+        return rows.map(groupOf)
+      })
     ),
     probes: unavailable(Effect.flatMap(sql.unsafe<{ address: string; shardId: string }>(shardsToAsk), probe)),
     commitMillis: unavailable(

@@ -1,10 +1,11 @@
 /**
- * I10: no timer is late by more than the bound, counted from when the cluster was last free of faults, and no timer
- * takes effect early. Times are by the clock of the actor's owner: clocks may differ by the skew.
+ * I10: no timer is late by more than the bound, counted from when the cluster was last free of faults and the actor's
+ * placement had machines, and no timer takes effect early. Times are by the clock of the actor's owner: clocks may differ by the skew.
  */
 import type { Timer } from "../../actor/Actor.ts"
 import type { Fold, FoldedStates } from "./FoldedStates.ts"
 import type { Violation } from "./History.ts"
+import { placementOf } from "./Liveness.ts"
 import type { Watcher } from "./Observation.ts"
 import type { StoredRow } from "../store/Database.ts"
 
@@ -34,7 +35,7 @@ const early = (row: StoredRow, before: ReadonlyArray<Timer>): ReadonlyArray<Viol
 
 export const deadlines = (folded: FoldedStates, boundMillis: number) => (): Watcher => {
   const told = new Set<string>()
-  return ({ epoch, fresh, now, quietSince }) => {
+  return ({ epoch, fresh, now, quietSince, servedSince }) => {
     const violations = fresh.flatMap((row) => {
       const before = folded.timersBefore.get(row)
       return before === undefined ? [] : early(row, before)
@@ -42,8 +43,9 @@ export const deadlines = (folded: FoldedStates, boundMillis: number) => (): Watc
     if (quietSince === undefined) return violations
     for (const [actor, fold] of folded.actors) {
       const timer = soonest(fold)
-      if (timer === undefined) continue
-      const due = Math.max(timer.at - epoch, quietSince)
+      const since = servedSince.get(placementOf(fold.shardId ?? ""))
+      if (timer === undefined || since === undefined) continue
+      const due = Math.max(timer.at - epoch, quietSince, since)
       const late = now - due
       const name = `${actor} ${timer.key} ${timer.at}`
       if (late <= boundMillis || told.has(name)) continue

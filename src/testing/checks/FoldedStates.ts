@@ -45,6 +45,8 @@ export interface Fold {
   readonly definition: AnyDefinition
   readonly codec: FoldCodec
   readonly encodeView: ViewCodec.EncodeView | undefined
+  /** Undefined while nothing of the actor is in the journal. */
+  shardId: string | undefined
   state: unknown
   seq: number
   /** States by `seq`, from the initial one; empty for entity types whose states are not kept. */
@@ -80,7 +82,7 @@ export class FoldedStates {
     let fold = this.actors.get(key)
     if (fold === undefined) {
       const state = definition.initial(entityId)
-      fold = { entityId, definition, ...this.#codecs.get(entityType)!, state, seq: 0, states: [] }
+      fold = { entityId, definition, ...this.#codecs.get(entityType)!, shardId: undefined, state, seq: 0, states: [] }
       if (this.#keepStates.has(entityType)) fold.states.push({ state, committedAt: -Infinity })
       this.actors.set(key, fold)
     }
@@ -100,6 +102,7 @@ export class FoldedStates {
     for (const event of row.events)
       fold.state = fold.definition.evolve(fold.state as never, fold.codec.decodeEvent(event, fold.entityId) as never)
     fold.seq = row.seq
+    fold.shardId = row.shardId
     if (fold.states.length > 0) fold.states.push({ state: fold.state, committedAt: row.committedAt })
   }
 }

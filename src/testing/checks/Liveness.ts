@@ -1,6 +1,7 @@
 /**
- * I14: once all faults have healed, every shard gets one live owner, and no message waits in an outbox. The watcher
- * reports only at the end of a run; `unsettled` is also called during the run, to detect when that is the case.
+ * I14: once all faults have healed, every shard of a placement that has machines gets one live owner, and no message
+ * waits in an outbox. The watcher reports only at the end of a run; `unsettled` is also called during the run, to detect
+ * when that is the case.
  */
 import type { Violation } from "./History.ts"
 import type { Observation, Watcher } from "./Observation.ts"
@@ -8,11 +9,15 @@ import type { Observation, Watcher } from "./Observation.ts"
 const sample = (names: ReadonlyArray<string>) =>
   `${names.slice(0, 5).join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""}`
 
-export const unsettled = ({ now, runners, shards, store }: Observation): ReadonlyArray<string> => {
+export const placementOf = (shardId: string): string => shardId.slice(0, shardId.lastIndexOf(":"))
+
+export const unsettled = ({ now, runners, servedSince, shards, store }: Observation): ReadonlyArray<string> => {
   const alive = new Set(
     [...runners].filter(([, { healthy, leaseUntil }]) => healthy && leaseUntil >= now).map(([name]) => name)
   )
-  const orphans = [...shards].filter(([, { owner }]) => owner === null || !alive.has(owner)).map(([shardId]) => shardId)
+  const orphans = [...shards]
+    .filter(([shardId, { owner }]) => servedSince.has(placementOf(shardId)) && (owner === null || !alive.has(owner)))
+    .map(([shardId]) => shardId)
   const waiting = [...store.actors].filter(([, { outbox }]) => outbox.size > 0).map(([actor]) => actor)
   return [
     ...(orphans.length === 0 ? [] : [`shards without a living owner: ${sample(orphans)}`]),

@@ -39,6 +39,8 @@ export interface Observation {
   readonly store: MemoryStore["Service"]
   readonly shards: ReadonlyMap<string, ShardRow>
   readonly runners: ReadonlyMap<string, RunnerRow>
+  /** Virtual milliseconds since which each placement has had a machine. One without machines cannot do its work. */
+  readonly servedSince: ReadonlyMap<string, number>
   readonly calls: ReadonlyArray<Call>
   readonly faults: ReadonlyArray<FaultRecord>
   /** Whether this is the last observation: all faults have healed and the cluster is at rest. */

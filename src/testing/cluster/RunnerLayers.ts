@@ -9,11 +9,12 @@ import { ActorDirectory } from "../../actor/runtime/ActorDirectory.ts"
 import type { Journal } from "../../actor/Journal.ts"
 import { ActivationDirectory } from "../../actor/runtime/ActivationDirectory.ts"
 import * as WakeScheduler from "../../actor/runtime/WakeScheduler.ts"
-import { defaultPlacement, type Placement } from "../../schema/Ids.ts"
+import type { Placement } from "../../schema/Ids.ts"
 import * as CallServer from "../../shards/transport/calls/CallServer.ts"
 import * as ClusterConfig from "../../shards/ClusterConfig.ts"
 import * as FailureDetector from "../../shards/leases/FailureDetector.ts"
 import * as OwnedShards from "../../shards/leases/OwnedShards.ts"
+import * as ChangedGroups from "../../shards/effect-patches/ChangedGroups.ts"
 import * as LeaseHealth from "../../shards/effect-patches/LeaseHealth.ts"
 import * as RenewalGrace from "../../shards/effect-patches/RenewalGrace.ts"
 import * as FastAcquisition from "../../shards/effect-patches/FastAcquisition.ts"
@@ -30,7 +31,7 @@ export interface RunnerOptions {
   readonly host: Host
   readonly database: Database
   readonly sockets: Sockets
-  readonly placements: ReadonlyArray<Placement>
+  readonly serves: ReadonlyArray<Placement>
   readonly leaseMillis: number
   readonly journal?: ((journal: Journal["Service"]) => Journal["Service"]) | undefined
 }
@@ -42,14 +43,14 @@ const storage = ({ database, host }: Pick<RunnerOptions, "database" | "host">) =
 
 /** The counterpart of `Cluster.layerRunner`. */
 export const runner = (options: RunnerOptions) => {
-  const { database, host, journal, leaseMillis, placements, sockets } = options
+  const { database, host, journal, leaseMillis, serves, sockets } = options
   return ActorDirectory.layer.pipe(
     Layer.provideMerge(WakeScheduler.layer()),
     Layer.provideMerge([JournalTable.layer(database, host, journal), ResourceTable.layer(database, host)]),
     Layer.provideMerge(FailureDetector.layer(FailureDetector.defaults, SocketLayers.knockOver(sockets, host))),
     Layer.provideMerge(
       CallServer.layer.pipe(
-        Layer.provideMerge(FastAcquisition.layer),
+        Layer.provideMerge(ChangedGroups.noticed(FastAcquisition.layer)),
         Layer.provideMerge(RunnersTransport.layerOver(SocketLayers.connections(sockets, host))),
         Layer.provide(RpcServer.layerProtocolSocketServer),
         Layer.provide([SocketLayers.socketServer(sockets, host), LeaseHealth.layer])
@@ -59,25 +60,17 @@ export const runner = (options: RunnerOptions) => {
     Layer.provideMerge(ActivationDirectory.layer),
     Layer.provide(MessageStorage.layerNoop),
     Layer.provide(RpcSerialization.layerNdjson),
-    Layer.provideMerge(
-      ClusterConfig.runner({
-        host: host.name,
-        port: runnerPort,
-        placements,
-        serves: [defaultPlacement, ...placements],
-        leaseMillis
-      })
-    )
+    Layer.provideMerge(ClusterConfig.runner({ host: host.name, port: runnerPort, serves, leaseMillis }))
   )
 }
 
 /** The counterpart of `Cluster.layerClient`. */
-export const client = (options: Omit<RunnerOptions, "leaseMillis" | "journal">) =>
-  Sharding.layer.pipe(
+export const client = (options: Pick<RunnerOptions, "host" | "database" | "sockets">) =>
+  ChangedGroups.noticed(Sharding.layer).pipe(
     Layer.provideMerge(RunnersTransport.layerOver(SocketLayers.connections(options.sockets, options.host))),
     Layer.provide(RunnerHealth.layerNoop),
     Layer.provide(storage(options)),
     Layer.provide(MessageStorage.layerNoop),
     Layer.provide(RpcSerialization.layerNdjson),
-    Layer.provide(ClusterConfig.client(options.placements))
+    Layer.provide(ClusterConfig.client)
   )

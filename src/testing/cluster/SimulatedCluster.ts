@@ -6,7 +6,7 @@ import type { Journal } from "../../actor/Journal.ts"
 import type { Ownership } from "../../actor/Ownership.ts"
 import { SecretBox } from "../../actor/SecretBox.ts"
 import type { WakeScheduler } from "../../actor/runtime/WakeScheduler.ts"
-import type { Placement } from "../../schema/Ids.ts"
+import { defaultPlacement, type Placement } from "../../schema/Ids.ts"
 import { Database, type StorePlant } from "../store/Database.ts"
 import { StoreAccess } from "../store/StoreAccess.ts"
 import { Host } from "../world/Host.ts"
@@ -49,6 +49,9 @@ export interface Plant extends StorePlant {
 
 interface Machine {
   readonly name: string
+  serves: ReadonlyArray<Placement>
+  /** False once it has left for good (`leave`), until it joins again. */
+  isMember: boolean
   incarnation: number
   skewMillis: number
   host: Host | undefined
@@ -56,6 +59,9 @@ interface Machine {
   /** Present once the runner has started. */
   context: Context.Context<never> | undefined
 }
+
+/** How long a process that is asked to stop may take. */
+export const stopPatienceMillis = 15_000
 
 export const clientNode = "client"
 export const outsideNode = "outside"
@@ -68,6 +74,8 @@ export class SimulatedCluster<Outside> {
   readonly client: Host
   readonly outside: Host
   readonly machines = new Map<string, Machine>()
+  /** Virtual milliseconds since which each placement has had a member without a break. */
+  readonly servedSince = new Map<string, number>()
   outsideContext: Context.Context<Outside> | undefined
   clientContext: Context.Context<Sharding.Sharding> | undefined
   readonly #options: ClusterOptions<Outside>
@@ -80,17 +88,45 @@ export class SimulatedCluster<Outside> {
     this.database = new Database(world, this.network, options.plant)
     this.client = new Host(world, clientNode, 1)
     this.outside = new Host(world, outsideNode, 1)
-    for (let n = 1; n <= options.runners; n++) {
-      const name = `runner-${n}`
-      this.machines.set(name, {
-        name,
-        incarnation: 0,
-        skewMillis: 0,
-        host: undefined,
-        scope: undefined,
-        context: undefined
-      })
+    for (let n = 1; n <= options.runners; n++) this.#add(`runner-${n}`, options.placements)
+  }
+
+  #add(name: string, placements: ReadonlyArray<Placement>): void {
+    const known = this.machines.get(name)
+    if (known?.isMember === true || known?.host !== undefined) throw new Error(`${name} is there already`)
+    const serves = [defaultPlacement, ...placements]
+    this.machines.set(name, {
+      name,
+      serves,
+      isMember: true,
+      incarnation: known?.incarnation ?? 0,
+      skewMillis: 0,
+      host: undefined,
+      scope: undefined,
+      context: undefined
+    })
+    for (const placement of serves) {
+      if (!this.servedSince.has(placement)) this.servedSince.set(placement, this.world.now)
     }
+  }
+
+  /** Adds a machine to the running cluster. */
+  join(name: string, placements: ReadonlyArray<Placement>): void {
+    this.#add(name, placements)
+    this.start(name)
+  }
+
+  /** Stops a machine for good. */
+  leave(name: string): void {
+    const machine = this.machines.get(name)
+    if (machine === undefined || !this.stop(name, stopPatienceMillis)) throw new Error(`${name} does not run`)
+    machine.isMember = false
+    const left = new Set([...this.machines.values()].flatMap(({ isMember, serves }) => (isMember ? serves : [])))
+    for (const placement of machine.serves) if (!left.has(placement)) this.servedSince.delete(placement)
+  }
+
+  isThere(name: string): boolean {
+    return this.machines.get(name)?.host !== undefined
   }
 
   begin(): void {
@@ -99,32 +135,29 @@ export class SimulatedCluster<Outside> {
       for (const name of this.machines.keys()) this.start(name)
     })
     const { client: host, database, sockets } = this
-    const layer = RunnerLayers.client({
-      host,
-      database,
-      sockets,
-      placements: this.#options.placements
-    })
+    const layer = RunnerLayers.client({ host, database, sockets })
     this.#build(host, layer, (context) => {
       this.clientContext = context
     })
   }
 
+  /** False when its former process has not ended yet. A machine that has left stays away. */
   start(name: string): boolean {
     const machine = this.machines.get(name)!
+    if (!machine.isMember) return true
     if (machine.host !== undefined) return false
     const host = new Host(this.world, name, ++machine.incarnation)
     host.skewMillis = machine.skewMillis
     machine.host = host
     this.sockets.dark.delete(name)
     this.world.log(name, `starts, the ${machine.incarnation}. time`, true)
-    const { actors, leaseMillis, placements, plant } = this.#options
+    const { actors, leaseMillis, plant } = this.#options
     const { database, sockets } = this
     const runner = RunnerLayers.runner({
       host,
       database,
       sockets,
-      placements,
+      serves: machine.serves,
       leaseMillis,
       journal: plant.journal
     })

@@ -1,5 +1,5 @@
 /** Injects a list of faults into a cluster, and records for each fault whether it was seen to take effect (I15). */
-import type { SimulatedCluster } from "../cluster/SimulatedCluster.ts"
+import { type SimulatedCluster, stopPatienceMillis } from "../cluster/SimulatedCluster.ts"
 import type { StoreCondition } from "../store/Database.ts"
 import type { Condition } from "../world/Network.ts"
 import { describe, endOf, type Fault } from "./Fault.ts"
@@ -21,8 +21,6 @@ export type Disturb = (
   fault: Extract<Fault, { readonly kind: "outside" }>,
   seen: () => void
 ) => (() => void) | undefined
-
-const stopPatienceMillis = 15_000
 
 export const inflict = <Outside>(
   cluster: SimulatedCluster<Outside>,

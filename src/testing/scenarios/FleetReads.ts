@@ -1,8 +1,8 @@
 /**
- * The read ports of lanes and sessions on the virtual store: the fleet is polled from the views, task rows and payloads
- * are read on request.
+ * The read ports of lanes and sessions on the virtual store: the fleet is polled from the views, adjusted by whether a
+ * live runner serves each instance's placement; task rows and payloads are read on request.
  */
-import { Effect, Layer, PubSub, Schedule, Schema, Stream } from "effect"
+import { Clock, Effect, Layer, PubSub, Schedule, Schema, Stream } from "effect"
 import { MemoryStore } from "../../actor/memory/MemoryJournal.ts"
 import { Fleet } from "../../ports/Fleet.ts"
 import * as MemoryTaskRows from "../../entities/Lane/backlog/MemoryTaskRows.ts"
@@ -12,6 +12,8 @@ import { Outputs } from "../../ports/Outputs.ts"
 import { Payloads } from "../../ports/Payloads.ts"
 import { TaskRows } from "../../ports/TaskRows.ts"
 import { ActorUnavailable } from "../../schema/Errors.ts"
+import { parseInstanceEntityId } from "../../schema/Ids.ts"
+import { asSeen } from "../../schema/instance/Liveness.ts"
 import { InstanceStatus } from "../../schema/Instance.ts"
 import { answerTimeout } from "../../shards/reads/StoreUnavailable.ts"
 import { StoreAccess } from "../store/StoreAccess.ts"
@@ -22,28 +24,41 @@ const decode = Schema.decodeUnknownSync(
   Schema.toCodecJson(InstanceStatus) as unknown as Schema.Codec<InstanceStatus, unknown>
 )
 
+interface Known {
+  readonly doc: unknown
+  readonly isServed: boolean
+  readonly status: InstanceStatus
+}
+
 const fleet = Layer.effect(
   Fleet,
   Effect.gen(function* () {
     const access = yield* StoreAccess
     const changes = yield* PubSub.sliding<void>(1)
-    const known = new Map<string, { readonly doc: unknown; readonly status: InstanceStatus }>()
+    const known = new Map<string, Known>()
+    let readAt: number | undefined
     const refresh = Effect.gen(function* () {
-      const docs = yield* access.read("read fleet", (store) =>
-        [...store.actors.values()].flatMap(({ address, view }) =>
+      const { docs, served } = yield* access.read("read fleet", (store, placements) => ({
+        docs: [...store.actors.values()].flatMap(({ address, view }) =>
           address.entityType === "Instance" && view !== undefined && view.doc !== null
             ? [[address.entityId, view.doc] as const]
             : []
-        )
-      )
+        ),
+        served: placements()
+      }))
+      const now = yield* Clock.currentTimeMillis
       let changed = docs.length !== known.size
       const present = new Set(docs.map(([id]) => id))
       for (const id of [...known.keys()]) if (!present.has(id)) known.delete(id)
       for (const [id, doc] of docs) {
-        if (known.get(id)?.doc === doc) continue
-        known.set(id, { doc, status: decode(doc) })
+        const isServed = served.has(parseInstanceEntityId(id).placement)
+        const before = known.get(id)
+        if (before !== undefined && before.doc === doc && before.isServed === isServed) continue
+        const status = decode(doc)
+        known.set(id, { doc, isServed, status: isServed ? status : asSeen(status, { isServed }, now) })
         changed = true
       }
+      readAt = now
       if (changed) yield* PubSub.publish(changes, undefined)
     })
     yield* refresh.pipe(
@@ -54,7 +69,8 @@ const fleet = Layer.effect(
     )
     return Fleet.of({
       snapshot: Effect.sync(() => [...known.values()].map(({ status }) => status)),
-      changes: Stream.fromPubSub(changes)
+      changes: Stream.fromPubSub(changes),
+      readAt: Effect.sync(() => readAt)
     })
   })
 )

@@ -19,6 +19,13 @@ const isAlive = (database: Database, address: string): boolean => {
   return runner !== undefined && runner.healthy && !isGone(database, runner)
 }
 
+const groupsOf = ({ runner }: RunnerRow): ReadonlyArray<string> =>
+  (JSON.parse(runner) as { readonly groups: ReadonlyArray<string> }).groups
+
+/** The placements of the live runners. */
+export const servedPlacements = (database: Database): ReadonlySet<string> =>
+  new Set([...database.runners].flatMap(([address, runner]) => (isAlive(database, address) ? groupsOf(runner) : [])))
+
 const statements = (database: Database, host: Host): Leases.LeaseStatements => ({
   runners: database.statement(host, "read", "read runners", () =>
     [...database.runners]

@@ -5,15 +5,23 @@ import { Context, type Effect } from "effect"
 import type { MemoryStore } from "../../actor/memory/MemoryJournal.ts"
 import type { Host } from "../world/Host.ts"
 import type { Database, DatabaseFailed } from "./Database.ts"
+import { servedPlacements } from "./LeaseTable.ts"
 
 export class StoreAccess extends Context.Service<
   StoreAccess,
   {
-    /** `read` runs when the statement arrives at the store. It must return at once and change nothing. */
-    readonly read: <A>(label: string, read: (store: MemoryStore["Service"]) => A) => Effect.Effect<A, DatabaseFailed>
+    /**
+     * `read` runs when the statement arrives at the store. It must return at once and change nothing. `served` gives the
+     * placements that a live runner serves.
+     */
+    readonly read: <A>(
+      label: string,
+      read: (store: MemoryStore["Service"], served: () => ReadonlySet<string>) => A
+    ) => Effect.Effect<A, DatabaseFailed>
   }
 >()("clawster/testing/StoreAccess") {
   static readonly over = (database: Database, host: Host): StoreAccess["Service"] => ({
-    read: (label, read) => database.statement(host, "read", label, () => read(database.store))
+    read: (label, read) =>
+      database.statement(host, "read", label, () => read(database.store, () => servedPlacements(database)))
   })
 }

@@ -38,7 +38,10 @@ describe("Health", () => {
     })
     const said = JSON.stringify([
       Checks.instances([dedicated]),
-      Checks.placements([dedicated], [runner()]),
+      Checks.placements([
+        { placement: b, servedWith: [], instances: 1 },
+        { placement: a, servedWith: [], instances: 0 }
+      ]),
       Checks.runners([runner({ state: "gone", cause: "its lease ran out 9 s ago" })]),
       Checks.serving([{ address: "10.0.0.1:34431", placement: a, ok: false, millis: 2_000 }])
     ])
@@ -46,9 +49,12 @@ describe("Health", () => {
   })
 
   it("finds placements with instances and no live runner, shards without an owner, runners near their limits", () => {
-    const gone = runner({ state: "gone", placements: [b] })
-    assert.isFalse(Checks.placements([instanceStatus("i", { placement: b })], [runner(), gone]).ok)
-    assert.isTrue(Checks.placements([instanceStatus("i", { placement: a })], [runner(), gone]).ok)
+    const served = { placement: a, servedWith: [a], instances: 1 }
+    const lost = { placement: b, servedWith: [], instances: 2 }
+    assert.match(Checks.placements([served, lost]).detail!, /^1 of 2 placements with instances have no live runner$/)
+    const left = Checks.placements([served, { ...lost, instances: 0 }])
+    assert.isTrue(left.ok, "a host that has left and has no instances is no fault")
+    assert.match(left.detail!, /; 1 without instances have none$/)
     assert.isFalse(Checks.shards([{ placement: a, shards: 3, epoch: 1, since: 0 }], [runner()]).ok)
     assert.isTrue(Checks.shards([{ placement: b, shards: 3, epoch: 1, since: 0 }], [runner()]).ok)
     assert.isFalse(Checks.resources([runner({ descriptors: { open: 900, most: 1_000 } })]).ok)

@@ -21,7 +21,7 @@ const layer = PgEdge.layer.pipe(
   Layer.provideMerge(RunnerActors.layer),
   Layer.provideMerge(DriverSet.layer([SimulatedDriver.make])),
   Layer.provideMerge(SimulatedFleet.layer({ startMillis: 20 })),
-  Layer.provideMerge(Cluster.layerSingle({ placements: [defaultPlacement], serves: [defaultPlacement] })),
+  Layer.provideMerge(Cluster.layerSingle({ serves: [defaultPlacement] })),
   Layer.provideMerge(Postgres.layer)
 )
 

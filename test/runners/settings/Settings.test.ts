@@ -16,7 +16,6 @@ const wrong: ReadonlyArray<readonly [name: string, value: string, expected: RegE
   ["CLAWSTER_HOST_NAME", "a/b", /letters, digits/],
   ["CLAWSTER_HOST_NAME", "größe", /letters, digits/],
   ["CLAWSTER_REGION", "eu west", /letters, digits/],
-  ["CLAWSTER_HOSTS", "a,b c", /names separated by commas/],
   ["CLAWSTER_DRIVERS", "docker", /some of process, remote, simulated/],
   ["CLAWSTER_GATEWAY_COMMAND", '["a"', /JSON array/],
   ["CLAWSTER_GATEWAY_CONFIG", "[1]", /CLAWSTER_GATEWAY_CONFIG: expected a JSON object/],
@@ -53,7 +52,6 @@ describe("settings", () => {
     assert.deepStrictEqual(
       EnvironmentCheck.unknown({
         CLAWSTER_RUNNER_PROT: "1",
-        CLAWSTER_HOSTS: "a",
         CLAWSTER_QUITE_ANOTHER_THING: "1",
         OTHER: "1"
       }),
@@ -62,6 +60,12 @@ describe("settings", () => {
         "CLAWSTER_QUITE_ANOTHER_THING is set and nothing reads it"
       ]
     )
+  })
+
+  it("of earlier versions that are not used any more are told, and are no fault", () => {
+    const [hosts, regions] = EnvironmentCheck.unknown({ CLAWSTER_HOSTS: "a,b", CLAWSTER_REGIONS: "eu" })
+    assert.match(hosts!, /^CLAWSTER_HOSTS is set and is no longer used: .*leave it out$/)
+    assert.match(regions!, /^CLAWSTER_REGIONS is set and is no longer used: .*leave it out$/)
   })
 
   it.live("are shown with where they come from, and secrets are hidden", () =>

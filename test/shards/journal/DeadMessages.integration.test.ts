@@ -11,7 +11,7 @@ import * as Postgres from "../../fixtures/servers/Postgres.ts"
 import { until } from "../../fixtures/Until.ts"
 
 const layer = counterLayer().pipe(
-  Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })),
+  Layer.provideMerge(Cluster.layerSingle({ serves: [defaultPlacement] })),
   Layer.provideMerge(PgDeadMessages.layer),
   Layer.provideMerge(Postgres.layer)
 )

@@ -14,7 +14,7 @@ import * as Postgres from "../../fixtures/servers/Postgres.ts"
 conformance("PostgreSQL", PgResources.layer.pipe(Layer.provide(Postgres.layer)))
 
 const cluster = plannerLayer.pipe(
-  Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })),
+  Layer.provideMerge(Cluster.layerSingle({ serves: [defaultPlacement] })),
   Layer.provideMerge(Postgres.layer)
 )
 

@@ -19,7 +19,7 @@ const runner = Effect.fnUntraced(function* (host: string, leaseMillis = 6_000) {
   const context = yield* Layer.build(
     Layer.fresh(PgLeases.layer).pipe(
       Layer.provideMerge(Layer.fresh(OwnedShards.layer)),
-      Layer.provide(ClusterConfig.runner({ host, port: 1, placements: [], serves: [defaultPlacement], leaseMillis }))
+      Layer.provide(ClusterConfig.runner({ host, port: 1, serves: [defaultPlacement], leaseMillis }))
     )
   )
   const storage = Context.get(context, RunnerStorage.RunnerStorage)

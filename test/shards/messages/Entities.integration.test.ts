@@ -18,7 +18,7 @@ const startRunner = (...more: ReadonlyArray<string>) =>
     return { port, ...(yield* Processes.start(script, [Redacted.value(url), String(port), ...more])) }
   })
 
-const cluster = Cluster.layerClient([], { messages: true }).pipe(Layer.provideMerge(Postgres.layer))
+const cluster = Cluster.layerClient({ messages: true }).pipe(Layer.provideMerge(Postgres.layer))
 
 it.layer(cluster, { timeout: 120_000, excludeTestServices: true })("A message to a plain entity", (it) => {
   for (const signal of ["SIGKILL", "SIGTERM"] as const) {
@@ -71,7 +71,7 @@ it.layer(cluster, { timeout: 120_000, excludeTestServices: true })("A message to
 })
 
 const single = Note.layer("embedded", false).pipe(
-  Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement], messages: true })),
+  Layer.provideMerge(Cluster.layerSingle({ serves: [defaultPlacement], messages: true })),
   Layer.provideMerge(Postgres.layer)
 )
 

@@ -13,7 +13,6 @@ Note.layer(port!, hang === "hang").pipe(
     Cluster.layerRunner({
       host: "127.0.0.1",
       port: Number(port),
-      placements: [],
       serves: [defaultPlacement],
       messages: true
     })

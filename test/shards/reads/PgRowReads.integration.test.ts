@@ -11,7 +11,7 @@ const tables = Layer.effectDiscard(Effect.flatMap(PgClient.PgClient, (sql) => sq
 conformance({
   name: "PostgreSQL",
   layer: Layer.merge(shelves, PgRowReads.layer).pipe(
-    Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })),
+    Layer.provideMerge(Cluster.layerSingle({ serves: [defaultPlacement] })),
     Layer.provide(tables.pipe(Layer.provideMerge(Postgres.layer)))
   )
 })

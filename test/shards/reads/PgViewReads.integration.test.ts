@@ -8,7 +8,7 @@ import * as Postgres from "../../fixtures/servers/Postgres.ts"
 conformance({
   name: "PostgreSQL",
   layer: Layer.merge(shelves, PgViewReads.layer).pipe(
-    Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })),
+    Layer.provideMerge(Cluster.layerSingle({ serves: [defaultPlacement] })),
     Layer.provide(Postgres.layer)
   )
 })

@@ -124,7 +124,7 @@ it.layer(layer, { timeout: 120_000, excludeTestServices: true })("the history of
 })
 
 const cluster = counters().pipe(
-  Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })),
+  Layer.provideMerge(Cluster.layerSingle({ serves: [defaultPlacement] })),
   Layer.provideMerge(Postgres.layer)
 )
 

@@ -36,7 +36,7 @@ import { until } from "../../fixtures/Until.ts"
 
 const tenantId = TenantId.make("acme")
 const tables = ["journal", "snapshots", "views", "wakes", "outbox"].map((name) => `clawster_${name}`)
-const cluster = Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })
+const cluster = Cluster.layerSingle({ serves: [defaultPlacement] })
 
 const product = RunnerActors.layer.pipe(
   Layer.provide(DriverSet.layer([SimulatedDriver.make])),

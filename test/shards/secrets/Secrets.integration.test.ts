@@ -32,7 +32,7 @@ const processWith = (...ids: ReadonlyArray<string>) => {
     Layer.provideMerge(RunnerActors.layer),
     Layer.provideMerge(DriverSet.layer([RemoteDriver.make()])),
     Layer.provideMerge(Layer.provideMerge(SimulatedFleet.connector, SimulatedFleet.layer())),
-    Layer.provideMerge(Cluster.layerSingle({ placements: [defaultPlacement], serves: [defaultPlacement] })),
+    Layer.provideMerge(Cluster.layerSingle({ serves: [defaultPlacement] })),
     Layer.provideMerge(AesSecretBox.layer(keys)),
     Layer.provideMerge(Layer.effectDiscard(KeyRegistry.register(keys)))
   )

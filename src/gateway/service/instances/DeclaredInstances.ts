@@ -1,13 +1,21 @@
 /**
  * Instances declared by a deployment: an absent instance is registered, a differing one is changed in place, and a
  * matching one is left unchanged. An instance that is registered but not declared is reported. It is removed only when
- * the declaration sets `prune`, and only while no work runs on it.
+ * the declaration sets `prune`, and only while no work runs on it. An instance whose placement has no runner is brought
+ * about when one joins.
  */
-import { Effect, Schedule, Schema } from "effect"
+import { type Duration, Effect, Schema } from "effect"
 import { InstanceReads } from "../../../ports/InstanceReads.ts"
 import { InstanceRegistration, type UpdateInstance } from "../../../rpc/Requests.ts"
 import { list } from "../../../schema/text/Bounds.ts"
-import type { Conflict, IdempotencyConflict, InvalidInput, NotFound, Overloaded } from "../../../schema/Errors.ts"
+import type {
+  ActorUnavailable,
+  Conflict,
+  IdempotencyConflict,
+  InvalidInput,
+  NotFound,
+  Overloaded
+} from "../../../schema/Errors.ts"
 import { InstanceId } from "../../../schema/Ids.ts"
 import type { InstanceStatus } from "../../../schema/Instance.ts"
 import type { Call } from "../RequestContext.ts"
@@ -55,63 +63,106 @@ export interface Outcome {
   readonly detail?: string
 }
 
-/** Runners that are still starting may not own the shard yet, so retry for five minutes. */
-const patience = { times: 150, schedule: Schedule.spaced("2 seconds") } as const
+/** Runners that are still starting may not be registered or own the shard yet, so retry for five minutes. */
+const soon: Patience = { rounds: 150, pause: "2 seconds" }
+/** How often to try again, for as long as the process runs, what waits for a placement that has no runner. */
+const whenItJoins: Patience = { rounds: Number.POSITIVE_INFINITY, pause: "30 seconds" }
 
-type Refusal = InvalidInput | NotFound | Conflict | IdempotencyConflict | Overloaded
+interface Patience {
+  readonly rounds: number
+  readonly pause: Duration.Input
+}
+
+type Refusal = InvalidInput | NotFound | Conflict | IdempotencyConflict | Overloaded | ActorUnavailable
+
+const isUnplaced = (error: Refusal): boolean =>
+  error._tag === "InvalidInput" && error.faults.length > 0 && error.faults.every(({ path }) => path === "placement")
+
+/** A placement is unknown until its first runner joins, and unavailable until that owns the shard. */
+const mayPass = (error: Refusal): boolean => error._tag === "ActorUnavailable" || isUnplaced(error)
 
 const told = (error: Refusal): string =>
   error._tag === "InvalidInput"
     ? `${error.message}: ${error.faults.map(({ expected, path }) => `${path}: expected ${expected}`).join("; ")}`
     : error.message
 
-/** Success: every declared instance is as declared, or its outcome says why not. */
-export const apply = Effect.fn("DeclaredInstances.apply")(function* ({ instances: declared, prune }: Declaration) {
+/** Brings one declared instance about. */
+const settle = Effect.fnUntraced(function* (one: DeclaredInstance) {
   const instances = yield* Instances
-
-  const refused = (instanceId: InstanceId) => (error: Refusal) =>
-    Effect.succeed<Outcome>({ instanceId, outcome: "refused", detail: told(error) })
-
-  const change = (one: DeclaredInstance) =>
-    Effect.map(
-      instances.update(call, { instanceId: one.instanceId, update: updateOf(one) }),
-      ({ changed }): Outcome => {
-        const detail = changed.map(({ field, takesEffect }) => `${field} (${takesEffect})`).join(", ")
-        return {
-          instanceId: one.instanceId,
-          ...(detail === "" ? { outcome: "unchanged" } : { outcome: "changed", detail })
-        }
-      }
+  const { instanceId } = one
+  return yield* instances.update(call, { instanceId, update: updateOf(one) }).pipe(
+    Effect.map(({ changed }): Outcome => {
+      const detail = changed.map(({ field, takesEffect }) => `${field} (${takesEffect})`).join(", ")
+      return { instanceId, ...(detail === "" ? { outcome: "unchanged" } : { outcome: "changed", detail }) }
+    }),
+    Effect.catchTag("NotFound", () =>
+      Effect.as(instances.register(call, one), { instanceId, outcome: "registered" } as Outcome)
     )
+  )
+})
 
-  const settle = (one: DeclaredInstance) =>
-    change(one).pipe(
-      Effect.catchTag("NotFound", () =>
-        Effect.as(instances.register(call, one), { instanceId: one.instanceId, outcome: "registered" } as Outcome)
-      ),
-      Effect.retry({ ...patience, while: ({ _tag }) => _tag === "ActorUnavailable" }),
-      Effect.catch((error) =>
-        error._tag === "ActorUnavailable"
-          ? Effect.succeed<Outcome>({ instanceId: one.instanceId, outcome: "refused", detail: error.message })
-          : refused(one.instanceId)(error)
-      )
+interface Settled {
+  readonly outcomes: ReadonlyArray<Outcome>
+  /** Those that were refused for a reason that may pass. */
+  readonly waiting: ReadonlyArray<DeclaredInstance>
+}
+
+/** In rounds over all that is left, so that an instance whose host is not there holds up no other. */
+const settleAll = Effect.fnUntraced(function* (declared: ReadonlyArray<DeclaredInstance>, patience: Patience) {
+  const outcomes = new Map<InstanceId, Outcome>()
+  let waiting = declared
+  for (let round = 1; waiting.length > 0; round++) {
+    const left = yield* Effect.forEach(
+      waiting,
+      (one) =>
+        Effect.match(settle(one), {
+          onSuccess: (outcome) => {
+            outcomes.set(one.instanceId, outcome)
+            return []
+          },
+          onFailure: (error) => {
+            outcomes.set(one.instanceId, { instanceId: one.instanceId, outcome: "refused", detail: told(error) })
+            return mayPass(error) ? [one] : []
+          }
+        }),
+      { concurrency: 4 }
     )
+    waiting = left.flat()
+    if (waiting.length === 0 || round >= patience.rounds) break
+    yield* Effect.sleep(patience.pause)
+  }
+  return { outcomes: declared.map(({ instanceId }) => outcomes.get(instanceId)!), waiting } satisfies Settled as Settled
+})
 
+const settleDeclaration = Effect.fnUntraced(function* ({ instances: declared, prune }: Declaration) {
+  const instances = yield* Instances
   const remove = ({ instanceId }: InstanceStatus) =>
     instances.deregister(call, { instanceId }).pipe(
       Effect.as<Outcome>({ instanceId, outcome: "removed" }),
       Effect.catch((error) => Effect.succeed<Outcome>({ instanceId, outcome: "undeclared", detail: error.message }))
     )
 
-  const settled = yield* Effect.forEach(declared, settle, { concurrency: 4 })
+  const settled = yield* settleAll(declared, soon)
   const names = new Set<string>(declared.map(({ instanceId }) => instanceId))
   const others = (yield* everyInstance(yield* InstanceReads)).filter(({ instanceId }) => !names.has(instanceId))
   const rest = yield* Effect.forEach(others, (status) =>
     prune === true ? remove(status) : Effect.succeed<Outcome>({ instanceId: status.instanceId, outcome: "undeclared" })
   )
-  const outcomes = [...settled, ...rest]
+  const outcomes = [...settled.outcomes, ...rest]
   yield* Effect.forEach(outcomes, tell, { discard: true })
-  return outcomes
+  return { outcomes, waiting: settled.waiting } satisfies Settled as Settled
+})
+
+/** Success: every declared instance is as declared, or its outcome says why not. */
+export const apply = Effect.fn("DeclaredInstances.apply")((declaration: Declaration) =>
+  Effect.map(settleDeclaration(declaration), ({ outcomes }) => outcomes)
+)
+
+/** As `apply`, and then brings about what waits for its host, whenever that joins; ends when nothing waits any more. */
+export const keep = Effect.fn("DeclaredInstances.keep")(function* (declaration: Declaration) {
+  const { waiting } = yield* settleDeclaration(declaration)
+  const late = yield* settleAll(waiting, whenItJoins)
+  yield* Effect.forEach(late.outcomes, tell, { discard: true })
 })
 
 const tell = ({ detail, instanceId, outcome }: Outcome) => {

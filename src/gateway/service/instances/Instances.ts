@@ -7,7 +7,7 @@ import { Clock, Context, Effect, Layer } from "effect"
 import type { Sharding } from "effect/cluster"
 import * as ActorClient from "../../../actor/ActorClient.ts"
 import { Instance } from "../../../entities/Instance.ts"
-import { ClusterReads } from "../../../ports/ClusterReads.ts"
+import { ClusterReads, isServed } from "../../../ports/ClusterReads.ts"
 import { InstanceOps } from "../../../ports/InstanceOps.ts"
 import { InstanceReads } from "../../../ports/InstanceReads.ts"
 import { Tombstones } from "../../../ports/Tombstones.ts"
@@ -18,10 +18,9 @@ import type { InstanceSpec, InstanceStatus } from "../../../schema/Instance.ts"
 import { answeredAsSeen } from "../../../schema/instance/Liveness.ts"
 import { pageSize } from "../../../schema/lists/Page.ts"
 import { asRead, type Call, optionsOf } from "../RequestContext.ts"
-import { everyInstance } from "./EveryInstance.ts"
 import * as LogFilter from "./LogFilter.ts"
 import { placeOf, withToken } from "../PageToken.ts"
-import { type Served, toInstanceSpec } from "./Registration.ts"
+import { toInstanceSpec } from "./Registration.ts"
 import { fieldFaults } from "./SpecFields.ts"
 import { reading } from "../TenantAccess.ts"
 import type { Request, UseCases } from "../UseCases.ts"
@@ -82,23 +81,6 @@ const make = Effect.gen(function* () {
       actorOf(instanceEntityId(known.placement, known.instanceId)).InstanceGet(undefined, { timeoutMillis: readMillis })
     ).pipe(Effect.map((answer) => answeredAsSeen(answer, known)))
 
-  const live = Effect.map(cluster.runners, (runners) => runners.filter(({ state }) => state !== "gone"))
-  const livePlacements = Effect.map(live, (runners) => [...new Set(runners.flatMap(({ placements }) => placements))])
-
-  /**
-   * Derived from the registered runners, not from this process's configuration: a new machine is used as soon as its
-   * runner is registered.
-   */
-  const served = Effect.gen(function* () {
-    const runners = yield* live
-    const all = yield* everyInstance(reads)
-    return (yield* livePlacements).map((placement): Served => ({
-      placement,
-      regions: runners.flatMap(({ placements }) => (placements.includes(placement) ? placements : [])),
-      instances: all.filter((known) => known.placement === placement).length
-    }))
-  })
-
   type Actor = ReturnType<typeof actorOf>
 
   const command = Effect.fnUntraced(function* <E>(
@@ -108,7 +90,8 @@ const make = Effect.gen(function* () {
   ) {
     const known = yield* reads.get(instanceId)
     if (known !== undefined) return yield* send(actorOf(instanceEntityId(known.placement, instanceId)))
-    const candidates = call.requestId === undefined ? [] : yield* livePlacements
+    const candidates =
+      call.requestId === undefined ? [] : (yield* cluster.placements).filter(isServed).map(({ placement }) => placement)
     const absent: Effect.Effect<InstanceStatus, E | NotFound> = Effect.fail(unknownInstance(instanceId))
     return yield* candidates.reduceRight(
       (otherwise, placement) =>
@@ -120,7 +103,7 @@ const make = Effect.gen(function* () {
   })
 
   const register = Effect.fn("Instances.register")(function* (call: Call, registration: InstanceRegistration) {
-    const spec = yield* toInstanceSpec(registration, yield* served)
+    const spec = yield* toInstanceSpec(registration, yield* cluster.placements)
     return yield* ops.alone(spec.instanceId, registered(call, spec))
   })
 

@@ -1,5 +1,6 @@
 /** Converts a client's registration to the complete spec of an instance. */
 import { Effect, Redacted } from "effect"
+import { isServed, type KnownPlacement } from "../../../ports/ClusterReads.ts"
 import type { InstanceRegistration } from "../../../rpc/Requests.ts"
 import { ActorUnavailable, type FieldFault, InvalidInput } from "../../../schema/Errors.ts"
 import { defaultPlacement, hostPlacement, InstanceId, type Placement } from "../../../schema/Ids.ts"
@@ -11,72 +12,67 @@ export const defaults = { maxConcurrentTasks: 4, maxConcurrentSessions: 100, max
 
 const isHost = (placement: Placement): boolean => placement.startsWith(hostPlacement(""))
 
-/** A placement that live runners serve. */
-export interface Served {
-  readonly placement: Placement
-  /** All placements that its runners serve, including the regions. */
-  readonly regions: ReadonlyArray<Placement>
-  readonly instances: number
-}
-
-/** The host with the fewest instances, among those in the requested region. */
-const hostFor = (region: Placement | undefined, served: ReadonlyArray<Served>): Placement | undefined =>
-  served
-    .filter(({ placement, regions }) => isHost(placement) && (region === undefined || regions.includes(region)))
+/** The host with the fewest instances, among those in the requested region that a live runner serves. */
+const hostFor = (region: Placement | undefined, known: ReadonlyArray<KnownPlacement>): Placement | undefined =>
+  known
+    .filter(({ placement, servedWith }) => isHost(placement) && servedWith.includes(region ?? placement))
     .toSorted((left, right) => left.instances - right.instances || (left.placement < right.placement ? -1 : 1))[0]
     ?.placement
 
 /** Undefined when no live runner could serve the instance. */
 const placementOf = (
   { driver, placement, region }: InstanceRegistration,
-  served: ReadonlyArray<Served>
+  known: ReadonlyArray<KnownPlacement>
 ): Placement | undefined => {
   if (placement !== undefined) return placement
-  // A region is a label with any text. It is also a placement only when runners serve it.
-  const ofRegion = served.find((known) => region !== undefined && known.placement === `region-${region}`)?.placement
+  // A region is a label with any text. It is also a placement only when runners serve it, or did of late.
+  const ofRegion = known.find((other) => region !== undefined && other.placement === `region-${region}`)?.placement
   if (driver === "process") {
-    const hasHosts = served.some((known) => isHost(known.placement))
-    return hasHosts ? hostFor(ofRegion, served) : defaultPlacement
+    return known.some((other) => isHost(other.placement)) ? hostFor(ofRegion, known) : defaultPlacement
   }
   return ofRegion ?? defaultPlacement
 }
 
+const shown = (placement: KnownPlacement): string =>
+  isServed(placement) ? placement.placement : `${placement.placement} (no runner now)`
+
 const faultsOf = (
   registration: InstanceRegistration,
   placement: Placement,
-  served: ReadonlyArray<Served>
+  known: ReadonlyArray<KnownPlacement>
 ): ReadonlyArray<FieldFault> => [
-  ...(served.some((known) => known.placement === placement)
+  ...(known.some((other) => other.placement === placement)
     ? []
-    : [
-        {
-          path: "placement",
-          expected: `one that a live runner serves: ${served.map((known) => known.placement).join(", ")}`
-        }
-      ]),
+    : [{ path: "placement", expected: `one that a runner serves: ${known.map(shown).join(", ")}` }]),
   ...(registration.driver === "remote" && registration.endpoint === undefined
     ? [{ path: "endpoint", expected: "url and token of the running gateway, which driver remote needs" }]
     : []),
   ...fieldFaults(registration.driver, registration, defaults)
 ]
 
+const unserved = (what: string) =>
+  new ActorUnavailable({
+    reason: "Moving",
+    message: `${what}; start one there (clawster runner), then register again`,
+    retryAfterMillis: 5_000
+  })
+
+/**
+ * The complete spec. Fails with `InvalidInput` and the fields that are wrong, a placement that nobody knows among them;
+ * with `ActorUnavailable` when the placement is known and has no live runner now, or when none could take the instance.
+ */
 export const toInstanceSpec = Effect.fnUntraced(function* (
   registration: InstanceRegistration,
-  served: ReadonlyArray<Served>
+  known: ReadonlyArray<KnownPlacement>
 ) {
-  const placement = placementOf(registration, served)
-  if (served.length === 0 || placement === undefined) {
-    return yield* new ActorUnavailable({
-      reason: "Moving",
-      message:
-        served.length === 0
-          ? "no runner is live, so no instance can be placed; start one (clawster runner), then register again"
-          : "no live runner serves a host that could start a gateway; start one there (clawster runner), then register again",
-      retryAfterMillis: 5_000
-    })
-  }
-  const faults = faultsOf(registration, placement, served)
+  if (!known.some(isServed)) return yield* unserved("no runner is live, so no instance can be placed")
+  const placement = placementOf(registration, known)
+  if (placement === undefined) return yield* unserved("no live runner serves a host that could start a gateway")
+  const faults = faultsOf(registration, placement, known)
   if (faults.length > 0) return yield* new InvalidInput({ message: "the instance cannot be registered so", faults })
+  if (!known.some((other) => other.placement === placement && isServed(other))) {
+    return yield* unserved(`no live runner serves ${placement} now`)
+  }
   const { endpoint, ...given } = registration
   return {
     ...given,
