@@ -15,6 +15,7 @@ import {
 import { gapNotice } from "../../src/schema/feed/FeedNotice.ts"
 import { cli } from "./Cli.ts"
 import * as FakeApi from "./FakeApi.ts"
+import { hostPlacement } from "../../src/schema/Ids.ts"
 
 const { eventOf, instanceOf, taskOf } = FakeApi
 
@@ -72,6 +73,23 @@ describe("output", () => {
       assert.match(runners.out, /^RUNNER +STATE/)
       assert.match(runners.out, /10\.0\.0\.1:34431 +serving +- +default/)
       assert.match((yield* cli(["shards"])).out, /default +10\.0\.0\.1:34431 +300 +4/)
+    })
+  )
+
+  it.effect("runners and shards say which placements have no runner, and until when one is remembered", () =>
+    Effect.gen(function* () {
+      const [b, c] = [hostPlacement("b"), hostPlacement("c")]
+      const fake = {
+        unserved: [
+          { placement: b, instances: 2, lastSeenAt: 0 },
+          { placement: c, instances: 0, lastSeenAt: 0, forgottenAt: 7 * 86_400_000 }
+        ]
+      }
+      const { out } = yield* cli(["runners"], fake)
+      assert.match(out, /\nNO RUNNER +INSTANCES +LAST SEEN +FORGOTTEN IN\n/)
+      assert.match(out, /host-b +2 +\S+ +-/)
+      assert.match(out, /host-c +0 +\S+ +\S+/)
+      assert.match((yield* cli(["shards"], fake)).out, /host-b +no runner +300/)
     })
   )
 

@@ -6,6 +6,7 @@ import type { AnyNoun } from "../../src/rpc/operations/Operation.ts"
 import { NotFound } from "../../src/schema/Errors.ts"
 import { Cursor, type FeedEvent } from "../../src/schema/feed/Feed.ts"
 import { defaultPlacement, InstanceId, LaneName, SessionId, TaskId, TenantId } from "../../src/schema/Ids.ts"
+import type { UnservedPlacement } from "../../src/schema/ClusterStatus.ts"
 import type { DeadMessage } from "../../src/schema/DeadMessage.ts"
 import type { InstanceStatus } from "../../src/schema/Instance.ts"
 import { defaultLaneConfig, type LaneStatus } from "../../src/schema/Lane.ts"
@@ -114,6 +115,7 @@ export interface Fake {
   /** The feed, and what comes after it for ever. */
   readonly feed?: Stream.Stream<FeedEvent>
   readonly fails?: ApiError
+  readonly unserved?: ReadonlyArray<UnservedPlacement>
   /** Of operations that have no answer here, by noun and operation: `things.get`. */
   readonly answers?: Readonly<Record<string, unknown>>
 }
@@ -239,11 +241,21 @@ export const make = (fake: Fake = {}) => {
               shards: 300,
               leaseMillis: 5_000
             }
-          ]
+          ],
+          ...(fake.unserved === undefined ? {} : { unserved: fake.unserved })
         })),
       shards: () =>
         answer("shards", undefined, () => ({
-          items: [{ placement: defaultPlacement, owner: "10.0.0.1:34431", shards: 300, epoch: 4, since: 0 }]
+          items: [
+            { placement: defaultPlacement, owner: "10.0.0.1:34431", shards: 300, epoch: 4, since: 0 },
+            ...(fake.unserved ?? []).map(({ placement }) => ({
+              placement,
+              shards: 300,
+              epoch: 2,
+              since: 0,
+              isServed: false
+            }))
+          ]
         })),
       position: () => answer("position", {}, () => ({ position: cursor }))
     },

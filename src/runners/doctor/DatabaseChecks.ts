@@ -12,6 +12,7 @@ import {
 import { parse } from "../../shards/postgres/DatabaseUrl.ts"
 import * as Catalogue from "../settings/Catalogue.ts"
 import { checked, fail, type Finding, ok, warn } from "./Finding.ts"
+import { placements } from "./PlacementsCheck.ts"
 import { secrets } from "./SecretKeysCheck.ts"
 
 const isLocal = (host: string) =>
@@ -141,8 +142,10 @@ const withDatabase = (url: Redacted.Redacted, each: number) =>
       const runners = found.applied === 0 ? [] : yield* knownRunners
       const healthy = runners.filter(({ isHealthy }) => isHealthy).length
       const about = { address: target.address, host: target.host, runners: healthy, each }
-      const ofSecrets = found.applied < found.newest ? [] : yield* checked("secrets", secrets)
-      return [...findings(found, about), ...ofSecrets, ...(yield* reached(runners))]
+      const isMigrated = found.applied >= found.newest
+      const ofSecrets = isMigrated ? yield* checked("secrets", secrets) : []
+      const ofPlacements = isMigrated ? yield* checked("placements", placements) : []
+      return [...findings(found, about), ...ofSecrets, ...(yield* reached(runners)), ...ofPlacements]
     }).pipe(
       Effect.provide(Database.layer({ url, maxConnections: 2, applicationName: "clawster doctor" })),
       Effect.scoped

@@ -1,6 +1,8 @@
 /** What a reading means, at its bounds. */
 import { assert, describe, it } from "@effect/vitest"
 import { descriptorsOf, diskOf } from "../../../src/runners/doctor/MachineChecks.ts"
+import * as PlacementsCheck from "../../../src/runners/doctor/PlacementsCheck.ts"
+import { hostPlacement } from "../../../src/schema/Ids.ts"
 import { findings } from "../../../src/runners/doctor/DatabaseChecks.ts"
 import type { Diagnosis } from "../../../src/shards/health/DoctorQueries.ts"
 
@@ -43,6 +45,26 @@ describe("the doctor", () => {
     assert.deepStrictEqual(levels({ clockAheadMillis: -1_001 }), ["clock warn"])
     assert.deepStrictEqual(levels({ clockAheadMillis: 30_001 }), ["clock fail"])
     assert.deepStrictEqual(levels({}, { runners: 20 }), ["connections warn"])
+  })
+
+  it("warns of a placement that has instances and no runner, and tells of one that has neither", () => {
+    const [a, b, c] = [hostPlacement("a"), hostPlacement("b"), hostPlacement("c")]
+    const found = PlacementsCheck.findings(
+      [
+        { placement: a, servedWith: [a], instances: 1 },
+        { placement: b, servedWith: [], instances: 2, lastSeenAt: 0 },
+        { placement: c, servedWith: [], instances: 0, lastSeenAt: 60_000 }
+      ],
+      180_000
+    )
+    assert.deepStrictEqual(
+      found.map(({ found, level }) => [level, found]),
+      [
+        ["ok", "served by live runners: host-a"],
+        ["warn", "host-b has no runner since 3 min, and 2 instances"],
+        ["ok", "host-c has no runner since 2 min, and no instances"]
+      ]
+    )
   })
 
   it("knows how much disk and how many descriptors are few", () => {
