@@ -1,6 +1,7 @@
 /**
  * I10: no timer is late by more than the bound, counted from when the cluster was last free of faults and the actor's
- * placement had machines, and no timer takes effect early. Times are by the clock of the actor's owner: clocks may differ by the skew.
+ * placement had machines, and no timer takes effect early. Times are by the clock of the actor's owner: clocks may
+ * differ by the skew.
  */
 import type { Timer } from "../../actor/Actor.ts"
 import type { Fold, FoldedStates } from "./FoldedStates.ts"

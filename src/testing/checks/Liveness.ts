@@ -1,7 +1,7 @@
 /**
  * I14: once all faults have healed, every shard of a placement that has machines gets one live owner, and no message
- * waits in an outbox. The watcher reports only at the end of a run; `unsettled` is also called during the run, to detect
- * when that is the case.
+ * waits in an outbox. The watcher reports only at the end of a run; `unsettled` is also called during the run, to
+ * detect when that is the case.
  */
 import type { Violation } from "./History.ts"
 import type { Observation, Watcher } from "./Observation.ts"

@@ -11,8 +11,8 @@ export class StoreAccess extends Context.Service<
   StoreAccess,
   {
     /**
-     * `read` runs when the statement arrives at the store. It must return at once and change nothing. `served` gives the
-     * placements that a live runner serves.
+     * `read` runs when the statement arrives at the store. It must return at once and change nothing. `served` gives
+     * the placements that a live runner serves.
      */
     readonly read: <A>(
       label: string,

@@ -1,73 +1,28 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Option } from "effect"
-import {
-  MessageStorage,
-  Runner,
-  RunnerAddress,
-  RunnerHealth,
-  Runners,
-  RunnerStorage,
-  ShardId,
-  Sharding,
-  ShardingConfig
-} from "effect/cluster"
+import { Effect } from "effect"
+import { Sharding } from "effect/cluster"
 import { TestClock } from "effect/testing"
 import * as ChangedGroups from "../../../src/shards/effect-patches/ChangedGroups.ts"
+import * as ShardingRig from "./ShardingRig.ts"
 
-const self = RunnerAddress.make("me", 1)
 const shards = 16
 const groups = ["default", "region-eu"]
 
 /** This runner, and a peer whose registration is replaced while it counts as healthy throughout. */
 const cluster = Effect.fnUntraced(function* (first: ReadonlyArray<string>) {
-  let own: Runner.Runner | undefined
-  let registrations = 0
-  const peer = (served: ReadonlyArray<string>) =>
-    Runner.make({ address: RunnerAddress.make("peer", 1), groups: served, weight: 1 })
-  const state = { peer: peer(first) }
-  const storage = RunnerStorage.RunnerStorage.of({
-    register: (runner) =>
-      Effect.sync(() => {
-        own = runner
-        registrations++
-        return 1 as never
-      }),
-    unregister: () => Effect.void,
-    getRunners: Effect.sync(() =>
-      [...(own === undefined ? [] : [own]), state.peer].map((runner) => [runner, true] as [Runner.Runner, boolean])
-    ),
-    setRunnerHealth: () => Effect.void,
-    acquire: (_, shardIds) => Effect.succeed([...shardIds]),
-    refresh: (_, shardIds) => Effect.succeed([...shardIds]),
-    release: () => Effect.void,
-    releaseAll: () => Effect.void
+  let peer = ShardingRig.peerOf("peer", first)
+  const { holds, registrations } = yield* ShardingRig.make({
+    sharding: ChangedGroups.noticed(Sharding.layer),
+    groups,
+    shardsPerGroup: shards,
+    peers: () => [peer]
   })
-  const context = yield* Layer.build(
-    ChangedGroups.noticed(Sharding.layer).pipe(
-      Layer.provide([Runners.layerNoop, RunnerHealth.layerNoop]),
-      Layer.provide(MessageStorage.layerNoop),
-      Layer.provide(Layer.succeed(RunnerStorage.RunnerStorage, storage)),
-      Layer.provide(
-        ShardingConfig.layer({
-          runnerAddress: Option.some(self),
-          availableShardGroups: groups,
-          assignedShardGroups: groups,
-          shardsPerGroup: shards,
-          refreshAssignmentsInterval: "100 millis",
-          entityMessagePollInterval: "1 hour"
-        })
-      )
-    )
-  )
-  const sharding = Context.get(context, Sharding.Sharding)
-  const holds = (group: string) =>
-    Array.from({ length: shards }, (_, n) => ShardId.make(group, n + 1)).filter(sharding.hasShardId).length
   const serves = (served: ReadonlyArray<string>) => {
-    state.peer = peer(served)
+    peer = ShardingRig.peerOf("peer", served)
     return TestClock.adjust("5 seconds")
   }
   yield* TestClock.adjust("5 seconds")
-  return { holds, serves, registrations: () => registrations }
+  return { holds: (group: string) => holds(group).length, serves, registrations }
 })
 
 describe("a runner that comes back at its address with other placements, without having been found gone", () => {
