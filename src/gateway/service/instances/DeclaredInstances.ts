@@ -58,28 +58,29 @@ const updateOf = (declared: DeclaredInstance): UpdateInstance => ({
 
 export interface Outcome {
   readonly instanceId: InstanceId
-  readonly outcome: "registered" | "changed" | "unchanged" | "refused" | "removed" | "undeclared"
-  /** The changed fields, or why the instance was refused. */
+  /** `waiting`: its placement has never had a runner, so far. */
+  readonly outcome: "registered" | "changed" | "unchanged" | "refused" | "waiting" | "removed" | "undeclared"
+  /** The changed fields, or why the instance was refused or waits. */
   readonly detail?: string
-}
-
-/** Runners that are still starting may not be registered or own the shard yet, so retry for five minutes. */
-const soon: Patience = { rounds: 150, pause: "2 seconds" }
-/** How often to try again, for as long as the process runs, what waits for a placement that has no runner. */
-const whenItJoins: Patience = { rounds: Number.POSITIVE_INFINITY, pause: "30 seconds" }
-
-interface Patience {
-  readonly rounds: number
-  readonly pause: Duration.Input
 }
 
 type Refusal = InvalidInput | NotFound | Conflict | IdempotencyConflict | Overloaded | ActorUnavailable
 
+interface Patience {
+  readonly rounds: number
+  readonly pause: Duration.Input
+  readonly mayPass: (error: Refusal) => boolean
+}
+
+const isUnavailable = ({ _tag }: Refusal): boolean => _tag === "ActorUnavailable"
 const isUnplaced = (error: Refusal): boolean =>
   error._tag === "InvalidInput" && error.faults.length > 0 && error.faults.every(({ path }) => path === "placement")
+const mayPass = (error: Refusal): boolean => isUnavailable(error) || isUnplaced(error)
 
-/** A placement is unknown until its first runner joins, and unavailable until that owns the shard. */
-const mayPass = (error: Refusal): boolean => error._tag === "ActorUnavailable" || isUnplaced(error)
+/** Runners that are still starting may not own the shard yet, so retry for five minutes. */
+const soon: Patience = { rounds: 150, pause: "2 seconds", mayPass: isUnavailable }
+/** A host may join at any time, so retry for as long as the process runs. */
+const whenItJoins: Patience = { rounds: Number.POSITIVE_INFINITY, pause: "10 seconds", mayPass }
 
 const told = (error: Refusal): string =>
   error._tag === "InvalidInput"
@@ -110,28 +111,35 @@ interface Settled {
 /** In rounds over all that is left, so that an instance whose host is not there holds up no other. */
 const settleAll = Effect.fnUntraced(function* (declared: ReadonlyArray<DeclaredInstance>, patience: Patience) {
   const outcomes = new Map<InstanceId, Outcome>()
-  let waiting = declared
-  for (let round = 1; waiting.length > 0; round++) {
-    const left = yield* Effect.forEach(
-      waiting,
-      (one) =>
-        Effect.match(settle(one), {
-          onSuccess: (outcome) => {
-            outcomes.set(one.instanceId, outcome)
-            return []
-          },
-          onFailure: (error) => {
-            outcomes.set(one.instanceId, { instanceId: one.instanceId, outcome: "refused", detail: told(error) })
-            return mayPass(error) ? [one] : []
-          }
-        }),
-      { concurrency: 4 }
-    )
-    waiting = left.flat()
-    if (waiting.length === 0 || round >= patience.rounds) break
+  const refusals = new Map<InstanceId, Refusal>()
+  const attempt = (one: DeclaredInstance) =>
+    Effect.match(settle(one), {
+      onSuccess: (outcome) => {
+        refusals.delete(one.instanceId)
+        outcomes.set(one.instanceId, outcome)
+      },
+      onFailure: (error) => {
+        refusals.set(one.instanceId, error)
+        const outcome = isUnplaced(error) ? "waiting" : "refused"
+        outcomes.set(one.instanceId, { instanceId: one.instanceId, outcome, detail: told(error) })
+      }
+    })
+  const refusedFor = (isSo: (error: Refusal) => boolean) =>
+    declared.filter(({ instanceId }) => {
+      const refusal = refusals.get(instanceId)
+      return refusal !== undefined && isSo(refusal)
+    })
+  let left = declared
+  for (let round = 1; left.length > 0; round++) {
+    yield* Effect.forEach(left, attempt, { concurrency: 4, discard: true })
+    left = refusedFor(patience.mayPass)
+    if (left.length === 0 || round >= patience.rounds) break
     yield* Effect.sleep(patience.pause)
   }
-  return { outcomes: declared.map(({ instanceId }) => outcomes.get(instanceId)!), waiting } satisfies Settled as Settled
+  return {
+    outcomes: declared.map(({ instanceId }) => outcomes.get(instanceId)!),
+    waiting: refusedFor(mayPass)
+  } satisfies Settled as Settled
 })
 
 const settleDeclaration = Effect.fnUntraced(function* ({ instances: declared, prune }: Declaration) {
@@ -158,7 +166,7 @@ export const apply = Effect.fn("DeclaredInstances.apply")((declaration: Declarat
   Effect.map(settleDeclaration(declaration), ({ outcomes }) => outcomes)
 )
 
-/** As `apply`, and then brings about what waits for its host, whenever that joins; ends when nothing waits any more. */
+/** As `apply`, and then brings about what waits for its host when that joins; ends when nothing waits any more. */
 export const keep = Effect.fn("DeclaredInstances.keep")(function* (declaration: Declaration) {
   const { waiting } = yield* settleDeclaration(declaration)
   const late = yield* settleAll(waiting, whenItJoins)
@@ -170,18 +178,20 @@ const tell = ({ detail, instanceId, outcome }: Outcome) => {
   const log =
     outcome === "refused"
       ? Effect.logError(line)
-      : outcome === "unchanged"
-        ? Effect.logDebug(line)
-        : Effect.logInfo(line)
+      : outcome === "waiting"
+        ? Effect.logWarning(line)
+        : outcome === "unchanged"
+          ? Effect.logDebug(line)
+          : Effect.logInfo(line)
   return Effect.annotateLogs(log, { event: `instances.${outcome}`, instance_id: instanceId })
 }
 
-/** A summary such as `2 registered, 1 unchanged`, followed by the refused instances with their reasons. */
+/** A summary such as `2 registered, 1 unchanged`, followed by those that were refused or wait, with their reasons. */
 export const summary = (outcomes: ReadonlyArray<Outcome>): string => {
   const counts = new Map<string, number>()
   for (const { outcome } of outcomes) if (outcome !== "undeclared") counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
   const refused = outcomes.flatMap(({ detail, instanceId, outcome }) =>
-    outcome === "refused" ? [`; ${instanceId}: ${detail ?? "refused"}`] : []
+    outcome === "refused" || outcome === "waiting" ? [`; ${instanceId}: ${detail ?? outcome}`] : []
   )
   return [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(", ") + refused.join("")
 }
