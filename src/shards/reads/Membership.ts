@@ -10,7 +10,8 @@ const tables = [
   "clawster_wakes",
   "clawster_outbox",
   "clawster_shards",
-  "clawster_runners"
+  "clawster_runners",
+  "clawster_placements"
 ]
 
 interface Found {
