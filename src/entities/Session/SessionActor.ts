@@ -22,6 +22,8 @@ export type SessionSignal =
   | { readonly _tag: "Unplaced"; readonly placement: string; readonly reason: string }
   /** The instance of the running turn is lost, and another instance may take the turn. */
   | { readonly _tag: "Lost"; readonly runKey: string; readonly reason: string }
+  /** The tenant may start nothing. */
+  | { readonly _tag: "Held" }
 
 export interface SessionActivity {
   readonly _tag: "Place" | "WatchTurn"
@@ -57,6 +59,9 @@ const decideSignal = (
 ): Actor.Decision<SessionEvent, void, never> => {
   const { head } = state
   if (signal._tag === "Lost") return decideLost(state, signal, now)
+  if (signal._tag === "Held") {
+    return Actor.note(state.held === true ? [] : [{ _tag: "session.internal_held", ...about(state), at: now }])
+  }
   if (head === undefined || signal.placement !== placementOf(state)) return Actor.note([])
   const change = draft(state)
   const { turnId } = head.turn

@@ -66,7 +66,8 @@ const started = (state: SessionState, event: Of<"session.turn_started">): Sessio
       deadlineAt: event.at + head.turn.timeoutMillis + lostAfter
     })
   )
-  return { ...next, lastActivityAt: event.at }
+  const { held: _held, ...rest } = next
+  return { ...rest, lastActivityAt: event.at }
 }
 
 type Ending = Pick<TurnStatus, "phase" | "text" | "stored" | "isPreview" | "error" | "usage">
@@ -194,6 +195,8 @@ export const evolve = (state: SessionState, event: SessionEvent): SessionState =
       return moving(state, event)
     case "session.turn_started":
       return started(state, event)
+    case "session.internal_held":
+      return { ...state, held: true }
     case "session.steered": {
       const { at, into, message, turnId } = event
       const turn = { turnId, message, timeoutMillis: steerTimeout, acceptedAt: at }

@@ -78,6 +78,8 @@ export const SessionState = Schema.Struct({
    * Set while the session is to leave its instance, for `to` or for any other instance; removed when it is assigned.
    */
   move: Schema.optionalKey(Schema.Struct({ to: Schema.optionalKey(InstanceId) })),
+  /** Set while the tenant may start nothing: the next turn searches for a place, and waits there for the tenant. */
+  held: Schema.optionalKey(Schema.Boolean),
   queue: Schema.Array(WaitingTurn),
   head: Schema.optionalKey(Head),
   steered: Schema.Array(Steered),

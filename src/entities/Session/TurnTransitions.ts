@@ -49,12 +49,12 @@ export const enqueue = (draft: SessionDraft, turn: WaitingTurn, position: QueueP
 
 /** Begins the next turn when no turn is the head; closes a closing session instead. */
 export const advance = (draft: SessionDraft, now: number): void => {
-  const { assignment, head, move, phase, queue } = draft.state
+  const { assignment, head, held, move, phase, queue } = draft.state
   if (head !== undefined) return
   if (phase === "closing") return draft.emit({ _tag: "session.closed", ...about(draft.state), at: now })
   const next = queue[0]
   if (next === undefined) return
-  const isHome = assignment?.settled === true && assignment.answers && move === undefined
+  const isHome = assignment?.settled === true && assignment.answers && move === undefined && held !== true
   if (isHome) return start(draft, next.turnId, 1, now)
   place(draft, next.turnId, now)
 }

@@ -1,10 +1,12 @@
 /**
- * Watches the running turn, and reports when its instance is lost and another instance may take it. While nothing is
- * lost it waits for a change of the lost instances.
+ * Watches the running turn, and reports when its instance is lost and another instance may take it, and when the tenant
+ * may start nothing more. While neither is so it waits for a change of the lost instances or of the tenants.
  */
 import { Clock, Effect } from "effect"
 import type { Self } from "../../actor/ActorLayer.ts"
 import { Fleet } from "../../ports/Fleet.ts"
+import { heldBecause, Tenants } from "../../ports/tenants/Tenants.ts"
+import type { ChangeWatch } from "../routing/ChangeWatch.ts"
 import type { LostInstances } from "../routing/LostInstances.ts"
 import { mayMove } from "./Placement.ts"
 import type { SessionSignal } from "./SessionActor.ts"
@@ -13,16 +15,26 @@ import { runKeyOf, type SessionState } from "./SessionState.ts"
 /** Interval between two searches for another instance while there is none. */
 const lookAgain = "1 second"
 
-export const watchTurn = Effect.fnUntraced(function* (self: Self<SessionState, SessionSignal>, lost: LostInstances) {
+export const watchTurn = Effect.fnUntraced(function* (
+  self: Self<SessionState, SessionSignal>,
+  lost: LostInstances,
+  tenantChanges: ChangeWatch
+) {
   const fleet = yield* Fleet
+  const tenants = yield* Tenants
   while (true) {
     const { revision } = lost
+    const tenantRevision = tenantChanges.revision
     const state = yield* self.state
     const { assignment, head } = state
     if (assignment === undefined || head?.step !== "sent") return
+    if (state.held !== true && heldBecause(yield* tenants.of(state.tenantId)) !== undefined) {
+      yield* self.report({ _tag: "Held" })
+      continue
+    }
     const reason = lost.reasonOf(assignment.instanceId)
     if (reason === undefined) {
-      yield* lost.laterThan(revision)
+      yield* Effect.raceFirst(lost.laterThan(revision), tenantChanges.laterThan(tenantRevision))
       continue
     }
     if (mayMove(state, yield* fleet.snapshot, yield* Clock.currentTimeMillis)) {

@@ -62,6 +62,8 @@ export const SessionEvent = Schema.Union([
     to: Schema.optionalKey(InstanceId),
     at
   }),
+  /** The tenant may start nothing: no turn follows the running one before a place was searched for it. */
+  Schema.TaggedStruct("session.internal_held", { ...about, at }),
   Schema.TaggedStruct("session.turn_started", {
     ...ofTurn,
     instanceId: InstanceId,

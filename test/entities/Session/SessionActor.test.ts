@@ -12,7 +12,19 @@ const bounded = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum
 /** What happens to a session. The likely ones several times. */
 const happenings = [
   ...["TurnSend", "Placed", "TurnSend", "Ended", "TurnSend", "Placed", "Ended", "TurnSend", "Ended", "Refused", "Pass"],
-  ...["Steer", "Steer", "SteerEnded", "SteerRefused", "Abort", "Unplaced", "Pass", "Move", "OldReport", "Terminate"]
+  ...[
+    "Steer",
+    "Steer",
+    "SteerEnded",
+    "SteerRefused",
+    "Abort",
+    "Unplaced",
+    "Pass",
+    "Move",
+    "OldReport",
+    "Held",
+    "Terminate"
+  ]
 ] as const
 const Steps = Schema.Array(
   Schema.Struct({ what: bounded(happenings.length - 1), choice: bounded(3), millis: bounded(20_000) })
@@ -53,6 +65,8 @@ class World {
         })
       case "Placed":
         return void actor.signal({ _tag: "Placed", placement, place })
+      case "Held":
+        return void actor.signal({ _tag: "Held" })
       case "Unplaced":
         return void actor.signal({ _tag: "Unplaced", placement, reason: `reason ${choice}` })
       case "Ended":
@@ -203,6 +217,24 @@ describe("SessionActor", () => {
     actor.signal({ _tag: "Lost", runKey: "t0.1", reason: "its machine is gone" })
     const chars = actor.state.queue.reduce((sum, turn) => sum + turn.message.length, 0)
     assert.deepStrictEqual([actor.state.queue.length, chars], [40, 8_000_000])
+  })
+
+  it("starts no turn behind the running one while its tenant is held, and searches a place for it instead", () => {
+    const world = new World()
+    world.do("TurnSend", 0, 0)
+    world.do("Placed", 0, 0)
+    for (let turn = 0; turn < 2; turn++) world.do("TurnSend", 0, 0)
+    world.actor.signal({ _tag: "Held" })
+    world.actor.signal({ _tag: "Held" })
+    assert.strictEqual(world.actor.events.filter(({ _tag }) => _tag === "session.internal_held").length, 1)
+    world.do("Ended", 0, 0)
+    assert.strictEqual(world.actor.state.head?.step, "placing")
+    world.do("Unplaced", 0, 0)
+    world.do("Placed", 0, 0)
+    assert.strictEqual(world.actor.state.head?.step, "sent")
+    world.do("Ended", 0, 0)
+    assert.strictEqual(world.actor.state.head?.step, "sent")
+    assert.isTrue(Equal.equals(world.actor.folded, world.actor.restored))
   })
 
   it("gives up an attempt of which nothing is heard, and looks at the instance before the next", () => {

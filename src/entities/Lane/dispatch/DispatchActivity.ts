@@ -1,9 +1,9 @@
 /**
  * The activity that starts a lane's tasks. It runs for as long as tasks wait and slots are free, plans repeatedly from
- * the committed state, and sleeps only when no waiting task can be placed. A change of the fleet wakes it at once; so
- * does a busy instance that may be retried, or the rate that allows a start. A completion, an arrival, a promotion or a
- * new configuration changes the lane itself and makes it plan again. The timeout of the sleep is therefore only a
- * fallback, and grows.
+ * the committed state, and sleeps only when no waiting task can be placed. A change of the fleet or of the tenants
+ * wakes it at once; so does a busy instance that may be retried, or the rate that allows a start. A completion, an
+ * arrival, a promotion or a new configuration changes the lane itself and makes it plan again. The timeout of the sleep
+ * is therefore only a fallback, and grows.
  *
  * For lack of an instance, sleep only once `lane.internal_parked` is committed. In a parked lane every event that could
  * unblock a task bumps `round`, which restarts this activity; in any other state a wake-up could be missed. A lane that
@@ -14,6 +14,7 @@ import { Clock, Effect, Option } from "effect"
 import type { Self } from "../../../actor/ActorLayer.ts"
 import * as DomainMetrics from "../../../observability/metrics/DomainMetrics.ts"
 import { Fleet } from "../../../ports/Fleet.ts"
+import { mostRunning, Tenants } from "../../../ports/tenants/Tenants.ts"
 import { plan } from "./DispatchPlan.ts"
 import type { FleetWatch } from "./FleetWatch.ts"
 import { wantsDispatch } from "../LaneActor.ts"
@@ -40,6 +41,10 @@ const recordWaits = (state: LaneState, picks: ReadonlyArray<{ readonly taskId: s
   return Effect.all(waits, { discard: true })
 }
 
+/** How many of the lane's tasks its tenant lets run at once. */
+const tenantsMost = ({ tenantId }: LaneState) =>
+  Effect.flatMap(Tenants, (tenants) => Effect.map(tenants.of(tenantId), mostRunning))
+
 /**
  * Proposes what can start with the commit that is about to be made, or why nothing can. So an arrival starts at once,
  * and so does the next task after an end.
@@ -48,7 +53,7 @@ export const propose = (state: LaneState, now: number, otherUsage: OtherUsage) =
   Effect.gen(function* () {
     if (!wantsDispatch(state)) return undefined
     const { snapshot } = yield* Fleet
-    const { assign, isIdle } = plan(state, yield* snapshot, now, otherUsage)
+    const { assign, isIdle } = plan(state, yield* snapshot, now, otherUsage, yield* tenantsMost(state))
     return isIdle ? undefined : { signal: assign, onCommitted: recordWaits(state, assign.picks, now) }
   })
 
@@ -65,7 +70,7 @@ export const dispatch = Effect.fnUntraced(function* (self: LaneSelf, watch: Flee
     const state = yield* self.state
     const now = yield* Clock.currentTimeMillis
     if (rewindAt(state, watch) <= now) yield* self.report({ _tag: "Rewind" })
-    const { again, assign, isIdle } = plan(state, yield* fleet.snapshot, now, otherUsage)
+    const { again, assign, isIdle } = plan(state, yield* fleet.snapshot, now, otherUsage, yield* tenantsMost(state))
     if (!isIdle) {
       yield* self.report(assign)
       yield* recordWaits(state, assign.picks, now)

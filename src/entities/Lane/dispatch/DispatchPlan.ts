@@ -82,15 +82,17 @@ export const requestOf = ({ lastInstanceId, tenantId }: LaneState, { task, tried
   }
 }
 
+/** `tenantsMost`: how many of the lane's tasks its tenant lets run at once. */
 export const plan = (
   state: LaneState,
   snapshot: ReadonlyArray<InstanceStatus>,
   now: number,
-  otherUsage: OtherUsage
+  otherUsage: OtherUsage,
+  tenantsMost = Infinity
 ): Plan => {
   const { config, pending, running } = state
   const allowed = startsAllowed(state, now)
-  const limit = Math.min(config.concurrency - HashMap.size(running), allowed, picksMax)
+  const limit = Math.min(Math.min(config.concurrency, tenantsMost) - HashMap.size(running), allowed, picksMax)
   const candidates = snapshot.map((status) => candidateOf(state, status, now, otherUsage))
   const picks: Array<Pick> = []
   const stuck = new Map<string, { readonly reason: string; readonly taskIds: Array<TaskId> }>()

@@ -2,8 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, PubSub, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Fleet } from "../../../../src/ports/Fleet.ts"
+import { Tenants } from "../../../../src/ports/tenants/Tenants.ts"
 import { dispatch } from "../../../../src/entities/Lane/dispatch/DispatchActivity.ts"
-import { FleetWatch } from "../../../../src/entities/Lane/dispatch/FleetWatch.ts"
+import * as FleetWatch from "../../../../src/entities/Lane/dispatch/FleetWatch.ts"
 import type { LaneSignal } from "../../../../src/entities/Lane/LaneSignal.ts"
 import { initial, type LaneState } from "../../../../src/entities/Lane/LaneState.ts"
 import { LaneActor } from "../../../../src/entities/Lane/LaneActor.ts"
@@ -12,6 +13,7 @@ import type { LaneEvent } from "../../../../src/schema/events/LaneEvents.ts"
 import { InstanceId } from "../../../../src/schema/Ids.ts"
 import type { InstanceStatus } from "../../../../src/schema/Instance.ts"
 import type { TaskSpec } from "../../../../src/schema/Task.ts"
+import type { TenantStatus } from "../../../../src/schema/Tenant.ts"
 import { instanceStatus } from "../../../fixtures/Fleet.ts"
 import { entityId, lane, taskSpec, tenantId } from "../LaneWorld.ts"
 
@@ -35,6 +37,13 @@ const bench = Effect.fnUntraced(function* (
   prepare: (state: LaneState) => LaneState = (state) => state
 ) {
   const changes = yield* PubSub.unbounded<void>()
+  const tenantChanges = yield* PubSub.unbounded<void>()
+  let tenant: TenantStatus | undefined = { tenantId, state: "active", weight: 1, caps: {} }
+  const tenants = {
+    of: () => Effect.sync(() => tenant),
+    refresh: Effect.void,
+    changes: Stream.fromPubSub(tenantChanges)
+  }
   let statuses: ReadonlyArray<InstanceStatus> = []
   const seen = { plans: 0, started: [] as Array<string>, startedAt: 0, rewinds: 0 }
   const fleet = Fleet.of({
@@ -59,16 +68,24 @@ const bench = Effect.fnUntraced(function* (
     }
     apply(events)
   })
-  const watch = yield* Effect.provideService(FleetWatch.make, Fleet, fleet)
+  const watch = yield* FleetWatch.make.pipe(
+    Effect.provideService(Fleet, fleet),
+    Effect.provideService(Tenants, tenants)
+  )
   yield* dispatch(
     { entityId, epoch: 1, state: Effect.sync(() => state), tell, report: tell },
     watch,
     new OtherUsage()
-  ).pipe(Effect.provideService(Fleet, fleet), Effect.forkScoped)
+  ).pipe(Effect.provideService(Fleet, fleet), Effect.provideService(Tenants, tenants), Effect.forkScoped)
   yield* TestClock.adjust(0)
   return {
     seen,
     apply,
+    tenantIs: (next: Partial<TenantStatus> | undefined) =>
+      Effect.suspend(() => {
+        tenant = next === undefined ? undefined : { tenantId, state: "active", weight: 1, caps: {}, ...next }
+        return PubSub.publish(tenantChanges, undefined)
+      }).pipe(Effect.andThen(TestClock.adjust(0))),
     fleetIs: (next: ReadonlyArray<InstanceStatus>) =>
       Effect.suspend(() => {
         statuses = next
@@ -100,6 +117,24 @@ describe("the dispatcher of a lane", () => {
       yield* fleetIs([instanceStatus("i1", { capabilities: ["gpu"] })])
       assert.deepStrictEqual(seen.started, ["nowhere"])
       assert.strictEqual(seen.startedAt, before)
+    })
+  )
+
+  it.effect("starts nothing while its tenant may not work or is not known yet, and at once when it may", () =>
+    Effect.gen(function* () {
+      const { fleetIs, seen, tenantIs } = yield* bench([taskSpec("a"), taskSpec("b"), taskSpec("c")])
+      yield* tenantIs(undefined)
+      yield* fleetIs([instanceStatus("i1")])
+      assert.deepStrictEqual(seen.started, [])
+      yield* tenantIs({ state: "suspended" })
+      yield* TestClock.adjust("10 minutes")
+      assert.deepStrictEqual(seen.started, [])
+      yield* tenantIs({ caps: { running: 2 } })
+      assert.strictEqual(seen.started.length, 2)
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(seen.started.length, 2)
+      yield* tenantIs({})
+      assert.strictEqual(seen.started.length, 3)
     })
   )
 
