@@ -9,9 +9,11 @@ import type { Schema } from "effect"
 import { InstanceEvent } from "../schema/events/InstanceEvents.ts"
 import { LaneEvent } from "../schema/events/LaneEvents.ts"
 import { SessionEvent } from "../schema/events/SessionEvents.ts"
+import { TenantEvent } from "../schema/events/TenantEvents.ts"
 import { InstanceStatus } from "../schema/Instance.ts"
 import { LaneStatus } from "../schema/Lane.ts"
 import { SessionStatus } from "../schema/Session.ts"
+import { TenantRecord } from "../schema/Tenant.ts"
 import { InstanceRpcs } from "./InstanceRpcs.ts"
 import { LaneRpcs } from "./LaneRpcs.ts"
 import { Instances } from "./operations/Instances.ts"
@@ -22,7 +24,9 @@ import type { AnyNoun } from "./operations/Operation.ts"
 import { Sessions } from "./operations/Sessions.ts"
 import { System } from "./operations/System.ts"
 import { Tasks } from "./operations/Tasks.ts"
+import { Tenants } from "./operations/Tenants.ts"
 import { SessionRpcs } from "./SessionRpcs.ts"
+import { TenantRpcs } from "./TenantRpcs.ts"
 
 /** The schema of one event. */
 export interface EventSchema {
@@ -40,7 +44,8 @@ interface PublicActor {
 export const catalog = {
   Lane: { rpcs: LaneRpcs, events: LaneEvent, status: LaneStatus },
   Instance: { rpcs: InstanceRpcs, events: InstanceEvent, status: InstanceStatus },
-  Session: { rpcs: SessionRpcs, events: SessionEvent, status: SessionStatus }
+  Session: { rpcs: SessionRpcs, events: SessionEvent, status: SessionStatus },
+  Tenant: { rpcs: TenantRpcs, events: TenantEvent, status: TenantRecord }
 } as const satisfies Readonly<Record<string, PublicActor>>
 
 /** By the name of the noun, in the order of API documents. */
@@ -49,6 +54,7 @@ export const operations = {
   instances: Instances,
   sessions: Sessions,
   lanes: Lanes,
+  tenants: Tenants,
   keys: Keys,
   messages: Messages,
   system: System

@@ -7,12 +7,14 @@ import { HttpServer } from "effect/http"
 import { KeyService } from "../auth/KeyService.ts"
 import { InstanceReads } from "../ports/InstanceReads.ts"
 import { TaskReads } from "../ports/Reads.ts"
+import { TenantDefaults } from "../ports/tenants/Tenants.ts"
 import { EdgeConfig } from "../gateway/EdgeConfig.ts"
 import { everyInstance } from "../gateway/service/instances/EveryInstance.ts"
 import * as ServerNode from "../gateway/ServerNode.ts"
 import * as FleetMetrics from "../observability/metrics/FleetMetrics.ts"
 import * as ProcessMetricsNode from "../observability/metrics/ProcessMetricsNode.ts"
 import type { TenantId } from "../schema/Ids.ts"
+import type { TenantDefaults as Defaults } from "../schema/Tenant.ts"
 import * as PgTombstones from "../shards/journal/PgTombstones.ts"
 import * as PgOutputs from "../shards/journal/PgOutputs.ts"
 import * as PgKeyStores from "../shards/reads/PgKeyStores.ts"
@@ -20,6 +22,7 @@ import * as PgDeadMessages from "../shards/reads/PgDeadMessages.ts"
 import * as PgCluster from "../shards/reads/PgCluster.ts"
 import * as PgFeed from "../shards/reads/feed/PgFeed.ts"
 import * as PgTasks from "../shards/reads/tasks/PgTasks.ts"
+import * as PgTenants from "../shards/reads/tenants/PgTenants.ts"
 import * as PgTurns from "../shards/reads/PgTurns.ts"
 import * as PgInstanceReads from "../shards/reads/PgInstanceReads.ts"
 import * as PgRowReads from "../shards/reads/PgRowReads.ts"
@@ -37,6 +40,8 @@ export interface GatewayOptions {
    * refused.
    */
   readonly defaultTenant?: TenantId | undefined
+  /** What holds for tenants as far as nothing else was set; no caps when absent. */
+  readonly tenantDefaults?: Defaults | undefined
 }
 
 const fleetMetrics = Layer.unwrap(
@@ -51,13 +56,14 @@ const fleetMetrics = Layer.unwrap(
 )
 
 /** Requires `Sharding` and the database. */
-export const layer = ({ defaultTenant, host, port, socketsMost }: GatewayOptions) =>
+export const layer = ({ defaultTenant, host, port, socketsMost, tenantDefaults = {} }: GatewayOptions) =>
   Layer.mergeAll(ServerNode.layer({ host, port }), KeyService.layer, fleetMetrics, ProcessMetricsNode.layer).pipe(
     Layer.provide([
       PgKeyStores.layer,
       PgFeed.layer,
       PgTasks.layer,
       PgTurns.layer,
+      PgTenants.layer,
       PgOutputs.layer,
       PgViewReads.layer,
       PgRowReads.layer,
@@ -68,7 +74,10 @@ export const layer = ({ defaultTenant, host, port, socketsMost }: GatewayOptions
       PgDeadMessages.layer,
       DatabaseProbes.layer
     ]),
-    Layer.provide(Layer.succeed(EdgeConfig, { defaultTenant, socketsMost }))
+    Layer.provide([
+      Layer.succeed(EdgeConfig, { defaultTenant, socketsMost }),
+      Layer.succeed(TenantDefaults, tenantDefaults)
+    ])
   )
 
 /** The address under which this machine reaches the host. */

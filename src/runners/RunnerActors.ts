@@ -13,6 +13,8 @@ import * as PgFleet from "../shards/reads/PgFleet.ts"
 import * as PgInstanceReads from "../shards/reads/PgInstanceReads.ts"
 import * as PgSessionUse from "../shards/reads/PgSessionUse.ts"
 import * as PgTasks from "../shards/reads/tasks/PgTasks.ts"
+import * as PgTenants from "../shards/reads/tenants/PgTenants.ts"
+import * as TenantDefaultsSetting from "./TenantDefaultsSetting.ts"
 
 export const layer = Layer.mergeAll(Catalogued.layer, InstanceHostLayer.layer, HomeSweep.layer).pipe(
   Layer.provide([
@@ -22,6 +24,7 @@ export const layer = Layer.mergeAll(Catalogued.layer, InstanceHostLayer.layer, H
     PgHeartbeats.layer,
     PgOutputs.layer,
     PgPayloads.layer,
-    PgSessionUse.layerConfig
+    PgSessionUse.layerConfig,
+    Layer.provide(PgTenants.layer, TenantDefaultsSetting.layerConfig)
   ])
 )

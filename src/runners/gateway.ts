@@ -12,6 +12,7 @@ import * as Gateway from "./GatewayLayer.ts"
 import * as InstancesFile from "./InstancesFile.ts"
 import { launch } from "./launch/Launch.ts"
 import * as Settings from "./Settings.ts"
+import * as TenantDefaultsSetting from "./TenantDefaultsSetting.ts"
 import * as EnvironmentCheck from "./settings/EnvironmentCheck.ts"
 
 const observability = Layer.unwrap(
@@ -22,7 +23,8 @@ export const layer = Layer.unwrap(
   Effect.gen(function* () {
     const { defaultTenant, host, metrics, port, socketsMost } = yield* Settings.gateway
     const ownMetrics = Option.isNone(metrics) ? Layer.empty : MetricsServerNode.layer(metrics.value)
-    const options = { host, port, socketsMost, defaultTenant: Option.getOrUndefined(defaultTenant) }
+    const tenantDefaults = yield* TenantDefaultsSetting.configured
+    const options = { host, port, socketsMost, tenantDefaults, defaultTenant: Option.getOrUndefined(defaultTenant) }
     return Layer.mergeAll(Gateway.layer(options), InstancesFile.layerConfig).pipe(
       Layer.provideMerge(ownMetrics),
       Layer.provide(Cluster.layerClient())

@@ -34,10 +34,13 @@ export class NotFound extends Schema.TaggedError<NotFound>()(
   { httpApiStatus: 404 }
 ) {}
 
-/** The state of the object does not allow the operation. Nothing was changed. */
+/**
+ * The state of the object does not allow the operation. Nothing was changed. `layer` names what refuses where it is not
+ * the object itself: the tenant.
+ */
 export class Conflict extends Schema.TaggedError<Conflict>()(
   "Conflict",
-  { message: Schema.String, state: Schema.optionalKey(Schema.String) },
+  { message: Schema.String, state: Schema.optionalKey(Schema.String), layer: Schema.optionalKey(Schema.String) },
   { httpApiStatus: 409 }
 ) {}
 

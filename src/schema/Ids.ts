@@ -80,6 +80,8 @@ export const parseLaneEntityId = (entityId: string): { readonly tenantId: Tenant
   return { tenantId: TenantId.make(entityId.slice(0, at)), lane: LaneName.make(entityId.slice(at + 1)) }
 }
 
+export const tenantEntityId = (tenantId: TenantId): string => tenantId
+
 export const sessionEntityId = (tenantId: TenantId, sessionId: SessionId): string =>
   `${tenantId}${separator}${sessionId}`
 

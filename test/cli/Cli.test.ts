@@ -458,6 +458,7 @@ describe("help", () => {
             "session",
             "instance",
             "lane",
+            "tenant",
             "key",
             "message",
             "call",

@@ -17,6 +17,7 @@ import {
   regionPlacement,
   sessionEntityId,
   SessionId,
+  tenantEntityId,
   TenantId
 } from "../../src/schema/Ids.ts"
 import { shardsPerGroup } from "../../src/shards/ClusterConfig.ts"
@@ -59,6 +60,7 @@ describe("StoredNames", () => {
         instance: instanceEntityId(defaultPlacement, InstanceId.make("i1")),
         lane: laneEntityId(tenant, LaneName.make("main")),
         session: sessionEntityId(tenant, session),
+        tenant: tenantEntityId(tenant),
         gateway: gatewaySessionKey(tenant, session)
       },
       cluster.ids

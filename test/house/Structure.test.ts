@@ -28,6 +28,7 @@ const namesakes: Readonly<Record<string, string>> = {
   "DeadMessages.ts": "the port; the check, and checks are called by what they check",
   "Liveness.ts": "of an instance; of a whole cluster, which is checked",
   "Ownership.ts": "the port; the check of it",
+  "Tenants.ts": "a noun of the API; the port to what holds for each",
   "doctor.ts": "what examines; the command that prints it",
   "index.ts": "what the package exports as `clawster` and as `clawster/testing`"
 }

@@ -16,6 +16,7 @@ import { demo, gateway, migrate, runner, up } from "./processes.ts"
 import { session } from "./session.ts"
 import { status } from "./status.ts"
 import { task } from "./task.ts"
+import { tenant } from "./tenant.ts"
 
 export const executable = "clawster"
 
@@ -53,6 +54,7 @@ export const make = <E, R>(api: Layer.Layer<Api, E, R>) => {
           session.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
           instance.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
           lane.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
+          tenant.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
           key.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
           message.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),
           call.pipe(Command.provide(api), Command.withGlobalFlags(GlobalFlags.all)),

@@ -14,6 +14,8 @@ import { LaneActor } from "../Lane/LaneActor.ts"
 import * as LaneLayer from "../Lane/LaneLayer.ts"
 import { SessionActor } from "../Session/SessionActor.ts"
 import * as SessionLayer from "../Session/SessionLayer.ts"
+import { TenantActor } from "../Tenant/TenantActor.ts"
+import * as TenantLayer from "../Tenant/TenantLayer.ts"
 
 /** What an actor of this type must be. */
 export interface ActorOf<Type extends ActorType> {
@@ -30,7 +32,8 @@ export type ActorsByType = { readonly [Type in ActorType]: ActorOf<Type> }
 const all = {
   Lane: { definition: LaneActor, layer: LaneLayer.layer },
   Instance: { definition: InstanceActor, layer: InstanceLayer.layer },
-  Session: { definition: SessionActor, layer: SessionLayer.layer }
+  Session: { definition: SessionActor, layer: SessionLayer.layer },
+  Tenant: { definition: TenantActor, layer: TenantLayer.layer }
 } as const
 
 /** Compared here and not where it is written: what is asked of a layer must not decide what it is said to require. */

@@ -11,6 +11,8 @@ import { Sessions } from "../service/Sessions.ts"
 import { System } from "../service/System.ts"
 import { Lanes } from "../service/tasks/Lanes.ts"
 import { Tasks } from "../service/tasks/Tasks.ts"
+import { TenantGate } from "../service/tenants/TenantGate.ts"
+import { Tenants } from "../service/tenants/Tenants.ts"
 import type { UseCases } from "../service/UseCases.ts"
 
 /** A noun or an operation without a use case is a type error here. */
@@ -21,12 +23,13 @@ const table = Effect.all({
   instances: Instances,
   sessions: Sessions,
   lanes: Lanes,
+  tenants: Tenants,
   keys: Keys,
   messages: Messages,
   system: System
 }) satisfies Effect.Effect<Table, never, unknown>
 
-export const layer = Layer.mergeAll(
+const layers = Layer.mergeAll(
   Tasks.layer,
   Instances.layer,
   Sessions.layer,
@@ -34,7 +37,10 @@ export const layer = Layer.mergeAll(
   Keys.layer,
   Messages.layer,
   System.layer
-)
+).pipe(Layer.provide(TenantGate.layer))
+
+/** Those of tenants end what runs and waits by the use cases of tasks. */
+export const layer = Tenants.layer.pipe(Layer.provideMerge(layers))
 
 /** An operation's use case as a fold sees it. The payload is what the operation's own schema has decoded. */
 export interface UseCase {

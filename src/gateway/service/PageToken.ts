@@ -13,6 +13,7 @@ const id = "[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 const shapes = {
   sessions: new RegExp(`^${id}/${id}$`, "u"),
   lanes: new RegExp(`^${id}/${id}$`, "u"),
+  tenants: new RegExp(`^${id}$`, "u"),
   instances: new RegExp(`^${id}/${id}$`, "u"),
   keys: /^[a-z0-9]{8,32}$/u,
   messages: /^[1-9]\d{0,15}$/u

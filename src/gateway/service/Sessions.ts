@@ -20,6 +20,7 @@ import { newId } from "./NewId.ts"
 import { noResult, type Result as TurnResult, resultOf } from "./Results.ts"
 import { currentTraceparent, defaultTimeoutMillis } from "./tasks/Submission.ts"
 import { placeBy, placeOf, withToken } from "./PageToken.ts"
+import { TenantGate } from "./tenants/TenantGate.ts"
 import { acting, reading } from "./TenantAccess.ts"
 import type { Request, UseCases } from "./UseCases.ts"
 import { untilOver } from "./AwaitEnd.ts"
@@ -50,6 +51,7 @@ const make = Effect.gen(function* () {
   const turns = yield* TurnReads
   const outputs = yield* Outputs
   const hub = yield* EventHub
+  const gate = yield* TenantGate
 
   const at = Effect.fnUntraced(function* (call: Call, { sessionId, tenantId: named }: SessionAddress) {
     const tenantId = yield* acting(call, named)
@@ -58,15 +60,17 @@ const make = Effect.gen(function* () {
 
   const create = Effect.fn("Sessions.create")(function* (call: Call, request: Request<"sessions", "create">) {
     const sessionId = request.sessionId ?? SessionId.make(yield* newId("s"))
-    const { actor } = yield* at(call, { ...request, sessionId })
+    const { actor, tenantId } = yield* at(call, { ...request, sessionId })
+    yield* gate.openSession(tenantId, sessionId)
     const label = request.label === undefined ? {} : { label: request.label }
     return yield* actor.SessionCreate({ hints: request.hints ?? {}, ...label }, optionsOf(call))
   })
 
   const send = Effect.fn("Sessions.send")(function* (call: Call, turn: Request<"sessions", "send">) {
-    const { actor } = yield* at(call, turn)
+    const { actor, tenantId } = yield* at(call, turn)
     const before = yield* endedBefore(call, turn, turn.turnId, turn.message)
     if (before !== undefined) return before
+    yield* gate.sendTurn(tenantId)
     return yield* actor.TurnSend(
       {
         turnId: turn.turnId ?? (yield* newId("u")),
@@ -79,10 +83,11 @@ const make = Effect.gen(function* () {
   })
 
   const steer = Effect.fn("Sessions.steer")(function* (call: Call, request: Request<"sessions", "steer">) {
-    const { actor } = yield* at(call, request)
+    const { actor, tenantId } = yield* at(call, request)
     const { message, queueMode = "steer", turnId } = request
     const before = yield* endedBefore(call, request, turnId, message)
     if (before !== undefined) return before
+    yield* gate.sendTurn(tenantId)
     return yield* actor.SessionSteer({ turnId: turnId ?? (yield* newId("u")), message, queueMode }, optionsOf(call))
   })
 
@@ -230,7 +235,7 @@ export class Sessions extends Context.Service<
   static readonly layer: Layer.Layer<
     Sessions,
     never,
-    Sharding.Sharding | ViewReads | InstanceReads | TurnReads | Outputs | EventHub
+    Sharding.Sharding | ViewReads | InstanceReads | TurnReads | Outputs | EventHub | TenantGate
   > = Layer.effect(
     Sessions,
     Effect.suspend(() => make)

@@ -4,7 +4,7 @@
  */
 import { Array, Effect } from "effect"
 import type { ActorUnavailable, IdempotencyConflict, InvalidInput } from "../../schema/Errors.ts"
-import { laneEntityId, type TaskId } from "../../schema/Ids.ts"
+import { laneEntityId, type TaskId, type TenantId } from "../../schema/Ids.ts"
 import { type TaskStatus, terminalPhases } from "../../schema/Task.ts"
 
 /** Maximum number of lanes asked for one page; the lanes of its first tasks are asked. */
@@ -26,17 +26,26 @@ const waits = ({ phase }: TaskStatus): boolean => phase !== "running" && !termin
 
 const laneOf = ({ lane, tenantId }: TaskStatus): string => laneEntityId(tenantId, lane)
 
+const keyOf = (task: TaskStatus): string => `${laneOf(task)} ${task.taskId}`
+
 /**
- * A lane on a runner of an older version, which does not know the request, fails with a defect. Its tasks are shown
- * without a reason.
+ * A task of a tenant that may start nothing waits for its tenant, which is known here. A lane on a runner of an older
+ * version, which does not know the request, fails with a defect. Its tasks are shown without a reason.
  */
 export const withReasons = Effect.fnUntraced(function* (
   tasks: ReadonlyArray<TaskStatus>,
-  lane: (entityId: string) => Explaining
+  lane: (entityId: string) => Explaining,
+  tenantWaitsFor: (tenantId: TenantId) => Effect.Effect<string | undefined>
 ) {
-  const byLane = Object.entries(Array.groupBy(tasks.filter(waits), laneOf)).slice(0, lanesAsked)
-  if (byLane.length === 0) return tasks
+  const waiting = tasks.filter(waits)
+  if (waiting.length === 0) return tasks
   const reasons = new Map<string, string>()
+  for (const task of waiting) {
+    const reason = yield* tenantWaitsFor(task.tenantId)
+    if (reason !== undefined) reasons.set(keyOf(task), reason)
+  }
+  const asked = waiting.filter((task) => !reasons.has(keyOf(task)))
+  const byLane = Object.entries(Array.groupBy(asked, laneOf)).slice(0, lanesAsked)
   yield* Effect.forEach(
     byLane,
     ([entityId, waiting]) =>
@@ -52,7 +61,7 @@ export const withReasons = Effect.fnUntraced(function* (
     { concurrency: lanesAtOnce, discard: true }
   ).pipe(Effect.timeoutOption(2 * explainMillis))
   return tasks.map((task) => {
-    const waitingFor = reasons.get(`${laneOf(task)} ${task.taskId}`)
+    const waitingFor = reasons.get(keyOf(task))
     return waitingFor === undefined ? task : { ...task, waitingFor }
   })
 })

@@ -273,6 +273,17 @@ export const defaultTenant = optional(
   }
 )
 
+export const tenantDefaults = optional(
+  "CLAWSTER_TENANT_DEFAULTS",
+  "JSON {weight, caps}, or a file with it",
+  Config.NonEmptyString("CLAWSTER_TENANT_DEFAULTS"),
+  {
+    meaning:
+      "JSON `{weight, caps: {running, pending, lanes, sessions, ratePerSecond}}`, or a file with it in JSON or YAML: what holds for a tenant as far as nothing else was set for it; the same on every process. Without it a tenant has no caps",
+    readBy: ["up", ...cluster]
+  }
+)
+
 export const instancesFile = optional(
   "CLAWSTER_INSTANCES",
   "a file, JSON or YAML",
@@ -332,6 +343,7 @@ export const all: ReadonlyArray<Setting<unknown>> = [
   httpPort,
   socketsMost,
   defaultTenant,
+  tenantDefaults,
   instancesFile,
   metricsHost,
   metricsPort,

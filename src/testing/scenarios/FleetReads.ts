@@ -11,18 +11,31 @@ import * as MemoryOutputs from "../../ports/MemoryOutputs.ts"
 import { Outputs } from "../../ports/Outputs.ts"
 import { Payloads } from "../../ports/Payloads.ts"
 import { TaskRows } from "../../ports/TaskRows.ts"
+import { Tenants } from "../../ports/tenants/Tenants.ts"
 import { ActorUnavailable } from "../../schema/Errors.ts"
 import { parseInstanceEntityId } from "../../schema/Ids.ts"
 import { asSeen } from "../../schema/instance/Liveness.ts"
 import { InstanceStatus } from "../../schema/Instance.ts"
+import { TenantRecord } from "../../schema/Tenant.ts"
 import { answerTimeout } from "../../shards/reads/StoreUnavailable.ts"
+import * as TenantPoll from "../../shards/reads/tenants/TenantPoll.ts"
 import { StoreAccess } from "../store/StoreAccess.ts"
 
 const refreshEvery = "200 millis"
 
-const decode = Schema.decodeUnknownSync(
-  Schema.toCodecJson(InstanceStatus) as unknown as Schema.Codec<InstanceStatus, unknown>
-)
+const decoder = <A>(schema: Schema.Codec<A, any>) =>
+  Schema.decodeUnknownSync(Schema.toCodecJson(schema) as unknown as Schema.Codec<A, unknown>)
+
+const decode = decoder(InstanceStatus)
+const decodeTenant = decoder(TenantRecord)
+
+/** The documents of all views of an actor type, by entity id. */
+const viewsOf = (store: MemoryStore["Service"], entityType: string) =>
+  [...store.actors.values()].flatMap(({ address, view }) =>
+    address.entityType === entityType && view !== undefined && view.doc !== null
+      ? [[address.entityId, view.doc] as const]
+      : []
+  )
 
 interface Known {
   readonly doc: unknown
@@ -39,11 +52,7 @@ const fleet = Layer.effect(
     let readAt: number | undefined
     const refresh = Effect.gen(function* () {
       const { docs, served } = yield* access.read("read fleet", (store, placements) => ({
-        docs: [...store.actors.values()].flatMap(({ address, view }) =>
-          address.entityType === "Instance" && view !== undefined && view.doc !== null
-            ? [[address.entityId, view.doc] as const]
-            : []
-        ),
+        docs: viewsOf(store, "Instance"),
         served: placements()
       }))
       const now = yield* Clock.currentTimeMillis
@@ -73,6 +82,16 @@ const fleet = Layer.effect(
       readAt: Effect.sync(() => readAt)
     })
   })
+)
+
+const tenants = Layer.effect(
+  Tenants,
+  Effect.flatMap(StoreAccess, ({ read }) =>
+    TenantPoll.make({
+      revision: read("read tenants' revision", (store) => JSON.stringify(viewsOf(store, "Tenant"))),
+      records: read("read tenants", (store) => viewsOf(store, "Tenant").map(([, doc]) => decodeTenant(doc)))
+    })
+  )
 )
 
 const unavailable = new ActorUnavailable({
@@ -136,4 +155,4 @@ const payloads = Layer.effect(
   )
 )
 
-export const layer = Layer.mergeAll(fleet, tasks, outputs, payloads)
+export const layer = Layer.mergeAll(fleet, tenants, tasks, outputs, payloads)

@@ -9,6 +9,7 @@ import { changedConfig, LaneStatus } from "../../../schema/Lane.ts"
 import { pageSize } from "../../../schema/lists/Page.ts"
 import { asRead, type Call, optionsOf } from "../RequestContext.ts"
 import { placeOf, withToken } from "../PageToken.ts"
+import { TenantGate } from "../tenants/TenantGate.ts"
 import { acting, reading } from "../TenantAccess.ts"
 import type { Request, UseCases } from "../UseCases.ts"
 
@@ -20,6 +21,7 @@ interface LaneAddress {
 const make = Effect.gen(function* () {
   const actorOf = yield* ActorClient.make(Lane)
   const views = yield* ViewReads
+  const gate = yield* TenantGate
 
   const at = (call: Call, { lane, tenantId }: LaneAddress) =>
     Effect.map(acting(call, tenantId), (owner) => actorOf(laneEntityId(owner, lane)))
@@ -29,6 +31,7 @@ const make = Effect.gen(function* () {
       call: Call,
       { config: change, ...address }: Request<"lanes", "configure">
     ) {
+      yield* gate.configureLane(yield* acting(call, address.tenantId), address.lane, change.concurrency)
       const actor = yield* at(call, address)
       const { config } = yield* asRead(actor.LaneGet())
       return yield* actor.Configure({ config: changedConfig(config, change), change }, optionsOf(call))
@@ -48,7 +51,7 @@ const make = Effect.gen(function* () {
 })
 
 export class Lanes extends Context.Service<Lanes, UseCases<"lanes">>()("clawster/gateway/Lanes") {
-  static readonly layer: Layer.Layer<Lanes, never, Sharding.Sharding | ViewReads> = Layer.effect(
+  static readonly layer: Layer.Layer<Lanes, never, Sharding.Sharding | ViewReads | TenantGate> = Layer.effect(
     Lanes,
     Effect.suspend(() => make)
   )

@@ -21,6 +21,7 @@ import { noResult, type Result, resultOf } from "../Results.ts"
 import { mixedFault, toSpec } from "./Submission.ts"
 import { checked, repeatedFault, withFingerprint } from "./CallerTaskIds.ts"
 import { placeBy } from "../PageToken.ts"
+import { TenantGate } from "../tenants/TenantGate.ts"
 import { acting, reading } from "../TenantAccess.ts"
 import type { Request, UseCases } from "../UseCases.ts"
 import { explainMillis, withReasons } from "../WaitReasons.ts"
@@ -51,6 +52,7 @@ const make = Effect.gen(function* () {
   const hub = yield* EventHub
   const feed = yield* Feed
   const outputs = yield* Outputs
+  const gate = yield* TenantGate
 
   const find = Effect.fnUntraced(function* (tenantId: TenantId | undefined, taskId: TaskId) {
     return (yield* reads.get(tenantId, taskId)) ?? (yield* unknownTask(taskId))
@@ -64,6 +66,7 @@ const make = Effect.gen(function* () {
     const repeated = repeatedFault(specs)
     if (repeated !== undefined) return yield* repeated
     const [first, ...rest] = specs
+    yield* gate.submit(tenantId, first!.lane, specs.length)
     const lane = laneOf(laneEntityId(tenantId, first!.lane))
     return yield* checked(reads.submissions, specs, lane.Submit({ tasks: [first!, ...rest] }, optionsOf(call)))
   })
@@ -93,6 +96,8 @@ const make = Effect.gen(function* () {
   const get = Effect.fn("Tasks.get")(function* (call: Call, { taskId, tenantId }: TaskAddress) {
     const status = yield* find(yield* reading(call, tenantId), taskId)
     if (terminalPhases.has(status.phase) || status.phase === "running") return status
+    const waitsFor = yield* gate.waitsFor(status.tenantId)
+    if (waitsFor !== undefined) return { ...status, waitingFor: waitsFor }
     const why = yield* laneOf(laneEntityId(status.tenantId, status.lane))
       .Explain({ taskId }, { timeoutMillis: explainMillis })
       .pipe(Effect.orElseSucceed(() => ({ waitingFor: undefined })))
@@ -115,7 +120,7 @@ const make = Effect.gen(function* () {
       tenantId: yield* reading(call, tenantId),
       limit: limit ?? pageSize.fallback
     })
-    return { ...page, items: yield* withReasons(page.items, laneOf) }
+    return { ...page, items: yield* withReasons(page.items, laneOf, gate.waitsFor) }
   })
 
   const cancel = Effect.fn("Tasks.cancel")(function* (
@@ -242,7 +247,7 @@ export class Tasks extends Context.Service<
   static readonly layer: Layer.Layer<
     Tasks,
     never,
-    Sharding.Sharding | TaskReads | ViewReads | Feed | EventHub | Outputs
+    Sharding.Sharding | TaskReads | ViewReads | Feed | EventHub | Outputs | TenantGate
   > = Layer.effect(
     Tasks,
     Effect.suspend(() => make)
