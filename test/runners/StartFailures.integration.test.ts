@@ -392,6 +392,25 @@ layer(World.layer, { timeout: 120_000, excludeTestServices: true })("a start tha
     })
   )
 
+  it.effect("a gateway and a runner refuse defaults of tenants that are not as documented, by the field", () =>
+    Effect.gen(function* () {
+      const { freePort, url } = yield* World
+      const migrated = yield* command(["migrate"], { DATABASE_URL: url.toString() })
+      assert.strictEqual(migrated.code, 0, migrated.stderr)
+      for (const kind of ["gateway", "runner"]) {
+        const { code, stderr } = yield* command([kind], {
+          DATABASE_URL: url.toString(),
+          CLAWSTER_LOG_LEVEL: "Fatal",
+          CLAWSTER_HTTP_PORT: String(freePort),
+          CLAWSTER_RUNNER_PORT: String(freePort),
+          CLAWSTER_TENANT_DEFAULTS: `{"caps": {"pending": -1}}`
+        })
+        assert.strictEqual(code, 1, kind)
+        assert.match(stderr, /^clawster: CLAWSTER_TENANT_DEFAULTS: caps\.pending: expected .*\n {2}give \{/, kind)
+      }
+    })
+  )
+
   it.effect("a gateway and a runner say which port is taken, and by whom", () =>
     Effect.gen(function* () {
       const { takenPort, url } = yield* World
