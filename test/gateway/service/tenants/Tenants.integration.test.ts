@@ -29,7 +29,9 @@ const ask = Effect.fnUntraced(function* (method: string, path: string, body?: ob
   })
 })
 
-const tasksEach = 60
+const tasksEach = 40
+const turnsSent = 25
+const patience = { timeout: "90 seconds" } as const
 
 const submitted = (tenantId: string) =>
   ask("POST", "/tasks/bulk", {
@@ -47,7 +49,7 @@ it.live(
       yield* ask("POST", "/instances", { instanceId: "i1", driver: "simulated", maxConcurrentTasks: 4 })
       yield* untilAnswer("ready", ask("GET", "/instances/i1/health"), ({ body }) => body.health === "healthy")
       yield* ask("POST", "/sessions", { sessionId: "talk", tenantId: "acme" })
-      for (let turn = 0; turn < 40; turn++) {
+      for (let turn = 0; turn < turnsSent; turn++) {
         yield* ask("POST", "/sessions/talk/turns?tenantId=acme", { message: "hello" })
       }
       assert.strictEqual((yield* submitted("acme")).status, 202)
@@ -66,7 +68,7 @@ it.live(
       assert.isAbove(before.pending, 0)
       assert.isAbove(talked.queued, 0)
 
-      yield* untilAnswer("the other completes", usage("globex"), ({ completed }) => completed === tasksEach)
+      yield* untilAnswer("the other completes", usage("globex"), ({ completed }) => completed === tasksEach, patience)
       const after = yield* usage("acme")
       assert.deepStrictEqual([after.running, after.pending], [0, before.pending])
       assert.strictEqual((yield* turns).turnsCompleted, talked.turnsCompleted)
@@ -76,11 +78,11 @@ it.live(
       yield* untilAnswer(
         "all of it completes",
         Effect.all([usage("acme"), turns]),
-        ([acme, talk]) => acme.completed === tasksEach && talk.turnsCompleted === 40,
-        { timeout: "60 seconds" }
+        ([acme, talk]) => acme.completed === tasksEach && talk.turnsCompleted === turnsSent,
+        patience
       )
     }).pipe(Effect.provide(layer)),
-  180_000
+  300_000
 )
 
 it.live(
@@ -104,5 +106,5 @@ it.live(
       assert.strictEqual((yield* ask("DELETE", "/tenants/acme")).body.state, "deleted")
       assert.strictEqual((yield* submitted("acme")).status, 409)
     }).pipe(Effect.provide(layer)),
-  180_000
+  300_000
 )
