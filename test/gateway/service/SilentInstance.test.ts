@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import * as FleetMetrics from "../../../src/observability/metrics/FleetMetrics.ts"
-import { Counts } from "../../../src/gateway/events/OverviewCounts.ts"
+import { OverviewCounts } from "../../../src/gateway/events/OverviewCounts.ts"
 import { everyInstance } from "../../../src/gateway/service/instances/EveryInstance.ts"
 import { InstanceReads } from "../../../src/ports/InstanceReads.ts"
 import { Silent } from "../../fixtures/memory/MemoryReads.ts"
@@ -57,8 +57,8 @@ describe("An instance that has been silent for three heartbeats", () => {
         Effect.map(PrometheusMetrics.format(), (text) => /instance_health\{[^}]*instance_id="i1"[^}]*\} 0\n/.test(text))
       )
       const counts = yield* Effect.provide(
-        Effect.flatMap(Counts, ({ of }) => of(undefined)),
-        Counts.layer
+        Effect.flatMap(OverviewCounts, ({ of }) => of(undefined)),
+        OverviewCounts.layer
       )
       assert.deepStrictEqual(counts.instances, { unknown: 1 })
 

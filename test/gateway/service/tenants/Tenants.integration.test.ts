@@ -15,7 +15,7 @@ const layer = PgEdge.layer.pipe(
   Layer.provideMerge(RunnerActors.layer),
   Layer.provide(DriverSet.layer([SimulatedDriver.make])),
   Layer.provide(SimulatedFleet.layer({ startMillis: 1, turnMillis: 200 })),
-  Layer.provideMerge(Cluster.layerSingle({ placements: [], serves: [defaultPlacement] })),
+  Layer.provideMerge(Cluster.layerSingle({ serves: [defaultPlacement] })),
   Layer.provideMerge(Postgres.layer)
 )
 
