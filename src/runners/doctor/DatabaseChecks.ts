@@ -23,9 +23,9 @@ const connections = (
   runners: number,
   each: number
 ): Finding => {
-  // Each runner uses one more connection for its leases. In addition: one gateway process, and five connections for
-  // migrate or other tools.
-  const needed = Math.max(1, runners) * (each + 1) + each + 5
+  // Each runner uses three more connections: one for its leases and two for commits. In addition: one gateway process,
+  // and five connections for migrate or other tools.
+  const needed = Math.max(1, runners) * (each + 3) + each + 5
   const found = `${used} of ${most} connections are used; ${Math.max(1, runners)} runners and a gateway may use ${needed}`
   return most < needed
     ? warn("connections", found, "raise max_connections of the server, or lower CLAWSTER_DATABASE_CONNECTIONS")

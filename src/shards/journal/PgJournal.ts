@@ -12,6 +12,7 @@ import {
   type WakeRow
 } from "../../actor/Journal.ts"
 import { build } from "./CommitStatement.ts"
+import * as CommitConnections from "../postgres/CommitConnections.ts"
 import { type Claim, claimKey } from "./GroupCommit.ts"
 import * as StatementJournal from "./StatementJournal.ts"
 import * as SqlFailure from "./SqlFailure.ts"
@@ -158,10 +159,11 @@ const underWay = Effect.fnUntraced(function* (sql: PgClient.PgClient, shardIds: 
   }
 })
 
-const statements = (sql: PgClient.PgClient): StatementJournal.JournalStatements => ({
+/** `writing`: the connections of commits (CommitConnections.ts). */
+const statements = (sql: PgClient.PgClient, writing: PgClient.PgClient): StatementJournal.JournalStatements => ({
   write: (commits) =>
     Effect.try({ try: () => build(commits), catch: SqlFailure.ofUnsent }).pipe(
-      Effect.flatMap(({ params, text }) => Effect.mapError(sql.unsafe<Claim>(text, params), SqlFailure.ofSqlError)),
+      Effect.flatMap(({ params, text }) => Effect.mapError(writing.unsafe<Claim>(text, params), SqlFailure.ofSqlError)),
       Effect.map((rows) => new Set(rows.map(claimKey)))
     ),
   removeOutbox: (messages) =>
@@ -233,6 +235,6 @@ export const layer = Layer.effect(
   Journal,
   Effect.gen(function* () {
     yield* Effect.orDie(Timelines.ensure)
-    return yield* StatementJournal.make(statements(yield* PgClient.PgClient))
+    return yield* StatementJournal.make(statements(yield* PgClient.PgClient, yield* CommitConnections.make))
   })
 )

@@ -42,7 +42,7 @@ interface Waiting<Item, A, E> {
 }
 
 /** Concurrent flushes: while one waits for the disk, the next batch is gathered. */
-const flushesAtOnce = 2
+export const flushesAtOnce = 2
 const itemsAFlush = 512
 const rowsAFlush = 4_096
 /**
