@@ -11,6 +11,7 @@
  * - `view.of(state)`: the document that lists and overviews read, written in the commit that changed it.
  * - `rows(event, before, after)`: rows of the actor's own tables (such as tasks), written in the same commit.
  * - `sends(event, before, after)`: messages to other actors that follow from an event, whichever handler decided it.
+ * - `retells(state)`: what other actors must be told again when the actor has been loaded.
  *
  * The shell (ActorLayer.ts) loads the actor, drains the mailbox in batches, commits, replies, and drops the actor from
  * memory when a commit fails.
@@ -19,6 +20,7 @@ import type { Schema } from "effect"
 import type { Entity } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
 import type { Table } from "../schema/tables/Table.ts"
+import type { ShellTag } from "./Protocol.ts"
 
 export type { ColumnKind, Table } from "../schema/tables/Table.ts"
 
@@ -40,8 +42,8 @@ export interface DecideContext<Resource = unknown> {
 }
 
 /**
- * A message to another actor. It is stored with the commit, relayed after it until the receiver acknowledges it, and
- * deduplicated by the receiver (Send.ts).
+ * A message to another actor. By `send` it is stored with the commit, relayed after it until the receiver acknowledges
+ * it, and deduplicated by the receiver; by `tell` it is not stored (Send.ts).
  */
 export interface Outgoing {
   readonly entityType: string
@@ -50,6 +52,8 @@ export interface Outgoing {
   readonly payload: unknown
   /** Encodes `payload` by the receiver's schema. Throws when the payload does not match; nothing is committed then. */
   readonly encode: (payload: unknown) => unknown
+  /** Present when the message is told: whether a committed state of the sender still wants it told. */
+  readonly told?: { readonly isWanted: (state: any) => boolean }
 }
 
 /** Reply to a command: a value or a typed error. */
@@ -119,7 +123,7 @@ export interface ResourceDefinition<State, Resource> {
   readonly keyOf: (state: State) => string | undefined
 }
 
-type CommandTag<Rpcs extends Rpc.Any> = Exclude<Rpcs["_tag"], "Wake" | "Hold" | "Deliver">
+type CommandTag<Rpcs extends Rpc.Any> = Exclude<Rpcs["_tag"], ShellTag>
 
 /**
  * One pure handler per command. When a handler throws, its caller gets a defect and nothing of the command is written.
@@ -184,6 +188,12 @@ export interface ActorDefinition<
   readonly rows?: (event: Event, before: State, after: State) => ReadonlyArray<RowWrite>
   /** Messages that an event sends after those of its decision, given the state before and after it. */
   readonly sends?: (event: Event, before: State, after: State) => ReadonlyArray<Outgoing>
+  /**
+   * What must be told again after the actor has been loaded, since nobody knows what was heard before: messages made by
+   * `tell`. An actor that tells anything has it, and an activity or a timer for as long as it has something to tell, so
+   * that the next owner of its shard loads it.
+   */
+  readonly retells?: (state: State, entityId: string) => ReadonlyArray<Outgoing>
   /**
    * True when the actor can be forgotten without loss: its purpose is over, and the next caller may find it new. An
    * actor that has ended and has not been addressed for as long as history is kept is removed with its snapshot,

@@ -13,14 +13,14 @@ import { Call, type CallOptions, type Send, type Ways } from "./client/Call.ts"
 import { CallTimeouts } from "./client/CallTimeouts.ts"
 import { FastPath, targetsOf } from "./client/FastPath.ts"
 import { withinLimit } from "./outbox/OutboxRelay.ts"
-import type { Deliver } from "./Protocol.ts"
+import type { Deliver, ShellTag } from "./Protocol.ts"
 import { compileMake } from "./state/CompiledSchema.ts"
 
 export type { CallOptions } from "./client/Call.ts"
 
 /** The commands of a protocol as methods; the shell's own requests are left out. */
 type Calls<Rpcs extends Rpc.Any> = {
-  readonly [R in Rpcs as Exclude<R["_tag"], "Wake" | "Hold" | "Deliver">]: (
+  readonly [R in Rpcs as Exclude<R["_tag"], ShellTag>]: (
     payload: Rpc.PayloadConstructor<R>,
     options?: CallOptions
   ) => Effect.Effect<Rpc.Success<R>, Rpc.Error<R> | ActorUnavailable>

@@ -129,6 +129,7 @@ export const layer = <
       ownership: yield* Ownership,
       wakes: yield* WakeScheduler,
       deliver: directory.deliver,
+      tell: directory.tell,
       hold: (entityId) => directory.hold(entity.type, entityId),
       perform: (activity, self) =>
         Effect.scoped(

@@ -2,7 +2,7 @@
  * The shape of every actor's protocol. In addition to its own errors a command may fail with `ActorUnavailable` (the
  * outcome is unknown; send the same request id again), with `InvalidInput` (the store cannot hold what the command
  * would write: nothing was stored, and a retry is refused again) and, when the caller named an idempotency key, with
- * `IdempotencyConflict`. `Wake`, `Hold` and `Deliver` are the shell's own requests.
+ * `IdempotencyConflict`. `Wake`, `Hold`, `Deliver` and `DeliverTold` are the shell's own requests.
  */
 import { Schema } from "effect"
 import { ClusterSchema } from "effect/cluster"
@@ -47,8 +47,21 @@ export const Deliver = Rpc.make("Deliver", {
   error: ActorUnavailable
 })
 
+/**
+ * Messages of one actor to another that no store has, in order; at most 256. They have no ids, so nothing is
+ * deduplicated. Success: what they changed is committed, all of it in one entry. `ActorUnavailable`: some may have been
+ * committed; tell all of them again.
+ */
+export const DeliverTold = Rpc.make("DeliverTold", {
+  payload: {
+    messages: Schema.Array(Schema.Struct({ tag: Schema.String, payload: Schema.Json })).check(Schema.isMaxLength(256))
+  },
+  error: ActorUnavailable
+})
+
 /** The requests that the shell adds to every protocol. */
-export type ShellRpcs = typeof Wake | typeof Hold | typeof Deliver
+export type ShellRpcs = typeof Wake | typeof Hold | typeof Deliver | typeof DeliverTold
+export type ShellTag = ShellRpcs["_tag"]
 
 /** Defines a command. Its error type is `error` and the errors that every command may fail with. */
 export const command = <
@@ -77,4 +90,4 @@ export const command = <
 
 /** Makes the protocol of an actor from its commands; adds the shell's own requests. */
 export const protocol = <const Rpcs extends ReadonlyArray<Rpc.Any>>(...rpcs: Rpcs) =>
-  RpcGroup.make(...rpcs).add(Wake, Hold, Deliver)
+  RpcGroup.make(...rpcs).add(Wake, Hold, Deliver, DeliverTold)

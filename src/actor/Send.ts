@@ -24,6 +24,21 @@ export const send = <Type extends string, Rpcs extends Rpc.Any, const Tag extend
 ): Outgoing => outgoing({ entityType: entity.type, entityId }, entity.protocol.requests.get(tag)!, payload)
 
 /**
+ * A message as by `sendTo` that is told and not stored, which costs no row: for what the sender's state implies anyway.
+ * It is told after the commit, in order among all that is told to the same actor, again until the receiver has decided
+ * it and for as long as `isWanted` says so of the sender's committed state. It is lost with the sender's activation:
+ * the next one tells what `ActorDefinition.retells` says. So the receiver may hear it never, late or twice, and has to
+ * know by its own state what it has heard. What it answers, also a refusal, is discarded, and a message on which its
+ * code throws, or whose effect the store cannot hold, is dropped.
+ */
+export const tellTo = <R extends Rpc.Any, State>(
+  to: ActorRef,
+  rpc: R,
+  payload: Rpc.Payload<R>,
+  isWanted: (state: State) => boolean
+): Outgoing => ({ ...outgoing(to, rpc, payload), told: { isWanted } })
+
+/**
  * A message as by `send`, to an actor whose type the sender need not know: it names the command itself, as `command`
  * made it. The receiver's protocol should have that command; otherwise the message becomes a dead one.
  */

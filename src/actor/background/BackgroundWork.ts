@@ -7,11 +7,14 @@ import { Activities } from "./Activities.ts"
 import { KeepAlive } from "./KeepAlive.ts"
 import type { ActorAddress, OutboxMessage, Piece, StoreUnavailable } from "../Journal.ts"
 import { OutboxRelay } from "../outbox/OutboxRelay.ts"
+import { Courier } from "../told/Courier.ts"
+import type { Outgoing } from "../Actor.ts"
 import type { ActivationOptions, ActivationSelf } from "../runtime/ActivationOptions.ts"
 
 export class BackgroundWork {
   readonly #activities: Activities<any>
   readonly #relay: OutboxRelay
+  readonly #courier: Courier
   readonly #keepAlive: KeepAlive
   readonly #onRest: () => void
   readonly #fibers = new Set<Fiber.Fiber<unknown>>()
@@ -24,6 +27,7 @@ export class BackgroundWork {
       (effect) => this.fork(Effect.annotateLogs(effect, { entityType, entityId }))
     )
     this.#relay = new OutboxRelay(address, options.journal, options.deliver, () => this.#settle())
+    this.#courier = new Courier(options.tell, self.committed, () => this.#settle())
     this.#keepAlive = new KeepAlive(options.hold(entityId))
     this.#onRest = onRest
   }
@@ -33,17 +37,29 @@ export class BackgroundWork {
     return this.#keepAlive.released
   }
 
-  /** Relays the committed messages, starts the wanted activities and interrupts all others. */
-  begin(outbox: ReadonlyArray<OutboxMessage>, wanted: ReadonlyArray<any>): Effect.Effect<void> {
+  /** Relays and tells the committed messages, starts the wanted activities and interrupts all others. */
+  begin(
+    outbox: ReadonlyArray<OutboxMessage>,
+    told: ReadonlyArray<Outgoing>,
+    wanted: ReadonlyArray<any>
+  ): Effect.Effect<void> {
     /** Set before the effect runs: the last fiber may end in between, and this object would be dropped. */
     this.#isBeginning = true
-    return Effect.suspend(() => this.#start(this.#relay.offer(outbox, false), wanted))
+    return Effect.suspend(() =>
+      this.#start([...this.#relay.offer(outbox, false), ...this.#courier.offer(told)], wanted)
+    )
   }
 
   /** The same after loading, including the messages that earlier activations have left in the outbox. */
-  resume(outbox: Piece<OutboxMessage>, wanted: ReadonlyArray<any>): Effect.Effect<void, StoreUnavailable> {
+  resume(
+    outbox: Piece<OutboxMessage>,
+    told: ReadonlyArray<Outgoing>,
+    wanted: ReadonlyArray<any>
+  ): Effect.Effect<void, StoreUnavailable> {
     this.#isBeginning = true
-    return Effect.flatMap(this.#relay.restore(outbox), (relays) => this.#start(relays, wanted))
+    return Effect.flatMap(this.#relay.restore(outbox), (relays) =>
+      this.#start([...relays, ...this.#courier.offer(told)], wanted)
+    )
   }
 
   #start(relays: ReadonlyArray<Effect.Effect<void>>, wanted: ReadonlyArray<any>): Effect.Effect<void> {
@@ -79,7 +95,7 @@ export class BackgroundWork {
   }
 
   get #isBusy(): boolean {
-    return this.#activities.busy || this.#relay.busy
+    return this.#activities.busy || this.#relay.busy || this.#courier.busy
   }
 
   #settle(): void {

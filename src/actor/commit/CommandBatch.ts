@@ -87,7 +87,7 @@ export class CommandBatch {
        * succeeds. A failed delivery is therefore answered with `ActorUnavailable`.
        */
       const answer =
-        mail._tag === "Delivery"
+        mail._tag === "Delivery" || mail._tag === "Told"
           ? Exit.fail(unavailable("Moving", "a message cannot be taken now"))
           : mail._tag === "Request" && defect instanceof SecretFault
             ? Exit.fail(notSealed(defect))
@@ -106,6 +106,8 @@ export class CommandBatch {
         return this.#request(mail)
       case "Delivery":
         return this.#delivery(mail)
+      case "Told":
+        return this.#told(mail)
       case "Signal": {
         this.#pending.apply({ _tag: "Signal", signal: mail.signal })
         return this.#later(mail, Exit.void)
@@ -198,6 +200,22 @@ export class CommandBatch {
       cause: Cause.die(error)
     })
     this.dead.push(reason)
+  }
+
+  /** A message that cannot be processed is dropped: its sender's state says the same, and its timers act on it. */
+  #told(mail: Extract<Mail, { _tag: "Told" }>): void {
+    for (const { payload, tag } of mail.messages) {
+      if (this.#pending.needsResource) return this.#later(mail, Exit.fail(resourceFirst))
+      try {
+        const command = this.#codec.command(tag)
+        if (command === undefined) throw new Error(`${this.#definition.entity.type} has no command ${tag}`)
+        this.#pending.apply({ _tag: "Told", tag, payload: command.decodePayload(payload) })
+      } catch (defect) {
+        if (defect instanceof SecretFault) throw defect
+        this.#setbacks.tell({ what: `told message ${tag}`, becomes: "it is dropped", cause: Cause.die(defect) })
+      }
+    }
+    this.#later(mail, Exit.void)
   }
 
   /** Decides the timers that are due, each key at most once per batch and only while it is still due. */

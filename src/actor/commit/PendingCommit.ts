@@ -20,6 +20,9 @@ const entryWeight = 32 * 1024 * 1024
  */
 export const entryWrites = 4_096
 
+/** An entry of told messages takes no further one beyond this weight. */
+const toldWeight = 1024 * 1024
+
 export type Definition = ActorDefinition<string, any, any, any, any, any>
 
 /** One item to decide. A `Command` has a request id under which its reply is recorded; signals and timers have none. */
@@ -33,11 +36,25 @@ export type Item =
     }
   | { readonly _tag: "Signal"; readonly signal: { readonly _tag: string } }
   | { readonly _tag: "Timer"; readonly key: string }
+  /** Those that follow one another are one entry: none of them is answered, or known by an id. */
+  | { readonly _tag: "Told"; readonly tag: string; readonly payload: unknown }
 
 export interface Step {
   readonly answer: Answer<unknown, unknown>
   /** Present when the reply is recorded. */
   readonly recorded?: EncodedAnswer
+}
+
+const commandOf = (item: Item): string => {
+  switch (item._tag) {
+    case "Command":
+    case "Told":
+      return item.tag
+    case "Signal":
+      return item.signal._tag
+    case "Timer":
+      return item.key
+  }
 }
 
 /** A commit in preparation. Mutable, and discarded as a whole when the commit fails. */
@@ -46,6 +63,8 @@ export class PendingCommit {
   seq: number
   readonly entries: Array<Entry> = []
   readonly outbox: Array<OutboxMessage> = []
+  /** Messages to be told once the commit has succeeded. */
+  readonly told: Array<Outgoing> = []
   readonly rows: Array<RowWrite> = []
   readonly #entryTexts: Array<CommitTexts["entries"][number]> = []
   readonly #outboxTexts: Array<string> = []
@@ -54,6 +73,11 @@ export class PendingCommit {
    * twice.
    */
   weight = 0
+  /** Stored messages of the last entry. */
+  #sent = 0
+  /** The last entry, while it is one of told messages. */
+  #open: { readonly weight: number } | undefined
+  #toldItems = 0
   readonly #definition: Definition
   readonly #codec: ActorCodec<any, any>
   readonly #context: Omit<DecideContext, "requestId">
@@ -86,40 +110,95 @@ export class PendingCommit {
   apply(item: Item): Step {
     const decision = this.#decide(item)
     if (decision.events.length === 0 && decision.send.length === 0) return { answer: decision.answer }
-    const seq = this.seq + 1
+    const { rows, sends, state } = this.#evolve(decision)
+    const told = sends.filter((message) => message.told !== undefined)
+    const stored = told.length === 0 ? sends : sends.filter((message) => message.told === undefined)
+    if (decision.events.length === 0 && stored.length === 0) {
+      this.told.push(...told)
+      return { answer: decision.answer }
+    }
     const recorded = item._tag === "Command" ? this.#codec.command(item.tag)!.encodeAnswer(decision.answer) : null
     const events = decision.events.map((event) => this.#codec.encodeEvent(event, this.#context.entityId))
-    const { rows, sends, state } = this.#evolve(decision)
-    const outbox = this.#outgoing(sends, seq)
-    this.#checkWrites(rows.length + outbox.length)
-    const texts = { events: JSON.stringify(events), answer: recorded === null ? null : JSON.stringify(recorded) }
-    const payloads = outbox.map(({ payload }) => JSON.stringify(payload ?? null))
+    const payloads = stored.map(({ encode, payload }) => encode(payload))
+    this.#checkWrites(rows.length + payloads.length)
+    const texts = {
+      events: JSON.stringify(events),
+      answer: recorded === null ? null : JSON.stringify(recorded),
+      payloads: payloads.map((payload) => JSON.stringify(payload ?? null))
+    }
     const weight =
       texts.events.length * (rows.length > 0 ? 2 : 1) +
       (texts.answer?.length ?? 0) +
-      payloads.reduce((sum, { length }) => sum + length, 0)
-    if (weight > entryWeight) {
-      throw new Error(
-        `one command of ${this.#context.entityId} would write some ${weight} characters; ${entryWeight} is the most that the store takes at once`
-      )
-    }
+      texts.payloads.reduce((sum, { length }) => sum + length, 0)
+    this.#checkWeight(weight)
     this.weight += weight
-    this.seq = seq
     this.state = state
-    this.#entryTexts.push(texts)
-    this.#outboxTexts.push(...payloads)
     this.rows.push(...rows)
-    this.outbox.push(...outbox)
+    this.told.push(...told)
+    if (item._tag !== "Told" || !this.#extendTold(events, texts.events, weight))
+      this.#begin(item, events, recorded, texts)
+    if (item._tag === "Told") this.#open = { weight: weight + (this.#open?.weight ?? 0) }
+    this.#send(stored, payloads, texts.payloads)
+    return recorded === null ? { answer: decision.answer } : { answer: decision.answer, recorded }
+  }
+
+  /** Begins the entry of an item. */
+  #begin(
+    item: Item,
+    events: Array<unknown>,
+    answer: EncodedAnswer | null,
+    texts: CommitTexts["entries"][number]
+  ): void {
+    this.seq += 1
+    this.#sent = 0
+    this.#open = undefined
+    this.#entryTexts.push({ events: texts.events, answer: texts.answer })
     this.entries.push({
-      seq,
+      seq: this.seq,
       requestId: item._tag === "Command" ? item.requestId : null,
-      command: item._tag === "Command" ? item.tag : item._tag === "Signal" ? item.signal._tag : item.key,
+      command: commandOf(item),
       payloadHash: item._tag === "Command" ? item.payloadHash : null,
       events,
-      answer: recorded,
+      answer,
       at: this.#context.now
     })
-    return recorded === null ? { answer: decision.answer } : { answer: decision.answer, recorded }
+  }
+
+  /** Adds the events of a told message to the entry of those before it. False: there is none, or it is full. */
+  #extendTold(events: ReadonlyArray<unknown>, text: string, weight: number): boolean {
+    if (this.#open === undefined || this.#open.weight + weight > toldWeight) return false
+    const last = this.entries.length - 1
+    ;(this.entries[last]!.events as Array<unknown>).push(...events)
+    const before = this.#entryTexts[last]!.events
+    const both = before === "[]" ? text : text === "[]" ? before : `${before.slice(0, -1)},${text.slice(1)}`
+    this.#entryTexts[last] = { events: both, answer: null }
+    return true
+  }
+
+  /** Adds the stored messages of an item to the entry that was begun or extended last. */
+  #send(stored: ReadonlyArray<Outgoing>, payloads: ReadonlyArray<unknown>, texts: ReadonlyArray<string>): void {
+    const { entity } = this.#definition
+    for (const [index, { entityId, entityType, tag }] of stored.entries()) {
+      const ordinal = this.#sent++
+      this.outbox.push({
+        id: `${entity.type}/${this.#context.entityId}/${this.seq}/${ordinal}`,
+        seq: this.seq,
+        ordinal,
+        targetType: entityType,
+        targetId: entityId,
+        tag,
+        payload: payloads[index]
+      })
+    }
+    this.#outboxTexts.push(...texts)
+  }
+
+  #checkWeight(weight: number): void {
+    if (weight <= entryWeight) return
+    const { entityId } = this.#context
+    throw new Error(
+      `one command of ${entityId} would write some ${weight} characters; ${entryWeight} is the most that the store takes at once`
+    )
   }
 
   #checkWrites(writes: number): void {
@@ -140,6 +219,7 @@ export class PendingCommit {
     const answer: EncodedAnswer = { _tag: "Failure", error: { _tag: "DeadMessage", reason } }
     const texts = { events: "[]", answer: JSON.stringify(answer) }
     this.seq += 1
+    this.#open = undefined
     this.weight += JSON.stringify(message.payload ?? null).length
     this.#entryTexts.push(texts)
     this.rows.push(deadMessage({ entityType: entity.type, entityId }, message, reason, error, now))
@@ -166,6 +246,11 @@ export class PendingCommit {
         return (commands as any)[item.tag](this.state, item.payload, { ...this.#context, requestId: item.requestId })
       case "Signal":
         return signal!(this.state, item.signal, { ...this.#context, requestId: `signal-${this.seq + 1}` })
+      case "Told":
+        return (commands as any)[item.tag](this.state, item.payload, {
+          ...this.#context,
+          requestId: `told-${this.seq + 1}-${this.#toldItems++}`
+        })
       case "Timer":
         return onTimer!(this.state, item.key, { ...this.#context, requestId: `timer-${this.seq + 1}` })
     }
@@ -184,18 +269,5 @@ export class PendingCommit {
       state = next
     }
     return { state, rows, sends }
-  }
-
-  #outgoing(sends: ReadonlyArray<Outgoing>, seq: number): Array<OutboxMessage> {
-    const { entity } = this.#definition
-    return sends.map((message, ordinal) => ({
-      id: `${entity.type}/${this.#context.entityId}/${seq}/${ordinal}`,
-      seq,
-      ordinal,
-      targetType: message.entityType,
-      targetId: message.entityId,
-      tag: message.tag,
-      payload: message.encode(message.payload)
-    }))
   }
 }

@@ -3,6 +3,7 @@
  *
  * - a command fails permanently, with `InvalidInput`;
  * - a message is kept as a dead one (DeadMessageRow.ts), because its sender would send the same again;
+ * - a told message is dropped;
  * - a signal's activity dies, and is restarted by its own schedule;
  * - a timer is postponed (Setbacks.ts).
  */
@@ -22,7 +23,7 @@ interface Parts {
 
 /** `due`: keys of the timers that are due. */
 export const apart = (mail: Mail, due: ReadonlyArray<string>): Parts => {
-  if (mail._tag !== "Delivery" && mail._tag !== "Due") return { parts: [mail], isOver: () => false, answer: () => {} }
+  if (mail._tag === "Request" || mail._tag === "Signal") return { parts: [mail], isOver: () => false, answer: () => {} }
   let failure: Exit.Exit<unknown, unknown> | undefined
   const resume = (exit: Exit.Exit<unknown, unknown>): void => {
     if (Exit.isFailure(exit)) failure ??= exit
@@ -31,7 +32,10 @@ export const apart = (mail: Mail, due: ReadonlyArray<string>): Parts => {
   if (mail._tag === "Due") {
     return { parts: due.map((only) => ({ _tag: "Due", only, resume })), isOver: () => false, answer }
   }
-  const parts = mail.messages.map((message) => ({ ...mail, messages: [message], resume }))
+  const parts: ReadonlyArray<Mail> =
+    mail._tag === "Told"
+      ? mail.messages.map((message) => ({ ...mail, messages: [message], resume }))
+      : mail.messages.map((message) => ({ ...mail, messages: [message], resume }))
   return { parts, isOver: () => failure !== undefined, answer }
 }
 
@@ -50,6 +54,10 @@ export const refusalOf = (mail: Mail, failure: CommitFailed, now: number, setbac
     case "Delivery":
       for (const { id, tag } of mail.messages)
         setbacks.tell({ what: `message ${tag} ${id}`, becomes: "the store cannot keep it: it is lost", cause })
+      return
+    case "Told":
+      for (const { tag } of mail.messages)
+        setbacks.tell({ what: `told message ${tag}`, becomes: "it is dropped", cause })
       return
     case "Signal":
       setbacks.tell({ what: `signal ${mail.signal._tag}`, becomes: "its activity is tried again", cause })

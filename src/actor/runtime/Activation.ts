@@ -80,13 +80,14 @@ export class Activation implements ActivationHandle, Post {
 
   /** Replies after the commit, or at once to a command that changes nothing when possible (`LoadedActor.peek`). */
   take({ again, fingerprint, payload, requestId, resume, tag }: IncomingCall): void {
-    const isDelivery = tag === "Deliver"
-    const isNew = !isDelivery && !again && fingerprint === null && !this.#isWorking
+    const isMessages = tag === "Deliver" || tag === "DeliverTold"
+    const isNew = !isMessages && !again && fingerprint === null && !this.#isWorking
     const answer = isNew ? this.#actor?.peek(tag, payload, requestId) : undefined
     if (answer !== undefined) return resume(exitOf(answer))
     const weight = this.mailbox.isEmpty ? 0 : weightOf(payload)
     if (!this.mailbox.hasRoomFor(weight)) return resume(Exit.fail(again ? ofRepeated(full) : full))
-    if (isDelivery) return this.offer({ _tag: "Delivery", ...payload, weight, resume })
+    if (tag === "Deliver") return this.offer({ _tag: "Delivery", ...payload, weight, resume })
+    if (tag === "DeliverTold") return this.offer({ _tag: "Told", ...payload, weight, resume })
     this.offer({ _tag: "Request", tag, payload, requestId, fingerprint, again, weight, resume })
   }
 

@@ -9,6 +9,7 @@ import type { ActorCodec } from "../state/Codec.ts"
 import type { AnswersKept } from "../state/ReplyCache.ts"
 import type { ResourceLoader } from "../state/ResourceLoader.ts"
 import type { EncodeView } from "../state/ViewCodec.ts"
+import type { TellTo } from "../told/Courier.ts"
 import type { WakeScheduler } from "./WakeScheduler.ts"
 
 /** A signal that the actor decides in the commit that is being prepared. `onCommitted` runs once it is committed. */
@@ -29,6 +30,7 @@ export interface ActivationOptions {
   readonly ownership: Ownership["Service"]
   readonly wakes: WakeScheduler["Service"]
   readonly deliver: DeliverTo
+  readonly tell: TellTo
   /** Calls an actor's own `Hold`. */
   readonly hold: (entityId: string) => Effect.Effect<void>
   readonly perform: (activity: any, self: ActivationSelf) => Effect.Effect<void>
@@ -61,4 +63,6 @@ export interface ActivationSelf {
   readonly tell: (signal: any) => Effect.Effect<void, ActorUnavailable>
   readonly report: (signal: any) => Effect.Effect<void>
   readonly state: Effect.Effect<any>
+  /** The state, read at once. */
+  readonly committed: () => unknown
 }

@@ -6,7 +6,8 @@ import { Context, Effect, Layer, Option } from "effect"
 import { type Entity, Sharding } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
 import * as ActorMetrics from "../../observability/metrics/ActorMetrics.ts"
-import type { ShellRpcs } from "../Protocol.ts"
+import type { ShellRpcs, ShellTag } from "../Protocol.ts"
+import type { ActorRef } from "../../schema/ActorRef.ts"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
 import type { Definition } from "../commit/PendingCommit.ts"
 import { Departed } from "../outbox/Departed.ts"
@@ -14,6 +15,8 @@ import { notHere, FastPath, type FastTarget, isNotHere, targetsOf } from "../cli
 import type { OutboxMessage } from "../Journal.ts"
 import { type DeliverTo, withinLimit } from "../outbox/OutboxRelay.ts"
 import { unavailable } from "../commit/CommandBatch.ts"
+import type { TellTo } from "../told/Courier.ts"
+import type { ToldMessage } from "./Mailbox.ts"
 
 type ShellClient = (entityId: string) => {
   readonly Wake: () => Effect.Effect<void, unknown>
@@ -22,12 +25,18 @@ type ShellClient = (entityId: string) => {
     readonly messages: ReadonlyArray<Pick<OutboxMessage, "id" | "tag" | "payload">>
     readonly again: boolean
   }) => Effect.Effect<void, unknown>
+  readonly DeliverTold: (payload: { readonly messages: ReadonlyArray<ToldMessage> }) => Effect.Effect<void, unknown>
 }
 
-/** Messages are deduplicated by their own ids, so a delivery needs no request id. */
-const quickly = (path: FastPath["Service"], target: FastTarget, payload: unknown): Effect.Effect<unknown, unknown> =>
+/** Messages are deduplicated by their own ids, or not at all, so a delivery needs no request id. */
+const quickly = (
+  path: FastPath["Service"],
+  target: FastTarget,
+  tag: ShellTag,
+  payload: unknown
+): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
-    const asked = { tag: "Deliver", payload, requestId: "", fingerprint: null, again: false, resume }
+    const asked = { tag, payload, requestId: "", fingerprint: null, again: false, resume }
     if (!path.ask(target, asked)) resume(notHere)
   })
 
@@ -40,6 +49,7 @@ export class ActorDirectory extends Context.Service<
     /** Shard in which the cluster places the actor. Undefined when this runner has no such actor type. */
     readonly shardOf: (entityType: string, entityId: string) => string | undefined
     readonly deliver: DeliverTo
+    readonly tell: TellTo
     /** False: the actor could not be woken, or not within 15 s. */
     readonly wake: (entityType: string, entityId: string) => Effect.Effect<boolean>
     readonly hold: (entityType: string, entityId: string) => Effect.Effect<void>
@@ -60,6 +70,13 @@ export class ActorDirectory extends Context.Service<
           ? Effect.fail(unavailable("UnknownActor", `no actor of type ${entityType} is known here`))
           : Effect.succeed(client)
       }
+      /** On the fast path when the receiver is where it was last found, and otherwise through the cluster. */
+      const request = (target: ActorRef, tag: "Deliver" | "DeliverTold", payload: any) => {
+        const slowly = Effect.flatMap(clientOf(target.entityType), (client) => client(target.entityId)[tag](payload))
+        const fast = targets.get(target.entityType)?.(target.entityId)
+        if (path === undefined || fast === undefined) return slowly
+        return Effect.catchIf(quickly(path, fast, tag, payload), isNotHere, () => slowly)
+      }
       return ActorDirectory.of({
         definitionOf: (entityType) => definitions.get(entityType),
         shardOf: (entityType, entityId) => targets.get(entityType)?.(entityId).shardId(),
@@ -78,12 +95,7 @@ export class ActorDirectory extends Context.Service<
             target.entityType,
             Effect.suspend(() => {
               const payload = { messages: messages.map(({ id, payload, tag }) => ({ id, tag, payload })), again }
-              const slowly = Effect.flatMap(clientOf(target.entityType), (client) =>
-                client(target.entityId).Deliver(payload)
-              )
-              const fast = targets.get(target.entityType)?.(target.entityId)
-              if (path === undefined || fast === undefined) return slowly
-              return Effect.catchIf(quickly(path, fast, payload), isNotHere, () => slowly)
+              return request(target, "Deliver", payload)
             }).pipe(withinLimit)
           )
           return again
@@ -92,6 +104,8 @@ export class ActorDirectory extends Context.Service<
               )
             : attempt
         },
+        tell: (target, messages) =>
+          Effect.asVoid(withinLimit(Effect.suspend(() => request(target, "DeliverTold", { messages })))),
         wake: (entityType, entityId) =>
           clientOf(entityType).pipe(
             Effect.flatMap((client) => client(entityId).Wake()),

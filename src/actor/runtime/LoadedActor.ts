@@ -1,7 +1,7 @@
 /** An actor from its load to the first failed commit. */
 import { Clock, Effect } from "effect"
 import * as ActorMetrics from "../../observability/metrics/ActorMetrics.ts"
-import type { Answer, View } from "../Actor.ts"
+import type { Answer, Outgoing, View } from "../Actor.ts"
 import { PendingCommit } from "../commit/PendingCommit.ts"
 import { digestOf } from "../state/Digest.ts"
 import {
@@ -159,7 +159,8 @@ export class LoadedActor {
       epoch: this.#epoch,
       tell,
       report: (signal) => Effect.catch(tell(signal), () => Effect.never),
-      state: Effect.sync(() => this.#memory.state)
+      state: Effect.sync(() => this.#memory.state),
+      committed: () => this.#memory.state
     }
   }
 
@@ -235,7 +236,10 @@ export class LoadedActor {
       while (decided < mails.length && !isFull()) batch.decide(mails[decided++]!)
       if (decided < mails.length) this.#post.mailbox.putBack(mails.splice(decided))
       if (this.#setbacks.isUntold) yield* this.#tellSetbacks
-      if (pending.entries.length === 0) return batch.answer()
+      if (pending.entries.length === 0) {
+        batch.answer()
+        return pending.told.length === 0 ? undefined : yield* this.#startWork([], pending.told)
+      }
       const next = pending.needsResource ? yield* resource!.next(pending.state) : undefined
       const proposal = proposing && next === undefined ? yield* this.#proposal(pending, now) : undefined
       if (proposal !== undefined) batch.decide({ _tag: "Signal", signal: proposal.signal, resume: () => {} })
@@ -263,7 +267,7 @@ export class LoadedActor {
         yield* this.#options.onCommitted(pending.entries.flatMap(({ events }) => events) as never, before)
       }
       if (proposal !== undefined) yield* proposal.onCommitted
-      yield* this.#startWork(pending.outbox)
+      yield* this.#startWork(pending.outbox, pending.told)
       yield* this.#snapshot()
     })
   }
@@ -313,16 +317,20 @@ export class LoadedActor {
   }
 
   /** Starts what the state asks for: activities, relays, the next wake-up. */
-  #startWork(outbox: ReadonlyArray<OutboxMessage>): Effect.Effect<void> {
+  #startWork(outbox: ReadonlyArray<OutboxMessage>, told: ReadonlyArray<Outgoing>): Effect.Effect<void> {
     const wanted = this.#wanted()
-    if (this.#background === undefined && outbox.length === 0 && wanted.length === 0) return Effect.void
-    return this.#undertaking.begin(outbox, wanted)
+    const isIdle = outbox.length === 0 && told.length === 0 && wanted.length === 0
+    if (this.#background === undefined && isIdle) return Effect.void
+    return this.#undertaking.begin(outbox, told, wanted)
   }
 
   /** The same after loading. */
   #resume(outbox: Piece<OutboxMessage>): Effect.Effect<void, StoreUnavailable> {
     const wanted = this.#wanted()
-    return outbox.items.length === 0 && wanted.length === 0 ? Effect.void : this.#undertaking.resume(outbox, wanted)
+    const told = this.#options.definition.retells?.(this.#memory.state, this.#address.entityId) ?? []
+    return outbox.items.length === 0 && told.length === 0 && wanted.length === 0
+      ? Effect.void
+      : this.#undertaking.resume(outbox, told, wanted)
   }
 
   /** The activities that the state wants. Also arms the next wake-up. */

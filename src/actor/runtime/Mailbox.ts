@@ -12,6 +12,9 @@ export interface DeliveredMessage {
   readonly payload: unknown
 }
 
+/** A message that no store has, and that has no id. */
+export type ToldMessage = Omit<DeliveredMessage, "id">
+
 type Resume = (answer: Exit.Exit<unknown, unknown>) => void
 
 export type Mail =
@@ -33,6 +36,12 @@ export type Mail =
       readonly again: boolean
       /** Set when the store refused what the messages would write: its error. They are then kept as dead messages. */
       readonly unstorable?: string
+      readonly weight: number
+      readonly resume: Resume
+    }
+  | {
+      readonly _tag: "Told"
+      readonly messages: ReadonlyArray<ToldMessage>
       readonly weight: number
       readonly resume: Resume
     }

@@ -35,6 +35,7 @@ const runner = Layer.mergeAll(
     definitionOf: (type) => (type === entityType ? definition : undefined),
     shardOf: (_, entityId) => [mine, others].find((actor) => actor.entityId === entityId)?.shardId,
     deliver: () => Effect.void,
+    tell: () => Effect.void,
     wake: () => Effect.succeed(false),
     hold: () => Effect.void
   })
