@@ -9,6 +9,7 @@ import { command, protocol } from "../actor/Protocol.ts"
 import { ActorRef } from "../schema/ActorRef.ts"
 import { Attempt } from "../schema/runs/Attempt.ts"
 import { UpdatedInstance, UpdateInstance } from "./Requests.ts"
+import { SlotsAsked, SlotsReturned } from "./SlotRpcs.ts"
 
 /**
  * Registers the instance and starts it (driver `remote`: connects to it). Registering the same spec again changes
@@ -49,8 +50,11 @@ export const Deregister = command("Deregister", {
 })
 export const InstanceGet = command("InstanceGet", { success: InstanceStatus, error: NotFound })
 
-/** Answered immediately. `AttemptEnded` or `AttemptRefused` is sent to the attempt's origin later. */
-export const Execute = command("Execute", { payload: { attempt: Attempt } })
+/**
+ * Answered immediately. `AttemptEnded` or `AttemptRefused` is sent to the attempt's origin later. `onSlot`: the origin
+ * spends a slot that it holds here; without it the attempt takes a slot that nobody holds.
+ */
+export const Execute = command("Execute", { payload: { attempt: Attempt, onSlot: Schema.optionalKey(Schema.Boolean) } })
 /**
  * Aborts an attempt that runs here; its origin receives `AttemptEnded` with `aborted`. An unknown attempt is ignored.
  * Set `origin`, because run keys are unique only within their origin.
@@ -85,5 +89,7 @@ export const InstanceRpcs = protocol(
   InstanceGet,
   Execute,
   AbortAttempt,
-  Steer
+  Steer,
+  SlotsAsked,
+  SlotsReturned
 ).annotate(ClusterSchema.ShardGroup, (entityId) => parseInstanceEntityId(entityId).placement)

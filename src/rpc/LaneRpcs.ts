@@ -6,6 +6,7 @@ import { LaneChange, LaneConfig, LaneStatus } from "../schema/Lane.ts"
 import { TaskPhase, TaskSpec } from "../schema/Task.ts"
 import { command, protocol } from "../actor/Protocol.ts"
 import { AttemptEnded, AttemptRefused } from "./AttemptRpcs.ts"
+import { SlotsGranted, SlotsRecalled, SlotsRevoked } from "./SlotRpcs.ts"
 
 /** The outcome of one submitted task. `dropped` and `redirected` come from the lane's backpressure policy. */
 export const SubmitOutcome = Schema.Struct({
@@ -88,5 +89,8 @@ export const LaneRpcs = protocol(
   Explain,
   ExplainMany,
   AttemptEnded,
-  AttemptRefused
+  AttemptRefused,
+  SlotsGranted,
+  SlotsRecalled,
+  SlotsRevoked
 )

@@ -151,6 +151,8 @@ export const InstanceStatus = Schema.Struct({
   supervision: Schema.optionalKey(Supervision),
   /** Set only when a single instance is read. */
   uptimeMillis: Schema.optionalKey(Schema.Finite),
-  lastHeartbeatAt: Schema.optionalKey(Schema.Finite)
+  lastHeartbeatAt: Schema.optionalKey(Schema.Finite),
+  /** Tasks start there on slots that the instance grants. Absent when its runner is of an older version. */
+  grantsSlots: Schema.optionalKey(Schema.Boolean)
 })
 export type InstanceStatus = typeof InstanceStatus.Type

@@ -43,6 +43,10 @@ describe("a command that actors send", () => {
       "AttemptEnded",
       "AttemptRefused",
       "Execute",
+      "SlotsAsked",
+      "SlotsGranted",
+      "SlotsReturned",
+      "SlotsRevoked",
       "Steer",
       "Submit",
       "TaskEnded"

@@ -14,6 +14,7 @@ import { initial, type InstanceRecord, InstanceState, isEnded, secretTenant } fr
 import { viewOf } from "./InstanceView.ts"
 import { onTimer, timers } from "./InstanceTimers.ts"
 import * as Runs from "./runs/RunCommands.ts"
+import { settling, slotRetells, slotSends, slotsAsked, slotsReturned } from "./slots/SlotTransitions.ts"
 import { update } from "./UpdateCommand.ts"
 
 export type InstanceActivity =
@@ -57,20 +58,24 @@ export const InstanceActor = Actor.define<InstanceState, InstanceEvent, Instance
   initial: () => initial,
   evolve,
   commands: {
-    Register: Life.register,
-    Update: update,
-    Start: Life.start,
-    Stop: Life.stop,
-    Drain: Life.drain,
-    Deregister: Life.deregister,
+    Register: settling(Life.register),
+    Update: settling(update),
+    Start: settling(Life.start),
+    Stop: settling(Life.stop),
+    Drain: settling(Life.drain),
+    Deregister: settling(Life.deregister),
     InstanceGet: Life.get,
-    Execute: Runs.execute,
-    AbortAttempt: Runs.abortAttempt,
-    Steer: Runs.steer
+    Execute: settling(Runs.execute),
+    AbortAttempt: settling(Runs.abortAttempt),
+    Steer: settling(Runs.steer),
+    SlotsAsked: settling(slotsAsked),
+    SlotsReturned: settling(slotsReturned)
   },
-  signal: decideSignal,
+  signal: settling(decideSignal),
   timers,
-  onTimer,
+  onTimer: settling(onTimer),
+  sends: slotSends,
+  retells: slotRetells,
   activities,
   view: { schema: InstanceStatus, of: viewOf },
   isEnded,

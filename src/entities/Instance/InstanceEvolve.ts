@@ -9,6 +9,9 @@ import type { Attempt } from "../../schema/runs/Attempt.ts"
 import { heldMost, textLength } from "../../schema/Task.ts"
 import { type InstanceState, type Run, runIdOf } from "./InstanceState.ts"
 import { onRecord, registered } from "./RecordEvolve.ts"
+import { queued, runHolderKey, unqueued } from "./runs/QueuedRuns.ts"
+import * as SlotBook from "./slots/SlotBook.ts"
+import { onSlots } from "./slots/SlotEvolve.ts"
 
 const onRun = (state: InstanceState, runId: string, change: (run: Run) => Run): InstanceState => {
   const run = HashMap.get(state.runs, runId)
@@ -40,11 +43,14 @@ const runEnded = (state: InstanceState, event: InstanceEventOf<"run.ended">): In
   const mean = state.latencyMillis
   const { recentFailures: _, ...rest } = state
   const recentFailures = failuresAfter(state, event)
+  const run = Option.getOrUndefined(HashMap.get(state.runs, event.runId))
   return {
     ...rest,
     ...(recentFailures === undefined ? {} : { recentFailures }),
     breaker,
     runs: HashMap.remove(state.runs, event.runId),
+    slots:
+      run?.ownSlot === true ? SlotBook.wantsLess(state.slots, runHolderKey(run.attempt), 1, event.at) : state.slots,
     ...(event.status === "completed"
       ? {
           latencyMillis:
@@ -72,7 +78,22 @@ const heldAttempt = (attempt: Attempt, running: number): Attempt => {
 export const evolve = (state: InstanceState, event: InstanceEvent): InstanceState => {
   switch (event._tag) {
     case "instance.registered":
-      return { record: registered(event), breaker: Breaker.closed, runs: HashMap.empty() }
+      return {
+        record: registered(event),
+        breaker: Breaker.closed,
+        runs: HashMap.empty(),
+        queued: HashMap.empty(),
+        slots: SlotBook.empty
+      }
+    case "instance.internal_slots_asked":
+    case "instance.internal_slots_granted":
+    case "instance.internal_slots_returned":
+    case "instance.internal_slots_recalled":
+      return { ...state, slots: onSlots(state.slots, event) }
+    case "instance.deregistered": {
+      const record = state.record && onRecord(state.record, event)
+      return { ...state, ...(record === undefined ? {} : { record }), slots: SlotBook.empty }
+    }
     case "run.accepted": {
       const { attempt } = event.secret
       const runId = runIdOf(attempt.origin, attempt.runKey)
@@ -82,10 +103,16 @@ export const evolve = (state: InstanceState, event: InstanceEvent): InstanceStat
         epoch: event.epoch,
         acceptedAt: event.at,
         deadlineAt: event.deadlineAt,
+        ...(event.onSlot === undefined ? {} : { onSlot: event.onSlot }),
+        ...(event.ownSlot === undefined ? {} : { ownSlot: event.ownSlot }),
         steerings: []
       }
-      return { ...state, runs: HashMap.set(state.runs, runId, run) }
+      return { ...state, runs: HashMap.set(state.runs, runId, run), queued: HashMap.remove(state.queued, runId) }
     }
+    case "run.internal_queued":
+      return queued(state, event)
+    case "run.internal_unqueued":
+      return unqueued(state, event)
     case "run.internal_aborting":
       return onRun(state, event.runId, (run) => ({
         ...run,

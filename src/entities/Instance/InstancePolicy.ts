@@ -39,6 +39,12 @@ export const steadyLink = 5_000
 export const guardSlack = 5_000
 /** The timer for that abort is rounded up to a multiple of this, so that it seldom changes while runs start and end. */
 export const guardStep = 5_000
+/** Maximum attempts that wait for a slot at one instance; further ones are refused. */
+export const queuedMost = 256
+/** How long an attempt waits for a slot before it is refused, so that its origin may look elsewhere. */
+export const queuedLimit = 10_000
+/** Head start of an attempt at a turn before the tasks of its tenant: a person waits for it. */
+export const turnHeadStart = 3_600_000
 /** Maximum messages in flight into one running turn. */
 export const steeringsPerRun = 16
 

@@ -2,7 +2,7 @@
  * The state of an Instance actor. `record` changes with the gateway's lifecycle and `runs` with every attempt, so that
  * values derived from the record alone need not be computed again for each run.
  */
-import { HashMap, Schema } from "effect"
+import { Effect, HashMap, Schema } from "effect"
 import type { ActorRef } from "../../schema/ActorRef.ts"
 import { Attempt, sessionOf } from "../../schema/runs/Attempt.ts"
 import { AbortCause, Steering, StopGoal } from "../../schema/events/InstanceEvents.ts"
@@ -15,6 +15,7 @@ import {
 } from "../../schema/Instance.ts"
 import { RecentFailures } from "../../schema/instance/RecentFailures.ts"
 import { Breaker, closed } from "./Breaker.ts"
+import * as SlotBook from "./slots/SlotBook.ts"
 
 /** One attempt that holds a slot, from its acceptance until its end is reported. */
 export const Run = Schema.Struct({
@@ -24,11 +25,22 @@ export const Run = Schema.Struct({
   acceptedAt: Schema.Finite,
   /** Unix milliseconds at which the attempt's time is over. */
   deadlineAt: Schema.Finite,
+  /** It runs on a slot that is held: by its origin, or for this run (`ownSlot`), whose end then returns it. */
+  onSlot: Schema.optionalKey(Schema.Boolean),
+  ownSlot: Schema.optionalKey(Schema.Boolean),
   abort: Schema.optionalKey(Schema.Struct({ cause: AbortCause, deadlineAt: Schema.Finite })),
   /** At most `steeringsPerRun` messages in flight into the turn. */
   steerings: Schema.Array(Steering)
 })
 export type Run = typeof Run.Type
+
+/** One attempt that waits for a slot. */
+export const QueuedRun = Schema.Struct({
+  attempt: Attempt,
+  /** Unix milliseconds at which it is refused. */
+  until: Schema.Finite
+})
+export type QueuedRun = typeof QueuedRun.Type
 
 export const InstanceRecord = Schema.Struct({
   spec: InstanceSpec,
@@ -79,12 +91,21 @@ export const InstanceState = Schema.Struct({
   breaker: Breaker,
   /** Keyed by run id. An attempt is accepted only while there are fewer runs than `maxConcurrentTasks`. */
   runs: Schema.HashMap(Schema.String, Run),
+  /** Attempts that wait for a slot, by run id: at most `queuedMost`. */
+  queued: Schema.HashMap(Schema.String, QueuedRun).pipe(Schema.withDecodingDefaultKey(Effect.succeed(HashMap.empty()))),
+  /** Slots that others hold. Together with the runs there are at most `maxConcurrentTasks`. */
+  slots: SlotBook.SlotBook.pipe(Schema.withDecodingDefaultKey(Effect.succeed(SlotBook.empty))),
   latencyMillis: Schema.optionalKey(Schema.Finite),
   recentFailures: Schema.optionalKey(RecentFailures)
 })
 export type InstanceState = typeof InstanceState.Type
 
-export const initial: InstanceState = { breaker: closed, runs: HashMap.empty() }
+export const initial: InstanceState = {
+  breaker: closed,
+  runs: HashMap.empty(),
+  queued: HashMap.empty(),
+  slots: SlotBook.empty
+}
 
 /**
  * Identifies a run on its instance and at the gateway, where it is the idempotency key. It contains the origin, because
@@ -116,6 +137,10 @@ export const isRegistered = (record: InstanceRecord | undefined): record is Inst
  */
 export const isEnded = ({ record, runs }: InstanceState): boolean =>
   (record === undefined || (record.phase === "destroyed" && record.erased === true)) && HashMap.isEmpty(runs)
+
+/** Slots that are held, and runs that take one which nobody holds. */
+export const takenOf = ({ runs, slots }: Pick<InstanceState, "runs" | "slots">): number =>
+  SlotBook.heldOf(slots) + HashMap.reduce(runs, 0, (sum, { onSlot }) => (onSlot === true ? sum : sum + 1))
 
 export const findRun = (state: InstanceState, matches: (run: Run) => boolean): Run | undefined => {
   for (const run of HashMap.values(state.runs)) if (matches(run)) return run

@@ -14,6 +14,7 @@ import {
   loseGateway,
   stopWhenDrained
 } from "./LifecycleTransitions.ts"
+import { overdue } from "./runs/QueuedRuns.ts"
 import { about, abortRun, draft, endAllRuns, endRun, type InstanceDraft } from "./runs/RunTransitions.ts"
 
 const phaseAt = ({ deadlineAt, restartAt }: InstanceRecord): number | undefined => restartAt ?? deadlineAt
@@ -32,13 +33,15 @@ export const timers = (state: InstanceState): ReadonlyArray<Timer> => {
   return timers
 }
 
-const timersOf = ({ breaker, record, runs }: InstanceState): ReadonlyArray<Timer> => {
+const timersOf = ({ breaker, queued, record, runs }: InstanceState): ReadonlyArray<Timer> => {
   const due: Array<Timer> = []
   const phase = record === undefined ? undefined : phaseAt(record)
   if (phase !== undefined) due.push({ key: "phase", at: phase })
   if (breaker.state === "open") due.push({ key: "breaker", at: breaker.until! })
   let first = Infinity
   for (const run of HashMap.values(runs)) first = Math.min(first, overdueAt(run))
+  const waiting = HashMap.reduce(queued, Infinity, (soonest, { until }) => Math.min(soonest, until))
+  if (waiting < Infinity) due.push({ key: "queue", at: waiting })
   if (first < Infinity) due.push({ key: "runs", at: Math.ceil(first / guardStep) * guardStep })
   return due
 }
@@ -52,6 +55,7 @@ export const onTimer = (
   if (state.record !== undefined) {
     if (key === "phase" && (phaseAt(state.record) ?? Infinity) <= now) onPhaseOver(change, state.record, now)
     if (key === "runs") onOverdueRuns(change, now)
+    if (key === "queue") for (const event of overdue(state, now)) change.emit(event)
     if (key === "breaker" && Breaker.onTime(state.breaker, now) !== state.breaker) {
       change.emit({ _tag: "instance.breaker_half_open", ...about(state.record) })
     }

@@ -6,6 +6,7 @@ import { HashMap } from "effect"
 import type { StopGoal } from "../../schema/events/InstanceEvents.ts"
 import { bounds, cut } from "../../schema/text/Bounds.ts"
 import { abortLimit, planRestart, startLimitOf, stopLimit } from "./InstancePolicy.ts"
+import * as SlotBook from "./slots/SlotBook.ts"
 import { about, abortRun, endAllRuns, type InstanceDraft } from "./runs/RunTransitions.ts"
 
 export const beginStart = (draft: InstanceDraft, now: number, options: { readonly reset: boolean }): void => {
@@ -82,9 +83,11 @@ export const beginDrain = (draft: InstanceDraft, goal: StopGoal, deadlineAt: num
 export const beginStopping = (draft: InstanceDraft, goal: StopGoal, now: number): void =>
   draft.emit({ _tag: "instance.stopping", ...about(draft.state.record!), goal, deadlineAt: now + stopLimit })
 
+/** An instance has drained when nothing runs there and all of its slots have come back. */
 export const stopWhenDrained = (draft: InstanceDraft, now: number): void => {
-  const { record, runs } = draft.state
-  if (record?.phase !== "draining" || record.drain === "stopping" || !HashMap.isEmpty(runs)) return
+  const { record, runs, slots } = draft.state
+  if (record?.phase !== "draining" || record.drain === "stopping") return
+  if (!HashMap.isEmpty(runs) || SlotBook.heldOf(slots) > 0) return
   beginStopping(draft, record.goal ?? "stop", now)
 }
 

@@ -23,6 +23,7 @@ import { replay } from "./commands/Replay.ts"
 import { deadPage, found, overdue, page } from "./backlog/PageDecisions.ts"
 import { submit } from "./commands/Submit.ts"
 import { rows, taskTable } from "./backlog/TaskRow.ts"
+import { settling, slotSends, slotsGranted, slotsRecalled, slotsRevoked } from "./slots/SlotDecisions.ts"
 import { sends } from "./TaskReceivers.ts"
 import { onTimer, timers } from "./LaneTimers.ts"
 
@@ -93,6 +94,9 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
     CancelTasks: cancelTasks,
     CancelWhere: cancelWhere,
     Replay: replay,
+    SlotsGranted: settling(slotsGranted),
+    SlotsRecalled: settling(slotsRecalled),
+    SlotsRevoked: slotsRevoked,
     /** Waiting tasks keep the rank they were given. */
     Configure: (state, { change, config: whole }, { now }) => {
       const { lane, tenantId } = state
@@ -103,17 +107,17 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
     LaneGet: (state) => answer(statusOf(state)),
     Explain: explain,
     ExplainMany: explainMany,
-    AttemptEnded: attemptEnded,
-    AttemptRefused: attemptRefused
+    AttemptEnded: settling(attemptEnded),
+    AttemptRefused: settling(attemptRefused)
   },
   signal,
   timers,
-  onTimer,
+  onTimer: settling(onTimer),
   activities,
   view: { schema: LaneStatus, of: (state) => ({ tenantId: state.tenantId, doc: statusOf(state) }) },
   isEnded,
   tables: [taskTable],
   rows,
-  sends,
+  sends: (event, before) => [...sends(event, before), ...slotSends(event, before)],
   snapshotEvery: 1_000
 })

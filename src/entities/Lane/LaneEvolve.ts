@@ -2,7 +2,18 @@
 import { HashMap } from "effect"
 import { DecisionBuilder } from "../../actor/DecisionBuilder.ts"
 import type { LaneEvent, LaneEventOf, WaitingTask } from "../../schema/events/LaneEvents.ts"
-import { deadOps, type LaneState, levelAt, pendingOps, type RunningTask, runningOf, scheduledOps } from "./LaneState.ts"
+import {
+  deadOps,
+  type LaneState,
+  levelAt,
+  pendingOps,
+  type RunningTask,
+  runKeyOf,
+  runningOf,
+  scheduledOps
+} from "./LaneState.ts"
+import { frees, onSlots } from "./slots/LeaseEvolve.ts"
+import * as SlotLease from "./slots/SlotLease.ts"
 import * as InstanceUsage from "./dispatch/InstanceUsage.ts"
 import { isInVain, triedWith } from "./dispatch/TriedInstances.ts"
 import { heldMost, hold } from "../../schema/Task.ts"
@@ -27,12 +38,19 @@ const held = (entry: WaitingTask): WaitingTask => {
   return task === entry.task ? entry : { ...entry, task }
 }
 
-/** Removes a task from the running ones. */
-const leave = (state: LaneState, running: RunningTask, at: number): LaneState => {
+/**
+ * Removes a task from the running ones. Its slot is free again, unless the lane gave the attempt up: then it is spent
+ * until the instance says that the attempt is over.
+ */
+const leave = (state: LaneState, running: RunningTask, at: number, givenUp = false): LaneState => {
   const rest = HashMap.remove(state.running, running.task.taskId)
+  const { instanceId } = running
+  const isHeld = running.onSlot === true && givenUp
   return wake({
     ...state,
     running: rest,
+    slots: running.onSlot === true && !givenUp ? SlotLease.freed(state.slots, instanceId, at) : state.slots,
+    givenUp: isHeld ? HashMap.set(state.givenUp, runKeyOf(running), { instanceId }) : state.givenUp,
     shares: InstanceUsage.ended(state.shares, running.instanceId, at),
     watch: HashMap.size(rest) === 0 ? null : state.watch
   })
@@ -92,8 +110,10 @@ const started = (state: LaneState, event: LaneEventOf<"task.started">): LaneStat
       placement,
       ...(event.backup === undefined ? {} : { backup: event.backup }),
       startedAt: at,
-      until
+      until,
+      ...(event.onSlot === undefined ? {} : { onSlot: event.onSlot })
     }),
+    slots: event.onSlot === true ? SlotLease.begun(state.slots, instanceId, at) : state.slots,
     shares: InstanceUsage.begun(state.shares, instanceId, at),
     bucket: rate === undefined ? state.bucket : { level: levelAt(state.bucket, rate, at) - 1, at },
     lastInstanceId: instanceId,
@@ -107,14 +127,15 @@ const requeued = (state: LaneState, event: LaneEventOf<"task.requeued">): LaneSt
   const { rerouted } = event
   if (rerouted !== undefined) {
     const { maxAttempts, times } = rerouted
-    return addWaiting(leave(state, running, event.at), {
+    return addWaiting(leave(state, running, event.at, event.givenUp), {
       ...waitingElsewhere(running, event.attempt),
       maxAttempts,
       reroutes: times
     })
   }
   const waiting = isInVain(event) ? waitingElsewhere : waitingAgain
-  const next = addWaiting(leave(state, running, event.at), waiting(running, event.attempt - 1))
+  const left = leave(state, running, event.at, event.givenUp)
+  const next = addWaiting(left, waiting(running, event.attempt - 1))
   return { ...next, shares: InstanceUsage.busy(next.shares, event.instanceId, event.busyUntil) }
 }
 
@@ -122,7 +143,7 @@ const requeued = (state: LaneState, event: LaneEventOf<"task.requeued">): LaneSt
 const ended = (state: LaneState, event: LaneEventOf<"task.failed" | "task.cancelled">): LaneState => {
   const { at, taskId, unheld } = event
   const running = runningOf(state, taskId)
-  if (running !== undefined) return leave(state, running, at)
+  if (running !== undefined) return leave(state, running, at, event.givenUp)
   if (unheld === undefined) {
     return {
       ...state,
@@ -138,13 +159,15 @@ const ended = (state: LaneState, event: LaneEventOf<"task.failed" | "task.cancel
 
 const leaveRunning = (state: LaneState, event: LaneEventOf<"task.completed" | "task.dead_lettered">): LaneState => {
   const running = runningOf(state, event.taskId)
-  return running === undefined ? state : leave(state, running, event.at)
+  const givenUp = event._tag === "task.dead_lettered" && event.givenUp
+  return running === undefined ? state : leave(state, running, event.at, givenUp)
 }
 
 const retrying = (state: LaneState, event: LaneEventOf<"task.retrying">): LaneState => {
   const running = runningOf(state, event.taskId)
   if (running === undefined) return state
-  return addWaiting(leave(state, running, event.at), waitingElsewhere(running, event.attempt, event.notBefore))
+  const left = leave(state, running, event.at, event.givenUp)
+  return addWaiting(left, waitingElsewhere(running, event.attempt, event.notBefore))
 }
 
 const deadLettered = (state: LaneState, event: LaneEventOf<"task.dead_lettered">): LaneState => {
@@ -265,6 +288,13 @@ export const evolve = (state: LaneState, event: LaneEvent): LaneState => {
       return { ...state, watch: event.until }
     case "lane.internal_deadline_moved":
       return { ...state, deadline: event.next, sweep: event.sweep ? nextSweep(state.sweep) : state.sweep }
+    case "lane.internal_slots_asked":
+    case "lane.internal_slots_granted":
+    case "lane.internal_slots_returned":
+    case "lane.internal_slots_recalled":
+    case "lane.internal_slots_revoked":
+    case "lane.internal_given_up_over":
+      return frees(event) ? wake(onSlots(state, event)) : onSlots(state, event)
     case "lane.internal_swept":
       return { ...state, sweep: state.sweep + 1, deadline: earlier(state.deadline, event.next ?? undefined) }
   }

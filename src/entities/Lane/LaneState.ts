@@ -3,13 +3,14 @@
  * running tasks, and counters. Everything else is in the task rows. Bounds: windows of 512 pending and 256 scheduled
  * entries, each of at most 4 Mi characters of text, 1,000 dead letters, `concurrency` running attempts, 1,024 lookups.
  */
-import { HashMap, Option, Schema } from "effect"
+import { Effect, HashMap, Option, Schema } from "effect"
 import { InstanceId, LaneName, parseLaneEntityId, Placement, type TaskId, TenantId } from "../../schema/Ids.ts"
 import { defaultLaneConfig, LaneConfig, type LaneStatus } from "../../schema/Lane.ts"
 import { type TaskPhase, textLength } from "../../schema/Task.ts"
 import type { ActorRef } from "../../schema/ActorRef.ts"
 import { DeadTask, Lookup, Wait, WaitingTask } from "../../schema/events/LaneEvents.ts"
 import * as BacklogWindow from "./backlog/BacklogWindow.ts"
+import { GivenUp, SlotLeases } from "./slots/SlotLease.ts"
 
 export const RunningTask = Schema.Struct({
   ...WaitingTask.fields,
@@ -18,6 +19,8 @@ export const RunningTask = Schema.Struct({
   /** The instance named for the next attempt when this one fails. */
   backup: Schema.optionalKey(InstanceId),
   startedAt: Schema.Finite,
+  /** The attempt spends a slot of the lane. */
+  onSlot: Schema.optionalKey(Schema.Boolean),
   /** Unix milliseconds at which an attempt without any report is lost, or a requested cancel is taken as done. */
   until: Schema.Finite,
   cancel: Schema.optionalKey(Schema.Struct({ reason: Schema.optionalKey(Schema.String) }))
@@ -46,6 +49,9 @@ export const LaneState = Schema.Struct({
   dead: BacklogWindow.windowSchema(DeadTask),
   running: Schema.HashMap(Schema.String, RunningTask),
   shares: Schema.HashMap(Schema.String, Share),
+  slots: SlotLeases.pipe(Schema.withDecodingDefaultKey(Effect.succeed(HashMap.empty()))),
+  /** Attempts that the lane gave up on a slot, by run key: the instance has not said that they are over. */
+  givenUp: Schema.HashMap(Schema.String, GivenUp).pipe(Schema.withDecodingDefaultKey(Effect.succeed(HashMap.empty()))),
   lookups: Schema.Array(Lookup),
   completed: Schema.Int,
   failed: Schema.Int,
@@ -106,6 +112,8 @@ export const initial = (entityId: string): LaneState => ({
   dead: BacklogWindow.empty,
   running: HashMap.empty(),
   shares: HashMap.empty(),
+  slots: HashMap.empty(),
+  givenUp: HashMap.empty(),
   lookups: [],
   completed: 0,
   failed: 0,
@@ -190,6 +198,7 @@ const isDefault = Schema.toEquivalence(LaneConfig)
 export const isEnded = (state: LaneState): boolean =>
   waitingCount(state) === 0 &&
   HashMap.isEmpty(state.running) &&
+  HashMap.isEmpty(state.slots) &&
   BacklogWindow.size(state.dead) === 0 &&
   state.lookups.length === 0 &&
   isDefault(state.config, defaultLaneConfig)

@@ -1,7 +1,7 @@
 /**
- * Every wait of a lane ends by one of three timers: `attempts` (running attempts without a report), `deadline` (tasks
- * that have not started), `promote` (scheduled tasks whose time has come). Each timer is due at or before the earliest
- * task it is for.
+ * Every wait of a lane ends by one of four timers: `attempts` (running attempts without a report), `deadline` (tasks
+ * that have not started), `promote` (scheduled tasks whose time has come), `slots` (slots that are not used). Each
+ * timer is due at or before the earliest that it is for; the last one up to 5 s after it.
  */
 import type { DecideContext, Decision, Timer } from "../../actor/Actor.ts"
 import { note } from "../../actor/Actor.ts"
@@ -11,6 +11,7 @@ import { draft } from "./LaneEvolve.ts"
 import { type LaneState, unheldPlace, waiting } from "./LaneState.ts"
 import { deadlineExceeded } from "./backlog/PageDecisions.ts"
 import { unheld } from "./backlog/BacklogWindow.ts"
+import { idleAt, returnIdle } from "./slots/SlotDecisions.ts"
 
 const batchMax = 256
 
@@ -19,6 +20,7 @@ export const timers = (state: LaneState): ReadonlyArray<Timer> => {
   return [
     ...(state.watch === null ? [] : [{ key: "attempts", at: state.watch }]),
     ...(state.deadline === null ? [] : [{ key: "deadline", at: state.deadline }]),
+    ...(idleAt(state) === Infinity ? [] : [{ key: "slots", at: idleAt(state) }]),
     ...(soonest === undefined ? [] : [{ key: "promote", at: soonest.notBefore ?? 0 }])
   ]
 }
@@ -29,6 +31,8 @@ export const onTimer = (state: LaneState, key: string, context: DecideContext): 
       return settleLost(state, context)
     case "deadline":
       return expire(state, context)
+    case "slots":
+      return returnIdle(state, context)
     default:
       return promote(state, context)
   }

@@ -60,7 +60,9 @@ const choose = (
 ): Found => {
   const decision = route(
     { ...requestOf(state), tried },
-    fleet.map((status) => Candidate.make(status)),
+    fleet.map((status) =>
+      Candidate.make(status, status.grantsSlots === true ? { free: Number.POSITIVE_INFINITY } : {})
+    ),
     now
   )
   if (decision._tag === "Unroutable") return { _tag: "None", reason: decision.reason }

@@ -13,6 +13,8 @@ export interface Candidate {
   running: number
   /** Unix milliseconds until which the instance asked not to be tried. */
   readonly busyUntil: number
+  /** Slots that the caller holds there and has not spent. Undefined when the instance grants none to callers. */
+  free: number | undefined
 }
 
 interface Fixed {
@@ -37,6 +39,7 @@ const fixedOf = (status: InstanceStatus): Fixed => {
 }
 
 export interface Knowledge {
+  readonly free?: number
   readonly running?: number
   readonly busyUntil?: number
 }
@@ -50,7 +53,8 @@ export const make = (status: InstanceStatus, known: Knowledge = {}): Candidate =
     models,
     seed,
     running: known.running ?? status.load.runningTasks,
-    busyUntil: known.busyUntil ?? 0
+    busyUntil: known.busyUntil ?? 0,
+    free: known.free
   }
 }
 

@@ -55,7 +55,8 @@ const isBreakerRejected = (_: RouteRequest, candidate: Candidate): boolean =>
 
 const isCapacityRejected = (request: RouteRequest, candidate: Candidate, now: number): boolean => {
   const { load, maxConcurrentSessions, maxConcurrentTasks } = candidate.status
-  if (candidate.busyUntil > now || queueDepth(candidate) >= maxConcurrentTasks) return true
+  if (candidate.busyUntil > now) return true
+  if (candidate.free === undefined ? queueDepth(candidate) >= maxConcurrentTasks : candidate.free <= 0) return true
   return request.opensSession === true && load.activeSessions >= maxConcurrentSessions
 }
 

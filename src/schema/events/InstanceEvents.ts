@@ -49,6 +49,8 @@ export const Steering = Schema.Struct({
 })
 export type Steering = typeof Steering.Type
 
+const SlotCounts = Schema.Array(Schema.Struct({ key: Schema.String, count: Schema.Int }))
+
 const progress = { ...runOf, text: Schema.optionalKey(Schema.String), tool: Schema.optionalKey(Schema.String) }
 const ProgressKind = Schema.Literals(["text", "tool_started", "tool_ended", "tool_failed"])
 
@@ -108,6 +110,23 @@ export const InstanceEvent = Schema.Union([
    */
   Schema.TaggedStruct("instance.internal_erased", { ...about, left: Schema.optionalKey(Schema.String) }),
   Schema.TaggedStruct("instance.internal_heartbeat", { ...about, load: InstanceLoad, at }),
+  /** What a holder of slots asks for. It replaces what it asked before. */
+  Schema.TaggedStruct("instance.internal_slots_asked", {
+    ...about,
+    ask: Schema.Struct({
+      holder: ActorRef,
+      tenantId: TenantId,
+      weight: Schema.Finite,
+      want: Schema.Int,
+      rank: Schema.NullOr(Schema.Finite)
+    }),
+    at
+  }),
+  /** `key` is the holder's entity type and id. */
+  Schema.TaggedStruct("instance.internal_slots_granted", { ...about, grants: SlotCounts, at }),
+  Schema.TaggedStruct("instance.internal_slots_returned", { ...about, holder: ActorRef, count: Schema.Int, at }),
+  /** How many slots each of these holders is to give back from now on. */
+  Schema.TaggedStruct("instance.internal_slots_recalled", { ...about, recalls: SlotCounts }),
   Schema.TaggedStruct("instance.breaker_opened", { ...about, until: at }),
   Schema.TaggedStruct("instance.breaker_half_open", about),
   Schema.TaggedStruct("instance.breaker_closed", about),
@@ -117,7 +136,18 @@ export const InstanceEvent = Schema.Union([
     epoch: Schema.Int,
     at,
     deadlineAt: at,
+    onSlot: Schema.optionalKey(Schema.Boolean),
+    /** The slot was granted for this run, and its end returns it. */
+    ownSlot: Schema.optionalKey(Schema.Boolean),
     secret: Schema.Struct({ attempt: Attempt })
+  }),
+  /** The attempt waits here for a slot, at most until `until`. */
+  Schema.TaggedStruct("run.internal_queued", { ...runOf, at, until: at, secret: Schema.Struct({ attempt: Attempt }) }),
+  /** It waits no more, and nothing of it ran: it was aborted, or refused for this reason. */
+  Schema.TaggedStruct("run.internal_unqueued", {
+    runId: Schema.String,
+    at,
+    refusal: Schema.optionalKey(Schema.Struct({ reason: Schema.String, retryAfterMillis: Schema.Int }))
   }),
   Schema.TaggedStruct("run.internal_aborting", { runId: Schema.String, cause: AbortCause, deadlineAt: at }),
   Schema.TaggedStruct("run.internal_steered", { runId: Schema.String, secret: Schema.Struct({ steering: Steering }) }),

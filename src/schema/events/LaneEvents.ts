@@ -13,6 +13,9 @@ const lane = { tenantId: TenantId, lane: LaneName, at: Schema.Finite }
 const task = { ...lane, taskId: TaskId }
 const attempt = { ...task, attempt: Schema.Int, instanceId: InstanceId }
 
+/** The lane ended the attempt by itself: its slot stays spent until the instance says that it is over. */
+const givenUp = Schema.optionalKey(Schema.Boolean)
+
 /** A waiting task with all data needed to start it. `attempt` counts the attempts so far. */
 export const WaitingTask = Schema.Struct({
   task: HeldTask,
@@ -63,9 +66,12 @@ export const TaskStarted = Schema.TaggedStruct("task.started", {
   /** Policy Fallback: the instance that the next attempt goes to when this one fails. */
   backup: Schema.optionalKey(InstanceId),
   /** When the lane considers the attempt lost. */
-  until: Schema.Finite
+  until: Schema.Finite,
+  /** The attempt spends a slot that the instance granted. */
+  onSlot: Schema.optionalKey(Schema.Boolean)
 })
 export const TaskRetrying = Schema.TaggedStruct("task.retrying", {
+  givenUp,
   ...attempt,
   notBefore: Schema.Finite,
   error: TaskError
@@ -76,6 +82,7 @@ export const TaskRetrying = Schema.TaggedStruct("task.retrying", {
  * by one instead.
  */
 export const TaskRequeued = Schema.TaggedStruct("task.requeued", {
+  givenUp,
   ...attempt,
   reason: Schema.String,
   busyUntil: Schema.Finite,
@@ -85,6 +92,7 @@ export const TaskRequeued = Schema.TaggedStruct("task.requeued", {
 })
 export const TaskCompleted = Schema.TaggedStruct("task.completed", { ...attempt, result: TaskResult })
 export const TaskFailed = Schema.TaggedStruct("task.failed", {
+  givenUp,
   ...task,
   error: TaskError,
   unheld,
@@ -92,11 +100,13 @@ export const TaskFailed = Schema.TaggedStruct("task.failed", {
   refused: Schema.optionalKey(Schema.Struct({ task: TaskSpec, rank: Schema.Finite }))
 })
 export const TaskCancelled = Schema.TaggedStruct("task.cancelled", {
+  givenUp,
   ...task,
   reason: Schema.optionalKey(Schema.String),
   unheld
 })
 export const TaskDeadLettered = Schema.TaggedStruct("task.dead_lettered", {
+  givenUp,
   ...attempt,
   error: TaskError,
   priority: Priority,
@@ -150,6 +160,28 @@ export const DeadRefilled = Schema.TaggedStruct("lane.internal_dead_refilled", {
 })
 export const Promoted = Schema.TaggedStruct("lane.internal_promoted", { ...lane, taskIds: Schema.Array(TaskId) })
 
+const slotsAt = { ...lane, instanceId: InstanceId }
+/** The lane wants so many slots of the instance in all. */
+export const SlotsAskedOf = Schema.TaggedStruct("lane.internal_slots_asked", {
+  ...slotsAt,
+  placement: Placement,
+  want: Schema.Int,
+  rank: Schema.NullOr(Schema.Finite)
+})
+export const SlotsGot = Schema.TaggedStruct("lane.internal_slots_granted", {
+  ...slotsAt,
+  registration: Schema.optionalKey(Schema.String),
+  count: Schema.Int
+})
+export const SlotsGivenBack = Schema.TaggedStruct("lane.internal_slots_returned", { ...slotsAt, count: Schema.Int })
+export const SlotsWantedBack = Schema.TaggedStruct("lane.internal_slots_recalled", { ...slotsAt, count: Schema.Int })
+export const SlotsVoid = Schema.TaggedStruct("lane.internal_slots_revoked", slotsAt)
+/** Attempts that the lane had given up are over. */
+export const GivenUpOver = Schema.TaggedStruct("lane.internal_given_up_over", {
+  ...slotsAt,
+  runKeys: Schema.Array(Schema.String)
+})
+
 /** Why tasks wait for an instance: the reason, and the first tasks it applies to. */
 export const Wait = Schema.Struct({ reason: Schema.String, taskIds: Schema.Array(TaskId) })
 export type Wait = typeof Wait.Type
@@ -193,7 +225,13 @@ export const LaneEvent = Schema.Union([
   Rewound,
   WatchMoved,
   DeadlineMoved,
-  Swept
+  Swept,
+  SlotsAskedOf,
+  SlotsGot,
+  SlotsGivenBack,
+  SlotsWantedBack,
+  SlotsVoid,
+  GivenUpOver
 ])
 export type LaneEvent = typeof LaneEvent.Type
 export type LaneEventOf<Tag extends LaneEvent["_tag"]> = Extract<LaneEvent, { readonly _tag: Tag }>

@@ -229,19 +229,36 @@ describe("Instance runs", () => {
     }).pipe(withInstances())
   )
 
-  it.effect("refuses what goes beyond its caps, and takes it when there is room again", () =>
+  it.effect("wait for a slot beyond the cap, and begin when one is free", () =>
     Effect.gen(function* () {
       const client = yield* started("a", { maxConcurrentTasks: 2 })
       for (const task of ["t1", "t2", "t3"]) {
         yield* client.Execute({ attempt: attempt(task, "[[delay 2000]] hello") })
       }
-      yield* untilTold(1)
-      assert.deepInclude((yield* told)[0], { tag: "AttemptRefused", runKey: "t3.1" })
-      assert.include((yield* told)[0]!.reason, "2 slots")
+      yield* untilVirtually(
+        "two run",
+        Effect.map(count("a", "run.accepted"), (accepted) => accepted === 2)
+      )
       yield* untilTold(3)
-      yield* client.Execute({ attempt: attempt("t3", "hello") })
-      yield* untilTold(4)
-      assert.deepInclude((yield* told)[3], { tag: "AttemptEnded", runKey: "t3.1" })
+      assert.deepStrictEqual(
+        (yield* told).map(({ runKey, tag }) => [runKey, tag]),
+        ["t1.1", "t2.1", "t3.1"].map((runKey) => [runKey, "AttemptEnded"])
+      )
+    }).pipe(withInstances())
+  )
+
+  it.effect("are refused when no slot is free in time, and end aborted when their origin aborts them before", () =>
+    Effect.gen(function* () {
+      const client = yield* started("a", { maxConcurrentTasks: 1 })
+      yield* client.Execute({ attempt: attempt("t1", "[[delay 30000]] hello") })
+      for (const task of ["t2", "t3"]) yield* client.Execute({ attempt: attempt(task, "hello") })
+      const { origin, runKey } = attempt("t3", "hello")
+      yield* client.AbortAttempt({ runKey, origin })
+      yield* untilTold(2)
+      const [aborted, refused] = yield* told
+      assert.deepInclude(aborted, { tag: "AttemptEnded", runKey: "t3.1", outcome: { _tag: "aborted" } })
+      assert.deepInclude(refused, { tag: "AttemptRefused", runKey: "t2.1" })
+      assert.include(refused!.reason, "slot")
     }).pipe(withInstances())
   )
 

@@ -99,6 +99,8 @@ const definition = (seen: Seen["Service"]) =>
       Deregister: unused,
       InstanceGet: unused,
       Steer: unused,
+      SlotsAsked: unused,
+      SlotsReturned: unused,
       Execute: (state, { attempt }, { entityId }) => {
         if (state.runs.length < slots) return Actor.accept<Event, void>([{ _tag: "fake.began", attempt }], undefined)
         seen.refused++

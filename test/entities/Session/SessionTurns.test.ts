@@ -144,7 +144,7 @@ describe("Session turns", () => {
     Effect.gen(function* () {
       yield* started("a", { maxConcurrentTasks: 1 })
       const [one, two] = [yield* created("one"), yield* created("two")]
-      yield* one.TurnSend(turn("t1", "[[delay 8000]] hello"))
+      yield* one.TurnSend(turn("t1", "[[delay 20000]] hello"))
       yield* untilTurn("one", "t1", "running")
       yield* two.TurnSend(turn("t2", "hello"))
       yield* untilVirtually(

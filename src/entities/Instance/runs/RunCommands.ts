@@ -10,27 +10,31 @@ import { parseInstanceEntityId } from "../../../schema/Ids.ts"
 import type { QueueMode } from "../../../schema/Session.ts"
 import { steeringsPerRun } from "../InstancePolicy.ts"
 import { findRun, type InstanceState, runIdOf } from "../InstanceState.ts"
+import { queue, unqueue } from "./QueuedRuns.ts"
 import { abortRun, draft, refusalOf, refuseAttempt, runFields } from "./RunTransitions.ts"
 
 type Quiet = Decision<InstanceEvent, void, never>
 
 /**
- * Accepts or refuses the attempt. The origin is notified by message of a refusal, or later of the end. An attempt that
+ * Accepts or refuses the attempt; one that is not on a slot of its origin waits for one first. The origin is notified by message of a refusal, or later of the end. An attempt that
  * is sent again while it runs changes nothing.
  */
 export const execute = (
   state: InstanceState,
-  { attempt }: { readonly attempt: Attempt },
+  { attempt, onSlot = false }: { readonly attempt: Attempt; readonly onSlot?: boolean },
   { entityId, epoch, now }: DecideContext
 ): Quiet => {
-  if (HashMap.has(state.runs, runIdOf(attempt.origin, attempt.runKey))) return answer(undefined)
+  const runId = runIdOf(attempt.origin, attempt.runKey)
+  if (HashMap.has(state.runs, runId) || HashMap.has(state.queued, runId)) return answer(undefined)
   const { instanceId } = parseInstanceEntityId(entityId)
-  const refusal = refusalOf(state, attempt, now)
+  const refusal = refusalOf(state, attempt, onSlot, now)
   if (refusal !== undefined) {
     const change = draft(state)
     refuseAttempt(change, instanceId, attempt, refusal)
     return change.accept(undefined)
   }
+  const chosen = withModel(state, attempt)
+  if (!onSlot) return accept<InstanceEvent, void>([queue(instanceId, chosen, now)], undefined)
   return accept<InstanceEvent, void>(
     [
       {
@@ -39,7 +43,8 @@ export const execute = (
         epoch,
         at: now,
         deadlineAt: now + attempt.timeoutMillis,
-        secret: { attempt: withModel(state, attempt) }
+        onSlot: true,
+        secret: { attempt: chosen }
       }
     ],
     undefined
@@ -64,10 +69,18 @@ export const abortAttempt = (
     origin === undefined
       ? findRun(state, ({ attempt }) => attempt.runKey === runKey)
       : Option.getOrUndefined(HashMap.get(state.runs, runIdOf(origin, runKey)))
-  if (run === undefined) return answer(undefined)
+  if (run === undefined) return abortQueued(state, origin, runKey, now)
   const change = draft(state)
   abortRun(change, run, "asked", now)
   return change.accept(undefined)
+}
+
+const abortQueued = (state: InstanceState, origin: ActorRef | undefined, runKey: string, now: number): Quiet => {
+  const runId = origin === undefined ? "" : runIdOf(origin, runKey)
+  return accept<InstanceEvent, void>(
+    HashMap.has(state.queued, runId) ? [unqueue(runId, now, "aborted")] : [],
+    undefined
+  )
 }
 
 interface SteerPayload {

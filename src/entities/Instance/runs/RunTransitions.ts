@@ -12,7 +12,7 @@ import type { InstanceId } from "../../../schema/Ids.ts"
 import { DecisionBuilder } from "../../../actor/DecisionBuilder.ts"
 import * as Breaker from "../Breaker.ts"
 import { evolve } from "../InstanceEvolve.ts"
-import { abortLimit } from "../InstancePolicy.ts"
+import { abortLimit, queuedMost } from "../InstancePolicy.ts"
 import { activeSessions, type InstanceRecord, type InstanceState, type Run } from "../InstanceState.ts"
 
 export type InstanceDraft = DecisionBuilder<InstanceState, InstanceEvent>
@@ -28,8 +28,13 @@ export interface Refusal {
   readonly atFault?: true
 }
 
-/** Why an attempt cannot be accepted now; undefined when it can (I6). */
-export const refusalOf = (state: InstanceState, attempt: Attempt, now: number): Refusal | undefined => {
+/** Why an attempt cannot be taken now; undefined when it can. An attempt that is not on a slot waits for one (I6). */
+export const refusalOf = (
+  state: InstanceState,
+  attempt: Attempt,
+  onSlot: boolean,
+  now: number
+): Refusal | undefined => {
   const { breaker, record, runs } = state
   if (record === undefined || record.phase === "destroyed") {
     return { reason: "the instance is not registered", retryAfterMillis: 5_000 }
@@ -53,8 +58,8 @@ export const refusalOf = (state: InstanceState, attempt: Attempt, now: number): 
   if (attempt.model !== undefined && spec.allowedModels.length > 0 && !spec.allowedModels.includes(attempt.model)) {
     return { reason: `the instance may not use model ${attempt.model}`, retryAfterMillis: 60_000 }
   }
-  if (underWay >= spec.maxConcurrentTasks) {
-    return { reason: `all ${spec.maxConcurrentTasks} slots of the instance are taken`, retryAfterMillis: 250 }
+  if (!onSlot && HashMap.size(state.queued) >= queuedMost) {
+    return { reason: `${queuedMost} attempts wait for a slot of the instance already`, retryAfterMillis: 2_000 }
   }
   if (sessionOf(attempt) !== undefined) {
     const sessions = activeSessions(state)

@@ -18,7 +18,9 @@ export const SlotHolder = Schema.Struct({
   /** Rank of what waits first at the holder, lower first; null when nothing waits there. */
   rank: Schema.NullOr(Schema.Finite),
   /** How many of the held ones it was asked to give back as its runs end. */
-  recalled: Schema.Int
+  recalled: Schema.Int,
+  /** It holds a slot for one run only, whose end returns it: there is nothing to recall. */
+  forOneRun: Schema.optionalKey(Schema.Boolean)
 })
 export type SlotHolder = typeof SlotHolder.Type
 
@@ -33,7 +35,7 @@ export const TenantUse = Schema.Struct({
 export type TenantUse = typeof TenantUse.Type
 
 export const SlotBook = Schema.Struct({
-  /** By `holderKey`. */
+  /** By `holderKey`, or by another key of the asker's choice. */
   holders: Schema.HashMap(Schema.String, SlotHolder),
   tenants: Schema.HashMap(Schema.String, TenantUse)
 })
@@ -62,10 +64,13 @@ export const isWaiting = ({ held, want }: SlotHolder): boolean => want > held
 
 export interface Ask {
   readonly holder: ActorRef
+  /** `holderKey` of the holder when absent. */
+  readonly key?: string
   readonly tenantId: TenantId
   readonly weight: number
   readonly want: number
   readonly rank: number | null
+  readonly forOneRun?: boolean
 }
 
 const isActive = (book: SlotBook, tenantId: string): boolean =>
@@ -102,14 +107,16 @@ const resumed = (book: SlotBook, tenantId: string, now: number): number => {
 }
 
 /** Replaces what the holder asks for. A holder that neither holds nor wants anything is dropped. */
-export const asked = (book: SlotBook, { holder, rank, tenantId, want, weight }: Ask, now: number): SlotBook => {
-  const key = holderKey(holder)
+export const asked = (book: SlotBook, ask: Ask, now: number): SlotBook => {
+  const { forOneRun, holder, rank, tenantId, want, weight } = ask
+  const { key = holderKey(holder) } = ask
   const known = holderOf(book, key)
   const held = known?.held ?? 0
   if (want <= 0 && held === 0) return { ...book, holders: HashMap.remove(book.holders, key) }
   const use = Option.getOrUndefined(HashMap.get(book.tenants, tenantId))
   const tenant = { held: use?.held ?? 0, weight, service: resumed(book, tenantId, now), at: now }
-  const entry = { holder, tenantId, held, want, rank, recalled: Math.min(known?.recalled ?? 0, held) }
+  const recalled = Math.min(known?.recalled ?? 0, held)
+  const entry = { holder, tenantId, held, want, rank, recalled, ...(forOneRun === undefined ? {} : { forOneRun }) }
   return forgetIdle({
     holders: HashMap.set(book.holders, key, entry),
     tenants: HashMap.set(book.tenants, tenantId, tenant)
@@ -142,6 +149,14 @@ export const granted = (book: SlotBook, key: string, count: number, now: number)
 /** A holder can return no more than it holds. */
 export const returned = (book: SlotBook, key: string, count: number, now: number): SlotBook =>
   moved(book, key, -count, now)
+
+/** The holder returns so many slots, and asks for one less in all. */
+export const wantsLess = (book: SlotBook, key: string, returns: number, now: number): SlotBook => {
+  const known = holderOf(book, key)
+  if (known === undefined) return book
+  const holders = HashMap.set(book.holders, key, { ...known, want: Math.max(0, known.want - 1) })
+  return moved({ ...book, holders }, key, -returns, now)
+}
 
 export const recalled = (book: SlotBook, key: string, count: number): SlotBook => ({
   ...book,

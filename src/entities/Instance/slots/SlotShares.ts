@@ -9,7 +9,7 @@
  * A slot is recalled from whoever would not get it back, if it were free now, while somebody waits.
  */
 import { HashMap } from "effect"
-import { holderKey, isWaiting, serviceAt, type SlotBook, type SlotHolder } from "./SlotBook.ts"
+import { isWaiting, serviceAt, type SlotBook, type SlotHolder } from "./SlotBook.ts"
 
 /** Milliseconds of service that a held slot counts as still to come. */
 const quantum = 1_000
@@ -21,6 +21,7 @@ export interface Count {
 
 interface Share {
   readonly key: string
+  readonly isRecallable: boolean
   readonly rank: number
   readonly want: number
   held: number
@@ -35,8 +36,9 @@ interface Tenant {
   readonly shares: Array<Share>
 }
 
-const shareOf = ({ held, holder, rank, want }: SlotHolder): Share => ({
-  key: holderKey(holder),
+const shareOf = (key: string, { forOneRun, held, rank, want }: SlotHolder): Share => ({
+  key,
+  isRecallable: forOneRun !== true,
   rank: rank ?? Infinity,
   want,
   held
@@ -47,7 +49,7 @@ const byRank = (left: Share, right: Share): number =>
 
 const tenantsOf = (book: SlotBook, now: number): ReadonlyArray<Tenant> => {
   const tenants = new Map<string, Tenant>()
-  for (const holder of HashMap.values(book.holders)) {
+  for (const [key, holder] of book.holders) {
     const { tenantId } = holder
     let tenant = tenants.get(tenantId)
     if (tenant === undefined) {
@@ -55,7 +57,7 @@ const tenantsOf = (book: SlotBook, now: number): ReadonlyArray<Tenant> => {
       tenant = { tenantId, weight: use.weight, service: serviceAt(use, now), held: use.held, shares: [] }
       tenants.set(tenantId, tenant)
     }
-    tenant.shares.push(shareOf(holder))
+    tenant.shares.push(shareOf(key, holder))
   }
   for (const { shares } of tenants.values()) shares.sort(byRank)
   return [...tenants.values()]
@@ -110,9 +112,11 @@ export const grants = (book: SlotBook, free: number, now: number): ReadonlyArray
   return counts(taken)
 }
 
+const gives = ({ held, isRecallable }: Share): boolean => isRecallable && held > 0
+
 const unused = (tenants: ReadonlyArray<Tenant>): Next | undefined => {
   for (const tenant of tenants) {
-    const share = tenant.shares.find(({ held, want }) => held > want)
+    const share = tenant.shares.find((share) => gives(share) && share.held > share.want)
     if (share !== undefined) return { tenant, share }
   }
   return undefined
@@ -127,17 +131,17 @@ const loserTo = (next: Next, tenants: ReadonlyArray<Tenant>): Next | undefined =
   if (idle !== undefined) return idle
   let highest: Tenant | undefined
   for (const tenant of tenants) {
-    if (tenant === next.tenant || tenant.held === 0) continue
+    if (tenant === next.tenant || !tenant.shares.some(gives)) continue
     if (highest === undefined || goesBefore(highest, tenant)) highest = tenant
   }
   if (highest !== undefined && goesBefore(next.tenant, { ...highest, held: highest.held - 1 })) {
-    return { tenant: highest, share: highest.shares.findLast(({ held }) => held > 0)! }
+    return { tenant: highest, share: highest.shares.findLast(gives)! }
   }
-  const share = next.tenant.shares.findLast(({ held, rank }) => held > 0 && rank > next.share.rank)
+  const share = next.tenant.shares.findLast((share) => gives(share) && share.rank > next.share.rank)
   return share && { tenant: next.tenant, share }
 }
 
-/** How many of its slots each holder should give back, when no slot is free. Holders that should give none are left out. */
+/** How many of its slots each holder should give back, when no slot is free. Who should give none is left out. */
 export const recalls = (book: SlotBook, now: number): ReadonlyArray<Count> => {
   const taken = new Map<string, number>()
   if (!HashMap.some(book.holders, isWaiting)) return []

@@ -55,8 +55,17 @@ export const attemptEnded = (
   { now }: DecideContext
 ): Decision<LaneEvent, void, never> => {
   const running = attemptOf(state, payload)
-  return accept(running === undefined ? [] : [settle(state, running, payload.outcome, now)], undefined)
+  return accept(
+    running === undefined ? over(state, payload, now) : [settle(state, running, payload.outcome, now)],
+    undefined
+  )
 }
+
+/** The instance says that an attempt which the lane gave up is over: its slot is free. */
+const over = (state: LaneState, { instanceId, runKey }: Ended | Refused, now: number): ReadonlyArray<LaneEvent> =>
+  HashMap.has(state.givenUp, runKey)
+    ? [{ _tag: "lane.internal_given_up_over", ...ofLane(state, now), instanceId, runKeys: [runKey] }]
+    : []
 
 export const attemptRefused = (
   state: LaneState,
@@ -64,7 +73,7 @@ export const attemptRefused = (
   { now }: DecideContext
 ): Decision<LaneEvent, void, never> => {
   const running = attemptOf(state, payload)
-  if (running === undefined) return accept([], undefined)
+  if (running === undefined) return accept(over(state, payload, now), undefined)
   if (running.cancel !== undefined) return accept([cancelled(state, running, now)], undefined)
   const busy = Math.min(busyMillis.most, Math.max(busyMillis.least, payload.retryAfterMillis))
   return accept(
@@ -98,7 +107,8 @@ export const settleLost = (state: LaneState, { now }: DecideContext): Decision<L
       continue
     }
     aborts.push(abort(state, running))
-    events.push(running.cancel === undefined ? lost(state, running, now) : cancelled(state, running, now))
+    const event = running.cancel === undefined ? lost(state, running, now) : cancelled(state, running, now)
+    events.push({ ...event, givenUp: true } as LaneEvent)
   }
   if (next < Infinity) events.push({ _tag: "lane.internal_watch_moved", ...ofLane(state, now), until: next })
   return note(events, aborts)

@@ -13,8 +13,7 @@
 import { HashMap } from "effect"
 import type { InstanceStatus } from "../../../schema/Instance.ts"
 import type { TaskId } from "../../../schema/Ids.ts"
-import type { Tried } from "../../../schema/runs/Tried.ts"
-import type { HeldTask } from "../../../schema/Task.ts"
+import type { WaitingTask } from "../../../schema/events/LaneEvents.ts"
 import * as Candidate from "../../routing/Candidate.ts"
 import { rejectedBy } from "../../routing/Filter.ts"
 import { route } from "../../routing/Router.ts"
@@ -22,6 +21,9 @@ import type { Assign, Pick } from "./StartTasks.ts"
 import { type LaneState, pendingOps, startsAllowed } from "../LaneState.ts"
 import { shareOf } from "./InstanceUsage.ts"
 import type { OtherUsage } from "./OtherUsage.ts"
+import { requestOf, wishOf } from "./RouteRequests.ts"
+import { asksOf } from "./SlotAsks.ts"
+import { freeOf, leaseOf } from "../slots/SlotLease.ts"
 
 /** Maximum starts in one commit. */
 const picksMax = 512
@@ -44,42 +46,14 @@ const candidateOf = (
   otherUsage: OtherUsage
 ): Candidate.Candidate => {
   const share = shareOf(state.shares, status.instanceId)
+  const busyUntil = share?.busyUntil ?? 0
+  if (status.grantsSlots === true) {
+    const lease = leaseOf(state.slots, status.instanceId)
+    const running = Math.max(status.load.runningTasks, lease?.spent ?? 0)
+    return Candidate.make(status, { running, free: lease === undefined ? 0 : freeOf(lease), busyUntil })
+  }
   const others = otherUsage.othersOn(status, `${state.tenantId}/${state.lane}`, share, now)
-  return Candidate.make(status, { running: others + (share?.running ?? 0), busyUntil: share?.busyUntil ?? 0 })
-}
-
-const wishes = new WeakMap<HeldTask, string>()
-
-/** A key that is equal for tasks that every filter treats alike. */
-export const wishOf = (task: HeldTask): string => {
-  let wish = wishes.get(task)
-  if (wish === undefined) {
-    const { instanceId, maxLatencyMillis, preferredRegion, regionRequired, requiredCapabilities } = task.hints
-    const region = regionRequired === true ? preferredRegion : undefined
-    wish = JSON.stringify([instanceId, maxLatencyMillis, region, requiredCapabilities, modelOf(task)])
-    wishes.set(task, wish)
-  }
-  return wish
-}
-
-const modelOf = ({ hints, payload }: HeldTask): string | undefined => payload.model ?? hints.model
-
-interface Sought {
-  readonly task: HeldTask
-  readonly tried?: Tried
-}
-
-export const requestOf = ({ lastInstanceId, tenantId }: LaneState, { task, tried }: Sought) => {
-  const model = modelOf(task)
-  return {
-    tenantId,
-    key: task.taskId,
-    hints: model === undefined || model === task.hints.model ? task.hints : { ...task.hints, model },
-    sessionId: task.sessionId,
-    workspaceId: task.workspaceId,
-    lastInstanceId: lastInstanceId ?? undefined,
-    tried
-  }
+  return Candidate.make(status, { running: others + (share?.running ?? 0), busyUntil })
 }
 
 /** `tenantsMost`: how many of the lane's tasks its tenant lets run at once. */
@@ -96,6 +70,8 @@ export const plan = (
   const candidates = snapshot.map((status) => candidateOf(state, status, now, otherUsage))
   const picks: Array<Pick> = []
   const stuck = new Map<string, { readonly reason: string; readonly taskIds: Array<TaskId> }>()
+  const picked = new Map<string, number>()
+  const unplaced: Array<WaitingTask> = []
   let looked = 0
   for (const entry of pending.entries) {
     if (picks.length >= limit) break
@@ -105,31 +81,39 @@ export const plan = (
     const wish = wishOf(task)
     const known = stuck.get(wish)
     if (known !== undefined) {
+      unplaced.push(entry)
       if (known.taskIds.length < namedMax) known.taskIds.push(task.taskId)
       continue
     }
     const decision = route(requestOf(state, entry), candidates, now)
     if (decision._tag === "Unroutable") {
       stuck.set(wish, { reason: decision.reason, taskIds: [task.taskId] })
+      unplaced.push(entry)
       continue
     }
-    decision.candidate.running++
-    const { backup, because, instanceId, placement } = decision
+    const { backup, because, candidate, instanceId, placement } = decision
+    const onSlot = candidate.free !== undefined
+    candidate.running++
+    if (candidate.free !== undefined) candidate.free--
+    picked.set(instanceId, (picked.get(instanceId) ?? 0) + 1)
     picks.push({
       taskId: task.taskId,
       instanceId,
       placement,
       because,
-      ...(backup === undefined ? {} : { backup })
+      ...(backup === undefined ? {} : { backup }),
+      ...(onSlot ? { onSlot } : {})
     })
   }
   const isThrough = looked === pending.entries.length && stuck.size > 0
   const skip = isThrough && picks.length === 0 && pendingOps.maySkip(pending) && takesAny(state, candidates, now)
   const waits = [...stuck.values()].slice(0, reasonsMax)
   const parked = isThrough ? { waits, skip } : undefined
+  const asks = asksOf({ state, snapshot, unplaced: unplaced.slice(0, limit - picks.length), picked, now })
   return {
-    assign: { _tag: "Assign", picks, parked },
-    isIdle: picks.length === 0 && !skip && (parked === undefined || sameWaits(state.parked, waits)),
+    assign: { _tag: "Assign", picks, asks, parked },
+    isIdle:
+      picks.length === 0 && asks.length === 0 && !skip && (parked === undefined || sameWaits(state.parked, waits)),
     again: againAt(state, now, allowed)
   }
 }

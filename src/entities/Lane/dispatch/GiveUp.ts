@@ -15,7 +15,7 @@ import type { InstanceId, TaskId } from "../../../schema/Ids.ts"
 import type { InstanceStatus } from "../../../schema/Instance.ts"
 import { hasAlternative } from "../../routing/Alternatives.ts"
 import { abort, attemptLost } from "./Attempts.ts"
-import { requestOf, wishOf } from "./DispatchPlan.ts"
+import { requestOf, wishOf } from "./RouteRequests.ts"
 import { draft } from "../LaneEvolve.ts"
 import { type LaneState, type RunningTask, runningOf } from "../LaneState.ts"
 
@@ -89,7 +89,10 @@ export const giveUp = (state: LaneState, signal: GiveUp, { now }: DecideContext)
     const isThat = running?.attempt === attempt && running.instanceId === instanceId && running.cancel === undefined
     if (!isThat) continue
     change.send(abort(state, running))
-    change.emit(rerouted(state, running, `given up on ${instanceId}: ${reason}`, now))
+    change.emit({
+      ...rerouted(state, running, `given up on ${instanceId}: ${reason}`, now),
+      givenUp: true
+    } as LaneEvent)
   }
   return change.accept(undefined)
 }

@@ -20,6 +20,7 @@ import { graceMillis } from "./Attempts.ts"
 import { draft } from "../LaneEvolve.ts"
 import { type LaneState, pendingBounds, startsAllowed } from "../LaneState.ts"
 import { find } from "../backlog/BacklogWindow.ts"
+import { type Ask, freeOf, leaseOf } from "../slots/SlotLease.ts"
 
 export interface Pick {
   readonly taskId: TaskId
@@ -27,11 +28,14 @@ export interface Pick {
   readonly placement: Placement
   readonly because: string
   readonly backup?: InstanceId
+  /** The start spends a slot that the lane holds there. */
+  readonly onSlot?: boolean
 }
 
 export interface Assign {
   readonly _tag: "Assign"
   readonly picks: ReadonlyArray<Pick>
+  readonly asks: ReadonlyArray<Ask>
   /** Set when no other waiting task can be placed now. */
   readonly parked: { readonly waits: ReadonlyArray<Wait>; readonly skip: boolean } | undefined
 }
@@ -47,19 +51,27 @@ export const assign = (state: LaneState, signal: Assign, { now }: DecideContext)
     if (!mayStart(change.state, now)) break
     const entry = find(change.state.pending, pendingBounds, pick.taskId)
     if (entry === undefined || (entry.task.deadlineAt ?? Infinity) <= now) continue
+    if (pick.onSlot === true && !hasFreeSlot(change.state, pick.instanceId)) continue
     const attempt = entry.attempt + 1
     const until = now + entry.task.timeoutMillis + graceMillis
     change.emit({ _tag: "task.started", tenantId, lane, at: now, attempt, until, ...pick })
     change.send(
       send(Instance, instanceEntityId(pick.placement, pick.instanceId), "Execute", {
-        attempt: attemptOf(state, entry, attempt)
+        attempt: attemptOf(state, entry, attempt),
+        ...(pick.onSlot === true ? { onSlot: true } : {})
       })
     )
   }
+  for (const ask of signal.asks) change.emit({ _tag: "lane.internal_slots_asked", tenantId, lane, at: now, ...ask })
   if (signal.parked !== undefined) {
     change.emit({ _tag: "lane.internal_parked", tenantId, lane, at: now, ...signal.parked })
   }
   return change.accept(undefined)
+}
+
+const hasFreeSlot = ({ slots }: LaneState, instanceId: InstanceId): boolean => {
+  const lease = leaseOf(slots, instanceId)
+  return lease !== undefined && freeOf(lease) > 0
 }
 
 const mayStart = (state: LaneState, now: number): boolean =>

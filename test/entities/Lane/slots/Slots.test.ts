@@ -1,0 +1,114 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, HashMap, Schema } from "effect"
+import { SlotWorld } from "./SlotWorld.ts"
+
+const codes = Arbitrary.array(Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xffffff }))), {
+  minLength: 30,
+  maxLength: 300
+})
+
+const lanes = ["acme/main", "acme/low", "beta/main"]
+
+const at = <A>(items: ReadonlyArray<A>, index: number): A | undefined => items[index % Math.max(1, items.length)]
+
+const step = (world: SlotWorld, code: number): void => {
+  const pick = code >>> 4
+  switch (code % 12) {
+    case 0:
+    case 1:
+      return world.submit(at(lanes, pick)!, 1 + (pick % 7), pick % 3 === 0 ? "critical" : "low")
+    case 2:
+    case 3:
+    case 4: {
+      const run = at(world.runs, pick)
+      return run && world.end(run)
+    }
+    case 5:
+      return world.pass(pick % 8 === 0 ? 100_000 : pick % 4_000)
+    default: {
+      const key = at(world.waiting, pick)
+      return key === undefined ? undefined : world.deliver(key, pick % 5 === 0)
+    }
+  }
+}
+
+/** Lets everything arrive and everything end, until nothing is left to do. */
+const finish = (world: SlotWorld): void => {
+  for (let turn = 0; turn < 3_000; turn++) {
+    world.deliverAll()
+    for (const run of world.runs) world.end(run)
+    world.pass(1_000)
+    if (isDone(world)) return
+  }
+  assert.fail("not all tasks ended")
+}
+
+const isDone = (world: SlotWorld): boolean =>
+  world.waiting.length === 0 &&
+  world.runs.length === 0 &&
+  [...world.lanes.values()].every(({ state }) => state.pending.entries.length === 0 && HashMap.isEmpty(state.running))
+
+describe("Slots between lanes and instances", () => {
+  it.prop(
+    "add up on both sides at every moment, never pass a cap, and let every task end",
+    [codes],
+    ([codes]) => {
+      const world = new SlotWorld(lanes, ["i1", "i2"], 3)
+      for (const code of codes) step(world, code)
+      finish(world)
+      for (const { state, folded } of [...world.lanes.values()]) assert.deepEqual(state.slots, folded.slots)
+    },
+    { arbitrary: { runs: 40, size: 200 } }
+  )
+
+  it("go back when they are not used", () => {
+    const world = new SlotWorld(lanes, ["i1", "i2"], 3)
+    world.submit("acme/main", 10)
+    finish(world)
+    for (let n = 0; n < 20; n++) {
+      world.pass(1_000)
+      world.deliverAll()
+    }
+    for (const { state } of world.instances.values()) assert.strictEqual(HashMap.size(state.slots.holders), 0)
+    for (const { state } of world.lanes.values()) assert.strictEqual(HashMap.size(state.slots), 0)
+  })
+
+  it("pass from a tenant that floods to one that comes with the next run that ends", () => {
+    const world = new SlotWorld(lanes, ["i1"], 3)
+    world.submit("acme/low", 400, "low")
+    world.deliverAll()
+    assert.strictEqual(world.runs.length, 3)
+    world.pass(5_000)
+    world.submit("beta/main", 1, "critical")
+    world.deliverAll()
+    world.end(world.runs[0]!)
+    world.deliverAll()
+    assert.deepStrictEqual(world.runs.map(({ tenant }) => tenant).toSorted(), ["acme", "acme", "beta"])
+  })
+
+  it("pass inside a tenant to the lane whose work comes first", () => {
+    const world = new SlotWorld(lanes, ["i1"], 3)
+    world.submit("acme/low", 400, "low")
+    world.deliverAll()
+    world.submit("acme/main", 1, "critical")
+    world.deliverAll()
+    world.end(world.runs[0]!)
+    world.deliverAll()
+    assert.strictEqual(world.runs.filter(({ runId }) => runId.includes("acme:main")).length, 1)
+  })
+
+  it("all come back to an instance that drains, which stops once they have", () => {
+    const world = new SlotWorld(lanes, ["i1", "i2"], 3)
+    world.submit("acme/main", 6)
+    world.submit("beta/main", 6)
+    world.deliverAll()
+    world.drain("i1")
+    const drained = [...world.instances.values()][0]!
+    world.deliverAll()
+    assert.strictEqual(drained.state.record!.drain, "waiting")
+    for (const run of world.runs.filter(({ instance }) => instance.endsWith("/i1"))) world.end(run)
+    world.deliverAll()
+    assert.strictEqual(drained.state.record!.drain, "stopping")
+    assert.strictEqual(world.runs.filter(({ instance }) => instance.endsWith("/i1")).length, 0)
+  })
+})
