@@ -15,15 +15,8 @@ import { type HealthSignal, onHealthSignal, setHealth } from "./HealthSignals.ts
 import { warmLimitOf } from "./InstancePolicy.ts"
 import { type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
 import { beginDrain, finishStop, loseGateway, stopWhenDrained } from "./LifecycleTransitions.ts"
-import {
-  about,
-  draft,
-  endRun,
-  type InstanceDraft,
-  refuseAttempt,
-  runFields,
-  type RunOutcome
-} from "./runs/RunTransitions.ts"
+import { runFields } from "./runs/RunFields.ts"
+import { about, draft, endRun, type InstanceDraft, refuseAttempt, type RunOutcome } from "./runs/RunTransitions.ts"
 
 export type LifeSignal =
   | { readonly _tag: "Started"; readonly start: number; readonly ref: InstanceRef }

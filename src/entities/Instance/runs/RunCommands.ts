@@ -11,13 +11,14 @@ import type { QueueMode } from "../../../schema/Session.ts"
 import { steeringsPerRun } from "../InstancePolicy.ts"
 import { findRun, type InstanceState, runIdOf } from "../InstanceState.ts"
 import { queue, unqueue } from "./QueuedRuns.ts"
-import { abortRun, draft, refusalOf, refuseAttempt, runFields } from "./RunTransitions.ts"
+import { runFields } from "./RunFields.ts"
+import { abortRun, draft, refusalOf, refuseAttempt } from "./RunTransitions.ts"
 
 type Quiet = Decision<InstanceEvent, void, never>
 
 /**
- * Accepts or refuses the attempt; one that is not on a slot of its origin waits for one first. The origin is notified by message of a refusal, or later of the end. An attempt that
- * is sent again while it runs changes nothing.
+ * Accepts or refuses the attempt; one that is not on a slot of its origin waits for one first. The origin is notified
+ * by message of a refusal, or later of the end. An attempt that is sent again while it runs changes nothing.
  */
 export const execute = (
   state: InstanceState,

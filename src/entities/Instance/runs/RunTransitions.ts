@@ -14,6 +14,7 @@ import * as Breaker from "../Breaker.ts"
 import { evolve } from "../InstanceEvolve.ts"
 import { abortLimit, queuedMost } from "../InstancePolicy.ts"
 import { activeSessions, type InstanceRecord, type InstanceState, type Run } from "../InstanceState.ts"
+import { runFields } from "./RunFields.ts"
 
 export type InstanceDraft = DecisionBuilder<InstanceState, InstanceEvent>
 export const draft = (state: InstanceState): InstanceDraft => new DecisionBuilder(evolve, state)
@@ -74,19 +75,6 @@ export const about = ({ spec }: InstanceRecord) => ({
   instanceId: spec.instanceId,
   ...(spec.tenancy._tag === "dedicated" ? { tenantId: spec.tenancy.tenantId } : {})
 })
-
-export const runFields = (instanceId: InstanceId, attempt: Attempt) => {
-  const { runKey, taskId, tenantId, turnId } = attempt
-  const sessionId = sessionOf(attempt)
-  return {
-    instanceId,
-    tenantId,
-    ...(taskId === undefined ? {} : { taskId }),
-    ...(turnId === undefined ? {} : { turnId }),
-    ...(sessionId === undefined ? {} : { sessionId }),
-    runKey
-  }
-}
 
 export const refuseAttempt = (
   draft: InstanceDraft,
