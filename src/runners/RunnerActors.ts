@@ -7,6 +7,7 @@ import * as Catalogued from "../entities/catalog/Actors.ts"
 import * as HomeSweep from "../entities/InstanceHost/HomeSweep.ts"
 import * as InstanceHostLayer from "../entities/InstanceHost/InstanceHostLayer.ts"
 import * as PgHeartbeats from "../shards/health/PgHeartbeats.ts"
+import * as PgStoredFormats from "../shards/leases/PgStoredFormats.ts"
 import * as PgOutputs from "../shards/journal/PgOutputs.ts"
 import * as PgPayloads from "../shards/reads/PgPayloads.ts"
 import * as PgFleet from "../shards/reads/PgFleet.ts"
@@ -22,6 +23,7 @@ export const layer = Layer.mergeAll(Catalogued.layer, InstanceHostLayer.layer, H
     PgTasks.layer,
     PgInstanceReads.layer,
     PgHeartbeats.layer,
+    PgStoredFormats.layer,
     PgOutputs.layer,
     PgPayloads.layer,
     PgSessionUse.layerConfig,

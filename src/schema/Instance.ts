@@ -152,7 +152,7 @@ export const InstanceStatus = Schema.Struct({
   /** Set only when a single instance is read. */
   uptimeMillis: Schema.optionalKey(Schema.Finite),
   lastHeartbeatAt: Schema.optionalKey(Schema.Finite),
-  /** Tasks start there on slots that the instance grants. Absent when its runner is of an older version. */
+  /** Tasks start there on slots that the instance grants. Absent until every registered runner knows of slots. */
   grantsSlots: Schema.optionalKey(Schema.Boolean)
 })
 export type InstanceStatus = typeof InstanceStatus.Type

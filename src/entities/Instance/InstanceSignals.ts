@@ -21,6 +21,7 @@ import { about, draft, endRun, type InstanceDraft, refuseAttempt, type RunOutcom
 export type LifeSignal =
   | { readonly _tag: "Started"; readonly start: number; readonly ref: InstanceRef }
   | { readonly _tag: "Ready"; readonly start: number; readonly version: string; readonly bootId: string }
+  | { readonly _tag: "SlotsOpened"; readonly start: number }
   | { readonly _tag: "StartFailed"; readonly start: number; readonly reason: string; readonly retryable: boolean }
   | { readonly _tag: "Exited"; readonly start: number; readonly reason: string }
   | HealthSignal
@@ -125,6 +126,9 @@ const onLifeSignal = (change: InstanceDraft, record: InstanceRecord, signal: Lif
       if (known) return setHealth(change, "healthy")
       return change.emit({ _tag: "instance.ready", ...about(record), version, bootId, at: now })
     }
+    case "SlotsOpened":
+      if (record.grantsSlots !== true) change.emit({ _tag: "instance.internal_slots_opened", ...about(record) })
+      return
     case "StartFailed":
       return loseGateway(change, { reason: signal.reason, retryable: signal.retryable, fresh: false }, now)
     case "Exited":

@@ -82,7 +82,9 @@ export const InstanceRecord = Schema.Struct({
   load: InstanceLoad,
   lastHeartbeatAt: Schema.optionalKey(Schema.Finite),
   /** Unix milliseconds at which this boot of the gateway was first seen ready. */
-  readyAt: Schema.optionalKey(Schema.Finite)
+  readyAt: Schema.optionalKey(Schema.Finite),
+  /** Work starts on granted slots. Without it an attempt is accepted while fewer than `maxConcurrentTasks` run. */
+  grantsSlots: Schema.optionalKey(Schema.Boolean)
 })
 export type InstanceRecord = typeof InstanceRecord.Type
 

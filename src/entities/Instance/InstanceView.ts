@@ -40,7 +40,7 @@ const statusWith = (
     breaker: breaker.state,
     load,
     ...(recentFailures === undefined ? {} : { recentFailures }),
-    grantsSlots: true,
+    ...(record.grantsSlots === undefined ? {} : { grantsSlots: record.grantsSlots }),
     ...(record.reason === undefined ? {} : { reason: record.reason }),
     ...(record.url === undefined ? {} : { url: record.url }),
     ...(record.version === undefined ? {} : { version: record.version }),

@@ -19,6 +19,8 @@ export const onRecord = (record: InstanceRecord, event: InstanceEvent): Instance
   switch (event._tag) {
     case "instance.updated":
       return { ...record, spec: event.secret.spec }
+    case "instance.internal_slots_opened":
+      return { ...record, grantsSlots: true }
     case "instance.starting":
     case "instance.internal_started":
     case "instance.ready":

@@ -110,6 +110,8 @@ export const InstanceEvent = Schema.Union([
    */
   Schema.TaggedStruct("instance.internal_erased", { ...about, left: Schema.optionalKey(Schema.String) }),
   Schema.TaggedStruct("instance.internal_heartbeat", { ...about, load: InstanceLoad, at }),
+  /** Every registered runner reads the events of slots, so from now on work starts here on slots that are granted. */
+  Schema.TaggedStruct("instance.internal_slots_opened", about),
   /** What a holder of slots asks for. It replaces what it asked before. */
   Schema.TaggedStruct("instance.internal_slots_asked", {
     ...about,

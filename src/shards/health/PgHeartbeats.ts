@@ -5,7 +5,7 @@
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Latch, Layer, Schedule } from "effect"
-import { Heartbeats, type HeartbeatsShape } from "../../ports/Heartbeats.ts"
+import { Heartbeats, type HeartbeatsShape } from "../../ports/runners/Heartbeats.ts"
 import { heartbeatMillis } from "../../schema/instance/Liveness.ts"
 
 /** Gathers instances that are linked at the same moment into one statement. */

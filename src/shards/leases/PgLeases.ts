@@ -8,6 +8,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { Context, Effect, Layer } from "effect"
 import { RunnerStorage } from "effect/cluster"
+import { storedFormat } from "../../ports/runners/StoredFormats.ts"
 import * as Leases from "./Leases.ts"
 import { type Lease, LeaseMonitor } from "./LeaseMonitor.ts"
 
@@ -35,6 +36,9 @@ const remember = (rows: string, seenAt: string) =>
      GROUP BY 1 ORDER BY 1
    ON CONFLICT (placement) DO UPDATE SET seen_at = greatest(p.seen_at, EXCLUDED.seen_at)`
 
+/** The registration also says which stored events the runner reads (ports/runners/StoredFormats.ts). */
+const withFormat = (runner: string): string => JSON.stringify({ ...JSON.parse(runner), storedFormat })
+
 const statements = (sql: PgClient.PgClient): Leases.LeaseStatements => ({
   runners: sql.unsafe<{ runner: string; alive: boolean }>(
     `SELECT runner, healthy AND NOT ${isGone} AS alive FROM clawster_runners ORDER BY address`
@@ -57,7 +61,7 @@ const statements = (sql: PgClient.PgClient): Leases.LeaseStatements => ({
          SET runner = EXCLUDED.runner, healthy = EXCLUDED.healthy, lease_until = EXCLUDED.lease_until,
            lease_millis = EXCLUDED.lease_millis
        RETURNING machine_id::float8 AS machine_id`,
-        [address, runner, healthy, leaseMillis]
+        [address, withFormat(runner), healthy, leaseMillis]
       )
       .pipe(Effect.map((rows) => Number(rows[0]!.machine_id))),
   unregister: (address) =>

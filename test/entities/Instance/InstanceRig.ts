@@ -140,6 +140,9 @@ export const started = (instanceId: string, overrides: Partial<InstanceSpec> = {
     yield* TestClock.adjust(1)
     const client = yield* instance(instanceId)
     yield* client.Register({ spec: instanceSpec(instanceId, overrides) })
-    yield* untilPhase(instanceId, "warm")
+    yield* untilVirtually(
+      `${instanceId} grants slots`,
+      Effect.map(Effect.orDie(client.InstanceGet()), ({ grantsSlots }) => grantsSlots === true)
+    )
     return client
   })

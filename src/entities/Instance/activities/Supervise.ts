@@ -11,7 +11,8 @@ import {
 } from "../../../instances/InstanceDriver.ts"
 import type { GatewayError } from "../../../openclaw/GatewayLink.ts"
 import type { RegisteredSpec } from "../../../schema/Instance.ts"
-import { Heartbeats } from "../../../ports/Heartbeats.ts"
+import { Heartbeats } from "../../../ports/runners/Heartbeats.ts"
+import { StoredFormats } from "../../../ports/runners/StoredFormats.ts"
 import { stopGrace } from "../InstancePolicy.ts"
 import { registeredSpec } from "../InstanceState.ts"
 import type { LinkPost } from "./LinkRegistry.ts"
@@ -78,10 +79,17 @@ const linked = Effect.fnUntraced(function* (
   const { bootId, version } = yield* link.ready
   yield* post.show(link)
   yield* self.report({ _tag: "Ready", start, bootId, version })
+  yield* Effect.forkScoped(openSlots(start, self))
   const retired = yield* (yield* Heartbeats).keep(self.entityId, self.epoch)
   yield* Effect.forkScoped(tidySessions({ driver, link, post, self, spec }))
   const watch = watchHealth({ driver, link, ref, start, self, since: yield* Clock.currentTimeMillis })
   return yield* Effect.raceFirst(watch, Effect.andThen(retired, retire(start, self)))
+})
+
+const openSlots = Effect.fnUntraced(function* (start: number, self: InstanceSelf) {
+  if ((yield* self.state).record?.grantsSlots === true) return
+  yield* (yield* StoredFormats).readByAll
+  yield* self.report({ _tag: "SlotsOpened", start })
 })
 
 /** The reason comes first, since operators and tests branch on it. */

@@ -15,7 +15,7 @@ import { type InstanceState, runIdOf } from "../InstanceState.ts"
 import * as SlotBook from "../slots/SlotBook.ts"
 import { runFields } from "./RunFields.ts"
 
-/** The holder of the slots that single runs of this origin take. It is another one than the origin with its own slots. */
+/** The holder of slots for single runs of this origin. It is another one than the origin with its own slots. */
 export const runHolderKey = ({ origin }: Attempt): string => `${SlotBook.holderKey(origin)}#run`
 
 export const queue = (

@@ -17,8 +17,9 @@ import { abortRun, draft, refusalOf, refuseAttempt } from "./RunTransitions.ts"
 type Quiet = Decision<InstanceEvent, void, never>
 
 /**
- * Accepts or refuses the attempt; one that is not on a slot of its origin waits for one first. The origin is notified
- * by message of a refusal, or later of the end. An attempt that is sent again while it runs changes nothing.
+ * Accepts or refuses the attempt; one without a slot of its origin waits for one where the instance grants them. The
+ * origin is notified by message of a refusal, or later of the end. An attempt that is sent again while it runs changes
+ * nothing.
  */
 export const execute = (
   state: InstanceState,
@@ -35,7 +36,9 @@ export const execute = (
     return change.accept(undefined)
   }
   const chosen = withModel(state, attempt)
-  if (!onSlot) return accept<InstanceEvent, void>([queue(instanceId, chosen, now)], undefined)
+  if (!onSlot && state.record?.grantsSlots === true) {
+    return accept<InstanceEvent, void>([queue(instanceId, chosen, now)], undefined)
+  }
   return accept<InstanceEvent, void>(
     [
       {
@@ -44,7 +47,7 @@ export const execute = (
         epoch,
         at: now,
         deadlineAt: now + attempt.timeoutMillis,
-        onSlot: true,
+        ...(onSlot ? { onSlot } : {}),
         secret: { attempt: chosen }
       }
     ],

@@ -13,7 +13,7 @@ import { DecisionBuilder } from "../../../actor/DecisionBuilder.ts"
 import * as Breaker from "../Breaker.ts"
 import { evolve } from "../InstanceEvolve.ts"
 import { abortLimit, queuedMost } from "../InstancePolicy.ts"
-import { activeSessions, type InstanceRecord, type InstanceState, type Run } from "../InstanceState.ts"
+import { activeSessions, type InstanceRecord, type InstanceState, type Run, takenOf } from "../InstanceState.ts"
 import { runFields } from "./RunFields.ts"
 
 export type InstanceDraft = DecisionBuilder<InstanceState, InstanceEvent>
@@ -29,7 +29,10 @@ export interface Refusal {
   readonly atFault?: true
 }
 
-/** Why an attempt cannot be taken now; undefined when it can. An attempt that is not on a slot waits for one (I6). */
+/**
+ * Why an attempt cannot be taken now; undefined when it can. An attempt that is not on a slot waits for one where the
+ * instance grants them, and is refused where all are taken otherwise (I6).
+ */
 export const refusalOf = (
   state: InstanceState,
   attempt: Attempt,
@@ -58,6 +61,9 @@ export const refusalOf = (
   }
   if (attempt.model !== undefined && spec.allowedModels.length > 0 && !spec.allowedModels.includes(attempt.model)) {
     return { reason: `the instance may not use model ${attempt.model}`, retryAfterMillis: 60_000 }
+  }
+  if (!onSlot && record.grantsSlots !== true && takenOf(state) >= spec.maxConcurrentTasks) {
+    return { reason: `all ${spec.maxConcurrentTasks} slots of the instance are taken`, retryAfterMillis: 250 }
   }
   if (!onSlot && HashMap.size(state.queued) >= queuedMost) {
     return { reason: `${queuedMost} attempts wait for a slot of the instance already`, retryAfterMillis: 2_000 }

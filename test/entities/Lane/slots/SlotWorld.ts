@@ -71,6 +71,7 @@ export class SlotWorld {
     const { start } = actor.state.record
     actor.signal({ _tag: "Started", start, ref: { url: "ws://x", incarnation: "1", adopted: false } })
     actor.signal({ _tag: "Ready", start, version: "1", bootId: "b" })
+    actor.signal({ _tag: "SlotsOpened", start })
     assert.strictEqual(actor.state.record.phase, "warm")
     this.#sent.set(actor, actor.sent.length)
   }

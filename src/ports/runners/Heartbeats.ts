@@ -17,6 +17,6 @@ export interface HeartbeatsShape {
   readonly isRetired: (entityId: string) => Effect.Effect<boolean>
 }
 
-export const Heartbeats = Context.Reference<HeartbeatsShape>("clawster/ports/Heartbeats", {
+export const Heartbeats = Context.Reference<HeartbeatsShape>("clawster/ports/runners/Heartbeats", {
   defaultValue: () => ({ keep: () => Effect.succeed(Effect.never), isRetired: () => Effect.succeed(false) })
 })
