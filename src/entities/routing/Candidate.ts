@@ -15,6 +15,8 @@ export interface Candidate {
   readonly busyUntil: number
   /** Slots that the caller holds there and has not spent. Undefined when the instance grants none to callers. */
   free: number | undefined
+  /** The caller holds no free slot there, and may expect one soon when it asks. */
+  readonly mayAsk: boolean
 }
 
 interface Fixed {
@@ -40,6 +42,7 @@ const fixedOf = (status: InstanceStatus): Fixed => {
 
 export interface Knowledge {
   readonly free?: number
+  readonly mayAsk?: boolean
   readonly running?: number
   readonly busyUntil?: number
 }
@@ -54,7 +57,8 @@ export const make = (status: InstanceStatus, known: Knowledge = {}): Candidate =
     seed,
     running: known.running ?? status.load.runningTasks,
     busyUntil: known.busyUntil ?? 0,
-    free: known.free
+    free: known.free,
+    mayAsk: known.mayAsk === true
   }
 }
 

@@ -23,6 +23,8 @@ export interface RouteRequest {
   readonly opensSession?: boolean | undefined
   /** Where the work was tried in vain. It rejects nothing (Standing.ts). */
   readonly tried?: Tried | undefined
+  /** The work would rather wait a moment for a slot where it belongs than start elsewhere. */
+  readonly mayWait?: boolean | undefined
 }
 
 const noCapabilities: ReadonlyArray<string> = []
@@ -56,7 +58,9 @@ const isBreakerRejected = (_: RouteRequest, candidate: Candidate): boolean =>
 const isCapacityRejected = (request: RouteRequest, candidate: Candidate, now: number): boolean => {
   const { load, maxConcurrentSessions, maxConcurrentTasks } = candidate.status
   if (candidate.busyUntil > now) return true
-  if (candidate.free === undefined ? queueDepth(candidate) >= maxConcurrentTasks : candidate.free <= 0) return true
+  if (candidate.free === undefined) {
+    if (queueDepth(candidate) >= maxConcurrentTasks) return true
+  } else if (candidate.free <= 0 && !(request.mayWait === true && candidate.mayAsk)) return true
   return request.opensSession === true && load.activeSessions >= maxConcurrentSessions
 }
 

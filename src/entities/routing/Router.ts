@@ -1,9 +1,10 @@
 /**
  * Chooses an instance for one task: filter, then score. Pure, and fast enough to run for every task of a full lane.
  *
- * The choice is the minimum by (standing with the earlier attempts, policy class, load or affinity, tie-break). Each
- * candidate is scored by itself, so removing an instance that was not chosen never changes the choice. The tie-break is
- * a hash of the task and the instance, so that lanes that see the same snapshot do not all choose the same instance.
+ * The choice is the minimum by (standing with the earlier attempts, policy class, affinity or else a slot at hand and
+ * then load, tie-break). Each candidate is scored by itself, so removing an instance that was not chosen never changes
+ * the choice. The tie-break is a hash of the task and the instance, so that lanes that see the same snapshot do not all
+ * choose the same instance.
  */
 import type { InstanceId, Placement } from "../../schema/Ids.ts"
 import type { RoutingHints, RoutingPolicy } from "../../schema/Task.ts"
@@ -58,6 +59,13 @@ const classOf = (policy: RoutingPolicy, request: RouteRequest, { capabilities, s
   }
 }
 
+/** Whether it matters to the work where it runs, beyond what an instance must meet. */
+export const isParticular = (request: RouteRequest): boolean => {
+  if (request.tried !== undefined || request.sessionId !== undefined) return true
+  const policy = policyOf(request.hints)
+  return policy !== "LeastLoaded" && policy !== "Fallback"
+}
+
 /** The key of what should stay together, if anything: a session, or under TenantAffinity a workspace. */
 const affinityOf = (policy: RoutingPolicy, { sessionId, tenantId, workspaceId }: RouteRequest): string | undefined => {
   if (sessionId !== undefined) return `${tenantId}/${sessionId}`
@@ -93,6 +101,8 @@ export const route = (request: RouteRequest, candidates: ReadonlyArray<Candidate
   return backup === undefined ? routed : { ...routed, backup }
 }
 
+const needsAsk = ({ free }: Candidate): number => (free !== undefined && free <= 0 ? 1 : 0)
+
 interface Order {
   readonly request: RouteRequest
   readonly policy: RoutingPolicy
@@ -111,6 +121,7 @@ const least = (
   let best: Candidate | undefined
   let bestStanding = 0
   let bestGroup = 0
+  let bestWait = 0
   let bestScore = 0
   let bestTie = 0
   let eligible = 0
@@ -120,14 +131,20 @@ const least = (
     const standing = standingOf(tried, candidate.status.instanceId)
     const group = classOf(policy, request, candidate)
     const tie = mix(seed, candidate.seed)
-    const score = sticky ? tie : loadOf(candidate, now)
+    const score = sticky ? 0 : loadOf(candidate, now)
+    const wait = needsAsk(candidate)
     const order =
-      best === undefined ? -1 : standing - bestStanding || group - bestGroup || score - bestScore || tie - bestTie
+      best === undefined
+        ? -1
+        : standing - bestStanding ||
+          group - bestGroup ||
+          (sticky ? tie - bestTie : wait - bestWait || score - bestScore || tie - bestTie)
     if (order > 0 || (order === 0 && best !== undefined && candidate.status.instanceId > best.status.instanceId))
       continue
     best = candidate
     bestStanding = standing
     bestGroup = group
+    bestWait = wait
     bestScore = score
     bestTie = tie
   }

@@ -8,7 +8,8 @@
  * instance is not tried for as long as it asked.
  *
  * Tasks with the same requirements are filtered alike, so one task that finds no instance answers for the other such
- * tasks of the plan.
+ * tasks of the plan. A task for which it matters where it runs, as after a failed attempt, rather waits a moment for a
+ * slot there than starts on one that the lane has elsewhere.
  */
 import { HashMap } from "effect"
 import type { InstanceStatus } from "../../../schema/Instance.ts"
@@ -16,20 +17,25 @@ import type { TaskId } from "../../../schema/Ids.ts"
 import type { WaitingTask } from "../../../schema/events/LaneEvents.ts"
 import * as Candidate from "../../routing/Candidate.ts"
 import { rejectedBy } from "../../routing/Filter.ts"
-import { route } from "../../routing/Router.ts"
+import { route, type Routed } from "../../routing/Router.ts"
 import type { Assign, Pick } from "./StartTasks.ts"
 import { type LaneState, pendingOps, startsAllowed } from "../LaneState.ts"
 import { shareOf } from "./InstanceUsage.ts"
 import type { OtherUsage } from "./OtherUsage.ts"
 import { requestOf, wishOf } from "./RouteRequests.ts"
 import { asksOf } from "./SlotAsks.ts"
-import { freeOf, leaseOf } from "../slots/SlotLease.ts"
+import { freeOf, leaseOf, type SlotLease } from "../slots/SlotLease.ts"
 
 /** Maximum starts in one commit. */
 const picksMax = 512
 /** Maximum tasks named per reason for waiting, and maximum reasons. */
 const namedMax = 16
 const reasonsMax = 8
+
+interface Stuck {
+  readonly reason: string
+  readonly taskIds: Array<TaskId>
+}
 
 export interface Plan {
   readonly assign: Assign
@@ -50,10 +56,83 @@ const candidateOf = (
   if (status.grantsSlots === true) {
     const lease = leaseOf(state.slots, status.instanceId)
     const running = Math.max(status.load.runningTasks, lease?.spent ?? 0)
-    return Candidate.make(status, { running, free: lease === undefined ? 0 : freeOf(lease), busyUntil })
+    const free = lease === undefined ? 0 : freeOf(lease)
+    return Candidate.make(status, { running, free, mayAsk: mayAsk(status, lease, now), busyUntil })
   }
   const others = otherUsage.othersOn(status, `${state.tenantId}/${state.lane}`, share, now)
   return Candidate.make(status, { running: others + (share?.running ?? 0), busyUntil })
+}
+
+/** Milliseconds for which a slot that was asked for is waited for, where the work could start elsewhere. */
+const patience = 1_000
+
+const mayAsk = ({ load, maxConcurrentTasks }: InstanceStatus, lease: SlotLease | undefined, now: number): boolean =>
+  load.runningTasks < maxConcurrentTasks &&
+  (lease === undefined || lease.want <= lease.granted || now - lease.askedAt < patience)
+
+/** Looks for an instance for each task of the backlog's head, and notes what becomes of it. */
+class Choosing {
+  readonly picks: Array<Pick> = []
+  /** Starts by instance. */
+  readonly picked = new Map<string, number>()
+  /** Tasks that found no free slot, in order. */
+  readonly unplaced: Array<WaitingTask> = []
+  readonly #stuck = new Map<string, Stuck>()
+  /** Tasks that wait for a slot of an instance where they belong, by instance, and how many. */
+  readonly #slotsAwaited = new Map<string, Stuck>()
+  awaiting = 0
+  readonly #state: LaneState
+  readonly #candidates: ReadonlyArray<Candidate.Candidate>
+  readonly #now: number
+
+  constructor(state: LaneState, candidates: ReadonlyArray<Candidate.Candidate>, now: number) {
+    this.#state = state
+    this.#candidates = candidates
+    this.#now = now
+  }
+
+  look(entry: WaitingTask): void {
+    const { task } = entry
+    if ((task.deadlineAt ?? Infinity) <= this.#now) return
+    const wish = wishOf(task)
+    const known = this.#stuck.get(wish)
+    if (known !== undefined) return this.#leave(entry, known)
+    const decision = route(requestOf(this.#state, entry), this.#candidates, this.#now)
+    if (decision._tag === "Unroutable") {
+      const stuck = { reason: decision.reason, taskIds: [] }
+      this.#stuck.set(wish, stuck)
+      return this.#leave(entry, stuck)
+    }
+    const { free } = decision.candidate
+    if (free !== undefined && free <= 0) return this.#await(entry, decision.instanceId)
+    this.#pick(task.taskId, decision)
+  }
+
+  get waits(): ReadonlyArray<Stuck> {
+    return [...this.#stuck.values(), ...this.#slotsAwaited.values()].slice(0, reasonsMax)
+  }
+
+  #leave(entry: WaitingTask, { taskIds }: Stuck): void {
+    this.unplaced.push(entry)
+    if (taskIds.length < namedMax) taskIds.push(entry.task.taskId)
+  }
+
+  #await(entry: WaitingTask, instanceId: string): void {
+    const reason = `a slot of ${instanceId} is asked for, where it belongs`
+    const known = this.#slotsAwaited.get(instanceId) ?? { reason, taskIds: [] }
+    this.#slotsAwaited.set(instanceId, known)
+    this.awaiting++
+    this.#leave(entry, known)
+  }
+
+  #pick(taskId: TaskId, { backup, because, candidate, instanceId, placement }: Routed): void {
+    const onSlot = candidate.free !== undefined
+    candidate.running++
+    if (candidate.free !== undefined) candidate.free--
+    this.picked.set(instanceId, (this.picked.get(instanceId) ?? 0) + 1)
+    const more = { ...(backup === undefined ? {} : { backup }), ...(onSlot ? { onSlot } : {}) }
+    this.picks.push({ taskId, instanceId, placement, because, ...more })
+  }
 }
 
 /** `tenantsMost`: how many of the lane's tasks its tenant lets run at once. */
@@ -68,53 +147,24 @@ export const plan = (
   const allowed = startsAllowed(state, now)
   const limit = Math.min(Math.min(config.concurrency, tenantsMost) - HashMap.size(running), allowed, picksMax)
   const candidates = snapshot.map((status) => candidateOf(state, status, now, otherUsage))
-  const picks: Array<Pick> = []
-  const stuck = new Map<string, { readonly reason: string; readonly taskIds: Array<TaskId> }>()
-  const picked = new Map<string, number>()
-  const unplaced: Array<WaitingTask> = []
+  const choosing = new Choosing(state, candidates, now)
+  const { picked, picks, unplaced } = choosing
   let looked = 0
   for (const entry of pending.entries) {
-    if (picks.length >= limit) break
+    if (picks.length + choosing.awaiting >= limit) break
     looked++
-    const { task } = entry
-    if ((task.deadlineAt ?? Infinity) <= now) continue
-    const wish = wishOf(task)
-    const known = stuck.get(wish)
-    if (known !== undefined) {
-      unplaced.push(entry)
-      if (known.taskIds.length < namedMax) known.taskIds.push(task.taskId)
-      continue
-    }
-    const decision = route(requestOf(state, entry), candidates, now)
-    if (decision._tag === "Unroutable") {
-      stuck.set(wish, { reason: decision.reason, taskIds: [task.taskId] })
-      unplaced.push(entry)
-      continue
-    }
-    const { backup, because, candidate, instanceId, placement } = decision
-    const onSlot = candidate.free !== undefined
-    candidate.running++
-    if (candidate.free !== undefined) candidate.free--
-    picked.set(instanceId, (picked.get(instanceId) ?? 0) + 1)
-    picks.push({
-      taskId: task.taskId,
-      instanceId,
-      placement,
-      because,
-      ...(backup === undefined ? {} : { backup }),
-      ...(onSlot ? { onSlot } : {})
-    })
+    choosing.look(entry)
   }
-  const isThrough = looked === pending.entries.length && stuck.size > 0
+  const { waits } = choosing
+  const isThrough = looked === pending.entries.length && waits.length > 0
   const skip = isThrough && picks.length === 0 && pendingOps.maySkip(pending) && takesAny(state, candidates, now)
-  const waits = [...stuck.values()].slice(0, reasonsMax)
   const parked = isThrough ? { waits, skip } : undefined
-  const asks = asksOf({ state, snapshot, unplaced: unplaced.slice(0, limit - picks.length), picked, now })
+  const asks = asksOf({ state, snapshot, unplaced, most: limit - picks.length, picked, now })
+  const isUnchanged = parked === undefined || sameWaits(state.parked, waits)
   return {
     assign: { _tag: "Assign", picks, asks, parked },
-    isIdle:
-      picks.length === 0 && asks.length === 0 && !skip && (parked === undefined || sameWaits(state.parked, waits)),
-    again: againAt(state, now, allowed)
+    isIdle: picks.length === 0 && asks.length === 0 && !skip && isUnchanged,
+    again: Math.min(againAt(state, now, allowed), choosing.awaiting > 0 ? now + patience : Infinity)
   }
 }
 

@@ -1,6 +1,8 @@
 /** What the router is asked for a waiting task. */
 import type { Tried } from "../../../schema/runs/Tried.ts"
 import type { HeldTask } from "../../../schema/Task.ts"
+import type { RouteRequest } from "../../routing/Filter.ts"
+import { isParticular } from "../../routing/Router.ts"
 import type { LaneState } from "../LaneState.ts"
 
 const wishes = new WeakMap<HeldTask, string>()
@@ -24,9 +26,9 @@ interface Sought {
   readonly tried?: Tried
 }
 
-export const requestOf = ({ lastInstanceId, tenantId }: LaneState, { task, tried }: Sought) => {
+export const requestOf = ({ lastInstanceId, tenantId }: LaneState, { task, tried }: Sought): RouteRequest => {
   const model = modelOf(task)
-  return {
+  const request: RouteRequest = {
     tenantId,
     key: task.taskId,
     hints: model === undefined || model === task.hints.model ? task.hints : { ...task.hints, model },
@@ -35,4 +37,5 @@ export const requestOf = ({ lastInstanceId, tenantId }: LaneState, { task, tried
     lastInstanceId: lastInstanceId ?? undefined,
     tried
   }
+  return isParticular(request) ? { ...request, mayWait: true } : request
 }

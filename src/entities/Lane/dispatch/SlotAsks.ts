@@ -12,7 +12,7 @@ import * as Candidate from "../../routing/Candidate.ts"
 import { route } from "../../routing/Router.ts"
 import { type LaneState } from "../LaneState.ts"
 import { type Ask, freeOf, leaseOf, type SlotLease } from "../slots/SlotLease.ts"
-import { requestOf } from "./RouteRequests.ts"
+import { requestOf, wishOf } from "./RouteRequests.ts"
 
 const renewMillis = 1_000
 
@@ -27,8 +27,10 @@ const asking = (status: InstanceStatus, lease: SlotLease | undefined, busyUntil:
 export interface Wanting {
   readonly state: LaneState
   readonly snapshot: ReadonlyArray<InstanceStatus>
-  /** Tasks that found no free slot, in order; no more than the lane may start. */
+  /** Tasks that found no free slot, in order. */
   readonly unplaced: ReadonlyArray<WaitingTask>
+  /** How many more the lane may start. */
+  readonly most: number
   /** Starts that the plan makes, by instance. */
   readonly picked: ReadonlyMap<string, number>
   readonly now: number
@@ -39,9 +41,9 @@ const isDue = (lease: SlotLease | undefined, want: number, rank: number, now: nu
   return (want !== lease.want || rank !== lease.rank) && now - lease.askedAt >= renewMillis
 }
 
-export const asksOf = ({ now, picked, snapshot, state, unplaced }: Wanting): ReadonlyArray<Ask> => {
+export const asksOf = ({ most, now, picked, snapshot, state, unplaced }: Wanting): ReadonlyArray<Ask> => {
   const granting = snapshot.filter(({ grantsSlots }) => grantsSlots === true)
-  if (granting.length === 0 || unplaced.length === 0) return []
+  if (granting.length === 0 || unplaced.length === 0 || most <= 0) return []
   const busyUntil = (instanceId: string) => {
     const share = HashMap.get(state.shares, instanceId)
     return share._tag === "Some" ? share.value.busyUntil : 0
@@ -50,13 +52,24 @@ export const asksOf = ({ now, picked, snapshot, state, unplaced }: Wanting): Rea
     asking(status, leaseOf(state.slots, status.instanceId), busyUntil(status.instanceId))
   )
   const wanted = new Map<Candidate.Candidate, number>()
+  const unroutable = new Set<string>()
+  let first: WaitingTask | undefined
+  let asked = 0
   for (const entry of unplaced) {
+    if (asked >= most) break
+    const wish = wishOf(entry.task)
+    if (unroutable.has(wish)) continue
     const decision = route(requestOf(state, entry), candidates, now)
-    if (decision._tag === "Unroutable") continue
+    if (decision._tag === "Unroutable") {
+      unroutable.add(wish)
+      continue
+    }
+    first ??= entry
+    asked++
     decision.candidate.running++
     wanted.set(decision.candidate, (wanted.get(decision.candidate) ?? 0) + 1)
   }
-  const { rank } = unplaced[0]!
+  const rank = first?.rank ?? 0
   return [...wanted].flatMap(([{ status }, count]) => {
     const { instanceId, placement } = status
     const lease = leaseOf(state.slots, instanceId)
