@@ -6,6 +6,7 @@ import { LaneChange, LaneConfig, LaneStatus } from "../schema/Lane.ts"
 import { TaskPhase, TaskSpec } from "../schema/Task.ts"
 import { command, protocol } from "../actor/Protocol.ts"
 import { AttemptEnded, AttemptRefused } from "./AttemptRpcs.ts"
+import { RollCall } from "./SlotRunRpcs.ts"
 import { SlotsGranted, SlotsRecalled, SlotsRevoked } from "./SlotRpcs.ts"
 
 /** The outcome of one submitted task. `dropped` and `redirected` come from the lane's backpressure policy. */
@@ -92,5 +93,6 @@ export const LaneRpcs = protocol(
   AttemptRefused,
   SlotsGranted,
   SlotsRecalled,
-  SlotsRevoked
+  SlotsRevoked,
+  RollCall
 )

@@ -24,6 +24,7 @@ import { deadPage, found, overdue, page } from "./backlog/PageDecisions.ts"
 import { submit } from "./commands/Submit.ts"
 import { rows, taskTable } from "./backlog/TaskRow.ts"
 import { settling, slotSends, slotsGranted, slotsRecalled, slotsRevoked } from "./slots/SlotDecisions.ts"
+import { retells, rollCall } from "./slots/SlotRuns.ts"
 import { sends } from "./TaskReceivers.ts"
 import { onTimer, timers } from "./LaneTimers.ts"
 
@@ -42,10 +43,10 @@ const attemptsWatch: LaneActivity = { _tag: "WatchAttempts", key: "attempts" }
  * The activities that should be running. A changed key means a new read, or a new dispatch activity for a parked lane.
  */
 export const activities = (state: LaneState): ReadonlyArray<LaneActivity> => {
-  const { dead, lookups, pending, round, running, scheduled, sweep } = state
+  const { dead, givenUp, lookups, pending, round, running, scheduled, sweep } = state
   const wanted: Array<LaneActivity> = []
   if (wantsDispatch(state)) wanted.push({ _tag: "Dispatch", key: `dispatch:${round}` })
-  if (!HashMap.isEmpty(running)) wanted.push(attemptsWatch)
+  if (!HashMap.isEmpty(running) || !HashMap.isEmpty(givenUp)) wanted.push(attemptsWatch)
   if (pending.refill !== null) wanted.push({ _tag: "RefillPending", key: `pending:${pending.refill.seq}` })
   if (scheduled.refill !== null) wanted.push({ _tag: "RefillScheduled", key: `scheduled:${scheduled.refill.seq}` })
   if (dead.refill !== null) wanted.push({ _tag: "RefillDead", key: `dead:${dead.refill.seq}` })
@@ -97,6 +98,7 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
     SlotsGranted: settling(slotsGranted),
     SlotsRecalled: settling(slotsRecalled),
     SlotsRevoked: slotsRevoked,
+    RollCall: rollCall,
     /** Waiting tasks keep the rank they were given. */
     Configure: (state, { change, config: whole }, { now }) => {
       const { lane, tenantId } = state
@@ -118,6 +120,7 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
   isEnded,
   tables: [taskTable],
   rows,
+  retells,
   sends: (event, before) => [...sends(event, before), ...slotSends(event, before)],
   snapshotEvery: 1_000
 })

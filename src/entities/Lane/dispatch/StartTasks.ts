@@ -5,22 +5,16 @@
 import { HashMap } from "effect"
 import type { DecideContext, Decision } from "../../../actor/Actor.ts"
 import { send } from "../../../actor/Send.ts"
-import type { Attempt } from "../../../schema/runs/Attempt.ts"
-import type { LaneEvent, Wait, WaitingTask } from "../../../schema/events/LaneEvents.ts"
-import {
-  gatewaySessionKey,
-  type InstanceId,
-  instanceEntityId,
-  laneEntityId,
-  type Placement,
-  type TaskId
-} from "../../../schema/Ids.ts"
+import type { LaneEvent, Wait } from "../../../schema/events/LaneEvents.ts"
+import { type InstanceId, instanceEntityId, type Placement, type TaskId } from "../../../schema/Ids.ts"
 import { Instance } from "../../Instance.ts"
 import { graceMillis } from "./Attempts.ts"
+import { attemptOf } from "./AttemptOf.ts"
 import { draft } from "../LaneEvolve.ts"
 import { type LaneState, pendingBounds, startsAllowed } from "../LaneState.ts"
 import { find } from "../backlog/BacklogWindow.ts"
 import { type Ask, freeOf, leaseOf } from "../slots/SlotLease.ts"
+import { startTold } from "../slots/SlotRuns.ts"
 
 export interface Pick {
   readonly taskId: TaskId
@@ -44,7 +38,11 @@ export interface Assign {
  * Each start is decided on the state that the earlier starts leave: one of them may have made the window drop a task
  * that waits further back.
  */
-export const assign = (state: LaneState, signal: Assign, { now }: DecideContext): Decision<LaneEvent, void, never> => {
+export const assign = (
+  state: LaneState,
+  signal: Assign,
+  { epoch, now, seq }: DecideContext
+): Decision<LaneEvent, void, never> => {
   const { lane, tenantId } = state
   const change = draft(state)
   for (const pick of signal.picks) {
@@ -55,11 +53,11 @@ export const assign = (state: LaneState, signal: Assign, { now }: DecideContext)
     const attempt = entry.attempt + 1
     const until = now + entry.task.timeoutMillis + graceMillis
     change.emit({ _tag: "task.started", tenantId, lane, at: now, attempt, until, ...pick })
+    const instance = instanceEntityId(pick.placement, pick.instanceId)
     change.send(
-      send(Instance, instanceEntityId(pick.placement, pick.instanceId), "Execute", {
-        attempt: attemptOf(state, entry, attempt),
-        ...(pick.onSlot === true ? { onSlot: true } : {})
-      })
+      pick.onSlot === true
+        ? startTold(state, { ...entry, ...pick, attempt, startedAt: now }, epoch, seq)
+        : send(Instance, instance, "Execute", { attempt: attemptOf(state, entry, attempt) })
     )
   }
   for (const ask of signal.asks) change.emit({ _tag: "lane.internal_slots_asked", tenantId, lane, at: now, ...ask })
@@ -76,28 +74,3 @@ const hasFreeSlot = ({ slots }: LaneState, instanceId: InstanceId): boolean => {
 
 const mayStart = (state: LaneState, now: number): boolean =>
   !state.config.paused && HashMap.size(state.running) < state.config.concurrency && startsAllowed(state, now) >= 1
-
-const attemptOf = ({ lane, tenantId }: LaneState, { task }: WaitingTask, attempt: number): Attempt => {
-  const {
-    hints,
-    payload: { extraSystemPrompt, message, thinking },
-    sessionId,
-    taskId,
-    timeoutMillis,
-    traceparent
-  } = task
-  const model = task.payload.model ?? hints.model
-  return {
-    runKey: `${taskId}.${attempt}`,
-    origin: { entityType: "Lane", entityId: laneEntityId(tenantId, lane) },
-    tenantId,
-    taskId,
-    sessionKey: gatewaySessionKey(tenantId, sessionId ?? taskId),
-    ...(message === undefined ? {} : { message }),
-    timeoutMillis,
-    ...(model === undefined ? {} : { model }),
-    ...(thinking === undefined ? {} : { thinking }),
-    ...(extraSystemPrompt === undefined ? {} : { extraSystemPrompt }),
-    ...(traceparent === undefined ? {} : { traceparent })
-  }
-}
