@@ -45,8 +45,10 @@ export const pastMost = 4_096
 export class RunBoard {
   readonly runs = new Map<string, BoardRun>()
   readonly #holders = new Map<string, Holder>()
-  /** In the order in which they ended. */
   readonly #past = new Map<string, Past>()
+  /** Their run ids in the order in which they ended, from `#next` on: a ring of `pastMost`. */
+  readonly #order: Array<string> = []
+  #next = 0
 
   /** Notes that the holder has told all that it started up to this entry. */
   present({ entry, epoch, holder }: Omit<Present, "_tag">): void {
@@ -85,13 +87,20 @@ export class RunBoard {
   /** Takes the run off the board, and remembers it. */
   over({ attempt, entry, runId, startedAt }: BoardRun): void {
     this.runs.delete(runId)
-    this.#past.delete(runId)
+    const isNew = !this.#past.has(runId)
     this.#past.set(runId, { startedAt, holder: holderKey(attempt.origin), entry })
-    if (this.#past.size <= pastMost) return
-    const [oldest, { entry: forgotten, holder: key }] = this.#past.entries().next().value!
-    this.#past.delete(oldest)
+    if (!isNew) return
+    const oldest = this.#order[this.#next]
+    if (oldest !== undefined) this.#forget(oldest)
+    this.#order[this.#next] = runId
+    this.#next = (this.#next + 1) % pastMost
+  }
+
+  #forget(runId: string): void {
+    const { entry, holder: key } = this.#past.get(runId)!
+    this.#past.delete(runId)
     const holder = this.#holders.get(key)
-    if (holder !== undefined && forgotten !== undefined) holder.forgotten = Math.max(holder.forgotten, forgotten)
+    if (holder !== undefined && entry !== undefined) holder.forgotten = Math.max(holder.forgotten, entry)
   }
 }
 
