@@ -224,7 +224,7 @@ export interface ActorDefinition<
   readonly secretTenant?: (encoded: any) => string | undefined
   /**
    * A snapshot is taken after this many journal entries, after eight times as many events, or earlier when the entries
-   * are large (LoadedActor.ts). 256 when absent.
+   * are large (state/Snapshots.ts). 256 when absent.
    */
   readonly snapshotEvery?: number
 }

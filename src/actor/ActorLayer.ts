@@ -2,10 +2,11 @@
  * Turns a definition into an actor of the cluster. A command travels as a volatile message with a request id. The
  * journal makes it durable, and the request id makes it effectively once.
  */
-import { Clock, Duration, Effect, Layer, Option, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Option, Scheduler, type Scope } from "effect"
 import { Entity, type EntityAddress, type ShardId, Sharding, ShardingConfig } from "effect/cluster"
 import type { Rpc } from "effect/rpc"
 import { keyedHeader, requestIdHeader, retryHeader } from "./Protocol.ts"
+import * as ActorMetrics from "../observability/metrics/ActorMetrics.ts"
 import type { ActorUnavailable } from "../schema/Errors.ts"
 import type { ActorDefinition, Handed, Outgoing } from "./Actor.ts"
 import { ActorDirectory } from "./runtime/ActorDirectory.ts"
@@ -154,6 +155,8 @@ export const layer = <
       quiet: new Set<string>(),
       freshMillis: Duration.toMillis(Duration.fromInputUnsafe(options.maxIdleTime ?? entityMaxIdleTime)) / 4,
       clock: yield* Clock.Clock,
+      dispatcher: Context.get(context, Scheduler.Scheduler).makeDispatcher(),
+      metrics: ActorMetrics.batches(entity.type, context),
       context
     } satisfies ActivationOptions as ActivationOptions
   })

@@ -129,26 +129,42 @@ export class Activation implements ActivationHandle, Post {
     })
   }
 
+  /** Mail that arrives within one turn of the event loop is decided as one batch. */
   #work(): void {
     if (this.#isWorking || this.#isClosed) return
     this.#isWorking = true
-    const fiber = Effect.runForkWith(this.#options.context)(this.#stint)
+    if (this.#actor === undefined) this.#run()
+    else this.#options.dispatcher.scheduleTask(() => this.#run(), 0)
+  }
+
+  #run(): void {
+    if (this.#isClosed) return
+    const fiber = Effect.runForkWith(this.#options.context)(this.#batches)
     if (this.#isWorking) this.#fiber = fiber
   }
 
-  /** Mail that arrives within one turn of the event loop is decided as one batch. */
-  get #stint(): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function* () {
-      if (this.#actor !== undefined) yield* Effect.yieldNow
-      while (this.#actor === undefined || !this.mailbox.isEmpty) {
-        yield* Effect.catchCause(
-          this.#actor === undefined ? this.#begin : Effect.andThen(this.#actor.batches, this.#survived),
-          (cause) => this.#drop(cause)
-        )
-      }
+  /** Loads the actor when it is not loaded, and decides mail until the mailbox is empty. */
+  get #batches(): Effect.Effect<void> {
+    const isLeft = () => this.#actor === undefined || !this.mailbox.isEmpty
+    const batches = Effect.whileLoop({
+      while: isLeft,
+      body: () => {
+        const next = this.#actor === undefined ? this.#begin : this.#batch(this.#actor)
+        return Effect.catchCause(next, (cause) => this.#drop(cause))
+      },
+      step: () => {}
+    })
+    return Effect.map(batches, () => {
       this.#isWorking = false
       this.#fiber = undefined
     })
+  }
+
+  #batch(actor: LoadedActor): Effect.Effect<void, CommitFailed | StoreUnavailable> {
+    return Effect.map(
+      Effect.suspend(() => actor.batch()),
+      () => void (this.#deaths = 0)
+    )
   }
 
   get #begin(): Effect.Effect<void, StoreUnavailable> {
@@ -177,6 +193,7 @@ export class Activation implements ActivationHandle, Post {
   #drop(cause: Cause.Cause<CommitFailed | StoreUnavailable>): Effect.Effect<void> {
     const { entityId, entityType } = this.#address
     const isDeath = Cause.hasDies(cause)
+    this.#actor?.refuse()
     if (isDeath) this.#deaths++
     return Effect.logWarning("An actor was dropped and will be loaded again", cause).pipe(
       Effect.annotateLogs({ entityType, entityId, deaths: this.#deaths }),
@@ -187,10 +204,6 @@ export class Activation implements ActivationHandle, Post {
           : this.#refuse
       )
     )
-  }
-
-  get #survived(): Effect.Effect<void> {
-    return Effect.sync(() => (this.#deaths = 0))
   }
 
   get #end(): Effect.Effect<void> {

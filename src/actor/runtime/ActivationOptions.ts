@@ -1,5 +1,6 @@
 /** What an activation and its parts are given: what all actors of a type share, and what an activity may do. */
-import type { Clock, Context, Effect } from "effect"
+import type { Clock, Context, Effect, Scheduler } from "effect"
+import type { BatchMetrics } from "../../observability/metrics/ActorMetrics.ts"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
 import type { Handed, Outgoing } from "../Actor.ts"
 import type { Definition } from "../commit/PendingCommit.ts"
@@ -54,6 +55,9 @@ export interface ActivationOptions {
   /** Milliseconds after a delivery by the cluster during which the fast path may reach the actor. */
   readonly freshMillis: number
   readonly clock: Clock.Clock
+  /** Runs the batches that begin in one turn of the event loop. Shared, since each of its own would cost a timer. */
+  readonly dispatcher: Scheduler.SchedulerDispatcher
+  readonly metrics: BatchMetrics
   /** Context of the fibers that decide. */
   readonly context: Context.Context<never>
 }

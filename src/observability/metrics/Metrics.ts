@@ -1,5 +1,5 @@
 /** Records the metrics of `Names.ts`: a name or label that is not in the list does not compile. */
-import { Duration, Effect, Metric } from "effect"
+import { type Context, Duration, Effect, Metric } from "effect"
 import { type MetricName, metrics } from "./Names.ts"
 
 type Metrics = typeof metrics
@@ -40,6 +40,19 @@ const series = (name: Name, labels: Record<string, string>): Series => {
 /** Adds to a counter, sets a gauge, or observes a value in a histogram. */
 export const record = <N extends Name>(name: N, value: number, labels: Labels<N>): Effect.Effect<void> =>
   Metric.update(series(name, labels), value)
+
+/**
+ * The same at once, without an effect: for code that runs for each command. The returned function records one series in
+ * the registry of the context.
+ */
+export const recorder = <N extends Name>(
+  name: N,
+  labels: Labels<N>,
+  context: Context.Context<never>
+): ((value: number) => void) => {
+  const one = build(name, labels)
+  return (value) => one.updateUnsafe(value, context)
+}
 
 /** Adds to a gauge, or subtracts with a negative number. */
 export const adjust = <N extends Name>(name: N, by: number, labels: Labels<N>): Effect.Effect<void> =>

@@ -45,7 +45,7 @@ export const longestDelay = 2_592_000_000
  *
  * A change of one request is one journal entry, so this is also the size that the store must handle, and each part of
  * the store is sized for it. A commit takes mail until it weighs 4 MiB, and then at most one more command
- * (actor/runtime/LoadedActor.ts). An entry may weigh 32 MiB (actor/commit/PendingCommit.ts). Commits are written in
+ * (actor/runtime/Batches.ts). An entry may weigh 32 MiB (actor/commit/PendingCommit.ts). Commits are written in
  * batches of up to 8 MiB (shards/journal/WriteBatcher.ts). An actor is read in pieces of about 256 KiB as stored
  * (shards/journal/PgJournal.ts), from rows of at most 256 MiB (shards/Database.ts). A delivery between actors
  * (actor/outbox/OutboxQueue.ts) and a message with calls between runners (shards/transport/calls/CallMessages.ts) have

@@ -40,13 +40,14 @@ const instance = (id: string, more: Partial<InstanceStatus> = {}): InstanceStatu
 
 /** Runs every recorder there is, once. */
 const everything = Effect.gen(function* () {
-  yield* ActorMetrics.timeCommit("Lane", 3, Effect.void)
-  yield* ActorMetrics.mailFound("Lane", 2)
+  const batches = ActorMetrics.batches("Lane", yield* Effect.context<never>())
+  batches.committed(0.01, 3)
+  batches.mailFound(2)
+  batches.messageDied("threw")
   yield* ActorMetrics.loaded("Lane")
   yield* ActorMetrics.timeDelivery("Instance", Effect.void)
   yield* ActorMetrics.outboxChanged(2)
   yield* ActorMetrics.setBack("Lane")
-  yield* ActorMetrics.messageDied("Lane", "threw")
   yield* JournalMetrics.timeFlush(5, Effect.void)
   yield* OwnershipMetrics.runnerLost("refused")
   yield* DomainMetrics.committed([{ _tag: "task.completed" }, { _tag: "task.failed" }, { _tag: "session.created" }])
@@ -167,11 +168,11 @@ describe("Metrics", () => {
     assert.deepStrictEqual(makers, ["observability/metrics/Metrics.ts"])
   })
 
-  it.effect("a failed commit is not timed", () =>
+  it.effect("a failed flush is not timed", () =>
     alone(
       Effect.gen(function* () {
-        yield* Effect.exit(ActorMetrics.timeCommit("Lane", 3, Effect.fail("no")))
-        assert.notInclude(yield* PrometheusMetrics.format(), "clawster_actor_commit_seconds")
+        yield* Effect.exit(JournalMetrics.timeFlush(3, Effect.fail("no")))
+        assert.notInclude(yield* PrometheusMetrics.format(), "clawster_journal_flush_seconds")
       })
     )
   )
