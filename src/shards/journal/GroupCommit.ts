@@ -43,6 +43,6 @@ export const make = (write: WriteGroup) =>
         })
       ),
     failed,
-    rowsOf: ({ entries }) => entries.length,
+    rowsOf: ({ entries, outbox, rows }) => entries.length + outbox.length + rows.length,
     weigh: ({ weight = 0 }) => weight
   })

@@ -44,7 +44,11 @@ interface Waiting<Item, A, E> {
 /** Concurrent flushes: while one waits for the disk, the next batch is gathered. */
 export const flushesAtOnce = 2
 const itemsAFlush = 512
-const rowsAFlush = 4_096
+/**
+ * Rows that fill a batch; its last item may write more. With few enough of them what comes at once goes in two flushes,
+ * so that two processes of the store share it.
+ */
+const rowsAFlush = 1_024
 /**
  * Maximum weight of a batch; a single item may weigh more. A statement's parameters are one message of the protocol,
  * which takes at most 1 GB.

@@ -47,6 +47,31 @@ describe("GroupCommit", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("writes large commits of one moment in two statements, which a store can take side by side", () =>
+    Effect.gen(function* () {
+      const groups: Array<ReadonlyArray<string>> = []
+      const append = yield* GroupCommit.make((commits) => {
+        groups.push(commits.map(({ address }) => address.entityId))
+        return Effect.never
+      })
+      const row = {
+        table: { name: "case", key: ["id"], columns: { id: "int" } },
+        op: "insert",
+        row: { id: 1 }
+      } as const
+      const large = (entityId: string) => ({ ...commit(entityId, 4), rows: Array.from({ length: 600 }, () => row) })
+      const waiting = yield* Effect.forkChild(
+        Effect.forEach(["a", "b", "c", "d"], (id) => append(large(id)), { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust(1)
+      assert.deepStrictEqual(groups, [
+        ["a", "b"],
+        ["c", "d"]
+      ])
+      waiting.interruptUnsafe()
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("does not wait for ever for a store that never answers, also when it writes one by one", () =>
     Effect.gen(function* () {
       let asked = 0
