@@ -1,6 +1,10 @@
 /**
  * What a commit writes that follows from the actor's state: its wake-up and its view, when they differ from those that
  * were committed last.
+ *
+ * A wake-up that becomes later, or is no longer needed, need not be written at once, since one that comes too early
+ * changes nothing. So an actor that commits many times a second writes the row a few times of these, and what is owed
+ * then a little later, if need be by a commit of its own.
  */
 import type { View } from "../Actor.ts"
 import type { Commit, WakeRow } from "../Journal.ts"
@@ -14,6 +18,9 @@ export interface Wanted {
   readonly wake: WakeRow
   readonly activities: ReadonlyArray<unknown>
 }
+
+/** Wake-up rows that are written at once within so many milliseconds, whatever changes them. */
+const wakes = { most: 4, perMillis: 1_000 }
 
 const nothing: Wanted = { wake: asleep, activities: [] }
 
@@ -33,6 +40,9 @@ export class DerivedRows {
   readonly #options: ActivationOptions
   readonly #entityId: string
   #wake: WakeRow
+  /** Unix milliseconds until which `#wakesWritten` counts. */
+  #wakesUntil = 0
+  #wakesWritten = 0
   /** Digest of the view that was committed last; the view itself may be long. */
   #viewDigest: number | undefined
   /** A view that was found to be the one that was committed last: it need not be encoded to compare it again. */
@@ -55,20 +65,33 @@ export class DerivedRows {
     return { activities: active, wake: dueAt === null && !resident ? asleep : { dueAt, resident } }
   }
 
-  /** What a commit of this state writes. */
-  of(state: unknown): Derived {
+  /** What a commit of this state at `now` writes. */
+  of(state: unknown, now: number): Derived {
     const wanted = this.wanted(state)
-    const { dueAt, resident } = this.#wake
-    const changed = wanted.wake.dueAt !== dueAt || wanted.wake.resident !== resident
-    return { wanted, wake: changed ? wanted.wake : undefined, view: this.#changedView(state) }
+    return { wanted, wake: this.#changedWake(wanted.wake, now), view: this.#changedView(state) }
   }
 
   /** Call it when the commit that wrote these rows has succeeded. */
-  written({ view, wake }: Derived): void {
-    this.#wake = wake ?? this.#wake
+  written({ view, wake }: Derived, now: number): void {
+    if (wake !== undefined) {
+      this.#wake = wake
+      if (now >= this.#wakesUntil) this.#wakesWritten = 0
+      if (this.#wakesWritten++ === 0) this.#wakesUntil = now + wakes.perMillis
+    }
     if (view === undefined) return
     this.#viewDigest = view.digest
     this.#unchangedView = undefined
+  }
+
+  /** Unix milliseconds at which what the stored rows lack of this state is to be written. Undefined: they lack nothing. */
+  owedAt({ wake }: Wanted): number | undefined {
+    return isSame(this.#wake, wake) ? undefined : this.#wakesUntil
+  }
+
+  #changedWake(wake: WakeRow, now: number): WakeRow | undefined {
+    if (isSame(this.#wake, wake)) return undefined
+    const mayWait = now < this.#wakesUntil && this.#wakesWritten >= wakes.most && !isTooLate(this.#wake, wake)
+    return mayWait ? undefined : wake
   }
 
   #changedView(state: unknown): ChangedView | undefined {
@@ -83,3 +106,10 @@ export class DerivedRows {
     return undefined
   }
 }
+
+const isSame = (a: WakeRow, b: WakeRow): boolean => a.dueAt === b.dueAt && a.resident === b.resident
+
+/** Whether an actor with this row would not be woken in time. */
+const isTooLate = (stored: WakeRow, wanted: WakeRow): boolean =>
+  (wanted.resident && !stored.resident) ||
+  (wanted.dueAt !== null && (stored.dueAt === null || stored.dueAt > wanted.dueAt))

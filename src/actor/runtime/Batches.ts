@@ -175,11 +175,14 @@ export class Batches {
     batch.answer()
   }
 
-  #unchanged(decided: Decided): Effect.Effect<void> {
+  /** Nothing was decided that is to be stored; but rows of earlier commits may be owed. */
+  #unchanged(decided: Decided): Effect.Effect<void, CommitFailed | StoreUnavailable> {
     this.#answer(decided)
     const { derived, follow, memory } = this.#parts
     const { told } = decided.pending
-    return (told.length === 0 ? undefined : follow([], told, derived.wanted(memory.state))) ?? Effect.void
+    const wanted = derived.wanted(memory.state)
+    if ((derived.owedAt(wanted) ?? Infinity) <= decided.now) return this.#write(decided)
+    return (told.length === 0 ? undefined : follow([], told, wanted)) ?? Effect.void
   }
 
   #write(
@@ -192,7 +195,7 @@ export class Batches {
     const { batch, pending } = decided
     if (proposal !== undefined) batch.decide({ _tag: "Signal", signal: proposal.signal, resume: () => {} })
     if (next !== undefined) pending.rows.push(...resourceUse(address, next.key))
-    const derived = this.#parts.derived.of(pending.state)
+    const derived = this.#parts.derived.of(pending.state, decided.now)
     const { view, wake } = derived
     const commit: Commit = {
       address,
@@ -207,7 +210,8 @@ export class Batches {
     }
     const startedAt = clock.currentTimeNanosUnsafe()
     return Effect.flatMap(journal.append(commit), () => {
-      metrics.committed(Number(clock.currentTimeNanosUnsafe() - startedAt) / 1e9, pending.entries.length)
+      const seconds = Number(clock.currentTimeNanosUnsafe() - startedAt) / 1e9
+      if (pending.entries.length > 0) metrics.committed(seconds, pending.entries.length)
       return this.#committed(decided, derived, next, proposal)
     })
   }
@@ -228,7 +232,8 @@ export class Batches {
     memory.unfoldedWeight += pending.weight
     for (const { answer, payloadHash, requestId } of batch.fresh) memory.answered.add(requestId, payloadHash, answer)
     if (next !== undefined) resource!.value = next.value
-    rows.written(derived)
+    rows.written(derived, decided.now)
+    if (pending.entries.length === 0) return this.#parts.follow([], pending.told, derived.wanted) ?? Effect.void
     return this.#afterTaken(decided, () => this.#begin(decided, derived, before, proposal))
   }
 

@@ -35,6 +35,8 @@ export class LoadedActor {
   /** Undefined when no background work is running. */
   #background: BackgroundWork | undefined
   #hasEnded = false
+  /** A commit of the rows that are owed is to come. */
+  #isOwing = false
 
   constructor(options: ActivationOptions, address: ActorAddress, post: Post, epoch: number) {
     this.#options = options
@@ -143,10 +145,22 @@ export class LoadedActor {
   ): Effect.Effect<void> | undefined {
     this.#arm(wanted)
     const isIdle = outbox.length === 0 && told.length === 0 && wanted.activities.length === 0
-    const snapshot = this.#snapshot()
-    if (this.#background === undefined && isIdle) return snapshot
-    const begun = this.#undertaking.begin(outbox, told, wanted.activities)
-    return snapshot === undefined ? begun : Effect.andThen(begun, snapshot)
+    const begun =
+      this.#background === undefined && isIdle ? undefined : this.#undertaking.begin(outbox, told, wanted.activities)
+    return both(begun, both(this.#owed(wanted), this.#snapshot()))
+  }
+
+  /** Has the rows that are owed written at their time. */
+  #owed(wanted: Wanted): Effect.Effect<void> | undefined {
+    const owedAt = this.#isOwing ? undefined : this.#derived.owedAt(wanted)
+    if (owedAt === undefined) return undefined
+    this.#isOwing = true
+    const wait = Math.max(0, owedAt - this.#options.clock.currentTimeMillisUnsafe())
+    const payOff = Effect.sync(() => {
+      this.#isOwing = false
+      this.#post.offer({ _tag: "Due", resume: () => {} })
+    })
+    return Effect.suspend(() => Effect.asVoid(this.#undertaking.fork(Effect.delay(payOff, wait))))
   }
 
   /** Starts what the state asks for after loading. */
@@ -158,9 +172,9 @@ export class LoadedActor {
     const context = { entityId, epoch: this.#epoch, now: clock.currentTimeMillisUnsafe(), seq: seq + 1 }
     const told = definition.retells?.(state, context) ?? []
     this.#arm(wanted)
-    return outbox.items.length === 0 && told.length === 0 && wanted.activities.length === 0
-      ? Effect.void
-      : this.#undertaking.resume(outbox, told, wanted.activities)
+    const owed = this.#owed(wanted) ?? Effect.void
+    if (outbox.items.length === 0 && told.length === 0 && wanted.activities.length === 0) return owed
+    return Effect.andThen(this.#undertaking.resume(outbox, told, wanted.activities), owed)
   }
 
   #arm({ wake }: Wanted): void {
@@ -191,3 +205,9 @@ export class LoadedActor {
     })
   }
 }
+
+const both = (
+  first: Effect.Effect<void> | undefined,
+  second: Effect.Effect<void> | undefined
+): Effect.Effect<void> | undefined =>
+  first === undefined ? second : second === undefined ? first : Effect.andThen(first, second)
