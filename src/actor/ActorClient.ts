@@ -74,11 +74,11 @@ export const make = <Type extends string, Rpcs extends Rpc.Any>(
       path,
       (yield* entity.client) as unknown as Slow
     )
-    const call = (entityId: string, tag: string, payload: unknown, options: CallOptions) => {
-      const run = (id: string) => new Call(shared, waysOf(entityId, tag), tag, payload, options, id).run
-      const id = options.requestId
-      return id === undefined ? Effect.flatMap(requestId, run) : Effect.suspend(() => run(id))
-    }
+    const call = (entityId: string, tag: string, payload: unknown, options: CallOptions) =>
+      Effect.contextWith((context: Context.Context<never>) => {
+        const id = options.requestId ?? requestId(Context.get(context, Random.Random))
+        return new Call(shared, waysOf(entityId, tag), tag, payload, options, id).run(context)
+      })
     return (entityId: string) =>
       new Proxy(
         {},
@@ -115,10 +115,10 @@ export const delivering = <Type extends string, Rpcs extends Rpc.Any>(
     return withinLimit(client(entityId).Deliver({ messages, again: true }))
   })
 
-const draw = (random: { nextDoubleUnsafe(): number }): string =>
-  Math.floor(random.nextDoubleUnsafe() * 2 ** 53).toString(36)
+interface Draws {
+  nextDoubleUnsafe(): number
+}
 
-const requestId = Effect.contextWith((context: Context.Context<never>) => {
-  const random = Context.get(context, Random.Random)
-  return Effect.succeed(`call-${draw(random)}${draw(random)}`)
-})
+const draw = (random: Draws): string => Math.floor(random.nextDoubleUnsafe() * 2 ** 53).toString(36)
+
+const requestId = (random: Draws): string => `call-${draw(random)}${draw(random)}`

@@ -2,13 +2,13 @@
  * One call to an actor: its attempts, by the fast path or the cluster's delivery, and what their failures say of it.
  * All attempts have one request id, so the command takes effect once.
  */
-import { Cause, Clock, Context, Effect, Option, References, Schedule, Tracer } from "effect"
+import { Cause, Clock, Context, Effect, Exit, Option, References, Schedule, Tracer } from "effect"
 import { ActorUnavailable } from "../../schema/Errors.ts"
 import { keyedHeader, requestIdHeader, retryHeader } from "../Protocol.ts"
 import type { IncomingCall } from "../runtime/ActivationDirectory.ts"
 import type { AdmissionLimit } from "./AdmissionLimit.ts"
 import type { CallTimeouts } from "./CallTimeouts.ts"
-import { isNotHere, notHere } from "./FastPath.ts"
+import { isNotHere } from "./FastPath.ts"
 
 export interface CallOptions {
   /**
@@ -44,8 +44,8 @@ export interface Ways {
 
 /** Sampled traces go through the cluster's delivery, which records their spans; the fast path records none. */
 const isTraced = (context: Context.Context<never>): boolean =>
-  Context.getOption(context, Tracer.ParentSpan).pipe(Option.exists(({ sampled }) => sampled)) &&
-  Context.get(context, References.TracerEnabled)
+  Context.get(context, References.TracerEnabled) &&
+  Context.getOption(context, Tracer.ParentSpan).pipe(Option.exists(({ sampled }) => sampled))
 
 const defaultTimeoutMillis = 30_000
 const attemptTimeoutMillis = 10_000
@@ -96,7 +96,7 @@ const cutOff = new ActorUnavailable({
   retryAfterMillis: 20
 })
 
-const timedOut = Effect.fail(
+const timedOut = Exit.fail(
   new ActorUnavailable({
     reason: "TimedOut",
     message: "no answer in time; send the same request id again to learn the outcome",
@@ -122,28 +122,21 @@ export class Call {
     this.#requestId = requestId
   }
 
-  /** The first attempt nearly always succeeds, so it allocates nothing that only retries need. */
-  get run(): Effect.Effect<unknown, unknown> {
-    return Effect.contextWith((context: Context.Context<never>) => {
-      const clock = Context.get(context, Clock.Clock)
-      const at = clock.currentTimeMillisUnsafe()
-      const { fast } = this.#ways
-      const slowly = () =>
-        this.#waiting(
-          false,
-          Effect.catchIf(
-            this.#attempt(false, this.#leftMillis(at, clock.currentTimeMillisUnsafe())),
-            isTransient,
-            (error) => this.#retry(error, at)
-          )
-        )
-      if (fast === undefined || isTraced(context)) return slowly()
-      return Effect.catchIf(
-        this.#quickly(fast, context),
-        (error) => isNotHere(error) || isTransient(error),
-        (error) => (isNotHere(error) ? slowly() : this.#waiting(mayHaveRun(error), this.#retry(error, at)))
-      )
-    })
+  /**
+   * The first attempt nearly always succeeds, so it takes one effect, and allocates nothing that only retries need.
+   * `context`: of the caller.
+   */
+  run(context: Context.Context<never>): Effect.Effect<unknown, unknown> {
+    const { fast } = this.#ways
+    const at = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+    return fast === undefined || isTraced(context) ? this.#slowly(at, context) : this.#quickly(fast, at, context)
+  }
+
+  /** `startedAt`: Unix milliseconds at which the call began. */
+  #slowly(startedAt: number, context: Context.Context<never>): Effect.Effect<unknown, unknown> {
+    const left = this.#leftMillis(startedAt, Context.get(context, Clock.Clock).currentTimeMillisUnsafe())
+    const attempt = Effect.catchIf(this.#attempt(false, left), isTransient, (error) => this.#retry(error, startedAt))
+    return this.#waiting(false, attempt)
   }
 
   #waiting(isInDoubt: boolean, effect: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
@@ -158,27 +151,43 @@ export class Call {
     return (this.#options.timeoutMillis ?? defaultTimeoutMillis) - (now - startedAt)
   }
 
-  #quickly(fast: (asked: IncomingCall) => boolean, context: Context.Context<never>): Effect.Effect<unknown, unknown> {
+  #quickly(
+    fast: (asked: IncomingCall) => boolean,
+    startedAt: number,
+    context: Context.Context<never>
+  ): Effect.Effect<unknown, unknown> {
     return Effect.callback((resume) => {
       let disarm: (() => void) | undefined
       let answered = false
+      const end = (answer: Exit.Exit<unknown, unknown>) => {
+        answered = true
+        disarm?.()
+        resume(answer._tag === "Success" ? answer : this.#failed(answer, startedAt, context))
+      }
       const isTaken = fast({
         tag: this.#tag,
         payload: this.#payload,
         requestId: this.#requestId,
         fingerprint: this.#options.fingerprint ?? null,
         again: false,
-        resume: (answer) => {
-          answered = true
-          disarm?.()
-          resume(answer)
-        }
+        resume: end
       })
-      if (!isTaken) return resume(notHere)
+      if (!isTaken) return resume(this.#slowly(startedAt, context))
       if (answered) return
-      disarm = this.#shared.timeouts.arm(this.#attemptMillis, context, () => resume(timedOut))
+      disarm = this.#shared.timeouts.arm(this.#attemptMillis, context, () => end(timedOut))
       return Effect.sync(disarm)
     })
+  }
+
+  /** What becomes of the call when its attempt by the fast path has failed. */
+  #failed(
+    exit: Exit.Failure<unknown, unknown>,
+    startedAt: number,
+    context: Context.Context<never>
+  ): Effect.Effect<unknown, unknown> {
+    const error = exit.cause.reasons.find((reason) => reason._tag === "Fail")?.error
+    if (isNotHere(error)) return this.#slowly(startedAt, context)
+    return isTransient(error) ? this.#waiting(mayHaveRun(error), this.#retry(error, startedAt)) : exit
   }
 
   /** `leftMillis`: what is left of the call's timeout. */

@@ -47,8 +47,8 @@ export class ArrayParameters {
   readonly values: Array<unknown> = []
 
   #push(kind: Kind, values: ReadonlyArray<unknown>): string {
-    const { oid, type, write } = carriers[kind]
-    this.values.push(Result.getOrThrow(PgTypes.array(values.map(write), oid)))
+    const { oid, type } = carriers[kind]
+    this.values.push(Result.getOrThrow(PgTypes.array(values, oid)))
     return `$${this.values.length}::${type}[]`
   }
 
@@ -58,12 +58,31 @@ export class ArrayParameters {
     return this.#push(kind, values) + (cast === "" ? "" : `${cast}[]`)
   }
 
-  /** Adds the rows as a table `x`: `from` is its `unnest`, `read` lists its columns cast to their types. */
-  table<Row>(columns: Columns<Row>, rows: ReadonlyArray<Row>) {
-    const arrays = columns.map(([, kind, value]) => this.#push(kind, rows.map(value)))
+  /**
+   * Adds the rows as a table `x`: `from` is its `unnest`, `read` lists its columns cast to their types. `given`: a column
+   * without a value in any row is left out; `written` says which are there.
+   */
+  table<Row>(columns: Columns<Row>, rows: ReadonlyArray<Row>, given = false) {
+    const written: Array<Columns<Row>[number]> = []
+    const arrays: Array<string> = []
+    for (const column of columns) {
+      const [, kind, value] = column
+      const { write } = carriers[kind]
+      const values = new Array<unknown>(rows.length)
+      let isGiven = !given
+      for (let n = 0; n < rows.length; n++) {
+        const written = write(value(rows[n]!))
+        values[n] = written
+        if (written !== null) isGiven = true
+      }
+      if (!isGiven) continue
+      written.push(column)
+      arrays.push(this.#push(kind, values))
+    }
     return {
-      from: `unnest(${arrays.join(", ")}) AS x(${names(columns)})`,
-      read: columns.map(([name, kind]) => `x.${name}${carriers[kind].cast}`)
+      written,
+      from: `unnest(${arrays.join(", ")}) AS x(${names(written)})`,
+      read: written.map(([name, kind]) => `x.${name}${carriers[kind].cast}`)
     }
   }
 }

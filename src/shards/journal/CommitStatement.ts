@@ -110,12 +110,14 @@ export class TableWrites {
       const key = keyOf(this.table, row)
       const inserted = inserts.get(key)
       if (op === "insert") {
-        if (inserted === undefined) inserts.set(key, { ...row })
+        if (inserted === undefined) inserts.set(key, row)
         if (mayExist) doubtful.add(key)
         continue
       }
-      if (inserted !== undefined) Object.assign(inserted, row)
-      if (inserted === undefined || doubtful.has(key)) updates.set(key, { ...updates.get(key), ...row })
+      if (inserted !== undefined) inserts.set(key, { ...inserted, ...row })
+      if (inserted !== undefined && !doubtful.has(key)) continue
+      const updated = updates.get(key)
+      updates.set(key, updated === undefined ? row : { ...updated, ...row })
     }
     for (const row of inserts.values()) this.inserts.push(row)
     for (const row of updates.values()) this.#update(row)
@@ -183,11 +185,12 @@ class Parts {
     )
   }
 
-  insert<Row>(name: string, columns: Columns<Row>, rows: ReadonlyArray<Row>, onConflict = ""): void {
+  /** `given`: columns without a value in any row are left out. */
+  insert<Row>(name: string, columns: Columns<Row>, rows: ReadonlyArray<Row>, onConflict = "", given = false): void {
     if (rows.length === 0) return
-    const { from, read } = this.parameters.table(columns, rows)
+    const { from, read, written } = this.parameters.table(columns, rows, given)
     this.parts.push(`${name} AS (
-  INSERT INTO clawster_${name} (${names(columns)})
+  INSERT INTO clawster_${name} (${names(written)})
   SELECT ${read.join(", ")} FROM ${from}, fenced WHERE fenced.ok ${onConflict}
 )`)
   }
@@ -203,8 +206,8 @@ class Parts {
 
   writeTable(writes: TableWrites): void {
     const { inserts, table, updates } = writes
-    const given = writes.columns((name) => inserts.some((row) => (row[name] ?? null) !== null))
-    this.insert(table.name, given, inserts, "ON CONFLICT DO NOTHING")
+    const all = writes.columns(() => true)
+    this.insert(table.name, all, inserts, "ON CONFLICT DO NOTHING", true)
     for (const [, rows] of [...updates].sort(byName))
       this.#update(
         table,
@@ -230,7 +233,14 @@ const claimsOf = (commits: ReadonlyArray<Commit>): ReadonlyArray<Commit> => [
 const rowsOf = <A>(
   commits: ReadonlyArray<Commit>,
   rows: (commit: Commit) => ReadonlyArray<A>
-): ReadonlyArray<Written<A>> => commits.flatMap((commit) => rows(commit).map((row, at) => ({ commit, row, at })))
+): ReadonlyArray<Written<A>> => {
+  const written: Array<Written<A>> = []
+  for (const commit of commits) {
+    const own = rows(commit)
+    for (let at = 0; at < own.length; at++) written.push({ commit, row: own[at]!, at })
+  }
+  return written
+}
 
 export const build = (commits: ReadonlyArray<Commit>): Statement => {
   const statement = new Parts()

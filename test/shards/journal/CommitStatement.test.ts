@@ -35,4 +35,19 @@ describe("the statement of a group", () => {
     const together = build([commitOf(1, start("a"), start("b")), commitOf(2)])
     assert.strictEqual(alone.text, together.text)
   })
+
+  it("merges the writes of one commit to one row, and leaves them as they were given", () => {
+    const [added, started] = [insert(tasks, "a"), start("a")]
+    const merged = build([commitOf(1, added, started)])
+    const { text } = build([commitOf(1, insert(tasks, "a"))])
+    assert.strictEqual(merged.text, text)
+    assert.deepStrictEqual(merged.params.at(-1), build([commitOf(1, { ...added, row: started.row })]).params.at(-1))
+    assert.deepStrictEqual(added, insert(tasks, "a"))
+  })
+
+  it("names only the columns of which an inserted row has a value", () => {
+    assert.notInclude(build([commitOf(1, insert(tasks, "a"), insert(tasks, "b"))]).text, "result")
+    const given = { table: tasks, op: "insert" as const, row: { id: "b", phase: "completed", result: {} } }
+    assert.include(build([commitOf(1, insert(tasks, "a"), given)]).text, "(id, phase, result)")
+  })
 })
