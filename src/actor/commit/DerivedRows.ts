@@ -83,7 +83,7 @@ export class DerivedRows {
     this.#unchangedView = undefined
   }
 
-  /** Unix milliseconds at which what the stored rows lack of this state is to be written. Undefined: they lack nothing. */
+  /** Unix milliseconds at which the rows are to be written that differ from this state. Undefined: none does. */
   owedAt({ wake }: Wanted): number | undefined {
     return isSame(this.#wake, wake) ? undefined : this.#wakesUntil
   }

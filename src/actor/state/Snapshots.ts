@@ -27,8 +27,8 @@ export const isDue = (memory: LoadedState, every = 256): boolean =>
   memory.unfoldedWeight >= Math.max(unfoldedWeight, 2 * memory.snapshotWeight)
 
 /**
- * The snapshot of the loaded state, which then counts as taken. A `SecretFault`: one of its secrets cannot be encrypted,
- * so it is not taken, and the entries stay in the journal.
+ * The snapshot of the loaded state, which then counts as taken. A `SecretFault`: one of its secrets cannot be
+ * encrypted, so it is not taken, and the entries stay in the journal.
  */
 export const take = ({ codec, definition }: Options, memory: LoadedState, entityId: string): Snapshot | SecretFault => {
   memory.snapshotSeq = memory.seq

@@ -59,8 +59,8 @@ export class ArrayParameters {
   }
 
   /**
-   * Adds the rows as a table `x`: `from` is its `unnest`, `read` lists its columns cast to their types. `given`: a column
-   * without a value in any row is left out; `written` says which are there.
+   * Adds the rows as a table `x`: `from` is its `unnest`, `read` lists its columns cast to their types. `given`: a
+   * column without a value in any row is left out; `written` says which are there.
    */
   table<Row>(columns: Columns<Row>, rows: ReadonlyArray<Row>, given = false) {
     const written: Array<Columns<Row>[number]> = []

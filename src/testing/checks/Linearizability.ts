@@ -1,7 +1,7 @@
 /**
- * I13: stored snapshot and view equal the fold of committed events, and the stored wake-up is not later than that of the
- * fold. Answers to clients are checked for linearizability: an answer equals the committed one; the real-time order of
- * acknowledged calls is kept; and a read returns a state that is not older than the latest entry acknowledged before
+ * I13: stored snapshot and view equal the fold of committed events, and the stored wake-up is not later than that of
+ * the fold. Answers to clients are checked for linearizability: an answer equals the committed one; the real-time order
+ * of acknowledged calls is kept; and a read returns a state that is not older than the latest entry acknowledged before
  * the read was sent, and that was committed before its response.
  */
 import { Equal } from "effect"
