@@ -22,6 +22,7 @@ export const evolve = (state: InstanceState, event: InstanceEvent): InstanceStat
     case "instance.internal_slots_granted":
     case "instance.internal_slots_returned":
     case "instance.internal_slots_recalled":
+    case "instance.internal_slots_weighed":
       return { ...state, slots: onSlots(state.slots, event) }
     case "instance.deregistered": {
       const record = state.record && onRecord(state.record, event)

@@ -12,6 +12,7 @@ import { LinkRegistry } from "./activities/LinkRegistry.ts"
 import { type InstanceSelf, runAttempt } from "./activities/RunAttempt.ts"
 import { abortAtGateway, steerAtGateway } from "./activities/RunInterventions.ts"
 import { erase } from "./activities/Erase.ts"
+import * as TenantWeights from "./slots/TenantWeights.ts"
 import { keepClean, stopGateway, supervise } from "./activities/Supervise.ts"
 
 /** `links` is the link registry of this runner. */
@@ -35,13 +36,18 @@ export const performWith = (links: LinkRegistry) => {
 const postFor = (links: LinkRegistry, { committed, entityId, epoch }: InstanceSelf) =>
   isRegistered(committed().record) ? links.post(entityId, epoch) : links.passing(entityId, epoch)
 
-export const layer = Layer.unwrap(
-  Effect.sync(() => {
-    const links = new LinkRegistry()
-    return ActorLayer.layer(InstanceActor, {
-      perform: performWith(links),
-      take: (notes, self) => takeNotes(notes as ReadonlyArray<BoardNote>, self, postFor(links, self)),
-      onCommitted: DomainMetrics.committed
+/** With this definition, which is `InstanceActor` or a variant of it. */
+export const layerOf = (actor: typeof InstanceActor) =>
+  Layer.unwrap(
+    Effect.map(TenantWeights.makeProposals, (propose) => {
+      const links = new LinkRegistry()
+      return ActorLayer.layer(actor, {
+        perform: performWith(links),
+        take: (notes, self) => takeNotes(notes as ReadonlyArray<BoardNote>, self, postFor(links, self)),
+        propose,
+        onCommitted: DomainMetrics.committed
+      })
     })
-  })
-)
+  )
+
+export const layer = layerOf(InstanceActor)

@@ -17,6 +17,7 @@ import { type InstanceRecord, type InstanceState, isRegistered } from "./Instanc
 import { beginDrain, finishStop, loseGateway, stopWhenDrained } from "./LifecycleTransitions.ts"
 import { type BoardReport, onBoardReport } from "./board/BoardReports.ts"
 import { runFields } from "./runs/RunFields.ts"
+import { onWeighed, type Weighed } from "./slots/TenantWeights.ts"
 import { about, draft, endRun, type InstanceDraft, refuseAttempt, type RunOutcome } from "./runs/RunTransitions.ts"
 
 export type LifeSignal =
@@ -43,7 +44,7 @@ export type RunSignal =
   | { readonly _tag: "RunEnded"; readonly runId: string; readonly outcome: RunOutcome; readonly verdict: Verdict }
   | { readonly _tag: "SteerEnded"; readonly runId: string; readonly steerKey: string; readonly refused?: string }
 
-export type InstanceSignal = LifeSignal | RunSignal | BoardReport
+export type InstanceSignal = LifeSignal | RunSignal | BoardReport | Weighed
 
 type InstanceDecision = Decision<InstanceEvent, void, never>
 
@@ -55,6 +56,7 @@ export const decideSignal = (
   const { record } = state
   if (record === undefined) return note([])
   if (signal._tag === "BoardReport") return onBoardReport(state, record, signal, now)
+  if (signal._tag === "Weighed") return onWeighed(state, signal, now)
   if ("runId" in signal) return onRunSignal(state, record, signal, now)
   if (signal.start !== record.start) return note([])
   const change = draft(state)

@@ -18,7 +18,7 @@ import { evolve } from "./LaneEvolve.ts"
 import { explain, explainMany } from "./commands/Explain.ts"
 import { giveUp } from "./dispatch/GiveUp.ts"
 import type { LaneSignal } from "./LaneSignal.ts"
-import { initial, isEnded, LaneState, statusOf } from "./LaneState.ts"
+import { initial, isEnded, LaneState, statusOf, wantsDispatch } from "./LaneState.ts"
 import { replay } from "./commands/Replay.ts"
 import { deadPage, found, overdue, page } from "./backlog/PageDecisions.ts"
 import { submit } from "./commands/Submit.ts"
@@ -32,10 +32,6 @@ export interface LaneActivity {
   readonly key: string
   readonly _tag: "Dispatch" | "WatchAttempts" | "RefillPending" | "RefillScheduled" | "RefillDead" | "LookUp" | "Sweep"
 }
-
-/** Whether a task waits that may start. */
-export const wantsDispatch = ({ config, pending, running }: LaneState): boolean =>
-  !config.paused && pending.entries.length > 0 && HashMap.size(running) < config.concurrency
 
 const attemptsWatch: LaneActivity = { _tag: "WatchAttempts", key: "attempts" }
 
@@ -112,7 +108,7 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
     AttemptEnded: settling(attemptEnded),
     AttemptRefused: settling(attemptRefused)
   },
-  signal,
+  signal: settling(signal),
   timers,
   onTimer: settling(onTimer),
   activities,

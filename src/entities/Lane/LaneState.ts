@@ -182,6 +182,10 @@ export const receiverOf = ({ task: { receiver } }: WaitingTask): Pick<Unheld, "r
 export const phaseOf = (found: Held): TaskPhase =>
   found.where === "scheduled" ? scheduledPhase(found.task) : found.where
 
+/** Whether a task waits that may start. */
+export const wantsDispatch = ({ config, pending, running }: LaneState): boolean =>
+  !config.paused && pending.entries.length > 0 && HashMap.size(running) < config.concurrency
+
 /** Number of starts that the lane's rate allows now; `Infinity` without a rate. */
 export const startsAllowed = ({ bucket, config }: LaneState, now: number): number =>
   config.ratePerSecond === undefined ? Infinity : Math.floor(levelAt(bucket, config.ratePerSecond, now))

@@ -135,7 +135,6 @@ export const InstanceEvent = Schema.Union([
     ask: Schema.Struct({
       holder: ActorRef,
       tenantId: TenantId,
-      weight: Schema.Finite,
       want: Schema.Int,
       rank: Schema.NullOr(Schema.Finite)
     }),
@@ -143,9 +142,21 @@ export const InstanceEvent = Schema.Union([
   }),
   /** `key` is the holder's entity type and id. */
   Schema.TaggedStruct("instance.internal_slots_granted", { ...about, grants: SlotCounts, at }),
-  Schema.TaggedStruct("instance.internal_slots_returned", { ...about, holder: ActorRef, count: Schema.Int, at }),
+  Schema.TaggedStruct("instance.internal_slots_returned", {
+    ...about,
+    holder: ActorRef,
+    count: Schema.Int,
+    want: Schema.Int,
+    at
+  }),
   /** How many slots each of these holders is to give back from now on. */
   Schema.TaggedStruct("instance.internal_slots_recalled", { ...about, recalls: SlotCounts }),
+  /** The weights of tenants that hold or want slots, where they differ from what was counted with. */
+  Schema.TaggedStruct("instance.internal_slots_weighed", {
+    ...about,
+    weights: Schema.Array(Schema.Struct({ tenant: TenantId, weight: Schema.Finite })),
+    at
+  }),
   Schema.TaggedStruct("instance.breaker_opened", { ...about, until: at }),
   Schema.TaggedStruct("instance.breaker_half_open", about),
   Schema.TaggedStruct("instance.breaker_closed", about),

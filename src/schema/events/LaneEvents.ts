@@ -171,10 +171,21 @@ export const SlotsAskedOf = Schema.TaggedStruct("lane.internal_slots_asked", {
 export const SlotsGot = Schema.TaggedStruct("lane.internal_slots_granted", {
   ...slotsAt,
   registration: Schema.optionalKey(Schema.String),
-  count: Schema.Int
+  count: Schema.Int,
+  keep: Schema.NullOr(Schema.Int),
+  contended: Schema.Boolean
 })
-export const SlotsGivenBack = Schema.TaggedStruct("lane.internal_slots_returned", { ...slotsAt, count: Schema.Int })
-export const SlotsWantedBack = Schema.TaggedStruct("lane.internal_slots_recalled", { ...slotsAt, count: Schema.Int })
+/** The lane wants so many slots of the instance in all, without those that it returns. */
+export const SlotsGivenBack = Schema.TaggedStruct("lane.internal_slots_returned", {
+  ...slotsAt,
+  count: Schema.Int,
+  want: Schema.Int
+})
+/** The lane may keep only so many; null: all that it has. */
+export const SlotsWantedBack = Schema.TaggedStruct("lane.internal_slots_recalled", {
+  ...slotsAt,
+  keep: Schema.NullOr(Schema.Int)
+})
 export const SlotsVoid = Schema.TaggedStruct("lane.internal_slots_revoked", slotsAt)
 /** Attempts that the lane had given up are over. */
 export const GivenUpOver = Schema.TaggedStruct("lane.internal_given_up_over", {

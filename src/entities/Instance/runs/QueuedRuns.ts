@@ -54,7 +54,6 @@ export const queued = (
     holder: attempt.origin,
     key,
     tenantId: attempt.tenantId,
-    weight: 1,
     want: (known?.want ?? 0) + 1,
     rank: Math.min(known?.rank ?? Infinity, rank),
     forOneRun: true

@@ -7,6 +7,7 @@ export type SlotEvent = InstanceEventOf<
   | "instance.internal_slots_granted"
   | "instance.internal_slots_returned"
   | "instance.internal_slots_recalled"
+  | "instance.internal_slots_weighed"
 >
 
 export const onSlots = (book: SlotBook.SlotBook, event: SlotEvent): SlotBook.SlotBook => {
@@ -16,8 +17,10 @@ export const onSlots = (book: SlotBook.SlotBook, event: SlotEvent): SlotBook.Slo
     case "instance.internal_slots_granted":
       return event.grants.reduce((next, { count, key }) => SlotBook.granted(next, key, count, event.at), book)
     case "instance.internal_slots_returned":
-      return SlotBook.returned(book, SlotBook.holderKey(event.holder), event.count, event.at)
+      return SlotBook.returned(book, SlotBook.holderKey(event.holder), event.count, event.want, event.at)
     case "instance.internal_slots_recalled":
       return event.recalls.reduce((next, { count, key }) => SlotBook.recalled(next, key, count), book)
+    case "instance.internal_slots_weighed":
+      return event.weights.reduce((next, { tenant, weight }) => SlotBook.weighed(next, tenant, weight, event.at), book)
   }
 }

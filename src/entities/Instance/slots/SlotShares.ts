@@ -1,18 +1,26 @@
 /**
  * Which holder gets the next free slot, and which must give one back. Pure.
  *
- * Between tenants the one with the least service goes first (start-time fair queuing), counting what it holds as
- * `quantum` of service that is still to come: slots that are free at once are then spread by weight, and over time each
- * tenant's slot-time is in proportion to its weight. Inside a tenant the holder whose first waiting work has the lowest
- * rank goes first, as if its lanes were one queue.
+ * Between tenants the one with the least claim goes first: its service, and `quantum` for each slot that it holds, over
+ * its weight. So slots that are free at once are spread by weight; and a tenant that has had less than the others gets
+ * what it lacks as one slot more for a while, not as all slots at once, which would come when others lack them. Inside a
+ * tenant the holder whose first waiting work has the lowest rank goes first, as if its lanes were one queue.
  *
- * A slot is recalled from whoever would not get it back, if it were free now, while somebody waits.
+ * A slot is recalled from whoever would not get it back, if it were free now, while somebody waits; but not for so
+ * little that the next one to be recalled would be this one.
  */
 import { HashMap } from "effect"
 import { isWaiting, serviceAt, type SlotBook, type SlotHolder } from "./SlotBook.ts"
 
-/** Milliseconds of service that a held slot counts as still to come. */
-const quantum = 1_000
+/**
+ * Slot-milliseconds as which a held slot counts. Longer than a usual run, so that slots do not swing between tenants;
+ * short beside a minute, since what tenants have had may differ by half of it for each unit of weight.
+ */
+const quantum = 5_000
+/** Slot-milliseconds that a recall must be worth. */
+const worth = 1_000
+/** Milliseconds of rank that a recall inside a tenant must be worth. */
+const rankWorth = 2_000
 
 export interface Count {
   readonly key: string
@@ -31,6 +39,7 @@ interface Tenant {
   readonly tenantId: string
   readonly weight: number
   readonly service: number
+  readonly grantedAt: number
   held: number
   /** By rank of what waits first, lowest first. */
   readonly shares: Array<Share>
@@ -54,7 +63,8 @@ const tenantsOf = (book: SlotBook, now: number): ReadonlyArray<Tenant> => {
     let tenant = tenants.get(tenantId)
     if (tenant === undefined) {
       const use = HashMap.getUnsafe(book.tenants, tenantId)
-      tenant = { tenantId, weight: use.weight, service: serviceAt(use, now), held: use.held, shares: [] }
+      const { grantedAt, held, weight } = use
+      tenant = { tenantId, weight, service: serviceAt(book, use, now), grantedAt, held, shares: [] }
       tenants.set(tenantId, tenant)
     }
     tenant.shares.push(shareOf(key, holder))
@@ -63,15 +73,20 @@ const tenantsOf = (book: SlotBook, now: number): ReadonlyArray<Tenant> => {
   return [...tenants.values()]
 }
 
-/** The lower, the sooner the tenant gets a slot beside those that it has. */
-const claimOf = ({ held, service, weight }: Tenant): number => service + (held * quantum) / weight
+/** The lower, the sooner the tenant gets a slot beside `held`, of which the half is still to come. */
+const claimOf = ({ service, weight }: Tenant, held: number): number => service + ((held + 0.5) * quantum) / weight
 
 const waiter = ({ shares }: Tenant): Share | undefined => shares.find(({ held, want }) => want > held)
 
+/** Of equal claims the one that has got nothing for longer goes first. */
 const goesBefore = (left: Tenant, right: Tenant): boolean => {
-  const [ours, theirs] = [claimOf(left), claimOf(right)]
-  return ours === theirs ? left.tenantId < right.tenantId : ours < theirs
+  const [ours, theirs] = [claimOf(left, left.held), claimOf(right, right.held)]
+  if (ours !== theirs) return ours < theirs
+  return left.grantedAt === right.grantedAt ? left.tenantId < right.tenantId : left.grantedAt < right.grantedAt
 }
+
+const isWorthIt = (next: Tenant, loser: Tenant): boolean =>
+  claimOf(next, next.held) + worth / next.weight < claimOf(loser, loser.held - 1)
 
 interface Next {
   readonly tenant: Tenant
@@ -122,30 +137,52 @@ const unused = (tenants: ReadonlyArray<Tenant>): Next | undefined => {
   return undefined
 }
 
-/**
- * The holder that should give a slot to `next`: one that holds more than it asks for; otherwise, of the tenant with the
- * highest claim, the one whose own work waits with the highest rank. Undefined when each would get its slot back.
- */
+/** Whose slot counts least: of the tenant that would still have the highest claim, the one whose work comes last. */
+const leastEntitled = (tenants: ReadonlyArray<Tenant>, except?: Tenant): Next | undefined => {
+  let found: Tenant | undefined
+  let highest = -Infinity
+  for (const tenant of tenants) {
+    if (tenant === except || !tenant.shares.some(gives)) continue
+    const claim = claimOf(tenant, tenant.held - 1)
+    if (claim > highest) [found, highest] = [tenant, claim]
+  }
+  return found && { tenant: found, share: found.shares.findLast(gives)! }
+}
+
+/** The holder that should give a slot to `next`: one that has no use for it, or else one of a tenant above its share. */
 const loserTo = (next: Next, tenants: ReadonlyArray<Tenant>): Next | undefined => {
   const idle = unused(tenants)
   if (idle !== undefined) return idle
-  let highest: Tenant | undefined
-  for (const tenant of tenants) {
-    if (tenant === next.tenant || !tenant.shares.some(gives)) continue
-    if (highest === undefined || goesBefore(highest, tenant)) highest = tenant
-  }
-  if (highest !== undefined && goesBefore(next.tenant, { ...highest, held: highest.held - 1 })) {
-    return { tenant: highest, share: highest.shares.findLast(gives)! }
-  }
-  const share = next.tenant.shares.findLast((share) => gives(share) && share.rank > next.share.rank)
-  return share && { tenant: next.tenant, share }
+  const highest = leastEntitled(tenants, next.tenant)
+  return highest !== undefined && isWorthIt(next.tenant, highest.tenant) ? highest : undefined
 }
 
-/** How many of its slots each holder should give back, when no slot is free. Who should give none is left out. */
-export const recalls = (book: SlotBook, now: number): ReadonlyArray<Count> => {
+/** Inside a tenant, from the holder whose work comes last to the one whose work comes first. */
+const recallInside = (tenant: Tenant, taken: Map<string, number>): void => {
+  for (let n = tenant.held; n > 0; n--) {
+    const next = waiter(tenant)
+    const share = next && tenant.shares.findLast((share) => gives(share) && share.rank > next.rank + rankWorth)
+    if (next === undefined || share === undefined) return
+    share.held--
+    next.held++
+    countUp(taken, share.key)
+  }
+}
+
+/**
+ * How many of its slots each holder should give back, when no slot is free. Who should give none is left out. `excess`
+ * of the slots that are held are to go in any case, since the instance has fewer than it gave away.
+ */
+export const recalls = (book: SlotBook, now: number, excess = 0): ReadonlyArray<Count> => {
   const taken = new Map<string, number>()
-  if (!HashMap.some(book.holders, isWaiting)) return []
+  if (excess <= 0 && !HashMap.some(book.holders, isWaiting)) return []
   const tenants = tenantsOf(book, now)
+  for (let n = 0; n < excess; n++) {
+    const loser = unused(tenants) ?? leastEntitled(tenants)
+    if (loser === undefined) break
+    move(loser, -1)
+    countUp(taken, loser.share.key)
+  }
   const most = tenants.reduce((sum, { held }) => sum + held, 0)
   for (let n = 0; n < most; n++) {
     const next = nextOf(tenants)
@@ -155,5 +192,6 @@ export const recalls = (book: SlotBook, now: number): ReadonlyArray<Count> => {
     move(next, 1)
     countUp(taken, loser.share.key)
   }
+  for (const tenant of tenants) recallInside(tenant, taken)
   return counts(taken)
 }

@@ -22,7 +22,6 @@ const registrationOf = ({ registration }: InstanceRecord) => (registration === u
 export interface SlotsAsk {
   readonly holder: ActorRef
   readonly tenantId: TenantId
-  readonly weight: number
   readonly want: number
   readonly rank: number | null
 }
@@ -54,15 +53,16 @@ export const slotsReturned = (
   {
     count,
     holder,
-    registration
-  }: { readonly holder: ActorRef; readonly registration?: string; readonly count: number },
+    registration,
+    want
+  }: { readonly holder: ActorRef; readonly registration?: string; readonly count: number; readonly want: number },
   { now }: DecideContext
 ): Quiet => {
   const { record, slots } = state
   const known = SlotBook.holderOf(slots, SlotBook.holderKey(holder))
   const change = draft(state)
   if (isRegistered(record) && record.registration === registration && known !== undefined) {
-    change.emit({ _tag: "instance.internal_slots_returned", ...about(record), holder, count, at: now })
+    change.emit({ _tag: "instance.internal_slots_returned", ...about(record), holder, count, want, at: now })
     stopWhenDrained(change, now)
   }
   return change.accept(undefined)
@@ -92,13 +92,15 @@ const grantFree = (
 
 /** What to recall now, when it is not what was recalled before: everything from an instance that is leaving. */
 const recallHeld = (
-  { record, slots }: InstanceState,
+  state: InstanceState,
   now: number
 ): InstanceEventOf<"instance.internal_slots_recalled"> | undefined => {
+  const { record, slots } = state
+  const excess = takenOf(state) - record!.spec.maxConcurrentTasks
   const isLeaving = record!.phase !== "warm" && record!.phase !== "claimed"
   const wanted = isLeaving
     ? HashMap.map(slots.holders, ({ forOneRun, held }) => (forOneRun === true ? 0 : held))
-    : HashMap.fromIterable(recalls(slots, now).map(({ count, key }) => [key, count] as const))
+    : HashMap.fromIterable(recalls(slots, now, excess).map(({ count, key }) => [key, count] as const))
   const changed = HashMap.toEntries(slots.holders).flatMap(([key, { recalled }]) => {
     const count = Option.getOrElse(HashMap.get(wanted, key), () => 0)
     return count === recalled ? [] : [{ key, count }]
@@ -151,7 +153,16 @@ export const slotSends = (
         const { instanceId, placement } = after.record!.spec
         return found === undefined || found.forOneRun === true
           ? []
-          : [sendTo(found.holder, SlotsGranted, { instanceId, placement, ...registrationOf(after.record!), count })]
+          : [
+              sendTo(found.holder, SlotsGranted, {
+                instanceId,
+                placement,
+                ...registrationOf(after.record!),
+                count,
+                keep: SlotBook.keepOf(found),
+                contended: HashMap.some(after.slots.holders, SlotBook.isWaiting)
+              })
+            ]
       })
     case "instance.internal_slots_recalled":
       return event.recalls.flatMap(({ key }) => recallOf(after, key))
@@ -170,10 +181,13 @@ export const slotSends = (
 const recallOf = ({ record, slots }: InstanceState, key: string): ReadonlyArray<Outgoing> => {
   const found = SlotBook.holderOf(slots, key)
   if (found === undefined || record === undefined) return []
-  const { holder, recalled } = found
+  const keep = SlotBook.keepOf(found)
   const { instanceId } = record.spec
-  const isWanted = (state: InstanceState) => SlotBook.holderOf(state.slots, key)?.recalled === recalled
-  return [tellTo(holder, SlotsRecalled, { instanceId, ...registrationOf(record), count: recalled }, isWanted)]
+  const isWanted = ({ slots }: InstanceState) => {
+    const now = SlotBook.holderOf(slots, key)
+    return now !== undefined && SlotBook.keepOf(now) === keep
+  }
+  return [tellTo(found.holder, SlotsRecalled, { instanceId, ...registrationOf(record), keep }, isWanted)]
 }
 
 /** What the holders are told again by the next activation. */

@@ -13,9 +13,15 @@ export type SlotEvent = LaneEventOf<
   | "lane.internal_given_up_over"
 >
 
+/** What still runs there is on no slot any more: its end must not free one that is granted later. */
 const revoked = (state: LaneState, { instanceId }: SlotEvent): LaneState => ({
   ...state,
   slots: SlotLease.revoked(state.slots, instanceId),
+  running: HashMap.map(state.running, (running) => {
+    if (running.instanceId !== instanceId || running.onSlot === undefined) return running
+    const { onSlot: _, ...rest } = running
+    return rest
+  }),
   givenUp: HashMap.filter(state.givenUp, (one) => one.instanceId !== instanceId)
 })
 
@@ -35,11 +41,11 @@ export const onSlots = (state: LaneState, event: SlotEvent): LaneState => {
     case "lane.internal_slots_asked":
       return { ...state, slots: SlotLease.asked(state.slots, event, at) }
     case "lane.internal_slots_granted":
-      return { ...state, slots: SlotLease.granted(state.slots, instanceId, event.registration, event.count, at) }
+      return { ...state, slots: SlotLease.granted(state.slots, event, at) }
     case "lane.internal_slots_returned":
-      return { ...state, slots: SlotLease.returned(state.slots, instanceId, event.count) }
+      return { ...state, slots: SlotLease.returned(state.slots, instanceId, event.count, event.want) }
     case "lane.internal_slots_recalled":
-      return { ...state, slots: SlotLease.recalled(state.slots, instanceId, event.count) }
+      return { ...state, slots: SlotLease.recalled(state.slots, instanceId, event.keep) }
     case "lane.internal_slots_revoked":
       return revoked(state, event)
     case "lane.internal_given_up_over":

@@ -9,14 +9,17 @@ import { SlotsAsked, SlotsReturned } from "../../../rpc/SlotRpcs.ts"
 import type { LaneEvent } from "../../../schema/events/LaneEvents.ts"
 import { InstanceId, instanceEntityId, laneEntityId, type Placement } from "../../../schema/Ids.ts"
 import { evolve } from "../LaneEvolve.ts"
-import type { LaneState } from "../LaneState.ts"
+import { type LaneState, wantsDispatch } from "../LaneState.ts"
 import { presentTold } from "./SlotRuns.ts"
-import { freeOf, leaseOf, type SlotLease } from "./SlotLease.ts"
+import { dueOf, freeOf, leaseOf, type SlotLease } from "./SlotLease.ts"
 
-/** Milliseconds after which a slot that was not used goes back. */
-const idleMillis = 10_000
+/**
+ * Milliseconds after which a slot that was not used goes back when nobody is known to wait for it. Asking for one again
+ * costs a task a few milliseconds; a slot that lies idle may cost somebody else all this time.
+ */
+const idleMillis = 1_000
 /** The timer for that is rounded up to a multiple of this, so that it seldom changes while attempts come and go. */
-const idleStep = 5_000
+const idleStep = 1_000
 
 type Quiet = Decision<LaneEvent, void, never>
 
@@ -42,22 +45,38 @@ const holderOf = ({ lane, tenantId }: Pick<LaneState, "lane" | "tenantId">) => (
   entityId: laneEntityId(tenantId, lane)
 })
 
+interface Granted extends Told {
+  readonly count: number
+  readonly keep: number | null
+  readonly contended: boolean
+  readonly placement: Placement
+}
+
 /** A grant to a lane that no longer wants any slot there goes back. */
 export const slotsGranted = (
   state: LaneState,
-  { count, instanceId, placement, registration }: Told & { readonly count: number; readonly placement: Placement },
+  { contended, count, instanceId, keep, placement, registration }: Granted,
   context: DecideContext
 ): Quiet => {
   const of = registration === undefined ? {} : { registration }
   const lease = leaseOf(state.slots, instanceId)
   if (lease === undefined) {
     const instance = addressOf(instanceId, placement)
-    const back = sendTo(instance, SlotsReturned, { holder: holderOf(state), ...of, count })
+    const back = sendTo(instance, SlotsReturned, { holder: holderOf(state), ...of, count, want: 0 })
     return accept<LaneEvent, void>([], undefined, [back])
   }
   const isFirst = lease.granted === 0 || lease.registration !== registration
   return accept<LaneEvent, void>(
-    [{ _tag: "lane.internal_slots_granted", ...about(state, context.now, instanceId), ...of, count }],
+    [
+      {
+        _tag: "lane.internal_slots_granted",
+        ...about(state, context.now, instanceId),
+        ...of,
+        count,
+        keep,
+        contended
+      }
+    ],
     undefined,
     isFirst ? [presentTold(state, { instanceId, placement }, context)] : []
   )
@@ -65,13 +84,13 @@ export const slotsGranted = (
 
 export const slotsRecalled = (
   state: LaneState,
-  { count, instanceId, registration }: Told & { readonly count: number },
+  { instanceId, keep, registration }: Told & { readonly keep: number | null },
   { now }: DecideContext
 ): Quiet => {
   const lease = leaseOf(state.slots, instanceId)
-  const isNew = lease !== undefined && lease.registration === registration && lease.recalled !== count
+  const isNew = lease !== undefined && lease.registration === registration && lease.keep !== keep
   return accept<LaneEvent, void>(
-    isNew ? [{ _tag: "lane.internal_slots_recalled", ...about(state, now, instanceId), count }] : [],
+    isNew ? [{ _tag: "lane.internal_slots_recalled", ...about(state, now, instanceId), keep }] : [],
     undefined
   )
 }
@@ -84,25 +103,39 @@ export const slotsRevoked = (state: LaneState, { instanceId }: Told, { now }: De
     undefined
   )
 
-const returning = (state: LaneState, now: number): ReadonlyArray<LaneEvent> =>
-  HashMap.toEntries(state.slots).flatMap(([instanceId, lease]) => {
-    const count = Math.min(lease.recalled, freeOf(lease))
-    return count === 0
-      ? []
-      : [{ _tag: "lane.internal_slots_returned" as const, ...about(state, now, InstanceId.make(instanceId)), count }]
-  })
+/** Whether the lane has something to tell the instance without having been asked: it may have to return slots. */
+const mayOwe = ({ contended, granted, keep, want }: SlotLease): boolean => contended || keep !== null || want > granted
 
-/** The handler, whose decision also gives back what is recalled and free after it. */
+const mayHaveToTell = ({ slots }: LaneState, events: ReadonlyArray<LaneEvent>): boolean =>
+  events.length > 0 &&
+  (HashMap.some(slots, mayOwe) || events.some(({ _tag }) => _tag.startsWith("lane.internal_slots_")))
+
+/** Returns what is due, and asks for no more than it has where nothing waits for more. */
+const returning = (state: LaneState, now: number): ReadonlyArray<LaneEvent> => {
+  const hasWork = wantsDispatch(state)
+  return HashMap.toEntries(state.slots).flatMap(([id, lease]): ReadonlyArray<LaneEvent> => {
+    const of = about(state, now, InstanceId.make(id))
+    const count = dueOf(lease, hasWork)
+    const left = lease.granted - count
+    if (count > 0) {
+      return [{ _tag: "lane.internal_slots_returned", ...of, count, want: hasWork ? lease.want : left }]
+    }
+    return !hasWork && lease.want > left
+      ? [{ _tag: "lane.internal_slots_asked", ...of, placement: lease.placement, want: left, rank: null }]
+      : []
+  })
+}
+
+/** The handler, whose decision also tells instances what it leaves to be told. */
 export const settling =
   <Args extends ReadonlyArray<unknown>, A, E>(
     decide: (state: LaneState, ...args: [...Args, DecideContext]) => Decision<LaneEvent, A, E>
   ) =>
   (state: LaneState, ...args: [...Args, DecideContext]): Decision<LaneEvent, A, E> => {
     const decision = decide(state, ...args)
-    if (decision.events.length === 0) return decision
-    const isRecalled = ({ recalled }: SlotLease) => recalled > 0
+    if (!mayHaveToTell(state, decision.events)) return decision
     const after = decision.events.reduce(evolve, state)
-    if (!HashMap.some(after.slots, isRecalled)) return decision
+    if (!HashMap.some(after.slots, mayOwe)) return decision
     const { now } = args.at(-1) as DecideContext
     const more = returning(after, now)
     return more.length === 0 ? decision : { ...decision, events: [...decision.events, ...more] }
@@ -123,12 +156,11 @@ export const returnIdle = (state: LaneState, { now }: DecideContext): Quiet =>
     HashMap.toEntries(state.slots).flatMap(([id, lease]): ReadonlyArray<LaneEvent> => {
       if (!isUnused(lease) || unusedAt(lease) > now) return []
       const of = about(state, now, InstanceId.make(id))
-      const free = freeOf(lease)
-      const ask = { placement: lease.placement, want: lease.spent, rank: null }
-      return [
-        { _tag: "lane.internal_slots_asked", ...of, ...ask },
-        ...(free === 0 ? [] : [{ _tag: "lane.internal_slots_returned" as const, ...of, count: free }])
-      ]
+      const count = freeOf(lease)
+      const want = lease.spent
+      return count === 0
+        ? [{ _tag: "lane.internal_slots_asked", ...of, placement: lease.placement, want, rank: null }]
+        : [{ _tag: "lane.internal_slots_returned", ...of, count, want }]
     })
   )
 
@@ -140,12 +172,12 @@ export const slotSends = (event: LaneEvent, before: LaneState): ReadonlyArray<Ou
   if (event._tag === "lane.internal_slots_asked") {
     const { placement, rank, want } = event
     const instance = addressOf(instanceId, placement)
-    return [sendTo(instance, SlotsAsked, { holder, tenantId, weight: 1, want, rank })]
+    return [sendTo(instance, SlotsAsked, { holder, tenantId, want, rank })]
   }
   const lease = leaseOf(before.slots, instanceId)
   if (lease === undefined) return []
   const { placement, registration } = lease
   const of = registration === undefined ? {} : { registration }
   const instance = addressOf(instanceId, placement)
-  return [sendTo(instance, SlotsReturned, { holder, ...of, count: event.count })]
+  return [sendTo(instance, SlotsReturned, { holder, ...of, count: event.count, want: event.want })]
 }

@@ -13,8 +13,10 @@ export const SlotLease = Schema.Struct({
   granted: Schema.Int,
   /** Slots with an attempt that runs, or that was given up and is not known to be over. At most `granted`. */
   spent: Schema.Int,
-  /** How many slots the instance wants back, as what runs on them ends. */
-  recalled: Schema.Int,
+  /** How many slots the lane may keep when what runs on them ends; null when it may keep all. */
+  keep: Schema.NullOr(Schema.Int),
+  /** Others waited for slots of the instance at the last grant. */
+  contended: Schema.Boolean,
   /** What the lane asked for last, in all. */
   want: Schema.Int,
   rank: Schema.NullOr(Schema.Finite),
@@ -35,6 +37,16 @@ export const leaseOf = (leases: SlotLeases, instanceId: string): SlotLease | und
 /** Slots on which the lane may start something. */
 export const freeOf = ({ granted, spent }: SlotLease): number => Math.max(0, granted - spent)
 
+/**
+ * Slots on which nothing runs and that are to go back at once: those that the instance recalls, and all of them when
+ * others wait and the lane has nothing to start.
+ */
+export const dueOf = (lease: SlotLease, hasWork: boolean): number => {
+  const free = freeOf(lease)
+  if (lease.contended && !hasWork) return free
+  return lease.keep === null ? 0 : Math.min(free, Math.max(0, lease.granted - lease.keep))
+}
+
 /** A lease without slots that wants none says nothing and is dropped. */
 const update = (leases: SlotLeases, instanceId: InstanceId, change: (lease: SlotLease) => SlotLease): SlotLeases => {
   const known = leaseOf(leases, instanceId)
@@ -53,7 +65,7 @@ export interface Ask {
 }
 
 export const asked = (leases: SlotLeases, { instanceId, placement, rank, want }: Ask, at: number): SlotLeases => {
-  const known = leaseOf(leases, instanceId) ?? { granted: 0, spent: 0, recalled: 0, usedAt: at }
+  const known = leaseOf(leases, instanceId) ?? { granted: 0, spent: 0, keep: null, contended: false, usedAt: at }
   return update(
     HashMap.set(leases, instanceId, { ...known, placement, want, rank, askedAt: at }),
     instanceId,
@@ -61,30 +73,38 @@ export const asked = (leases: SlotLeases, { instanceId, placement, rank, want }:
   )
 }
 
+interface Grant {
+  readonly instanceId: InstanceId
+  readonly registration?: string
+  readonly count: number
+  readonly keep: number | null
+  readonly contended: boolean
+}
+
 /** Slots of another registration are void. */
 export const granted = (
   leases: SlotLeases,
-  instanceId: InstanceId,
-  registration: string | undefined,
-  count: number,
+  { contended, count, instanceId, keep, registration }: Grant,
   at: number
 ): SlotLeases =>
   update(leases, instanceId, ({ registration: before, ...lease }) => ({
     ...lease,
     ...(registration === undefined ? {} : { registration }),
     granted: count + (before === undefined || before === registration ? lease.granted : 0),
+    keep,
+    contended,
     usedAt: at
   }))
 
-export const returned = (leases: SlotLeases, instanceId: InstanceId, count: number): SlotLeases =>
+export const returned = (leases: SlotLeases, instanceId: InstanceId, count: number, want: number): SlotLeases =>
   update(leases, instanceId, (lease) => ({
     ...lease,
     granted: lease.granted - count,
-    recalled: Math.max(0, lease.recalled - count)
+    want
   }))
 
-export const recalled = (leases: SlotLeases, instanceId: InstanceId, count: number): SlotLeases =>
-  update(leases, instanceId, (lease) => ({ ...lease, recalled: Math.min(count, lease.granted) }))
+export const recalled = (leases: SlotLeases, instanceId: InstanceId, keep: number | null): SlotLeases =>
+  update(leases, instanceId, (lease) => ({ ...lease, keep }))
 
 export const begun = (leases: SlotLeases, instanceId: InstanceId, at: number): SlotLeases =>
   update(leases, instanceId, (lease) => ({ ...lease, spent: lease.spent + 1, usedAt: at }))

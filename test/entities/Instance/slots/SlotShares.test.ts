@@ -16,15 +16,19 @@ const refOf = ({ lane, tenant }: Lane) => ({ entityType: "Lane", entityId: `${te
 const keyOf = (lane: Lane): string => SlotBook.holderKey(refOf(lane))
 
 const ask = (book: SlotBook.SlotBook, lane: Lane, now = 0) =>
-  SlotBook.asked(
-    book,
-    {
-      holder: refOf(lane),
-      tenantId: TenantId.make(lane.tenant),
-      weight: lane.weight ?? 1,
-      want: lane.want ?? 100,
-      rank: lane.rank === undefined ? 0 : lane.rank
-    },
+  SlotBook.weighed(
+    SlotBook.asked(
+      book,
+      {
+        holder: refOf(lane),
+        tenantId: TenantId.make(lane.tenant),
+        want: lane.want ?? 100,
+        rank: lane.rank === undefined ? 0 : lane.rank
+      },
+      now
+    ),
+    lane.tenant,
+    lane.weight ?? 1,
     now
   )
 
@@ -85,8 +89,9 @@ class Instance {
       this.#runs.shift()
       this.now = first.until
       this.served.set(first.tenant, (this.served.get(first.tenant) ?? 0) + this.now - first.since)
-      if (SlotBook.holderOf(this.book, first.key)!.recalled === 0) this.#begin(first.key)
-      else this.book = SlotBook.returned(this.book, first.key, 1, this.now)
+      const { recalled, want } = SlotBook.holderOf(this.book, first.key)!
+      if (recalled === 0) this.#begin(first.key)
+      else this.book = SlotBook.returned(this.book, first.key, 1, want, this.now)
       this.#grant()
     }
     this.now = time
@@ -138,7 +143,7 @@ describe("The slots of an instance", () => {
     assert.deepStrictEqual(recalls(full, 0), [])
     const waiting = ask(full, calm)
     assert.deepStrictEqual(recalls(waiting, 0), [{ key: keyOf(flood), count: 2 }])
-    const even = SlotBook.granted(SlotBook.returned(waiting, keyOf(flood), 2, 0), keyOf(calm), 2, 0)
+    const even = SlotBook.granted(SlotBook.returned(waiting, keyOf(flood), 2, 100, 0), keyOf(calm), 2, 0)
     assert.deepStrictEqual(recalls(even, 0), [])
   })
 
@@ -150,7 +155,7 @@ describe("The slots of an instance", () => {
   })
 
   it("are recalled inside a tenant for work of a lower rank", () => {
-    const [low, critical] = [one("a", { lane: "low", rank: 100 }), one("a", { lane: "critical", rank: 5, want: 1 })]
+    const [low, critical] = [one("a", { lane: "low", rank: 60_000 }), one("a", { lane: "critical", rank: 5, want: 1 })]
     const book = ask(grantAll(bookOf(low), 3), critical)
     assert.deepStrictEqual(recalls(book, 0), [{ key: keyOf(low), count: 1 }])
   })
