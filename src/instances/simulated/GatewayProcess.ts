@@ -59,6 +59,10 @@ export class GatewayProcess {
     return this.#scheduler.running.size
   }
 
+  get mostActive(): number {
+    return this.#scheduler.mostRunning
+  }
+
   get queued(): number {
     return this.#scheduler.queued
   }

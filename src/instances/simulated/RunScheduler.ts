@@ -13,6 +13,8 @@ interface Line {
 
 export class RunScheduler {
   readonly running = new Set<Run>()
+  /** The most runs that were running at once. */
+  mostRunning = 0
   readonly #maxConcurrent: number
   readonly #begin: (run: Run) => void
   /** The first runs of their sessions, waiting for a free slot. */
@@ -110,6 +112,7 @@ export class RunScheduler {
       while (this.#waiting.length > 0 && this.running.size < this.#maxConcurrent) {
         const run = this.#waiting.shift()!
         this.running.add(run)
+        this.mostRunning = Math.max(this.mostRunning, this.running.size)
         this.#begin(run)
       }
     } finally {

@@ -28,6 +28,8 @@ export interface GatewaySnapshot {
   readonly boots: number
   readonly epoch: number
   readonly active: number
+  /** The most runs that it ever had at once. */
+  readonly mostActive: number
   readonly queued: number
   readonly links: number
   /**
@@ -105,6 +107,7 @@ const snapshot = (gateway: Gateway): GatewaySnapshot => ({
   boots: gateway.boots,
   epoch: gateway.epoch,
   active: gateway.process?.active ?? 0,
+  mostActive: gateway.mostActive,
   queued: gateway.process?.queued ?? 0,
   links: gateway.sockets.size,
   faultsSeen: new Map(gateway.faults.seen)

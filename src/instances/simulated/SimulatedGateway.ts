@@ -43,6 +43,7 @@ export class Gateway implements ProcessOwner {
   epoch = 0
   boots = 0
   connections = 0
+  #mostActive = 0
   readonly #timers: Timers
   readonly #exits = new Map<string, GatewayExit>()
   readonly #exitWaiters = new Map<string, Set<(exit: GatewayExit) => void>>()
@@ -53,6 +54,11 @@ export class Gateway implements ProcessOwner {
     this.options = options
     this.executions = executions
     this.#timers = timers
+  }
+
+  /** The most runs at once, over all of its processes. */
+  get mostActive(): number {
+    return Math.max(this.#mostActive, this.process?.mostActive ?? 0)
   }
 
   get url(): string {
@@ -100,6 +106,7 @@ export class Gateway implements ProcessOwner {
   #end(exit: GatewayExit, closeReason: string): void {
     const { process } = this
     if (process === undefined) return
+    this.#mostActive = this.mostActive
     this.process = undefined
     process.die()
     this.log(exit.message)

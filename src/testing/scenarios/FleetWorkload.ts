@@ -24,6 +24,8 @@ import type { TaskSpec } from "../../schema/Task.ts"
 import { Workload } from "../Workload.ts"
 
 export const instances = ["gateway-1", "gateway-2", "gateway-3"]
+/** Slots of each. */
+export const slots = 3
 const tenant = TenantId.make("acme")
 const lanes = ["default", "bulk"].map((name) => LaneName.make(name))
 const sessions = ["talk-1", "talk-2", "talk-3"].map((name) => SessionId.make(name))
@@ -38,7 +40,7 @@ const specOf = (instanceId: string): InstanceSpec => ({
   capabilities: [],
   allowedModels: [],
   enabledChannels: [],
-  maxConcurrentTasks: 3,
+  maxConcurrentTasks: slots,
   maxConcurrentSessions: 10,
   maxAgents: 10,
   resourceLimits: {}
