@@ -14,14 +14,14 @@ export type TenantState = typeof TenantState.Type
 export const defaultWeight = 1
 
 export const TenantWeight = within(1, 1_000).annotate({
-  description: "The tenant's share relative to other tenants'. It is kept for the division of slots among tenants."
+  description: "The tenant's part of the slots for which tenants compete, relative to that of other tenants."
 })
 
 /** What bounds a tenant, by name. */
 export const capBounds = {
   running: within(1, 10_000).annotate({
     description:
-      "Tasks that one lane of the tenant may run at once: no lane's concurrency may be set above it, and a lane with a higher one starts no more than this. It does not bound the sum over lanes."
+      "Tasks that one lane of the tenant may run at once: no lane's concurrency may be set above it, and a lane with a higher one starts no more than this. It bounds neither the sum over lanes nor turns."
   }),
   pending: within(0, 100_000_000).annotate({
     description: "Tasks of the tenant that may wait, scheduled and retrying ones included, over all its lanes."

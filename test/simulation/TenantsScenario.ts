@@ -65,11 +65,10 @@ export class Seen {
   }
 }
 
-let ids = 0
-const taskOf = Effect.fnUntraced(function* (tenantId: TenantId, priority: Priority) {
+const taskOf = Effect.fnUntraced(function* (taskId: string, tenantId: TenantId, priority: Priority) {
   const millis = yield* Random.nextIntBetween(run.least, run.most)
   return {
-    taskId: TaskId.make(`task-${++ids}`),
+    taskId: TaskId.make(taskId),
     tenantId,
     lane: name,
     payload: { message: `work [[delay ${millis}]]` },
@@ -104,29 +103,35 @@ const setUp = Effect.gen(function* () {
   )
 })
 
-const submit = (tenantId: TenantId, priority: Priority, count: number) =>
-  Effect.gen(function* () {
-    const lane = (yield* ActorClient.make(Lane))(laneEntityId(tenantId, name))
-    const tasks = yield* Effect.forEach(
-      Arr.makeBy(count, () => 0),
-      () => taskOf(tenantId, priority)
-    )
-    yield* lane.Submit({ tasks })
-  })
+/** Each tenant numbers its tasks. */
+const submitting = (tenantId: TenantId, priority: Priority) => {
+  let n = 0
+  const task = Effect.suspend(() => taskOf(`task-${++n}`, tenantId, priority))
+  return (count: number) =>
+    Effect.gen(function* () {
+      const lane = (yield* ActorClient.make(Lane))(laneEntityId(tenantId, name))
+      const tasks = yield* Effect.forEach(
+        Arr.makeBy(count, () => 0),
+        () => task
+      )
+      yield* lane.Submit({ tasks })
+    })
+}
 
 /** Keeps its backlog longer than what it can start. */
 const flooding = ({ tenantId, weight }: Flood) =>
-  Effect.flatMap(Workload, ({ repeat }) =>
-    Effect.andThen(
-      Effect.ignore(submit(tenantId, "low", 30 * weight)),
-      repeat(submit(tenantId, "low", 8 * weight), "5 seconds")
-    )
-  )
+  Effect.flatMap(Workload, ({ repeat }) => {
+    const submit = submitting(tenantId, "low")
+    return Effect.andThen(Effect.ignore(submit(30 * weight)), repeat(submit(8 * weight), "5 seconds"))
+  })
 
 const pause = Effect.flatMap(Random.nextIntBetween(500, 12_000), (millis) => Effect.sleep(millis))
 
 const calmly = (tenantId: TenantId) =>
-  Effect.flatMap(Workload, ({ repeat }) => repeat(Effect.andThen(pause, submit(tenantId, "critical", 1)), "100 millis"))
+  Effect.flatMap(Workload, ({ repeat }) => {
+    const submit = submitting(tenantId, "critical")
+    return repeat(Effect.andThen(pause, submit(1)), "100 millis")
+  })
 
 const talking = (tenantId: TenantId) =>
   Effect.gen(function* () {
@@ -142,12 +147,14 @@ const talking = (tenantId: TenantId) =>
     yield* repeat(Effect.andThen(pause, turn), "100 millis")
   })
 
-const workload = Effect.andThen(
-  Effect.orDie(setUp),
-  Effect.all([...floods.map(flooding), ...calm.map(calmly), ...calm.slice(0, sessionsMost).map(talking)], {
-    concurrency: "unbounded",
-    discard: true
-  })
+const workload = Effect.suspend(() =>
+  Effect.andThen(
+    Effect.orDie(setUp),
+    Effect.all([...floods.map(flooding), ...calm.map(calmly), ...calm.slice(0, sessionsMost).map(talking)], {
+      concurrency: "unbounded",
+      discard: true
+    })
+  )
 )
 
 export const promised = { tolerance: 0.1, waitMillis: run.most + 1_000 }
@@ -169,7 +176,12 @@ export const make = (
       FleetScenario.withinCap(() => fleet, slotsEach),
       rowByRow(watchSlots),
       watchRecalls(run.most + 1_000),
-      watchTenantShares({ windowMillis: 60_000, tolerance, onShare: (share) => seen.shares.push(share) }),
+      watchTenantShares({
+        windowMillis: 60_000,
+        settledMillis: 10_000,
+        tolerance,
+        onShare: (share) => seen.shares.push(share)
+      }),
       watchTenantWaits({
         slots,
         instances: gateways.length,

@@ -16,9 +16,9 @@ import { isWaiting, serviceAt, type SlotBook, type SlotHolder } from "./SlotBook
  * Slot-milliseconds as which a held slot counts. Longer than a usual run, so that slots do not swing between tenants;
  * short beside a minute, since what tenants have had may differ by half of it for each unit of weight.
  */
-const quantum = 5_000
+const quantum = 3_000
 /** Slot-milliseconds that a recall must be worth. */
-const worth = 1_000
+const worth = 500
 /** Milliseconds of rank that a recall inside a tenant must be worth. */
 const rankWorth = 2_000
 
@@ -73,8 +73,12 @@ const tenantsOf = (book: SlotBook, now: number): ReadonlyArray<Tenant> => {
   return [...tenants.values()]
 }
 
-/** The lower, the sooner the tenant gets a slot beside `held`, of which the half is still to come. */
-const claimOf = ({ service, weight }: Tenant, held: number): number => service + ((held + 0.5) * quantum) / weight
+/**
+ * The lower, the sooner the tenant gets a slot beside `held`, of which the half is still to come. The first one comes
+ * before, so that nobody waits for a slot because a few of the others cannot be divided.
+ */
+const claimOf = ({ service, weight }: Tenant, held: number): number =>
+  held <= 0 ? service : service + ((held + 0.5) * quantum) / weight
 
 const waiter = ({ shares }: Tenant): Share | undefined => shares.find(({ held, want }) => want > held)
 

@@ -1,6 +1,7 @@
 /**
  * Fairness between tenants: of those that had something to start through a whole window of time, each had slots for a
- * time that is in proportion to its weight, within a tolerance.
+ * time that is in proportion to its weight, within a tolerance. They must have competed for some time before it: who was
+ * there first has more than its share until its runs end, and gives that back after.
  */
 import type { Violation } from "../History.ts"
 import type { Watcher } from "../Observation.ts"
@@ -15,6 +16,8 @@ export interface Share {
 
 interface Options {
   readonly windowMillis: number
+  /** How long they must have competed before the window. */
+  readonly settledMillis: number
   /** 0.1: within a tenth. */
   readonly tolerance: number
   readonly onShare?: (share: Share) => void
@@ -26,14 +29,14 @@ interface Sample {
 }
 
 export const watchTenantShares =
-  ({ onShare = () => {}, tolerance, windowMillis }: Options) =>
+  ({ onShare = () => {}, settledMillis, tolerance, windowMillis }: Options) =>
   (): Watcher => {
     const ledger = new TenantLedger()
     const samples: Array<Sample> = []
 
     const sharesAt = (now: number, since: Sample): ReadonlyArray<Share> => {
       const waiting = [...ledger.tenants.values()].filter(
-        ({ waitingSince }) => waitingSince !== undefined && waitingSince <= since.at
+        ({ waitingSince }) => waitingSince !== undefined && waitingSince <= since.at - settledMillis
       )
       const used = waiting.map((account) => ({
         account,

@@ -2,7 +2,8 @@
  * Fairness between tenants: what a tenant submits does not wait for longer than a bound while the tenant uses less than
  * its share, which is the part of all slots that its weight gives it among the tenants with something to run. Slots are
  * whole at each instance, so a tenant that is spread over several may have one less than its share at each but one; a
- * tenant whose share is a slot or more always has one.
+ * tenant whose share is a slot or more always has one. One that has had more than its share, since it was alone when the
+ * others came, owes that first.
  */
 import type { Violation } from "../History.ts"
 import type { Watcher } from "../Observation.ts"
@@ -31,12 +32,25 @@ export const watchTenantWaits =
       return running < Math.max(Math.floor(Math.min(1, share)), Math.floor(share) - instances + 1)
     }
 
+    /** Slot-milliseconds that each tenant has had above its share; what it had below is not kept. */
+    const owed = new Map<string, number>()
+    let weights = 0
+    let comparedAt = 0
+
+    const owe = (now: number): void => {
+      for (const { running, tenantId, weight } of ledger.tenants.values()) {
+        const share = weights === 0 ? slots : (slots * weight) / weights
+        owed.set(tenantId, Math.max(0, (owed.get(tenantId) ?? 0) + (running - share) * (now - comparedAt)))
+      }
+      comparedAt = now
+    }
+
     const compare = (now: number): void => {
-      let weights = 0
+      weights = 0
       for (const { running, waiting, weight } of ledger.tenants.values()) if (running + waiting > 0) weights += weight
       for (const account of ledger.tenants.values()) {
         const { tenantId } = account
-        if (!isBelow(account, weights)) belowSince.delete(tenantId)
+        if (!isBelow(account, weights) || (owed.get(tenantId) ?? 0) > 0) belowSince.delete(tenantId)
         else if (!belowSince.has(tenantId)) belowSince.set(tenantId, now)
       }
     }
@@ -56,6 +70,7 @@ export const watchTenantWaits =
     return ({ fresh, now }) => {
       violations = []
       for (const row of fresh) {
+        owe(row.committedAt)
         ledger.take(row)
         compare(row.committedAt)
       }

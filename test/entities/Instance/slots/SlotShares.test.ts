@@ -47,6 +47,7 @@ class Instance {
   book = SlotBook.empty
   now = 0
   readonly served = new Map<string, number>()
+  returned = 0
   readonly #cap: number
   readonly #runs: Array<{
     readonly key: string
@@ -91,7 +92,10 @@ class Instance {
       this.served.set(first.tenant, (this.served.get(first.tenant) ?? 0) + this.now - first.since)
       const { recalled, want } = SlotBook.holderOf(this.book, first.key)!
       if (recalled === 0) this.#begin(first.key)
-      else this.book = SlotBook.returned(this.book, first.key, 1, want, this.now)
+      else {
+        this.returned++
+        this.book = SlotBook.returned(this.book, first.key, 1, want, this.now)
+      }
       this.#grant()
     }
     this.now = time
@@ -205,5 +209,38 @@ describe("The slots of an instance", () => {
     instance.served.clear()
     instance.runUntil(3_670_000)
     assert.closeTo(instance.served.get("late")! / instance.served.get("steady")!, 1, 0.1)
+  })
+
+  it("count nothing while nobody waits: who used many then owes nothing when others come", () => {
+    const instance = new Instance(8, () => 1_000)
+    instance.ask(one("early", { want: 8 }))
+    instance.runUntil(3_600_000)
+    instance.ask(one("late", { want: 8 }))
+    instance.served.clear()
+    instance.runUntil(3_660_000)
+    assert.closeTo(instance.served.get("early")! / instance.served.get("late")!, 1, 0.1)
+  })
+
+  it("do not swing between tenants: few change hands in a minute, however many runs end", () => {
+    const instance = new Instance(8, () => 500)
+    for (const weight of [1, 2, 4]) instance.ask(one(`t${weight}`, { weight }))
+    instance.runUntil(60_000)
+    instance.returned = 0
+    instance.runUntil(120_000)
+    assert.isAtMost(instance.returned, 60)
+  })
+
+  it("are recalled from whoever lacks them least when there are fewer than were given away", () => {
+    const book = grantAll(bookOf(one("much", { want: 6 }), one("little", { want: 2 })), 8)
+    assert.deepStrictEqual(recalls(book, 0), [])
+    assert.deepStrictEqual(recalls(book, 0, 3), [{ key: keyOf(one("much")), count: 3 }])
+  })
+
+  it("are recalled inside a tenant also while another tenant is the next to get one", () => {
+    const [low, critical] = [one("a", { lane: "low", rank: 60_000 }), one("a", { lane: "critical", rank: 5, want: 1 })]
+    const other = one("b", { want: 2 })
+    const full = grantAll(bookOf(low, other), 4)
+    const book = ask(ask(full, { ...other, want: 9 }), critical)
+    assert.deepStrictEqual(recalls(book, 0), [{ key: keyOf(low), count: 1 }])
   })
 })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, HashMap, Schema } from "effect"
+import { leaseOf } from "../../../../src/entities/Lane/slots/SlotLease.ts"
 import { SlotWorld } from "./SlotWorld.ts"
 
 const codes = Arbitrary.array(Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xffffff }))), {
@@ -51,6 +52,11 @@ const isDone = (world: SlotWorld): boolean =>
   world.waiting.length === 0 &&
   world.runs.length === 0 &&
   [...world.lanes.values()].every(({ state }) => state.pending.entries.length === 0 && HashMap.isEmpty(state.running))
+
+const isDoneWith = (world: SlotWorld, lane: string): boolean => {
+  const { pending, running } = world.laneOf(lane).state
+  return pending.entries.length === 0 && HashMap.isEmpty(running)
+}
 
 describe("Slots between lanes and instances", () => {
   it.prop(
@@ -114,5 +120,40 @@ describe("Slots between lanes and instances", () => {
     world.deliverAll()
     assert.strictEqual(drained.state.record!.drain, "stopping")
     assert.strictEqual(world.runs.filter(({ instance }) => instance.endsWith("/i1")).length, 0)
+  })
+
+  it("are neither held nor asked for by a lane whose work is done while others wait", () => {
+    const world = new SlotWorld(lanes, ["i1", "i2"], 3)
+    world.submit("acme/low", 400, "low")
+    world.deliverAll()
+    world.submit("beta/main", 2, "critical")
+    world.deliverAll()
+    for (let n = 0; n < 30 && !isDoneWith(world, "beta/main"); n++) {
+      world.end(world.runs.find(({ tenant }) => tenant === "beta") ?? world.runs[0]!)
+      world.deliverAll()
+    }
+    assert.isTrue(isDoneWith(world, "beta/main"))
+    for (const { state } of world.instances.values()) assert.isFalse(HashMap.has(state.slots.holders, "Lane/beta/main"))
+  })
+
+  it("that were revoked are not freed by the end of what ran on them", () => {
+    const world = new SlotWorld(lanes, ["i1"], 3)
+    world.submit("acme/main", 5)
+    world.deliverAll()
+    const lane = world.laneOf("acme/main")
+    const [running] = HashMap.toValues(lane.state.running)
+    const { instanceId } = running!
+    lane.message("SlotsRevoked", { instanceId })
+    lane.signal({
+      _tag: "Assign",
+      picks: [],
+      parked: undefined,
+      asks: [{ instanceId, placement: running!.placement, want: 1, rank: 0 }]
+    })
+    lane.message("SlotsGranted", { instanceId, placement: running!.placement, count: 1, keep: null, contended: false })
+    const { attempt, task } = running!
+    const outcome = { _tag: "completed", result: { text: "done", durationMillis: 1 } } as const
+    lane.message("AttemptEnded", { runKey: `${task.taskId}.${attempt}`, instanceId, outcome })
+    assert.deepInclude(leaseOf(lane.state.slots, instanceId), { granted: 1, spent: 0 })
   })
 })
