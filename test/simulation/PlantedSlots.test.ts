@@ -9,7 +9,7 @@ import type { LaneState } from "../../src/entities/Lane/LaneState.ts"
 import type { LaneEvent } from "../../src/schema/events/LaneEvents.ts"
 import { TenantId } from "../../src/schema/Ids.ts"
 import { Simulation } from "../../src/testing/index.ts"
-import * as FleetScenario from "../../src/testing/scenarios/FleetScenario.ts"
+import type * as FleetScenario from "../../src/testing/scenarios/FleetScenario.ts"
 import { make, Seen } from "./TenantsScenario.ts"
 
 const violationsOf = (variants: FleetScenario.Variants, seed: number) =>

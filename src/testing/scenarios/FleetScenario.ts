@@ -84,7 +84,7 @@ export const withinCap = (fleet: () => SimulatedFleet["Service"] | undefined, ca
 const hungTurnMillis = 660_000
 
 /**
- * A recalled slot may be that of a task that hangs at its gateway: it has 20 s, its instance aborts it up to 10 s later,
+ * A recalled slot may be that of a task that hangs at its gateway: it has 20 s, its instance aborts it up to 10 s later
  * and ends it by itself when the gateway does not confirm that within 15 s.
  */
 const longestRunMillis = 60_000

@@ -3,7 +3,7 @@
  *
  * Between tenants the one with the least claim goes first: its service, and `quantum` for each slot that it holds, over
  * its weight. So slots that are free at once are spread by weight; and a tenant that has had less than the others gets
- * what it lacks as one slot more for a while, not as all slots at once, which would come when others lack them. Inside a
+ * what it lacks as one slot more for a while, not as all slots at once, which would come when others lack them. In a
  * tenant the holder whose first waiting work has the lowest rank goes first, as if its lanes were one queue.
  *
  * A slot is recalled from whoever would not get it back, if it were free now, while somebody waits; but not for so
@@ -153,7 +153,7 @@ const leastEntitled = (tenants: ReadonlyArray<Tenant>, except?: Tenant): Next | 
   return found && { tenant: found, share: found.shares.findLast(gives)! }
 }
 
-/** The holder that should give a slot to `next`: one that has no use for it, or else one of a tenant above its share. */
+/** The holder that should give a slot to `next`: one that has no use for it, or one of a tenant above its share. */
 const loserTo = (next: Next, tenants: ReadonlyArray<Tenant>): Next | undefined => {
   const idle = unused(tenants)
   if (idle !== undefined) return idle

@@ -1,4 +1,4 @@
-/** Which work of each tenant waits for a slot and which runs, from the journal alone; times are virtual milliseconds. */
+/** Which work of each tenant waits for a slot and which runs, from the journal alone. Times are virtual ms. */
 import type { StoredRow } from "../../store/Database.ts"
 
 type Event = StoredRow["events"][number]

@@ -1,7 +1,7 @@
 /**
  * Fairness between tenants: of those that had something to start through a whole window of time, each had slots for a
- * time that is in proportion to its weight, within a tolerance. They must have competed for some time before it: who was
- * there first has more than its share until its runs end, and gives that back after.
+ * time that is in proportion to its weight, within a tolerance. They must have competed for some time before it: who
+ * was there first has more than its share until its runs end, and gives that back after.
  */
 import type { Violation } from "../History.ts"
 import type { Watcher } from "../Observation.ts"

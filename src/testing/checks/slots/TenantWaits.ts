@@ -2,8 +2,8 @@
  * Fairness between tenants: what a tenant submits does not wait for longer than a bound while the tenant uses less than
  * its share, which is the part of all slots that its weight gives it among the tenants with something to run. Slots are
  * whole at each instance, so a tenant that is spread over several may have one less than its share at each but one; a
- * tenant whose share is a slot or more always has one. One that has had more than its share, since it was alone when the
- * others came, owes that first.
+ * tenant whose share is a slot or more always has one. One that has had more than its share, since it was alone when
+ * the others came, owes that first.
  */
 import type { Violation } from "../History.ts"
 import type { Watcher } from "../Observation.ts"
