@@ -4,8 +4,8 @@
  * for more than the lane may run. Pure.
  *
  * An ask says how many slots the lane wants in all and what waits first, so it replaces the one before. It is renewed
- * at once when more is wanted, or when less is and nothing waits for the rest; otherwise at most once in `renewMillis`. An
- * ask that was not granted for `patienceMillis` moves to where there is more room.
+ * at once when more is wanted, or when less is and nothing waits for the rest; otherwise at most once in `renewMillis`.
+ * An ask that was not granted for `patienceMillis` moves to where there is more room.
  */
 import { HashMap, Option } from "effect"
 import { InstanceId } from "../../../schema/Ids.ts"
