@@ -22,7 +22,7 @@ const laneOf = (fleet: ReadonlyArray<string>, held: ReadonlyArray<string>, ...ta
     const instanceId = InstanceId.make(id)
     const ask = { instanceId, placement, want: 1, rank: 0 }
     lane.signal({ _tag: "Assign", picks: [], asks: [ask], parked: undefined })
-    lane.message("SlotsGranted", { instanceId, placement, count: 1 } as never)
+    lane.message("SlotsGranted", { instanceId, placement, count: 1, keep: null, contended: false })
   }
   return { lane, planned, dispatch: () => lane.signal(planned()) }
 }
