@@ -63,8 +63,11 @@ const candidateOf = (
   return Candidate.make(status, { running: others + (share?.running ?? 0), busyUntil })
 }
 
-/** Milliseconds for which a slot that was asked for is waited for, where the work could start elsewhere. */
-const patience = 1_000
+/**
+ * Milliseconds for which a slot that was asked for is waited for, where the work could start elsewhere: less than those
+ * after which a slot at hand goes back unused (SlotDecisions.ts).
+ */
+const patience = 500
 
 const mayAsk = ({ load, maxConcurrentTasks }: InstanceStatus, lease: SlotLease | undefined, now: number): boolean =>
   load.runningTasks < maxConcurrentTasks &&

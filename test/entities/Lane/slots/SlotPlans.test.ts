@@ -49,7 +49,7 @@ describe("A lane that holds slots", () => {
     assert.deepStrictEqual(asked(planned()), [["b", 1]])
     assert.include(planned().parked!.waits[0]!.reason, "a slot of b is asked for")
     dispatch()
-    lane.pass(1_500)
+    lane.pass(600)
     assert.deepStrictEqual(started(planned()), [["t1", "a"]])
   })
 
