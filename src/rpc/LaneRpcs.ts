@@ -7,6 +7,7 @@ import { TaskPhase, TaskSpec } from "../schema/Task.ts"
 import { command, protocol } from "../actor/Protocol.ts"
 import { AttemptEnded, AttemptRefused } from "./AttemptRpcs.ts"
 import { SlotsGranted, SlotsRecalled, SlotsRevoked } from "./SlotRpcs.ts"
+import { TurnDenied, TurnGranted, TurnRecalled } from "./TurnRpcs.ts"
 
 /** The outcome of one submitted task. `dropped` and `redirected` come from the lane's backpressure policy. */
 export const SubmitOutcome = Schema.Struct({
@@ -92,5 +93,8 @@ export const LaneRpcs = protocol(
   AttemptRefused,
   SlotsGranted,
   SlotsRecalled,
-  SlotsRevoked
+  SlotsRevoked,
+  TurnGranted,
+  TurnDenied,
+  TurnRecalled
 )

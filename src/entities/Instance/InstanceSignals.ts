@@ -7,7 +7,6 @@ import type { DecideContext, Decision } from "../../actor/Actor.ts"
 import { note } from "../../actor/Actor.ts"
 import { sendTo } from "../../actor/Send.ts"
 import { AttemptEnded } from "../../rpc/AttemptRpcs.ts"
-import { sessionOf } from "../../schema/runs/Attempt.ts"
 import type { InstanceEvent, ProgressKind, Verdict } from "../../schema/events/InstanceEvents.ts"
 import { bounds, cut, gatewayBounds } from "../../schema/text/Bounds.ts"
 import type { InstanceRef } from "../../instances/InstanceDriver.ts"
@@ -159,7 +158,7 @@ const onRunSignal = (
     case "RunProgress":
       return note([
         {
-          _tag: sessionOf(run.attempt) === undefined ? "task.progress" : "session.turn_progress",
+          _tag: run.attempt.taskId === undefined ? "session.turn_progress" : "task.progress",
           ...runFields(instanceId, run.attempt),
           kind: signal.kind,
           ...(signal.text === undefined ? {} : { text: signal.text }),

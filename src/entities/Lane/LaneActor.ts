@@ -25,6 +25,8 @@ import { submit } from "./commands/Submit.ts"
 import { rows, taskTable } from "./backlog/TaskRow.ts"
 import { settling, slotSends, slotsGranted, slotsRecalled, slotsRevoked } from "./slots/SlotDecisions.ts"
 import { sends } from "./TaskReceivers.ts"
+import { releasing, turnDenied, turnGranted, turnRecalled, turnSends } from "./turns/TurnDecisions.ts"
+import { askedCount } from "./turns/TurnLease.ts"
 import { onTimer, timers } from "./LaneTimers.ts"
 
 export interface LaneActivity {
@@ -32,9 +34,9 @@ export interface LaneActivity {
   readonly _tag: "Dispatch" | "WatchAttempts" | "RefillPending" | "RefillScheduled" | "RefillDead" | "LookUp" | "Sweep"
 }
 
-/** Whether a task waits that may start. */
-export const wantsDispatch = ({ config, pending, running }: LaneState): boolean =>
-  !config.paused && pending.entries.length > 0 && HashMap.size(running) < config.concurrency
+/** Whether a task waits that may start. Turns that are asked for stand for tasks that will run. */
+export const wantsDispatch = ({ config, pending, running, turns }: LaneState): boolean =>
+  !config.paused && pending.entries.length > 0 && HashMap.size(running) + askedCount(turns) < config.concurrency
 
 const attemptsWatch: LaneActivity = { _tag: "WatchAttempts", key: "attempts" }
 
@@ -90,13 +92,16 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
   evolve,
   commands: {
     Submit: submit,
-    Cancel: cancel,
-    CancelTasks: cancelTasks,
-    CancelWhere: cancelWhere,
+    Cancel: releasing(cancel),
+    CancelTasks: releasing(cancelTasks),
+    CancelWhere: releasing(cancelWhere),
     Replay: replay,
     SlotsGranted: settling(slotsGranted),
     SlotsRecalled: settling(slotsRecalled),
     SlotsRevoked: slotsRevoked,
+    TurnGranted: turnGranted,
+    TurnDenied: turnDenied,
+    TurnRecalled: turnRecalled,
     /** Waiting tasks keep the rank they were given. */
     Configure: (state, { change, config: whole }, { now }) => {
       const { lane, tenantId } = state
@@ -112,12 +117,12 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
   },
   signal,
   timers,
-  onTimer: settling(onTimer),
+  onTimer: settling(releasing(onTimer)),
   activities,
   view: { schema: LaneStatus, of: (state) => ({ tenantId: state.tenantId, doc: statusOf(state) }) },
   isEnded,
   tables: [taskTable],
   rows,
-  sends: (event, before) => [...sends(event, before), ...slotSends(event, before)],
+  sends: (event, before) => [...sends(event, before), ...slotSends(event, before), ...turnSends(event, before)],
   snapshotEvery: 1_000
 })

@@ -7,17 +7,8 @@ import { answer } from "../../actor/Actor.ts"
 import type { AttemptOutcome } from "../../schema/runs/Attempt.ts"
 import type { SessionEvent } from "../../schema/events/SessionEvents.ts"
 import { runKeyOf, type SessionState, type Steered, steerKeyOf } from "./SessionState.ts"
-import {
-  abortTurn,
-  advance,
-  draft,
-  enqueue,
-  failTurn,
-  joined,
-  onEnded,
-  onRefused,
-  type Refused
-} from "./TurnTransitions.ts"
+import { draft } from "./SessionDraft.ts"
+import { abortTurn, advance, enqueue, failTurn, joined, onEnded, onRefused, type Refused } from "./TurnTransitions.ts"
 
 type Quiet = Decision<SessionEvent, void, never>
 

@@ -9,16 +9,8 @@ import type { RoutingHints } from "../../schema/Task.ts"
 import { messageKept, queuedChars, queuedTurns, steersUnderWay, steerTimeout } from "./SessionPolicy.ts"
 import type { SessionState, WaitingTurn } from "./SessionState.ts"
 import { findTurn, statusOf } from "./SessionView.ts"
-import {
-  abortHead,
-  abortTurn,
-  about,
-  advance,
-  draft,
-  enqueue,
-  type SessionDraft,
-  steerInto
-} from "./TurnTransitions.ts"
+import { about, draft, type SessionDraft } from "./SessionDraft.ts"
+import { abortHead, abortTurn, abortWaiting, advance, enqueue, steerInto } from "./TurnTransitions.ts"
 
 type Of<A, E = never> = Decision<SessionEvent, A, E>
 
@@ -34,7 +26,7 @@ export const create = (
   { now }: DecideContext
 ): Of<SessionStatus, Conflict> => {
   if (state.phase === "closing" || state.phase === "closed") return over(state)
-  if (state.created !== undefined) {
+  if (state.created !== undefined && state.created.byTask !== true) {
     const { hints: before, label: called } = state.created
     if (Equal.equals(before, hints) && called === label) return answer(statusOf(state))
     return refuse(
@@ -187,8 +179,9 @@ export const abort = (
   return change.accept(statusOf(change.state))
 }
 
+/** Tasks that wait for a turn are cancelled as tasks. */
 const abortQueue = (change: SessionDraft, now: number): void => {
-  for (const { turnId } of change.state.queue) abortTurn(change, turnId, now)
+  for (const { lane, turnId } of change.state.queue) if (lane === undefined) abortTurn(change, turnId, now)
 }
 
 export const terminate = (state: SessionState, _: void, { now }: DecideContext): Of<SessionStatus, NotFound> => {
@@ -196,7 +189,7 @@ export const terminate = (state: SessionState, _: void, { now }: DecideContext):
   if (state.phase === "closing" || state.phase === "closed") return answer(statusOf(state))
   const change = draft(state)
   change.emit({ _tag: "session.closing", ...about(state), at: now })
-  abortQueue(change, now)
+  for (const turn of change.state.queue) abortWaiting(change, turn, now)
   for (const { turn } of change.state.steered) abortTurn(change, turn.turnId, now)
   abortHead(change, now)
   advance(change, now)

@@ -11,6 +11,7 @@ import { eventsOf, type Violation } from "../checks/History.ts"
 import { rowByRow, type Watcher } from "../checks/Observation.ts"
 import { watchPriority, watchTurnOrder } from "../checks/Order.ts"
 import { allEnded, watchOutcomes } from "../checks/Outcomes.ts"
+import { watchSessionRuns } from "../checks/SessionRuns.ts"
 import type { PlanOptions } from "../faults/FaultPlan.ts"
 import type { Run } from "../ObservedRun.ts"
 import type { Scenario } from "../Scenario.ts"
@@ -68,6 +69,7 @@ export const make = (): Scenario<SimulatedFleet> => {
       rowByRow(watchOutcomes),
       rowByRow(watchCaps),
       rowByRow(watchTurnOrder),
+      rowByRow(watchSessionRuns),
       rowByRow(watchPriority),
       watchNoneDead,
       runOnce(() => fleet)
