@@ -1,7 +1,7 @@
 /**
- * The messages about turns between a Session, which grants them, and the lanes whose tasks run in it. A granted turn is
- * a lease: the lane runs one of its tasks on it, at the instance where the session lives, and returns it with the end of
- * that attempt. `ask` numbers what a lane asks for, so that a message about an earlier ask is known as such.
+ * The messages about turns between a Session, which grants them, and the lanes whose tasks run in it. A granted turn
+ * is a lease: the lane runs one of its tasks on it, at the instance where the session lives, and returns it with the
+ * end of that attempt. `ask` numbers what a lane asks for, so that a message about an earlier ask is known as such.
  */
 import { Schema } from "effect"
 import { command } from "../actor/Protocol.ts"
@@ -13,7 +13,7 @@ const ask = Schema.Int
 const ofLane = { lane: LaneName, ask }
 const ofSession = { sessionId: SessionId, ask }
 
-/** To the Session, which is created when it does not exist: a turn for one task of the lane. Repeated, it changes nothing. */
+/** To the Session, which is created when it does not exist: a turn for one task. Repeated, it changes nothing. */
 export const TurnAsked = command("TurnAsked", {
   payload: {
     ...ofLane,

@@ -305,10 +305,9 @@ export const evolve = (state: LaneState, event: LaneEvent): LaneState => {
     case "lane.internal_given_up_over":
       return frees(event) ? wake(onSlots(state, event)) : onSlots(state, event)
     case "lane.internal_turn_asked":
-      return onTurns(state, event)
     case "lane.internal_turn_denied":
     case "lane.internal_turn_unused":
-      return wake(onTurns(state, event))
+      return event._tag === "lane.internal_turn_asked" ? onTurns(state, event) : wake(onTurns(state, event))
     case "lane.internal_swept":
       return { ...state, sweep: state.sweep + 1, deadline: earlier(state.deadline, event.next ?? undefined) }
   }

@@ -3,6 +3,7 @@ import { Equal } from "effect"
 import type { DecideContext, Decision } from "../../actor/Actor.ts"
 import { accept, answer, refuse } from "../../actor/Actor.ts"
 import { Conflict, NotFound, Overloaded } from "../../schema/Errors.ts"
+import { layers } from "../../schema/Layers.ts"
 import type { SessionEvent } from "../../schema/events/SessionEvents.ts"
 import type { QueueMode, SessionStatus, TurnStatus } from "../../schema/Session.ts"
 import type { RoutingHints } from "../../schema/Task.ts"
@@ -18,7 +19,13 @@ export const unknownSession = ({ sessionId }: SessionState) =>
   refuse(new NotFound({ kind: "session", id: sessionId, message: `there is no session ${sessionId}; create it first` }))
 
 export const over = ({ phase, sessionId }: SessionState) =>
-  refuse(new Conflict({ message: `session ${sessionId} is ${phase} and takes no more turns`, state: phase }))
+  refuse(
+    new Conflict({
+      message: `session ${sessionId} is ${phase} and takes no more turns`,
+      state: phase,
+      layer: layers.session(sessionId)
+    })
+  )
 
 export const create = (
   state: SessionState,
@@ -64,7 +71,7 @@ const known = (
   if (waiting.length >= queuedTurns || charsOf(waiting) + turn.message.length > queuedChars) {
     return refuse(
       new Overloaded({
-        layer: "session",
+        layer: layers.session(state.sessionId),
         message:
           `session ${state.sessionId} has ${waiting.length} turns waiting; ` +
           `at most ${queuedTurns} turns and ${queuedChars} characters may wait`,
@@ -150,8 +157,8 @@ export const steer = (
     if (state.steered.length >= steersUnderWay) {
       return refuse(
         new Overloaded({
-          layer: "session",
-          message: `${steersUnderWay} messages are on their way into the running turn`,
+          layer: layers.session(state.sessionId),
+          message: `${steersUnderWay} messages are on their way into the running turn of session ${state.sessionId}`,
           retryAfterMillis: 1_000
         })
       )

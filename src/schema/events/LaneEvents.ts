@@ -201,8 +201,15 @@ export const TurnDeniedBy = Schema.TaggedStruct("lane.internal_turn_denied", {
 /** The lane does without it. */
 export const TurnUnused = Schema.TaggedStruct("lane.internal_turn_unused", turnOf)
 
-/** Why tasks wait for an instance: the reason, and the first tasks it applies to. */
-export const Wait = Schema.Struct({ reason: Schema.String, taskIds: Schema.Array(TaskId) })
+/**
+ * Why tasks wait: the reason, and the first tasks it applies to. `layer` names the limit where it is none of the
+ * instances.
+ */
+export const Wait = Schema.Struct({
+  reason: Schema.String,
+  taskIds: Schema.Array(TaskId),
+  layer: Schema.optionalKey(Schema.String)
+})
 export type Wait = typeof Wait.Type
 /** No waiting task that was examined can be placed now. `skip`: examine tasks further back. */
 export const Parked = Schema.TaggedStruct("lane.internal_parked", {

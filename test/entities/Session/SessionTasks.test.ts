@@ -7,7 +7,7 @@ import * as MemoryTaskRows from "../../../src/entities/Lane/backlog/MemoryTaskRo
 import { layer as laneLayer } from "../../../src/entities/Lane/LaneLayer.ts"
 import { layer as sessionLayer } from "../../../src/entities/Session/SessionLayer.ts"
 import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
-import { LaneName, SessionId, TaskId } from "../../../src/schema/Ids.ts"
+import { InstanceId, LaneName, SessionId, TaskId } from "../../../src/schema/Ids.ts"
 import type { TaskSpec } from "../../../src/schema/Task.ts"
 import * as MemoryCluster from "../../fixtures/memory/MemoryCluster.ts"
 import { untilVirtually } from "../../fixtures/VirtualTime.ts"
@@ -77,7 +77,7 @@ describe("Tasks in a session", () => {
       const all = yield* eventsOf("k1")
       assert.deepInclude(
         all.find(({ _tag }) => _tag === "task.started"),
-        { instanceId: "a", onTurn: true }
+        { instanceId: InstanceId.make("a"), onTurn: true }
       )
       assert.include(all.find(({ _tag }) => _tag === "task.completed")?.result.text, "of the task")
       const progress = (yield* events("Instance", "default/a")).filter(
@@ -98,7 +98,7 @@ describe("Tasks in a session", () => {
       yield* submit(task("k1"))
       yield* untilEnded("k1")
       const client = yield* session("s")
-      assert.deepInclude(yield* client.SessionGet(), { phase: "idle", instanceId: "a", queued: 0 })
+      assert.deepInclude(yield* client.SessionGet(), { phase: "idle", instanceId: InstanceId.make("a"), queued: 0 })
       yield* client.TurnSend(turn("t1"))
       yield* untilTurn("s", "t1", "completed")
       const fleet = yield* SimulatedFleet

@@ -10,6 +10,7 @@ import { AttemptEnded, AttemptRefused } from "../../../rpc/AttemptRpcs.ts"
 import { type Attempt, sessionOf } from "../../../schema/runs/Attempt.ts"
 import type { InstanceEvent, InstanceEventOf } from "../../../schema/events/InstanceEvents.ts"
 import type { InstanceId } from "../../../schema/Ids.ts"
+import { layers } from "../../../schema/Layers.ts"
 import { queuedLimit, turnHeadStart } from "../InstancePolicy.ts"
 import { type InstanceState, runIdOf } from "../InstanceState.ts"
 import * as SlotBook from "../slots/SlotBook.ts"
@@ -109,11 +110,14 @@ export const begun = (
   })
 }
 
-const noSlot = { reason: "no slot of the instance was free in time", retryAfterMillis: 250 }
+const noSlot = (record: InstanceState["record"]) => ({
+  reason: `no slot of ${layers.instance(record?.spec.instanceId ?? "")} was free in time`,
+  retryAfterMillis: 250
+})
 
 /** The attempts that have waited too long. */
-export const overdue = ({ queued }: InstanceState, now: number): ReadonlyArray<InstanceEvent> =>
-  HashMap.toEntries(queued).flatMap(([runId, { until }]) => (until > now ? [] : [unqueue(runId, now, noSlot)]))
+export const overdue = ({ queued, record }: InstanceState, now: number): ReadonlyArray<InstanceEvent> =>
+  HashMap.toEntries(queued).flatMap(([runId, { until }]) => (until > now ? [] : [unqueue(runId, now, noSlot(record))]))
 
 /** Tells the origin of an attempt that it waits no more. */
 export const unqueuedSends = (

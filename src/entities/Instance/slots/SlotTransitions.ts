@@ -9,6 +9,7 @@ import { SlotsGranted, SlotsRecalled, SlotsRevoked } from "../../../rpc/SlotRpcs
 import type { ActorRef } from "../../../schema/ActorRef.ts"
 import type { InstanceEvent, InstanceEventOf } from "../../../schema/events/InstanceEvents.ts"
 import { parseInstanceEntityId, type TenantId } from "../../../schema/Ids.ts"
+import { layers } from "../../../schema/Layers.ts"
 import { evolve } from "../InstanceEvolve.ts"
 import { type InstanceRecord, type InstanceState, isRegistered, takenOf } from "../InstanceState.ts"
 import { about, draft } from "../runs/RunTransitions.ts"
@@ -110,7 +111,10 @@ const recallHeld = (
 
 /** What waits here is refused when the instance takes no new work. */
 const refuseQueued = (state: InstanceState, now: number): ReadonlyArray<InstanceEvent> => {
-  const refusal = { reason: `the instance is ${state.record!.phase}`, retryAfterMillis: 2_000 }
+  const refusal = {
+    reason: `${layers.instance(state.record!.spec.instanceId)} is ${state.record!.phase}`,
+    retryAfterMillis: 2_000
+  }
   return takesWork(state) ? [] : [...HashMap.keys(state.queued)].map((runId) => unqueue(runId, now, refusal))
 }
 

@@ -6,7 +6,7 @@ import type { InstanceId, TaskId } from "../../../schema/Ids.ts"
 import type { LaneEvent, WaitingTask } from "../../../schema/events/LaneEvents.ts"
 import { held, type LaneState, scheduledPhase, startsAllowed } from "../LaneState.ts"
 import { size, unheld } from "../backlog/BacklogWindow.ts"
-import { type TurnLease, turnOf } from "../turns/TurnLease.ts"
+import { askedCount, type TurnLease, turnOf } from "../turns/TurnLease.ts"
 
 interface Explanation {
   readonly waitingFor?: string
@@ -76,9 +76,15 @@ const pending = (state: LaneState, { task: { sessionId, taskId } }: WaitingTask,
   const { concurrency, paused, ratePerSecond } = state.config
   const running = HashMap.size(state.running)
   if (paused) return `lane ${state.lane} to be resumed, it is paused`
+  const first = state.parked?.[0]
+  if (first?.layer !== undefined) return first.reason
   const lease = turnOf(state.turns, sessionId)
   if (sessionId !== undefined && lease !== undefined) return ofSession(sessionId, lease)
-  if (running >= concurrency) return `a slot: ${running} of ${concurrency} of lane ${state.lane} run`
+  const asked = askedCount(state.turns)
+  if (running + asked >= concurrency) {
+    const sessions = asked === 0 ? "" : `, and ${asked} wait for their sessions`
+    return `a slot: ${running} of ${concurrency} of lane ${state.lane} run${sessions}`
+  }
   if (startsAllowed(state, now) < 1) return `the rate of lane ${state.lane}: ${ratePerSecond} starts a second`
   const wait = state.parked?.find(({ taskIds }) => taskIds.includes(taskId)) ?? state.parked?.[0]
   return wait === undefined ? "its turn" : `an instance: ${wait.reason}`

@@ -16,7 +16,8 @@
 import { HashMap } from "effect"
 import type { InstanceStatus } from "../../../schema/Instance.ts"
 import type { SessionId, TaskId } from "../../../schema/Ids.ts"
-import type { WaitingTask } from "../../../schema/events/LaneEvents.ts"
+import type { Wait, WaitingTask } from "../../../schema/events/LaneEvents.ts"
+import { layers } from "../../../schema/Layers.ts"
 import * as Candidate from "../../routing/Candidate.ts"
 import { rejectedBy } from "../../routing/Filter.ts"
 import { route, type Routed } from "../../routing/Router.ts"
@@ -155,6 +156,14 @@ class Choosing {
   }
 }
 
+/** Why nothing starts in a lane that runs as many tasks as its tenant lets it. */
+const tenantsCap = ({ pending, tenantId }: LaneState, most: number): Wait => ({
+  layer: layers.tenant(tenantId),
+  reason:
+    most === 0 ? `tenant ${tenantId} to be resumed` : `a start: tenant ${tenantId} lets a lane run ${most} at once`,
+  taskIds: pending.entries.slice(0, namedMax).map(({ task }) => task.taskId)
+})
+
 /** `tenantsMost`: how many of the lane's tasks its tenant lets run at once. */
 export const plan = (
   state: LaneState,
@@ -176,10 +185,11 @@ export const plan = (
     looked++
     choosing.look(entry)
   }
-  const { waits } = choosing
+  const isCapped = free <= 0 && tenantsMost < config.concurrency
+  const waits = isCapped ? [tenantsCap(state, tenantsMost)] : choosing.waits
   const isThrough = looked === pending.entries.length && waits.length > 0
   const skip = isThrough && picks.length === 0 && pendingOps.maySkip(pending) && takesAny(state, candidates, now)
-  const parked = isThrough ? { waits, skip } : undefined
+  const parked = isThrough || isCapped ? { waits, skip } : undefined
   const asks = asksOf({ state, snapshot, unplaced, most: limit - picks.length - turnAsks.size, picked, now })
   const isNothing = picks.length === 0 && asks.length === 0 && turnAsks.size === 0
   const isUnchanged = parked === undefined || sameWaits(state.parked, waits)

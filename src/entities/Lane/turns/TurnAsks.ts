@@ -1,7 +1,7 @@
 /**
- * Which turns a lane asks for: one of each session for which a task waits and that it does not ask already. What is asked
- * for stands for concurrent starts of the lane, so asks take at most half of them: work of other kinds goes on while
- * sessions are busy. Pure.
+ * Which turns a lane asks for: one of each session for which a task waits and that it does not ask already. What is
+ * asked for stands for concurrent starts of the lane, so asks take at most half of them: work of other kinds goes on
+ * while sessions are busy. Pure.
  */
 import type { WaitingTask } from "../../../schema/events/LaneEvents.ts"
 import type { SessionId } from "../../../schema/Ids.ts"

@@ -1,7 +1,7 @@
 /**
- * The turns of sessions that a lane asks for and holds, one at a time of each session. A task that names a session runs
- * on such a turn only: at the instance where the session lives, and with nothing else of the session beside it. The turn
- * is spent on the first of the lane's tasks for that session, and returned with the end of the attempt. Pure.
+ * The turns of sessions that a lane asks for and holds, one at a time of each session. A task that names a session
+ * runs on such a turn only: at the instance where the session lives, and with nothing else of the session beside it.
+ * The turn is spent on the first of the lane's tasks for that session, and returned with the end of the attempt. Pure.
  */
 import { HashMap, Option, Schema } from "effect"
 

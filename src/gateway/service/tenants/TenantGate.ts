@@ -11,6 +11,7 @@ import { TenantReads } from "../../../ports/tenants/TenantReads.ts"
 import { heldBecause, Tenants } from "../../../ports/tenants/Tenants.ts"
 import { ViewReads } from "../../../ports/ViewReads.ts"
 import { ActorUnavailable, Conflict, InvalidInput, Overloaded } from "../../../schema/Errors.ts"
+import { layers } from "../../../schema/Layers.ts"
 import { laneEntityId, type LaneName, sessionEntityId, type SessionId, type TenantId } from "../../../schema/Ids.ts"
 import { LaneStatus } from "../../../schema/Lane.ts"
 import { SessionStatus } from "../../../schema/Session.ts"
@@ -20,7 +21,7 @@ import { type Capped, make as makeCappedUse } from "./CappedUse.ts"
 type Closed = Conflict | ActorUnavailable
 type Refused = Closed | Overloaded
 
-const layerOf = (tenantId: TenantId): string => `tenant ${tenantId}`
+const layerOf = layers.tenant
 
 const raise = ({ tenantId }: TenantStatus, flag: string): string =>
   `or have an operator raise it (clawster tenant set ${tenantId} --${flag} N)`
@@ -149,22 +150,25 @@ const make = Effect.gen(function* () {
     yield* Effect.tapError(within(status, "lanes", 1), () => Effect.sync(() => exists.forget(`Lane ${entityId}`)))
   })
 
+  const withinSessions = Effect.fnUntraced(function* (status: TenantStatus, sessionId: SessionId) {
+    if (status.caps.sessions === undefined) return
+    const entityId = sessionEntityId(status.tenantId, sessionId)
+    if (!(yield* exists.session(entityId))) return
+    yield* Effect.tapError(within(status, "sessions", 1), () => Effect.sync(() => exists.forget(`Session ${entityId}`)))
+  })
+
   return TenantGate.of({
-    submit: Effect.fnUntraced(function* (tenantId, lane, count) {
+    submit: Effect.fnUntraced(function* (tenantId, { count, lane, sessions }) {
       const status = yield* open(tenantId)
       yield* atRate(status, count)
       yield* withinLanes(status, lane)
+      yield* Effect.forEach(sessions, (sessionId) => withinSessions(status, sessionId), { discard: true })
       yield* within(status, "pending", count)
     }),
     openSession: Effect.fnUntraced(function* (tenantId, sessionId) {
       const status = yield* open(tenantId)
       yield* atRate(status, 1)
-      const entityId = sessionEntityId(tenantId, sessionId)
-      if (status.caps.sessions !== undefined && (yield* exists.session(entityId))) {
-        yield* Effect.tapError(within(status, "sessions", 1), () =>
-          Effect.sync(() => exists.forget(`Session ${entityId}`))
-        )
-      }
+      yield* withinSessions(status, sessionId)
     }),
     sendTurn: (tenantId) => Effect.flatMap(open(tenantId), (status) => atRate(status, 1)),
     configureLane: Effect.fnUntraced(function* (tenantId, lane, concurrency = 0) {
@@ -177,11 +181,17 @@ const make = Effect.gen(function* () {
   })
 })
 
+export interface Submitted {
+  readonly lane: LaneName
+  readonly count: number
+  /** Those that the tasks name. A task opens the one that does not exist. */
+  readonly sessions: ReadonlySet<SessionId>
+}
+
 export class TenantGate extends Context.Service<
   TenantGate,
   {
-    /** For `count` tasks to one lane. */
-    readonly submit: (tenantId: TenantId, lane: LaneName, count: number) => Effect.Effect<void, Refused>
+    readonly submit: (tenantId: TenantId, tasks: Submitted) => Effect.Effect<void, Refused>
     readonly openSession: (tenantId: TenantId, sessionId: SessionId) => Effect.Effect<void, Refused>
     readonly sendTurn: (tenantId: TenantId) => Effect.Effect<void, Refused>
     /** Also fails with `InvalidInput` when the concurrency is above the tenant's cap on running. */
