@@ -6,7 +6,7 @@ import * as Actor from "../../actor/Actor.ts"
 import { SessionEvent } from "../../schema/events/SessionEvents.ts"
 import { SessionStatus } from "../../schema/Session.ts"
 import { Session } from "../Session.ts"
-import { attemptEnded, attemptRefused } from "./AttemptReports.ts"
+import { attemptEnded, attemptRefused, attemptWaits } from "./AttemptReports.ts"
 import { turnAsked, turnReturned } from "./lanes/LaneTurnCommands.ts"
 import { evolve } from "./SessionEvolve.ts"
 import { initial, isEnded, runKeyOf, SessionState } from "./SessionState.ts"
@@ -94,6 +94,7 @@ export const SessionActor = Actor.define<SessionState, SessionEvent, SessionSign
     SessionGet: Turns.get,
     AttemptEnded: attemptEnded,
     AttemptRefused: attemptRefused,
+    AttemptWaits: attemptWaits,
     TurnAsked: turnAsked,
     TurnReturned: turnReturned
   },

@@ -189,6 +189,8 @@ export const evolve = (state: SessionState, event: SessionEvent): SessionState =
       }))
     case "session.internal_waiting":
       return onHead(state, event.turnId, (head) => ({ ...head, reason: event.reason }))
+    case "session.internal_begun":
+      return onHead(state, event.turnId, ({ reason: _, ...head }) => head)
     case "session.internal_put_off":
       return putOff(state, event)
     case "session.assigned":

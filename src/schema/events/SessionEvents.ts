@@ -38,6 +38,8 @@ export const SessionEvent = Schema.Union([
   }),
   Schema.TaggedStruct("session.internal_placing", { ...ofTurn, at }),
   Schema.TaggedStruct("session.internal_waiting", { ...ofTurn, reason: Schema.String }),
+  /** The attempt that waited at its instance runs. */
+  Schema.TaggedStruct("session.internal_begun", ofTurn),
   Schema.TaggedStruct("session.internal_put_off", {
     ...ofTurn,
     attempt: Schema.Int,

@@ -5,8 +5,8 @@
  */
 import { HashMap } from "effect"
 import type { DecideContext, Outgoing } from "../../../actor/Actor.ts"
-import { sendTo } from "../../../actor/Send.ts"
-import { AttemptEnded, AttemptRefused } from "../../../rpc/AttemptRpcs.ts"
+import { sendTo, tellTo } from "../../../actor/Send.ts"
+import { AttemptEnded, AttemptRefused, AttemptWaits } from "../../../rpc/AttemptRpcs.ts"
 import { type Attempt, sessionOf } from "../../../schema/runs/Attempt.ts"
 import type { InstanceEvent, InstanceEventOf } from "../../../schema/events/InstanceEvents.ts"
 import type { InstanceId } from "../../../schema/Ids.ts"
@@ -133,4 +133,30 @@ export const unqueuedSends = (
       ? sendTo(origin, AttemptEnded, { runKey, instanceId, outcome: { _tag: "aborted" } })
       : sendTo(origin, AttemptRefused, { runKey, instanceId, ...refusal })
   ]
+}
+
+const isTold = ({ origin }: Attempt): boolean => origin.entityType === "Session"
+
+/** Tells a session that its turn waits here, for as long as it does. One that got a slot at once is not told. */
+export const waitTells = (runId: string, { queued, record }: InstanceState): ReadonlyArray<Outgoing> => {
+  const found = HashMap.get(queued, runId)
+  if (found._tag === "None" || record === undefined || !isTold(found.value.attempt)) return []
+  const { instanceId, maxConcurrentTasks } = record.spec
+  const { origin, runKey } = found.value.attempt
+  const reason = `waits for a slot of ${layers.instance(instanceId)}, all ${maxConcurrentTasks} are taken`
+  const isWanted = (state: InstanceState) => HashMap.has(state.queued, runId)
+  return [tellTo(origin, AttemptWaits, { runKey, instanceId, reason }, isWanted)]
+}
+
+/** Tells a session that the turn which waited here runs. */
+export const begunTells = (
+  { at, instanceId, secret: { attempt } }: InstanceEventOf<"run.accepted">,
+  { queued }: InstanceState
+): ReadonlyArray<Outgoing> => {
+  const { origin, runKey } = attempt
+  const runId = runIdOf(origin, runKey)
+  const found = HashMap.get(queued, runId)
+  if (found._tag === "None" || !isTold(attempt) || found.value.until === at + queuedLimit) return []
+  const isWanted = (state: InstanceState) => HashMap.has(state.runs, runId)
+  return [tellTo(origin, AttemptWaits, { runKey, instanceId }, isWanted)]
 }

@@ -11,9 +11,9 @@ import type { InstanceEvent, InstanceEventOf } from "../../../schema/events/Inst
 import { parseInstanceEntityId, type TenantId } from "../../../schema/Ids.ts"
 import { layers } from "../../../schema/Layers.ts"
 import { evolve } from "../InstanceEvolve.ts"
-import { type InstanceRecord, type InstanceState, isRegistered, takenOf } from "../InstanceState.ts"
+import { type InstanceRecord, type InstanceState, isRegistered, runIdOf, takenOf } from "../InstanceState.ts"
 import { about, draft } from "../runs/RunTransitions.ts"
-import { begun, unqueue, unqueuedSends } from "../runs/QueuedRuns.ts"
+import { begun, begunTells, unqueue, unqueuedSends, waitTells } from "../runs/QueuedRuns.ts"
 import { stopWhenDrained } from "../LifecycleTransitions.ts"
 import * as SlotBook from "./SlotBook.ts"
 import { grants, recalls } from "./SlotShares.ts"
@@ -159,6 +159,10 @@ export const slotSends = (
       })
     case "instance.internal_slots_recalled":
       return event.recalls.flatMap(({ key }) => recallOf(after, key))
+    case "run.internal_queued":
+      return waitTells(runIdOf(event.secret.attempt.origin, event.runKey), after)
+    case "run.accepted":
+      return begunTells(event, before)
     case "run.internal_unqueued":
       return unqueuedSends(event, before)
     case "instance.deregistered":
@@ -181,5 +185,9 @@ const recallOf = ({ record, slots }: InstanceState, key: string): ReadonlyArray<
 }
 
 /** What the holders are told again by the next activation. */
-export const slotRetells = (state: InstanceState): ReadonlyArray<Outgoing> =>
-  HashMap.toEntries(state.slots.holders).flatMap(([key, { recalled }]) => (recalled > 0 ? recallOf(state, key) : []))
+export const slotRetells = (state: InstanceState): ReadonlyArray<Outgoing> => [
+  ...HashMap.toEntries(state.slots.holders).flatMap(([key, { recalled }]) =>
+    recalled > 0 ? recallOf(state, key) : []
+  ),
+  ...[...HashMap.keys(state.queued)].flatMap((runId) => waitTells(runId, state))
+]
