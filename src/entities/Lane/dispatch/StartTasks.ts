@@ -46,7 +46,7 @@ export interface Assign {
   readonly _tag: "Assign"
   readonly picks: ReadonlyArray<Pick>
   readonly asks: ReadonlyArray<Ask>
-  readonly turnAsks: ReadonlyArray<TurnAsk>
+  readonly turnAsks?: ReadonlyArray<TurnAsk>
   /** Set when no other waiting task can be placed now. */
   readonly parked: { readonly waits: ReadonlyArray<Wait>; readonly skip: boolean } | undefined
 }
@@ -67,7 +67,7 @@ export const assign = (state: LaneState, signal: Assign, { now }: DecideContext)
     change.emit(event)
     change.send(message)
   }
-  askForTurns(change, signal.turnAsks, now)
+  askForTurns(change, signal.turnAsks ?? [], now)
   for (const ask of signal.asks) change.emit({ _tag: "lane.internal_slots_asked", tenantId, lane, at: now, ...ask })
   if (signal.parked !== undefined) {
     change.emit({ _tag: "lane.internal_parked", tenantId, lane, at: now, ...signal.parked })
