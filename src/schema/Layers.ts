@@ -1,6 +1,6 @@
 /**
  * The layers that limit work, each by its name in refusals (`layer`) and in what waiting work waits for. They are asked
- * in this order: deployment, tenant, lane, session, instance. The first that has no room answers.
+ * in this order: tenant, deployment, lane, session, instance. The first that has no room answers.
  */
 export const layers = {
   deployment: "deployment",

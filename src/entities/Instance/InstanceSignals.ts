@@ -24,6 +24,8 @@ export type LifeSignal =
   | { readonly _tag: "StartFailed"; readonly start: number; readonly reason: string; readonly retryable: boolean }
   | { readonly _tag: "Exited"; readonly start: number; readonly reason: string }
   | HealthSignal
+  /** The instance has another share of the deployment's cap, or none any more. */
+  | { readonly _tag: "Shared"; readonly start: number; readonly share?: number }
   /** The instance was deregistered while no runner owned it. */
   | { readonly _tag: "Retired"; readonly start: number }
   | { readonly _tag: "Stopped"; readonly start: number }
@@ -128,6 +130,13 @@ const onLifeSignal = (change: InstanceDraft, record: InstanceRecord, signal: Lif
     case "SlotsOpened":
       if (record.grantsSlots !== true) change.emit({ _tag: "instance.internal_slots_opened", ...about(record) })
       return
+    case "Shared": {
+      const share = signal.share === undefined ? {} : { share: signal.share }
+      if (record.share !== signal.share) {
+        change.emit({ _tag: "instance.internal_share_set", ...about(record), ...share })
+      }
+      return
+    }
     case "StartFailed":
       return loseGateway(change, { reason: signal.reason, retryable: signal.retryable, fresh: false }, now)
     case "Exited":

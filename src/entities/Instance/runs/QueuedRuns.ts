@@ -142,8 +142,9 @@ export const waitTells = (runId: string, { queued, record }: InstanceState): Rea
   const found = HashMap.get(queued, runId)
   if (found._tag === "None" || record === undefined || !isTold(found.value.attempt)) return []
   const { instanceId, maxConcurrentTasks } = record.spec
+  const most = Math.min(maxConcurrentTasks, record.share ?? Infinity)
   const { origin, runKey } = found.value.attempt
-  const reason = `waits for a slot of ${layers.instance(instanceId)}, all ${maxConcurrentTasks} are taken`
+  const reason = `waits for a slot of ${layers.instance(instanceId)}, all ${most} are taken`
   const isWanted = (state: InstanceState) => HashMap.has(state.queued, runId)
   return [tellTo(origin, AttemptWaits, { runKey, instanceId, reason }, isWanted)]
 }

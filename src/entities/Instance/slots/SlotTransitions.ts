@@ -75,9 +75,22 @@ const takesWork = ({ breaker, record }: InstanceState): boolean =>
 
 /** A half-open breaker lets one attempt through as a trial, so only one slot is given away then. */
 const freeOf = (state: InstanceState): number => {
-  const taken = takenOf(state)
-  const most = state.breaker.state === "half_open" ? 1 : state.record!.spec.maxConcurrentTasks
-  return most - taken
+  const { share = Infinity, spec } = state.record!
+  const most = state.breaker.state === "half_open" ? 1 : spec.maxConcurrentTasks
+  return Math.min(most, share) - takenOf(state)
+}
+
+/** Slots that are held above the instance's share, by holder: those of who holds most first. */
+const aboveShare = (state: InstanceState): ReadonlyMap<string, number> => {
+  let above = takenOf(state) - (state.record!.share ?? Infinity)
+  const given = new Map<string, number>()
+  const holders = HashMap.toEntries(state.slots.holders).filter(([, { forOneRun }]) => forOneRun !== true)
+  for (const [key, { held }] of holders.toSorted(([, one], [, other]) => other.held - one.held)) {
+    if (above <= 0) break
+    given.set(key, Math.min(held, above))
+    above -= held
+  }
+  return given
 }
 
 /** Grants the free slots; undefined when none is free or wanted. */
@@ -93,15 +106,20 @@ const grantFree = (
 
 /** What to recall now, when it is not what was recalled before: everything from an instance that is leaving. */
 const recallHeld = (
-  { record, slots }: InstanceState,
+  state: InstanceState,
   now: number
 ): InstanceEventOf<"instance.internal_slots_recalled"> | undefined => {
+  const { record, slots } = state
+  const above = aboveShare(state)
   const isLeaving = record!.phase !== "warm" && record!.phase !== "claimed"
   const wanted = isLeaving
     ? HashMap.map(slots.holders, ({ forOneRun, held }) => (forOneRun === true ? 0 : held))
     : HashMap.fromIterable(recalls(slots, now).map(({ count, key }) => [key, count] as const))
   const changed = HashMap.toEntries(slots.holders).flatMap(([key, { recalled }]) => {
-    const count = Option.getOrElse(HashMap.get(wanted, key), () => 0)
+    const count = Math.max(
+      above.get(key) ?? 0,
+      Option.getOrElse(HashMap.get(wanted, key), () => 0)
+    )
     return count === recalled ? [] : [{ key, count }]
   })
   return changed.length === 0

@@ -1,6 +1,7 @@
 /** The layers of limits, in their order, by what each says when it has no room (docs/operations.md). */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
+import { DeploymentCaps } from "../../../../src/ports/DeploymentCaps.ts"
 import { layer, Tokens, untilAnswered, Web } from "../../GatewayRig.ts"
 
 const rig = Effect.gen(function* () {
@@ -8,7 +9,7 @@ const rig = Effect.gen(function* () {
   const tokens = yield* Tokens
   const as = (token: string) => (method: string, path: string, body?: unknown) =>
     send(method, `/api/v1${path}`, { token, body })
-  return { acme: as(tokens.acme), operator: as(tokens.operator) }
+  return { acme: as(tokens.acme), globex: as(tokens.globex), operator: as(tokens.operator) }
 })
 
 const task = (more: object = {}) => ({ payload: { message: "hi" }, ...more })
@@ -62,6 +63,27 @@ describe("a refusal names its layer", () => {
       const opening = yield* acme("POST", "/tasks", task({ sessionId: "another" }))
       assert.deepStrictEqual([opening.status, opening.body.layer], [429, "tenant acme"], opening.text)
     }).pipe(Effect.provide(layer))
+  )
+})
+
+describe("the deployment's cap on sessions", () => {
+  it.live("is asked after the tenant's, over all tenants, also for a session that a task opens", () =>
+    Effect.gen(function* () {
+      const { acme, globex, operator } = yield* rig
+      assert.isBelow((yield* acme("POST", "/sessions", { sessionId: "one" })).status, 300)
+      const opening = [
+        yield* globex("POST", "/sessions", { sessionId: "two" }),
+        yield* globex("POST", "/tasks", task({ sessionId: "two" }))
+      ]
+      for (const { body, status, text } of opening) {
+        assert.deepStrictEqual([status, body.layer], [429, "deployment"], text)
+        assert.match(body.message, /1 open sessions, and its cap is 1.*CLAWSTER_DEPLOYMENT_CAPS/)
+      }
+      assert.isBelow((yield* acme("POST", "/sessions", { sessionId: "one" })).status, 300)
+      assert.strictEqual((yield* acme("POST", "/tasks", task({ sessionId: "one" }))).status, 202)
+      yield* operator("PUT", "/tenants/globex", { caps: { sessions: 0 } })
+      assert.strictEqual((yield* globex("POST", "/sessions", { sessionId: "two" })).body.layer, "tenant globex")
+    }).pipe(Effect.provide(layer.pipe(Layer.provide(Layer.succeed(DeploymentCaps, { sessions: 1 })))))
   )
 })
 
