@@ -355,6 +355,7 @@ export const all: ReadonlyArray<Setting<unknown>> = [
   socketsMost,
   defaultTenant,
   tenantDefaults,
+  deploymentCaps,
   instancesFile,
   metricsHost,
   metricsPort,

@@ -1,7 +1,7 @@
 /** What bounds the whole deployment: `CLAWSTER_DEPLOYMENT_CAPS`. */
 import { Effect, Layer, Option } from "effect"
 import { DeploymentCaps } from "../../ports/DeploymentCaps.ts"
-import { DeploymentCaps as Caps } from "../../schema/DeploymentCaps.ts"
+import { DeploymentCaps as Caps } from "../../schema/Deployment.ts"
 import * as Catalogue from "./Catalogue.ts"
 import * as DocumentSetting from "./DocumentSetting.ts"
 

@@ -1,8 +1,8 @@
 /**
  * How the deployment's cap on what runs at once holds over all instances: each has a share of it, in proportion to its
  * own `maxConcurrentTasks`, and grants no more slots than its share. The shares add up to the cap, so nobody has to be
- * asked before a start. Each instance derives its share from the fleet as it sees it; while an instance joins or leaves,
- * two may see different fleets for as long as a view is old (2 s), and what runs above a smaller share goes on.
+ * asked before a start. Each instance derives its share from the fleet as it sees it; while an instance joins or
+ * leaves, two may see different fleets for as long as a view is old (2 s), and what runs above a smaller share goes on.
  */
 import { Context, Effect, Layer } from "effect"
 import { DeploymentCaps } from "../../../ports/DeploymentCaps.ts"
