@@ -2,6 +2,7 @@
  * I4 over all who run something in a session: at no moment have two of them, its own turns and tasks of any lane,
  * begun and not ended. What was given up has ended here, though a lost machine may still run it.
  */
+import { leavesLane } from "./Caps.ts"
 import { checkOf, type Violation, type Watch } from "./History.ts"
 
 const turnLeaves = new Set([
@@ -10,15 +11,6 @@ const turnLeaves = new Set([
   "session.turn_aborted",
   "session.internal_put_off"
 ])
-const taskLeaves = new Set([
-  "task.completed",
-  "task.failed",
-  "task.cancelled",
-  "task.dead_lettered",
-  "task.retrying",
-  "task.requeued"
-])
-
 export const watchSessionRuns = (): Watch => {
   const sessions = new Map<string, string>()
   const running = new Map<string, Set<string>>()
@@ -40,7 +32,7 @@ export const watchSessionRuns = (): Watch => {
       const session = sessions.get(key)
       if (session === undefined) return []
       if (event._tag === "task.started") return enter(session, task)
-      if (taskLeaves.has(event._tag)) running.get(session)?.delete(task)
+      if (leavesLane.has(event._tag)) running.get(session)?.delete(task)
       return []
     })
 }
