@@ -28,7 +28,14 @@ export const TurnReturned = command("TurnReturned", { payload: { ...ofLane, use:
 
 /** To the Lane: it has the session's turn, for an attempt on this instance. */
 export const TurnGranted = command("TurnGranted", {
-  payload: { ...ofSession, instanceId: InstanceId, placement: Placement, because: Schema.String }
+  payload: {
+    ...ofSession,
+    instanceId: InstanceId,
+    placement: Placement,
+    because: Schema.String,
+    /** Unix milliseconds at which the session goes on without the turn: what the lane starts on it is over by then. */
+    deadlineAt: Schema.Finite
+  }
 })
 /** To the Lane: the ask is void. It may ask again after that time; never when the session is `over`. */
 export const TurnDenied = command("TurnDenied", {

@@ -188,7 +188,14 @@ describe("starting tasks", () => {
     lane.apply(
       LaneActor.commands.TurnGranted(
         lane.state,
-        { sessionId, ask: 1, instanceId: InstanceId.make("i2"), placement: Placement.make("default"), because: "home" },
+        {
+          sessionId,
+          ask: 1,
+          instanceId: InstanceId.make("i2"),
+          placement: Placement.make("default"),
+          because: "home",
+          deadlineAt: lane.now + 600_000
+        },
         lane.context()
       )
     )

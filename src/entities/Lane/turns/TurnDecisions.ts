@@ -11,6 +11,7 @@ import { type InstanceId, type Placement, sessionEntityId, SessionId } from "../
 import type { TurnUse } from "../../../schema/runs/TurnUse.ts"
 import { Session } from "../../Session.ts"
 import { cancelHeld } from "../commands/Cancel.ts"
+import { abortMillis, graceMillis } from "../dispatch/Attempts.ts"
 import { startOf } from "../dispatch/StartTasks.ts"
 import { draft, evolve } from "../LaneEvolve.ts"
 import { type LaneState, runningOf } from "../LaneState.ts"
@@ -54,9 +55,14 @@ interface Granted extends About {
   readonly instanceId: InstanceId
   readonly placement: Placement
   readonly because: string
+  readonly deadlineAt: number
 }
 
-/** The turn of an ask that the lane does not know any more goes back. */
+/** Whether the attempt ends, or is given up, before the session goes on without its turn: also one that is cancelled. */
+const endsInTime = ({ task }: WaitingTask, { deadlineAt }: Granted, now: number): boolean =>
+  now + task.timeoutMillis + graceMillis + abortMillis <= deadlineAt
+
+/** The turn of an ask that the lane does not know any more goes back, and so does one that came too late. */
 export const turnGranted = (state: LaneState, granted: Granted, { now }: DecideContext): Quiet => {
   const lease = turnOf(state.turns, granted.sessionId)
   if (lease?.ask !== granted.ask || lease.step !== "asked") {
@@ -65,7 +71,7 @@ export const turnGranted = (state: LaneState, granted: Granted, { now }: DecideC
   const entry = firstOf(state, granted.sessionId, now)
   const { concurrency, paused } = state.config
   const mayStart = !paused && HashMap.size(state.running) < concurrency
-  if (entry === undefined || !mayStart || entry.task.timeoutMillis > lease.timeoutMillis) {
+  if (entry === undefined || !mayStart || !endsInTime(entry, granted, now)) {
     return accept<LaneEvent, void>([unused(state, granted, now)], undefined)
   }
   const { because, instanceId, placement } = granted

@@ -32,7 +32,14 @@ export const grant = (change: SessionDraft, { ask, lane, timeoutMillis }: LaneTu
   const ofLane = { ...about(change.state), lane, ask }
   change.emit({ _tag: "session.internal_turn_granted", ...ofLane, instanceId, deadlineAt, at: now })
   change.send(
-    send(Lane, laneEntityId(tenantId, lane), "TurnGranted", { sessionId, ask, instanceId, placement, because })
+    send(Lane, laneEntityId(tenantId, lane), "TurnGranted", {
+      sessionId,
+      ask,
+      instanceId,
+      placement,
+      because,
+      deadlineAt
+    })
   )
 }
 

@@ -269,6 +269,20 @@ describe("Tasks that name a session", () => {
     assert.deepInclude(answer, { value: { waitingFor: "a turn of session talk (1 of 1 in lane main)" } })
   })
 
+  it("do not start on a turn of which they hear when the session is about to go on without it", () => {
+    const world = talking()
+    const task = world.submit()
+    const [toSession] = world.waiting
+    world.deliver(toSession!)
+    world.place()
+    const [toLane] = world.waiting
+    world.pass(150_000)
+    world.deliver(toLane!)
+    assert.deepStrictEqual(tagsOf(world.lanes[0]!.events, task), ["task.submitted"])
+    world.finish()
+    assert.deepStrictEqual(world.order, [task])
+  })
+
   it("end the session's wait for a lane that never returns its turn", () => {
     const world = talking()
     world.submit()
