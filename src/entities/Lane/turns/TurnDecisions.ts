@@ -58,7 +58,7 @@ interface Granted extends About {
   readonly deadlineAt: number
 }
 
-/** Whether the attempt ends, or is given up, before the session goes on without its turn: also one that is cancelled. */
+/** Whether the attempt ends, or is given up or cancelled, before the session goes on without its turn. */
 const endsInTime = ({ task }: WaitingTask, { deadlineAt }: Granted, now: number): boolean =>
   now + task.timeoutMillis + graceMillis + abortMillis <= deadlineAt
 
