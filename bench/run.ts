@@ -14,6 +14,7 @@ import { keyedCallEmbedded } from "./cases/keyed-call-embedded.ts"
 import { keyedCall } from "./cases/keyed-call.ts"
 import { routing } from "./cases/routing.ts"
 import { runners } from "./cases/runners.ts"
+import { streaming } from "./cases/streaming.ts"
 import { submitDrain } from "./cases/submit-drain.ts"
 import { volatileCall } from "./cases/volatile-call.ts"
 import * as Options from "./harness/options.ts"
@@ -32,6 +33,7 @@ const cases: ReadonlyArray<Case> = [
   bulkSubmit,
   accept,
   dequeueStart,
+  streaming,
   routing,
   runners
 ]

@@ -5,7 +5,7 @@ import { median } from "./measure.ts"
 export interface Row {
   readonly id: string
   readonly value: number
-  readonly unit: "calls/s" | "tasks/s" | "decisions/s" | "ms" | "ms CPU/call"
+  readonly unit: "calls/s" | "tasks/s" | "decisions/s" | "ms" | "ms CPU/call" | "ms CPU/run-s"
   readonly baseline: number | null
   /** `value / baseline`. For milliseconds, less is better. */
   readonly ratio: number | null

@@ -28,6 +28,10 @@ export interface FleetShape {
   readonly lanes: number
   /** How a client learns of an end: from the commit itself, as an embedder would, or from the event feed. */
   readonly learnsBy?: "commit" | "feed"
+  /** What gateways do beside answering at once. */
+  readonly gateways?: Partial<FleetOptions>
+  /** The answer to every task. */
+  readonly text?: string
 }
 
 /** One lane with as many slots as its instances have. */
@@ -77,8 +81,9 @@ const followed = Effect.fnUntraced(function* (ended: (taskId: string) => void) {
 export const make = Effect.fnUntraced(function* (url: Redacted.Redacted, shape: FleetShape) {
   const watch = new Watch()
   const gateways: FleetOptions = {
+    ...shape.gateways,
     maxConcurrentRuns: shape.slots,
-    handler: ({ message }) => (watch.began(message), {})
+    handler: ({ message }) => (watch.began(message), shape.text === undefined ? {} : { text: shape.text })
   }
   const world = yield* Layer.build(Clawster.layerFleet(url, gateways, watch))
   yield* Effect.provide(register(shape), world).pipe(Effect.orDie)

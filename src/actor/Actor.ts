@@ -37,6 +37,8 @@ export interface DecideContext<Resource = unknown> {
   readonly requestId: string
   /** Epoch under which the actor decides. Pass it to outside systems as a fencing token. */
   readonly epoch: number
+  /** Number of the journal entry that the decision begins, if it writes one. */
+  readonly seq: number
   /** The resource that the state names (`ActorDefinition.resource`). Undefined when it names none. */
   readonly resource?: Resource
 }
@@ -53,8 +55,20 @@ export interface Outgoing {
   /** Encodes `payload` by the receiver's schema. Throws when the payload does not match; nothing is committed then. */
   readonly encode: (payload: unknown) => unknown
   /** Present when the message is told: whether a committed state of the sender still wants it told. */
-  readonly told?: { readonly isWanted: (state: any) => boolean }
+  readonly told?: {
+    readonly isWanted: (state: any) => boolean
+    /** Called once the receiver has decided it. */
+    readonly onHeard?: () => void
+  }
 }
+
+/** What a decision hands to the shell: it is not stored, so it is for what would be said again after a failure. */
+export interface Handed {
+  readonly _tag: string
+}
+
+/** What `retells` may use besides the state. */
+export type RetellContext = Pick<DecideContext, "entityId" | "epoch" | "now" | "seq">
 
 /** Reply to a command: a value or a typed error. */
 export type Answer<A, E> =
@@ -64,11 +78,14 @@ export type Answer<A, E> =
 /**
  * Outcome of one command, signal or timer. When `events` and `send` are both empty, nothing is written and the reply is
  * not recorded: a retry with the same request id is decided again.
+ *
+ * `hand` goes to the shell (`ShellOptions.take`) after the commit and before the reply.
  */
 export interface Decision<Event, A, E> {
   readonly events: ReadonlyArray<Event>
   readonly answer: Answer<A, E>
   readonly send: ReadonlyArray<Outgoing>
+  readonly hand?: ReadonlyArray<Handed>
 }
 
 /** One write to a table. `row` holds the key columns and the columns to write; its values are plain JSON. */
@@ -193,7 +210,7 @@ export interface ActorDefinition<
    * `tell`. An actor that tells anything has it, and an activity or a timer for as long as it has something to tell, so
    * that the next owner of its shard loads it.
    */
-  readonly retells?: (state: State, entityId: string) => ReadonlyArray<Outgoing>
+  readonly retells?: (state: State, context: RetellContext) => ReadonlyArray<Outgoing>
   /**
    * True when the actor can be forgotten without loss: its purpose is over, and the next caller may find it new. An
    * actor that has ended and has not been addressed for as long as history is kept is removed with its snapshot,

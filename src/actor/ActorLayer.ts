@@ -7,7 +7,7 @@ import { Entity, type EntityAddress, type ShardId, Sharding, ShardingConfig } fr
 import type { Rpc } from "effect/rpc"
 import { keyedHeader, requestIdHeader, retryHeader } from "./Protocol.ts"
 import type { ActorUnavailable } from "../schema/Errors.ts"
-import type { ActorDefinition } from "./Actor.ts"
+import type { ActorDefinition, Handed, Outgoing } from "./Actor.ts"
 import { ActorDirectory } from "./runtime/ActorDirectory.ts"
 import type { AnswersKept } from "./state/ReplyCache.ts"
 import type { Definition } from "./commit/PendingCommit.ts"
@@ -42,6 +42,11 @@ export interface Self<State, Signal> {
   readonly report: (signal: Signal) => Effect.Effect<void>
   /** State as of the last commit. */
   readonly state: Effect.Effect<State>
+  readonly committed: () => State
+  /** Tells other actors what `tellTo` made (Send.ts), without a commit. Success: it is queued behind what is untold. */
+  readonly tellOthers: (messages: ReadonlyArray<Outgoing>) => Effect.Effect<void>
+  /** Whether this activation owns the shard now, by the runner's own clock. */
+  readonly isOwner: () => boolean
 }
 
 /** Options of `layer`. */
@@ -53,6 +58,11 @@ export interface ShellOptions<State, Signal, Activity, R> {
    * its key has left `activities(state)` and come back.
    */
   readonly perform?: (activity: Activity, self: Self<State, Signal>) => Effect.Effect<void, never, R>
+  /**
+   * Takes what decisions hand to the shell, in their order. It must not fail and should not wait: the replies wait for
+   * it. An activity does the work.
+   */
+  readonly take?: (handed: ReadonlyArray<Handed>, self: Self<State, Signal>) => Effect.Effect<void, never, R>
   /**
    * Called after a batch of mail has been decided and before its commit: returns a signal to decide in the same commit.
    * It saves the extra commit and the delay of an activity that reports the same. It is an optimization: an activity
@@ -135,6 +145,7 @@ export const layer = <
         Effect.scoped(
           (options.perform?.(activity, self) ?? Effect.void) as Effect.Effect<void, never, R | Scope.Scope>
         ).pipe(Effect.provideContext(context)) as Effect.Effect<void>,
+      take: options.take && ((handed, self) => Effect.provideContext(options.take!(handed, self), context)),
       propose: options.propose && ((state, now) => Effect.provideContext(options.propose!(state, now), context)),
       onCommitted: options.onCommitted,
       maxBatch: options.maxBatch ?? 256,

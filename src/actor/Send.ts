@@ -35,8 +35,9 @@ export const tellTo = <R extends Rpc.Any, State>(
   to: ActorRef,
   rpc: R,
   payload: Rpc.Payload<R>,
-  isWanted: (state: State) => boolean
-): Outgoing => ({ ...outgoing(to, rpc, payload), told: { isWanted } })
+  isWanted: (state: State) => boolean,
+  onHeard?: () => void
+): Outgoing => ({ ...outgoing(to, rpc, payload), told: { isWanted, ...(onHeard === undefined ? {} : { onHeard }) } })
 
 /**
  * A message as by `send`, to an actor whose type the sender need not know: it names the command itself, as `command`

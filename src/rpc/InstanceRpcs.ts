@@ -10,6 +10,7 @@ import { ActorRef } from "../schema/ActorRef.ts"
 import { Attempt } from "../schema/runs/Attempt.ts"
 import { UpdatedInstance, UpdateInstance } from "./Requests.ts"
 import { SlotsAsked, SlotsReturned } from "./SlotRpcs.ts"
+import { HolderPresent, StartAttempt, StopAttempt } from "./SlotRunRpcs.ts"
 
 /**
  * Registers the instance and starts it (driver `remote`: connects to it). Registering the same spec again changes
@@ -51,10 +52,10 @@ export const Deregister = command("Deregister", {
 export const InstanceGet = command("InstanceGet", { success: InstanceStatus, error: NotFound })
 
 /**
- * Answered immediately. `AttemptEnded` or `AttemptRefused` is sent to the attempt's origin later. `onSlot`: the origin
- * spends a slot that it holds here; without it the attempt takes a slot that nobody holds.
+ * Answered immediately. `AttemptEnded` or `AttemptRefused` is sent to the attempt's origin later. The attempt takes a
+ * slot that nobody holds.
  */
-export const Execute = command("Execute", { payload: { attempt: Attempt, onSlot: Schema.optionalKey(Schema.Boolean) } })
+export const Execute = command("Execute", { payload: { attempt: Attempt } })
 /**
  * Aborts an attempt that runs here; its origin receives `AttemptEnded` with `aborted`. An unknown attempt is ignored.
  * Set `origin`, because run keys are unique only within their origin.
@@ -91,5 +92,8 @@ export const InstanceRpcs = protocol(
   AbortAttempt,
   Steer,
   SlotsAsked,
-  SlotsReturned
+  SlotsReturned,
+  StartAttempt,
+  StopAttempt,
+  HolderPresent
 ).annotate(ClusterSchema.ShardGroup, (entityId) => parseInstanceEntityId(entityId).placement)

@@ -6,6 +6,7 @@ import { LaneChange, LaneConfig, LaneStatus } from "../schema/Lane.ts"
 import { TaskPhase, TaskSpec } from "../schema/Task.ts"
 import { command, protocol } from "../actor/Protocol.ts"
 import { AttemptEnded, AttemptRefused } from "./AttemptRpcs.ts"
+import { RollCall } from "./SlotRunRpcs.ts"
 import { SlotsGranted, SlotsRecalled, SlotsRevoked } from "./SlotRpcs.ts"
 import { TurnDenied, TurnGranted, TurnRecalled } from "./TurnRpcs.ts"
 
@@ -96,5 +97,6 @@ export const LaneRpcs = protocol(
   SlotsRevoked,
   TurnGranted,
   TurnDenied,
-  TurnRecalled
+  TurnRecalled,
+  RollCall
 )

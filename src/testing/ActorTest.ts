@@ -5,7 +5,7 @@
  */
 import { Schema } from "effect"
 import type { Rpc } from "effect/rpc"
-import type { ActorDefinition, Answer, CommandHandlers, Decision, Outgoing, Timer } from "../actor/Actor.ts"
+import type { ActorDefinition, Answer, CommandHandlers, Decision, Handed, Outgoing, Timer } from "../actor/Actor.ts"
 
 type Tags<Rpcs extends Rpc.Any> = keyof CommandHandlers<Rpcs, unknown, unknown> & string
 
@@ -33,10 +33,17 @@ export class ActorTest<
   epoch = 1
   /** The resource that decisions get. Set it when the state names another. */
   resource: unknown
+  /** Number of decisions so far. */
+  get seq(): number {
+    return this.#requests
+  }
+
   /** All events so far, as stored. */
   readonly events: Array<Event> = []
   /** All messages to other actors so far. */
   readonly sent: Array<Outgoing> = []
+  /** All that was handed to the shell so far. */
+  readonly handed: Array<Handed> = []
   /** The state after each event. */
   readonly states: Array<State> = []
   readonly #definition: ActorDefinition<Type, Rpcs, State, Event, Signal, Activity>
@@ -56,12 +63,14 @@ export class ActorTest<
       entityId: this.#entityId,
       now: this.now,
       epoch: this.epoch,
+      seq: this.seq + 1,
       requestId: `r${++this.#requests}`,
       resource: this.resource as never
     }
   }
 
-  #apply<A, E>({ answer, events, send }: Decision<Event, A, E>): Answer<A, E> {
+  #apply<A, E>({ answer, events, hand, send }: Decision<Event, A, E>): Answer<A, E> {
+    if (hand !== undefined) this.handed.push(...hand)
     const following = [...send]
     for (const event of events) {
       const stored = this.#stored(event)

@@ -62,6 +62,18 @@ export class BackgroundWork {
     )
   }
 
+  /** Tells these, too. */
+  carry(told: ReadonlyArray<Outgoing>): Effect.Effect<void> {
+    this.#isBeginning = true
+    return Effect.gen({ self: this }, function* () {
+      for (const delivery of this.#courier.offer(told)) yield* this.fork(delivery)
+      const staying = this.#keepAlive.settle(this.#isBusy)
+      if (staying !== undefined) yield* this.fork(staying)
+      this.#isBeginning = false
+      this.#restIfDone()
+    })
+  }
+
   #start(relays: ReadonlyArray<Effect.Effect<void>>, wanted: ReadonlyArray<any>): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       for (const relay of relays) yield* this.fork(relay)

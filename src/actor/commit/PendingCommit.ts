@@ -2,7 +2,7 @@
  * Folds a batch of commands over an actor's state into what to write in one commit and what to reply after it. Pure:
  * the shell commits and replies.
  */
-import type { ActorDefinition, Answer, DecideContext, Decision, Outgoing, RowWrite } from "../Actor.ts"
+import type { ActorDefinition, Answer, DecideContext, Decision, Handed, Outgoing, RowWrite } from "../Actor.ts"
 import type { ActorCodec } from "../state/Codec.ts"
 import type { CommitTexts, EncodedAnswer, Entry, OutboxMessage } from "../Journal.ts"
 import type { DeadReason } from "../../schema/DeadMessage.ts"
@@ -65,6 +65,8 @@ export class PendingCommit {
   readonly outbox: Array<OutboxMessage> = []
   /** Messages to be told once the commit has succeeded. */
   readonly told: Array<Outgoing> = []
+  /** What the shell takes once the commit has succeeded. */
+  readonly handed: Array<Handed> = []
   readonly rows: Array<RowWrite> = []
   readonly #entryTexts: Array<CommitTexts["entries"][number]> = []
   readonly #outboxTexts: Array<string> = []
@@ -80,13 +82,13 @@ export class PendingCommit {
   #toldItems = 0
   readonly #definition: Definition
   readonly #codec: ActorCodec<any, any>
-  readonly #context: Omit<DecideContext, "requestId">
+  readonly #context: Omit<DecideContext, "requestId" | "seq">
   readonly #resourceKey: string | undefined
 
   constructor(
     definition: Definition,
     codec: ActorCodec<any, any>,
-    context: Omit<DecideContext, "requestId">,
+    context: Omit<DecideContext, "requestId" | "seq">,
     state: unknown,
     seq: number
   ) {
@@ -109,6 +111,12 @@ export class PendingCommit {
    */
   apply(item: Item): Step {
     const decision = this.#decide(item)
+    const step = this.#add(item, decision)
+    if (decision.hand !== undefined) this.handed.push(...decision.hand)
+    return step
+  }
+
+  #add(item: Item, decision: Decision<any, unknown, unknown>): Step {
     if (decision.events.length === 0 && decision.send.length === 0) return { answer: decision.answer }
     const { rows, sends, state } = this.#evolve(decision)
     const told = sends.filter((message) => message.told !== undefined)
@@ -241,18 +249,17 @@ export class PendingCommit {
 
   #decide(item: Item): Decision<any, unknown, unknown> {
     const { commands, onTimer, signal } = this.#definition
+    const seq = this.seq + 1
+    const context = (requestId: string): DecideContext => ({ ...this.#context, seq, requestId })
     switch (item._tag) {
       case "Command":
-        return (commands as any)[item.tag](this.state, item.payload, { ...this.#context, requestId: item.requestId })
+        return (commands as any)[item.tag](this.state, item.payload, context(item.requestId))
       case "Signal":
-        return signal!(this.state, item.signal, { ...this.#context, requestId: `signal-${this.seq + 1}` })
+        return signal!(this.state, item.signal, context(`signal-${seq}`))
       case "Told":
-        return (commands as any)[item.tag](this.state, item.payload, {
-          ...this.#context,
-          requestId: `told-${this.seq + 1}-${this.#toldItems++}`
-        })
+        return (commands as any)[item.tag](this.state, item.payload, context(`told-${seq}-${this.#toldItems++}`))
       case "Timer":
-        return onTimer!(this.state, item.key, { ...this.#context, requestId: `timer-${this.seq + 1}` })
+        return onTimer!(this.state, item.key, context(`timer-${seq}`))
     }
   }
 

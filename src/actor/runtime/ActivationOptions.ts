@@ -1,6 +1,7 @@
 /** What an activation and its parts are given: what all actors of a type share, and what an activity may do. */
 import type { Clock, Context, Effect } from "effect"
 import type { ActorUnavailable } from "../../schema/Errors.ts"
+import type { Handed, Outgoing } from "../Actor.ts"
 import type { Definition } from "../commit/PendingCommit.ts"
 import type { Journal } from "../Journal.ts"
 import type { DeliverTo } from "../outbox/OutboxRelay.ts"
@@ -34,6 +35,7 @@ export interface ActivationOptions {
   /** Calls an actor's own `Hold`. */
   readonly hold: (entityId: string) => Effect.Effect<void>
   readonly perform: (activity: any, self: ActivationSelf) => Effect.Effect<void>
+  readonly take: ((handed: ReadonlyArray<Handed>, self: ActivationSelf) => Effect.Effect<void>) | undefined
   readonly propose:
     | ((state: any, now: number) => Effect.Effect<Proposal<{ readonly _tag: string }> | undefined>)
     | undefined
@@ -64,5 +66,7 @@ export interface ActivationSelf {
   readonly report: (signal: any) => Effect.Effect<void>
   readonly state: Effect.Effect<any>
   /** The state, read at once. */
-  readonly committed: () => unknown
+  readonly committed: () => any
+  readonly tellOthers: (messages: ReadonlyArray<Outgoing>) => Effect.Effect<void>
+  readonly isOwner: () => boolean
 }

@@ -79,6 +79,7 @@ export class LoadedActor {
   /** Undefined when the actor uses no resources. */
   readonly #resource: CurrentResource | undefined
   #isLoaded = false
+  #hasEnded = false
 
   constructor(options: ActivationOptions, address: ActorAddress, post: Post, epoch: number) {
     this.#options = options
@@ -121,6 +122,7 @@ export class LoadedActor {
   /** Interrupts the background work and waits until it has ended. */
   get end(): Effect.Effect<void> {
     return Effect.suspend(() => {
+      this.#hasEnded = true
       const ended = this.#background?.end ?? Effect.void
       if (!this.#isLoaded) return ended
       this.#isLoaded = false
@@ -144,9 +146,11 @@ export class LoadedActor {
     const { entityId, shardId } = this.#address
     if (ownership.epochOf(shardId) !== this.#epoch) return undefined
     const now = clock.currentTimeMillisUnsafe()
-    const context = { entityId, now, epoch: this.#epoch, requestId, resource: this.#resource?.value }
+    const seq = this.#memory.seq + 1
+    const context = { entityId, now, epoch: this.#epoch, seq, requestId, resource: this.#resource?.value }
     const decision = (definition.commands as any)[tag](this.#memory.state, payload, context)
-    if (decision.events.length === 0 && decision.send.length === 0) return decision.answer
+    const isQuiet = decision.events.length === 0 && decision.send.length === 0 && decision.hand === undefined
+    if (isQuiet) return decision.answer
     quiet.delete(tag)
     return undefined
   }
@@ -160,7 +164,12 @@ export class LoadedActor {
       tell,
       report: (signal) => Effect.catch(tell(signal), () => Effect.never),
       state: Effect.sync(() => this.#memory.state),
-      committed: () => this.#memory.state
+      committed: () => this.#memory.state,
+      tellOthers: (messages) =>
+        Effect.suspend(() =>
+          this.#hasEnded || messages.length === 0 ? Effect.void : this.#undertaking.carry(messages)
+        ),
+      isOwner: () => this.#options.ownership.epochOf(this.#address.shardId) === this.#epoch
     }
   }
 
@@ -237,6 +246,7 @@ export class LoadedActor {
       if (decided < mails.length) this.#post.mailbox.putBack(mails.splice(decided))
       if (this.#setbacks.isUntold) yield* this.#tellSetbacks
       if (pending.entries.length === 0) {
+        yield* this.#take(pending)
         batch.answer()
         return pending.told.length === 0 ? undefined : yield* this.#startWork([], pending.told)
       }
@@ -261,6 +271,7 @@ export class LoadedActor {
         this.#viewDigest = view.digest
         this.#unchangedView = undefined
       }
+      yield* this.#take(pending)
       batch.answer()
       for (const reason of batch.dead) yield* ActorMetrics.messageDied(address.entityType, reason)
       if (this.#options.onCommitted !== undefined) {
@@ -270,6 +281,12 @@ export class LoadedActor {
       yield* this.#startWork(pending.outbox, pending.told)
       yield* this.#snapshot()
     })
+  }
+
+  /** Before the replies: who hands something over, and hears that it was heard, says it no more. */
+  #take({ handed }: PendingCommit): Effect.Effect<void> {
+    const { take } = this.#options
+    return handed.length === 0 || take === undefined ? Effect.void : take(handed, this.#self())
   }
 
   /** A `propose` that dies is ignored: an activity reports the same and logs its own failure. */
@@ -327,7 +344,11 @@ export class LoadedActor {
   /** The same after loading. */
   #resume(outbox: Piece<OutboxMessage>): Effect.Effect<void, StoreUnavailable> {
     const wanted = this.#wanted()
-    const told = this.#options.definition.retells?.(this.#memory.state, this.#address.entityId) ?? []
+    const { clock, definition } = this.#options
+    const now = clock.currentTimeMillisUnsafe()
+    const { entityId } = this.#address
+    const context = { entityId, epoch: this.#epoch, now, seq: this.#memory.seq + 1 }
+    const told = definition.retells?.(this.#memory.state, context) ?? []
     return outbox.items.length === 0 && told.length === 0 && wanted.length === 0
       ? Effect.void
       : this.#undertaking.resume(outbox, told, wanted)

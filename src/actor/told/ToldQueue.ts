@@ -50,6 +50,6 @@ export class ToldQueue {
   }
 
   heard(count: number): void {
-    this.#held.splice(0, count)
+    for (const { message } of this.#held.splice(0, count)) message.told!.onHeard?.()
   }
 }

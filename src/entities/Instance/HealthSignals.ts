@@ -24,6 +24,10 @@ export type HealthSignal =
       readonly queuedTasks: number
       readonly cpu?: number
       readonly memoryBytes?: number
+      /** Attempts on slots of their origins. */
+      readonly onSlots: number
+      /** Mean of their latencies; absent while there is none. */
+      readonly latencyMillis?: number
     }
 
 export const onHealthSignal = (
@@ -53,17 +57,21 @@ export const onHealthSignal = (
     case "Sound":
       return setHealth(change, "healthy")
     case "Heartbeat": {
-      const { cpu, memoryBytes, queuedTasks } = signal
+      const { cpu, latencyMillis, memoryBytes, onSlots, queuedTasks } = signal
       const { cpu: _cpu, memoryBytes: _memory, ...load } = currentLoad(change.state, record.load)
+      const direct = load.runningTasks - (record.onSlots ?? 0)
       return change.emit({
         _tag: "instance.internal_heartbeat",
         ...about(record),
         load: {
           ...load,
+          runningTasks: direct + onSlots,
           queuedTasks,
+          ...(latencyMillis === undefined ? {} : { latencyMillis }),
           ...(cpu === undefined ? {} : { cpu }),
           ...(memoryBytes === undefined ? {} : { memoryBytes })
         },
+        ...(onSlots === 0 ? {} : { onSlots }),
         at: now
       })
     }

@@ -14,11 +14,14 @@ import { initial, type InstanceRecord, InstanceState, isEnded, secretTenant } fr
 import { viewOf } from "./InstanceView.ts"
 import { onTimer, timers } from "./InstanceTimers.ts"
 import * as Runs from "./runs/RunCommands.ts"
+import { type BoardMode, boardMode } from "./board/BoardMode.ts"
+import { holderPresent, rollCalls, startAttempt, stopAttempt } from "./board/BoardDecisions.ts"
 import { settling, slotRetells, slotSends, slotsAsked, slotsReturned } from "./slots/SlotTransitions.ts"
 import { update } from "./UpdateCommand.ts"
 
 export type InstanceActivity =
   | { readonly _tag: "Supervise" | "Stop" | "CleanUp" | "Erase"; readonly key: string; readonly start: number }
+  | { readonly _tag: "Board"; readonly key: string; readonly mode: BoardMode }
   | { readonly _tag: "Run" | "Abort"; readonly key: string; readonly runId: string }
   | { readonly _tag: "Steer"; readonly key: string; readonly runId: string; readonly steerKey: string }
 
@@ -38,7 +41,9 @@ const activities = (state: InstanceState): ReadonlyArray<InstanceActivity> => {
   const before = known.get(state)
   if (before !== undefined) return before
   const life = state.record === undefined ? undefined : ofLife(state.record)
+  const mode = boardMode(state)
   const wanted: Array<InstanceActivity> = life === undefined ? [] : [life]
+  if (mode !== undefined) wanted.push({ _tag: "Board", key: `board:${mode}`, mode })
   for (const { abort, runId, steerings } of HashMap.values(state.runs)) {
     if (abort === undefined) wanted.push({ _tag: "Run", key: `run:${runId}`, runId })
     else wanted.push({ _tag: "Abort", key: `abort:${runId}`, runId })
@@ -69,13 +74,16 @@ export const InstanceActor = Actor.define<InstanceState, InstanceEvent, Instance
     AbortAttempt: settling(Runs.abortAttempt),
     Steer: settling(Runs.steer),
     SlotsAsked: settling(slotsAsked),
-    SlotsReturned: settling(slotsReturned)
+    SlotsReturned: settling(slotsReturned),
+    StartAttempt: startAttempt,
+    StopAttempt: stopAttempt,
+    HolderPresent: holderPresent
   },
   signal: settling(decideSignal),
   timers,
   onTimer: settling(onTimer),
   sends: slotSends,
-  retells: slotRetells,
+  retells: (state) => [...slotRetells(state), ...rollCalls(state)],
   activities,
   view: { schema: InstanceStatus, of: viewOf },
   isEnded,

@@ -1,12 +1,12 @@
 /** Commands that change or read the lifecycle of a gateway. */
-import { Equal, HashMap } from "effect"
+import { Equal } from "effect"
 import type { DecideContext, Decision } from "../../actor/Actor.ts"
 import { answer, refuse } from "../../actor/Actor.ts"
 import { Conflict, NotFound } from "../../schema/Errors.ts"
 import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
 import { parseInstanceEntityId } from "../../schema/Ids.ts"
 import type { InstanceSpec, InstanceStatus } from "../../schema/Instance.ts"
-import { type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
+import { currentLoad, type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
 import { statusOf } from "./InstanceView.ts"
 import { beginDrain, beginStart, beginStopping } from "./LifecycleTransitions.ts"
 import { draft, type InstanceDraft } from "./runs/RunTransitions.ts"
@@ -145,7 +145,7 @@ export const deregister = (
 ): StatusDecision<NotFound | Conflict> => {
   const { record } = state
   if (!isRegistered(record)) return unknown(entityId)
-  const running = HashMap.size(state.runs)
+  const running = currentLoad(state, record.load).runningTasks
   if (running > 0 && !force) {
     return conflict(record, `runs ${running} attempts; drain it first, or deregister with force`)
   }

@@ -4,7 +4,7 @@ import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
 import * as Breaker from "./Breaker.ts"
 import type { InstanceState } from "./InstanceState.ts"
 import { onRecord, registered } from "./RecordEvolve.ts"
-import { onRuns } from "./runs/RunEvolve.ts"
+import { attemptsEnded, onRuns } from "./runs/RunEvolve.ts"
 import * as SlotBook from "./slots/SlotBook.ts"
 import { onSlots } from "./slots/SlotEvolve.ts"
 
@@ -35,6 +35,8 @@ export const evolve = (state: InstanceState, event: InstanceEvent): InstanceStat
     case "run.internal_steer_ended":
     case "run.ended":
       return onRuns(state, event)
+    case "instance.internal_attempts_ended":
+      return attemptsEnded(state, event)
     case "task.progress":
     case "session.turn_progress":
     case "instance.breaker_opened":

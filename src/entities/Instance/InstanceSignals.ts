@@ -14,6 +14,7 @@ import { type HealthSignal, onHealthSignal, setHealth } from "./HealthSignals.ts
 import { warmLimitOf } from "./InstancePolicy.ts"
 import { type InstanceRecord, type InstanceState, isRegistered } from "./InstanceState.ts"
 import { beginDrain, finishStop, loseGateway, stopWhenDrained } from "./LifecycleTransitions.ts"
+import { type BoardReport, onBoardReport } from "./board/BoardReports.ts"
 import { runFields } from "./runs/RunFields.ts"
 import { about, draft, endRun, type InstanceDraft, refuseAttempt, type RunOutcome } from "./runs/RunTransitions.ts"
 
@@ -43,7 +44,7 @@ export type RunSignal =
   | { readonly _tag: "RunEnded"; readonly runId: string; readonly outcome: RunOutcome; readonly verdict: Verdict }
   | { readonly _tag: "SteerEnded"; readonly runId: string; readonly steerKey: string; readonly refused?: string }
 
-export type InstanceSignal = LifeSignal | RunSignal
+export type InstanceSignal = LifeSignal | RunSignal | BoardReport
 
 type InstanceDecision = Decision<InstanceEvent, void, never>
 
@@ -54,6 +55,7 @@ export const decideSignal = (
 ): InstanceDecision => {
   const { record } = state
   if (record === undefined) return note([])
+  if (signal._tag === "BoardReport") return onBoardReport(state, record, signal, now)
   if ("runId" in signal) return onRunSignal(state, record, signal, now)
   if (signal.start !== record.start) return note([])
   const change = draft(state)

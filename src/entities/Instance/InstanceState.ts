@@ -82,6 +82,8 @@ export const InstanceRecord = Schema.Struct({
   bootId: Schema.optionalKey(Schema.String),
   /** The load as last reported; the attempts running now are in `runs`. */
   load: InstanceLoad,
+  /** Attempts on slots of their origins as last reported: they are not in `runs`. */
+  onSlots: Schema.optionalKey(Schema.Int),
   lastHeartbeatAt: Schema.optionalKey(Schema.Finite),
   /** Unix milliseconds at which this boot of the gateway was first seen ready. */
   readyAt: Schema.optionalKey(Schema.Finite),
@@ -162,7 +164,7 @@ export const activeSessions = (state: InstanceState): ReadonlySet<string> => {
 
 export const currentLoad = (state: InstanceState, load: InstanceLoad): InstanceLoad => ({
   ...load,
-  runningTasks: HashMap.size(state.runs),
+  runningTasks: HashMap.size(state.runs) + (state.record?.onSlots ?? 0),
   activeSessions: activeSessions(state).size,
   ...(state.latencyMillis === undefined ? {} : { latencyMillis: state.latencyMillis })
 })

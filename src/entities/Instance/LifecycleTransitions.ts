@@ -76,6 +76,7 @@ export const beginDrain = (draft: InstanceDraft, goal: StopGoal, deadlineAt: num
     aborting,
     deadlineAt: aborting ? now + abortLimit : deadlineAt
   })
+  if (record.restartAt !== undefined) return beginStopping(draft, goal, now)
   if (aborting) for (const run of HashMap.toValues(draft.state.runs)) abortRun(draft, run, "stopping", now)
   stopWhenDrained(draft, now)
 }

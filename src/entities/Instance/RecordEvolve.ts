@@ -117,7 +117,7 @@ const onHealth = (
     case "instance.unhealthy":
       return { ...record, health: "unhealthy", reason: event.reason }
     case "instance.internal_heartbeat":
-      return { ...record, load: event.load, lastHeartbeatAt: event.at }
+      return { ...record, load: event.load, onSlots: event.onSlots ?? 0, lastHeartbeatAt: event.at }
   }
 }
 

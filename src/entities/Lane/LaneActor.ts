@@ -24,6 +24,7 @@ import { deadPage, found, overdue, page } from "./backlog/PageDecisions.ts"
 import { submit } from "./commands/Submit.ts"
 import { rows, taskTable } from "./backlog/TaskRow.ts"
 import { settling, slotSends, slotsGranted, slotsRecalled, slotsRevoked } from "./slots/SlotDecisions.ts"
+import { retells, rollCall } from "./slots/SlotRuns.ts"
 import { sends } from "./TaskReceivers.ts"
 import { releasing, turnDenied, turnGranted, turnRecalled, turnSends } from "./turns/TurnDecisions.ts"
 import { askedCount } from "./turns/TurnLease.ts"
@@ -44,10 +45,10 @@ const attemptsWatch: LaneActivity = { _tag: "WatchAttempts", key: "attempts" }
  * The activities that should be running. A changed key means a new read, or a new dispatch activity for a parked lane.
  */
 export const activities = (state: LaneState): ReadonlyArray<LaneActivity> => {
-  const { dead, lookups, pending, round, running, scheduled, sweep } = state
+  const { dead, givenUp, lookups, pending, round, running, scheduled, sweep } = state
   const wanted: Array<LaneActivity> = []
   if (wantsDispatch(state)) wanted.push({ _tag: "Dispatch", key: `dispatch:${round}` })
-  if (!HashMap.isEmpty(running)) wanted.push(attemptsWatch)
+  if (!HashMap.isEmpty(running) || !HashMap.isEmpty(givenUp)) wanted.push(attemptsWatch)
   if (pending.refill !== null) wanted.push({ _tag: "RefillPending", key: `pending:${pending.refill.seq}` })
   if (scheduled.refill !== null) wanted.push({ _tag: "RefillScheduled", key: `scheduled:${scheduled.refill.seq}` })
   if (dead.refill !== null) wanted.push({ _tag: "RefillDead", key: `dead:${dead.refill.seq}` })
@@ -102,6 +103,7 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
     TurnGranted: turnGranted,
     TurnDenied: turnDenied,
     TurnRecalled: turnRecalled,
+    RollCall: rollCall,
     /** Waiting tasks keep the rank they were given. */
     Configure: (state, { change, config: whole }, { now }) => {
       const { lane, tenantId } = state
@@ -123,6 +125,7 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
   isEnded,
   tables: [taskTable],
   rows,
+  retells,
   sends: (event, before) => [...sends(event, before), ...slotSends(event, before), ...turnSends(event, before)],
   snapshotEvery: 1_000
 })

@@ -17,6 +17,8 @@ import * as SlotLease from "./slots/SlotLease.ts"
 import { onTurns } from "./turns/TurnEvolve.ts"
 import * as TurnLease from "./turns/TurnLease.ts"
 import * as InstanceUsage from "./dispatch/InstanceUsage.ts"
+import { sessionKeyOf } from "./dispatch/AttemptOf.ts"
+import type { GivenUp } from "./slots/SlotLease.ts"
 import { isInVain, triedWith } from "./dispatch/TriedInstances.ts"
 import { heldMost, hold } from "../../schema/Task.ts"
 
@@ -52,12 +54,18 @@ const leave = (state: LaneState, running: RunningTask, at: number, givenUp = fal
     ...state,
     running: rest,
     slots: running.onSlot === true && !givenUp ? SlotLease.freed(state.slots, instanceId, at) : state.slots,
-    givenUp: isHeld ? HashMap.set(state.givenUp, runKeyOf(running), { instanceId }) : state.givenUp,
+    givenUp: isHeld ? HashMap.set(state.givenUp, runKeyOf(running), givenUpOf(state, running)) : state.givenUp,
     turns: TurnLease.left(state.turns, running),
     shares: InstanceUsage.ended(state.shares, running.instanceId, at),
     watch: HashMap.size(rest) === 0 ? null : state.watch
   })
 }
+
+const givenUpOf = ({ tenantId }: LaneState, { instanceId, placement, task }: RunningTask): GivenUp => ({
+  instanceId,
+  placement,
+  sessionKey: sessionKeyOf(tenantId, task)
+})
 
 const waitingAgain = (running: RunningTask, attempt: number, notBefore?: number): WaitingTask => ({
   task: running.task,

@@ -8,6 +8,8 @@ export interface GatewayOptions {
   readonly startMillis: number
   /** Milliseconds added to every turn. */
   readonly turnMillis: number
+  /** Milliseconds between two words of an answer, while its turn takes time. Absent: half of the answer at once. */
+  readonly wordMillis?: number
   /**
    * Milliseconds that the gateway retries a provider that answers 5xx before the turn fails; the real one takes about
    * 75 s.

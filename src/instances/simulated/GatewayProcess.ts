@@ -198,12 +198,20 @@ export class GatewayProcess {
       return this.#endLater(run, 0)
     }
     if (typeof outcome !== "object" && (delayMillis > 0 || outcome === "hang")) {
-      run.say(script.text.slice(0, Math.ceil(script.text.length / 2)))
+      if (options.wordMillis === undefined) run.say(script.text.slice(0, Math.ceil(script.text.length / 2)))
+      else this.#say(run, script.text.split(" "), 1, options.wordMillis)
     }
     if (faults.take("dropSocket") !== undefined) this.#gateway.dropSockets("the socket was lost (1006)")
     const crash = faults.take("crash")
     if (crash !== undefined) return this.#crashDuring(run, crash.afterMillis ?? 0)
     this.#endLater(run, outcome === "hang" ? Infinity : delayMillis)
+  }
+
+  /** Says one word after the other for as long as the turn runs. */
+  #say(run: Run, words: ReadonlyArray<string>, count: number, every: number): void {
+    if (run.end !== undefined || run.state !== "running" || count > words.length) return
+    run.say(words.slice(0, count).join(" "))
+    this.#gateway.after(every, () => this.#say(run, words, count + 1, every))
   }
 
   #crashDuring(run: Run, afterMillis: number): void {

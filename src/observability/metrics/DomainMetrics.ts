@@ -15,6 +15,10 @@ const ended = (outcome: string) => record("tasks_total", 1, { outcome })
 
 const turn = (outcome: string) => record("clawster_turns_total", 1, { outcome })
 
+/** A run has ended at a gateway after so many milliseconds. */
+export const runEnded = (millis: number, status: string): Effect.Effect<void> =>
+  record("task_execution_time", millis / 1_000, { status })
+
 const count = (event: Counted): Effect.Effect<void> | undefined => {
   switch (event._tag) {
     case "task.completed":
@@ -34,7 +38,7 @@ const count = (event: Counted): Effect.Effect<void> | undefined => {
     case "session.turn_aborted":
       return turn("aborted")
     case "run.ended":
-      return record("task_execution_time", event.durationMillis / 1_000, { status: event.status })
+      return runEnded(event.durationMillis, event.status)
     default:
       return undefined
   }

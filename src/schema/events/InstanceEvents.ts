@@ -49,6 +49,15 @@ export const Steering = Schema.Struct({
 })
 export type Steering = typeof Steering.Type
 
+/** What the end of a run says of the gateway. */
+export const RunEnd = Schema.Struct({
+  status: Schema.Literals(["completed", "failed", "aborted", "refused"]),
+  durationMillis: Schema.Finite,
+  error: Schema.optionalKey(TaskError),
+  verdict: Verdict
+})
+export type RunEnd = typeof RunEnd.Type
+
 const SlotCounts = Schema.Array(Schema.Struct({ key: Schema.String, count: Schema.Int }))
 
 const progress = { ...runOf, text: Schema.optionalKey(Schema.String), tool: Schema.optionalKey(Schema.String) }
@@ -109,7 +118,15 @@ export const InstanceEvent = Schema.Union([
    * retried later.
    */
   Schema.TaggedStruct("instance.internal_erased", { ...about, left: Schema.optionalKey(Schema.String) }),
-  Schema.TaggedStruct("instance.internal_heartbeat", { ...about, load: InstanceLoad, at }),
+  Schema.TaggedStruct("instance.internal_heartbeat", {
+    ...about,
+    load: InstanceLoad,
+    /** Attempts that run on slots of their origins. */
+    onSlots: Schema.optionalKey(Schema.Int),
+    at
+  }),
+  /** How attempts on slots of their origins ended: those that say something of the gateway. */
+  Schema.TaggedStruct("instance.internal_attempts_ended", { ...about, ends: Schema.Array(RunEnd), at }),
   /** Every registered runner reads the events of slots, so from now on work starts here on slots that are granted. */
   Schema.TaggedStruct("instance.internal_slots_opened", about),
   /** The instance's share of the deployment's cap on what runs at once; none without such a cap. */
@@ -159,11 +176,8 @@ export const InstanceEvent = Schema.Union([
   Schema.TaggedStruct("run.ended", {
     ...runOf,
     runId: Schema.String,
-    status: Schema.Literals(["completed", "failed", "aborted", "refused"]),
-    durationMillis: Schema.Finite,
-    error: Schema.optionalKey(TaskError),
+    ...RunEnd.fields,
     usage: Schema.optionalKey(Usage),
-    verdict: Verdict,
     at
   }),
   Schema.TaggedStruct("task.progress", { ...progress, kind: ProgressKind }),

@@ -150,7 +150,7 @@ class World {
       case "Stopped":
         return void actor.signal({ _tag: what, start })
       case "Heartbeat":
-        return void actor.signal({ _tag: "Heartbeat", start, queuedTasks: choice })
+        return void actor.signal({ _tag: "Heartbeat", start, queuedTasks: choice, onSlots: 0 })
       case "StopFailed":
         return void actor.signal({ _tag: "StopFailed", start, reason: "stuck" })
       case "RunEnded":

@@ -101,6 +101,9 @@ const definition = (seen: Seen["Service"]) =>
       Steer: unused,
       SlotsAsked: unused,
       SlotsReturned: unused,
+      StartAttempt: unused,
+      StopAttempt: unused,
+      HolderPresent: unused,
       Execute: (state, { attempt }, { entityId }) => {
         if (state.runs.length < slots) return Actor.accept<Event, void>([{ _tag: "fake.began", attempt }], undefined)
         seen.refused++

@@ -97,7 +97,7 @@ export class LaneWorld {
   }
 
   context() {
-    return { entityId, now: this.now, requestId: `r${this.#requests++}`, epoch: 1 }
+    return { entityId, now: this.now, requestId: `r${this.#requests++}`, epoch: 1, seq: this.journal.length + 1 }
   }
 
   apply<A, E>(decision: Decision<LaneEvent, A, E>): A | E {

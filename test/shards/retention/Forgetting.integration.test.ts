@@ -88,11 +88,15 @@ const taskOf = (id: string, lane: LaneName): TaskSpec => ({
   timeoutMillis: 60_000
 })
 
-/** Whoever still has something under way would be woken by the next runner. The instance that stays always has. */
+/**
+ * Whoever still has something under way would be woken by the next runner. The instance that stays always has. A lane
+ * that holds slots has not ended, and gives them back a while after their last use.
+ */
 const atRest = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
   const busy = sql.unsafe(
-    `SELECT entity_id FROM clawster_outbox UNION ALL SELECT entity_id FROM clawster_wakes WHERE resident AND entity_id <> $1::text`,
+    `SELECT entity_id FROM clawster_outbox UNION ALL SELECT entity_id FROM clawster_wakes 
+     WHERE resident AND entity_id <> $1::text OR entity_type = 'Lane' AND due_at IS NOT NULL`,
     [staying]
   )
   yield* until(

@@ -4,6 +4,7 @@
  */
 import { Effect, type Scope } from "effect"
 import type { GatewayLink } from "../../../openclaw/GatewayLink.ts"
+import { Board } from "../board/Board.ts"
 import { retryWait, tidy } from "../InstancePolicy.ts"
 
 export class LinkPost {
@@ -13,6 +14,7 @@ export class LinkPost {
    * set was certainly not sent.
    */
   readonly begun = new Set<string>()
+  readonly board = new Board()
   #link: GatewayLink | undefined
   #waiting: Array<() => void> = []
   readonly #givenUp = new Map<string, string>()
@@ -117,6 +119,12 @@ export class LinkRegistry {
     const post = new LinkPost(epoch)
     this.#posts.set(entityId, post)
     return post
+  }
+
+  /** The post, of which no more is kept than there was: for an instance that is gone. */
+  passing(entityId: string, epoch: number): LinkPost {
+    const known = this.#posts.get(entityId)
+    return known?.epoch === epoch ? known : new LinkPost(epoch)
   }
 
   /** Removes the post of an instance that is deregistered and has no runs any more. */

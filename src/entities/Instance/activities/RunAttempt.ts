@@ -53,7 +53,15 @@ export const runAttempt = Effect.fnUntraced(function* (runId: string, self: Inst
   const maybeSent = run.epoch !== self.epoch || post.begun.has(runId)
   const reporter = new TurnReporter((progress) => self.report({ _tag: "RunProgress", runId, ...progress }))
   const spec = (yield* self.state).record?.spec
-  const pursued = pursue(run, post, reporter, maybeSent, awayLimitOf(spec?.driver))
+  const sentLimit = awayLimitOf(spec?.driver)
+  const pursued = pursue(run, {
+    post,
+    reporter,
+    maybeSent,
+    sentLimit,
+    isOwner: self.isOwner,
+    refusal: Effect.undefined
+  })
   const { outcome, verdict } = yield* traced(spec?.instanceId, run, pursued)
   if (outcome._tag === "failed" && outcome.error.code === lostCode) post.givenUp(runId, run.attempt.sessionKey)
   yield* self.report({ _tag: "RunEnded", runId, outcome: yield* keepOutput(run.attempt, outcome), verdict })
@@ -73,7 +81,11 @@ const endOf = ({ outcome }: Verdicted): TaskSpan.RunEnd => {
 }
 
 /** Runs the effect in the trace of the attempt's submitter, or in a trace of its own. */
-const traced = <E, R>(instanceId: InstanceId | undefined, { attempt }: Run, effect: Effect.Effect<Verdicted, E, R>) =>
+export const traced = <E, R>(
+  instanceId: InstanceId | undefined,
+  { attempt }: Pick<Run, "attempt">,
+  effect: Effect.Effect<Verdicted, E, R>
+) =>
   TaskSpan.run(
     {
       traceparent: attempt.traceparent,
@@ -87,12 +99,23 @@ const traced = <E, R>(instanceId: InstanceId | undefined, { attempt }: Run, effe
     endOf
   )(effect)
 
-const pursue = Effect.fnUntraced(function* (
-  run: Run,
-  post: LinkPost,
-  reporter: TurnReporter,
-  sentBefore: boolean,
-  sentLimit: number
+export type Pursued = Pick<Run, "runId" | "attempt" | "acceptedAt" | "deadlineAt">
+
+export interface Pursuit {
+  readonly post: LinkPost
+  readonly reporter: TurnReporter
+  /** The gateway may have the run already. */
+  readonly maybeSent: boolean
+  /** Milliseconds for which a gateway that may have the run may be away. */
+  readonly sentLimit: number
+  readonly isOwner: () => boolean
+  /** Asked when a run that may have been sent turns out to be unknown to the gateway: why it is not sent now. */
+  readonly refusal: Effect.Effect<string | undefined>
+}
+
+export const pursue = Effect.fnUntraced(function* (
+  run: Pursued,
+  { isOwner, maybeSent: sentBefore, post, refusal, reporter, sentLimit }: Pursuit
 ): Effect.fn.Return<Verdicted, never, Payloads | Scope.Scope> {
   const text = yield* textOf(run)
   if (text === undefined) return payloadGone
@@ -104,15 +127,20 @@ const pursue = Effect.fnUntraced(function* (
     const limit = maybeSent ? sentLimit : awayLimit
     const link = yield* linkWithin(post, Math.max(0, troubles.awaySince + limit - from))
     if (link === undefined) return maybeSent ? lost(troubles.words) : neverSent("the gateway could not be reached")
+    if (!isOwner()) return yield* Effect.never
     post.begun.add(run.runId)
     const traceparent = run.attempt.traceparent === undefined ? undefined : yield* Traceparent.current
     const started = yield* Clock.currentTimeMillis
     const turn = turnOf(run, text, started, traceparent)
     if (traceparent !== undefined) yield* TaskSpan.agentInvoked(turn.sessionKey)
-    const step = yield* Effect.result(maybeSent ? resume(link, turn, reporter) : follow(link.run(turn), reporter))
+    const step = yield* Effect.result(
+      maybeSent ? resume(link, turn, reporter, refusal) : follow(link.run(turn), reporter)
+    )
     maybeSent = true
     const now = yield* Clock.currentTimeMillis
-    if (Result.isSuccess(step)) return ofEnd(step.success, now - run.acceptedAt)
+    if (Result.isSuccess(step)) {
+      return typeof step.success === "string" ? neverSent(step.success) : ofEnd(step.success, now - run.acceptedAt)
+    }
     const error = step.failure
     const final = ofError(error) ?? troubles.after(error, started, now)
     if (final !== undefined) return final
@@ -161,7 +189,7 @@ class Troubles {
 type Text = { readonly message: string; readonly extraSystemPrompt?: string }
 
 /** The text of the attempt, read from its row when it is long. Undefined when the row no longer exists. */
-const textOf = Effect.fnUntraced(function* ({ attempt }: Run): Effect.fn.Return<Text | undefined, never, Payloads> {
+const textOf = Effect.fnUntraced(function* ({ attempt }: Pursued): Effect.fn.Return<Text | undefined, never, Payloads> {
   const { extraSystemPrompt, message } =
     attempt.message === undefined
       ? ((yield* Effect.orDie(Effect.retry((yield* Payloads).of(attempt), patience))) ?? {})
@@ -172,7 +200,7 @@ const textOf = Effect.fnUntraced(function* ({ attempt }: Run): Effect.fn.Return<
 })
 
 const turnOf = (
-  { attempt, deadlineAt, runId }: Run,
+  { attempt, deadlineAt, runId }: Pursued,
   text: Text,
   now: number,
   traceparent: string | undefined
@@ -186,17 +214,19 @@ const turnOf = (
   ...(traceparent === undefined ? {} : { traceparent })
 })
 
+/** A text says why a run that the gateway does not have is not sent. */
 const resume = Effect.fnUntraced(function* (
   link: GatewayLink,
   turn: Turn,
-  reporter: TurnReporter
-): Effect.fn.Return<TurnEnd, GatewayError, Scope.Scope> {
+  reporter: TurnReporter,
+  refusal: Pursuit["refusal"]
+): Effect.fn.Return<TurnEnd | string, GatewayError, Scope.Scope> {
   const found = yield* link.reconcile(turn)
   switch (found._tag) {
     case "done":
       return found.end
     case "absent":
-      return yield* follow(link.run(turn), reporter)
+      return (yield* refusal) ?? (yield* follow(link.run(turn), reporter))
     case "running":
     case "resuming":
       return yield* Effect.mapError(follow(link.attach(turn), reporter), notYet)

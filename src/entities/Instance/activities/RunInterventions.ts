@@ -34,19 +34,26 @@ const abortedKey = ({ abort, attempt, runId }: Run, runs: Iterable<Run>): string
   return abort?.cause === "timeout" && !isShared ? undefined : runId
 }
 
+/**
+ * Sends the abort if the gateway can be reached within `abortLinkWait`. Success: it was sent, or could not be. `runId`:
+ * undefined aborts the whole session.
+ */
+export const abortTurn = Effect.fnUntraced(function* (post: LinkPost, sessionKey: string, runId: string | undefined) {
+  const link = yield* Effect.timeoutOption(post.connected, abortLinkWait)
+  if (Option.isNone(link)) return
+  yield* link.value.abort(sessionKey, runId).pipe(
+    Effect.timeout(requestLimit),
+    Effect.tapError((error) => Effect.logWarning("A run could not be aborted at its gateway", error)),
+    Effect.ignore
+  )
+})
+
 /** Sends the abort if the gateway can be reached. The run ends in either case. */
 export const abortAtGateway = Effect.fnUntraced(function* (runId: string, self: InstanceSelf, post: LinkPost) {
   const run = yield* runOf(self, runId)
   if (run === undefined) return
-  const link = yield* Effect.timeoutOption(post.connected, abortLinkWait)
-  if (Option.isSome(link)) {
-    const { runs } = yield* self.state
-    yield* link.value.abort(run.attempt.sessionKey, abortedKey(run, HashMap.values(runs))).pipe(
-      Effect.timeout(requestLimit),
-      Effect.tapError((error) => Effect.logWarning("A run could not be aborted at its gateway", error)),
-      Effect.ignore
-    )
-  }
+  const { runs } = yield* self.state
+  yield* abortTurn(post, run.attempt.sessionKey, abortedKey(run, HashMap.values(runs)))
   yield* self.report({ _tag: "RunEnded", runId, outcome: { _tag: "aborted" }, verdict: "neutral" })
   post.begun.delete(runId)
 })

@@ -25,7 +25,7 @@ import { watchShare } from "./WatchShare.ts"
 export const supervise = Effect.fnUntraced(function* (start: number, self: InstanceSelf, post: LinkPost) {
   const { record, runs } = yield* self.state
   if (record === undefined || record.start !== start) return
-  post.keep(sendKeys(HashMap.values(runs)))
+  post.keep(new Set([...sendKeys(HashMap.values(runs)), ...post.board.attempts.runs.keys()]))
   if (yield* (yield* Heartbeats).isRetired(self.entityId)) return yield* retire(start, self)
   yield* Effect.forkScoped(watchShare(start, self))
   yield* keep(start, registeredSpec(record), record.fresh, self, post).pipe(
@@ -84,7 +84,15 @@ const linked = Effect.fnUntraced(function* (
   yield* Effect.forkScoped(openSlots(start, self))
   const retired = yield* (yield* Heartbeats).keep(self.entityId, self.epoch)
   yield* Effect.forkScoped(tidySessions({ driver, link, post, self, spec }))
-  const watch = watchHealth({ driver, link, ref, start, self, since: yield* Clock.currentTimeMillis })
+  const watch = watchHealth({
+    board: post.board,
+    driver,
+    link,
+    ref,
+    start,
+    self,
+    since: yield* Clock.currentTimeMillis
+  })
   return yield* Effect.raceFirst(watch, Effect.andThen(retired, retire(start, self)))
 })
 

@@ -5,10 +5,12 @@
 import { Clock, Effect, HashMap, Option, type Scope, Stream } from "effect"
 import type { InstanceDriver, InstanceRef } from "../../../instances/InstanceDriver.ts"
 import type { GatewayHello, GatewayLink, LinkStatus } from "../../../openclaw/GatewayLink.ts"
+import type { Board } from "../board/Board.ts"
 import { checkEveryOf, linkUnhealthy, loadEvery, loadStep, measureEvery, unsteadyLink } from "../InstancePolicy.ts"
 import type { InstanceSelf } from "./RunAttempt.ts"
 
 interface Watched {
+  readonly board: Board
   readonly driver: InstanceDriver
   readonly link: GatewayLink
   readonly ref: InstanceRef
@@ -143,9 +145,10 @@ class Watch {
   /** Stores the load when it has changed, and otherwise every `loadEvery`. */
   get #report(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const { self, start } = this.#watched
+      const { board, self, start } = this.#watched
       const now = yield* Clock.currentTimeMillis
-      const running = HashMap.size((yield* self.state).runs)
+      const onSlots = board.attempts.runs.size
+      const running = HashMap.size((yield* self.state).runs) + onSlots
       if (now - this.#measuredAt >= measureEvery) {
         yield* this.#measure
         this.#measuredAt = now
@@ -155,7 +158,8 @@ class Watch {
       this.#runsTold = running
       this.#metricsTold = this.#metrics
       this.#toldAt = now
-      yield* self.report({ _tag: "Heartbeat", start, ...this.#metrics })
+      const latency = board.latencyMillis === undefined ? {} : { latencyMillis: board.latencyMillis }
+      yield* self.report({ _tag: "Heartbeat", start, ...this.#metrics, ...latency, onSlots })
     })
   }
 

@@ -23,20 +23,20 @@ type Quiet = Decision<InstanceEvent, void, never>
  */
 export const execute = (
   state: InstanceState,
-  { attempt, onSlot = false }: { readonly attempt: Attempt; readonly onSlot?: boolean },
+  { attempt }: { readonly attempt: Attempt },
   { entityId, epoch, now }: DecideContext
 ): Quiet => {
   const runId = runIdOf(attempt.origin, attempt.runKey)
   if (HashMap.has(state.runs, runId) || HashMap.has(state.queued, runId)) return answer(undefined)
   const { instanceId } = parseInstanceEntityId(entityId)
-  const refusal = refusalOf(state, attempt, { instanceId, onSlot, now })
+  const refusal = refusalOf(state, attempt, { instanceId, onSlot: false, now })
   if (refusal !== undefined) {
     const change = draft(state)
     refuseAttempt(change, instanceId, attempt, refusal)
     return change.accept(undefined)
   }
   const chosen = withModel(state, attempt)
-  if (!onSlot && state.record?.grantsSlots === true) {
+  if (state.record?.grantsSlots === true) {
     return accept<InstanceEvent, void>([queue(instanceId, chosen, now)], undefined)
   }
   return accept<InstanceEvent, void>(
@@ -47,7 +47,6 @@ export const execute = (
         epoch,
         at: now,
         deadlineAt: now + attempt.timeoutMillis,
-        ...(onSlot ? { onSlot } : {}),
         secret: { attempt: chosen }
       }
     ],
@@ -59,7 +58,7 @@ export const execute = (
  * An attempt that names no model gets the first one that the instance may use, since the gateway's own default may not
  * be among them.
  */
-const withModel = ({ record }: InstanceState, attempt: Attempt): Attempt => {
+export const withModel = ({ record }: InstanceState, attempt: Attempt): Attempt => {
   const first = record?.spec.allowedModels[0]
   return attempt.model !== undefined || first === undefined ? attempt : { ...attempt, model: first }
 }

@@ -1,6 +1,6 @@
 /** Folds one event about an attempt into the state of an Instance actor. */
 import { HashMap, Option } from "effect"
-import type { InstanceEventOf } from "../../../schema/events/InstanceEvents.ts"
+import type { InstanceEventOf, RunEnd } from "../../../schema/events/InstanceEvents.ts"
 import { bounds, cut } from "../../../schema/text/Bounds.ts"
 import { afterFailure, afterSuccess, type RecentFailures } from "../../../schema/instance/RecentFailures.ts"
 import * as Breaker from "../Breaker.ts"
@@ -26,7 +26,7 @@ const onRun = (state: InstanceState, runId: string, change: (run: Run) => Run): 
   return Option.isNone(run) ? state : { ...state, runs: HashMap.set(state.runs, runId, change(run.value)) }
 }
 
-const wordsOf = ({ error }: InstanceEventOf<"run.ended">): string | undefined =>
+const wordsOf = ({ error }: RunEnd): string | undefined =>
   error === undefined ? undefined : cut(`${error.code}: ${error.message}`, bounds.reason)
 
 /**
@@ -35,38 +35,54 @@ const wordsOf = ({ error }: InstanceEventOf<"run.ended">): string | undefined =>
  */
 const failuresAfter = (
   { recentFailures }: InstanceState,
-  { at, error, status }: InstanceEventOf<"run.ended">
+  { error, status }: RunEnd,
+  at: number
 ): RecentFailures | undefined => {
   if (status === "completed") return afterSuccess(recentFailures, at)
   return status === "failed" && error?.retryable === true ? afterFailure(recentFailures, at) : recentFailures
 }
 
-const runEnded = (state: InstanceState, event: InstanceEventOf<"run.ended">): InstanceState => {
-  const breaker =
-    event.verdict === "success"
-      ? Breaker.onSuccess(Breaker.profiles.openClawInstance, state.breaker)
-      : event.verdict === "failure"
-        ? Breaker.onFailure(Breaker.profiles.openClawInstance, state.breaker, event.at, wordsOf(event))
-        : state.breaker
-  const mean = state.latencyMillis
+const breakerAfter = ({ breaker }: InstanceState, end: RunEnd, at: number): Breaker.Breaker => {
+  const profile = Breaker.profiles.openClawInstance
+  if (end.verdict === "success") return Breaker.onSuccess(profile, breaker)
+  return end.verdict === "failure" ? Breaker.onFailure(profile, breaker, at, wordsOf(end)) : breaker
+}
+
+/** The mean with one more latency, in milliseconds. */
+export const meanWith = (mean: number | undefined, millis: number): number =>
+  mean === undefined ? millis : Math.round((mean + latencyWeight * (millis - mean)) * 10) / 10
+
+/** What the end of a run says of the gateway. */
+const tallied = (state: InstanceState, end: RunEnd, at: number): InstanceState => {
   const { recentFailures: _, ...rest } = state
-  const recentFailures = failuresAfter(state, event)
-  const run = Option.getOrUndefined(HashMap.get(state.runs, event.runId))
+  const recentFailures = failuresAfter(state, end, at)
   return {
     ...rest,
     ...(recentFailures === undefined ? {} : { recentFailures }),
-    breaker,
+    breaker: breakerAfter(state, end, at),
+    ...(end.status === "completed" ? { latencyMillis: meanWith(state.latencyMillis, end.durationMillis) } : {})
+  }
+}
+
+/** Whether the end would change what the instance knows of its gateway, beyond the mean latency. */
+export const saysMore = ({ breaker, recentFailures }: InstanceState, { status, verdict }: RunEnd): boolean =>
+  verdict === "failure" ||
+  status === "failed" ||
+  breaker.state !== "closed" ||
+  breaker.failures > 0 ||
+  recentFailures !== undefined
+
+export const attemptsEnded = (
+  state: InstanceState,
+  { at, ends }: InstanceEventOf<"instance.internal_attempts_ended">
+): InstanceState => ends.reduce((next, end) => tallied(next, end, at), state)
+
+const runEnded = (state: InstanceState, event: InstanceEventOf<"run.ended">): InstanceState => {
+  const run = Option.getOrUndefined(HashMap.get(state.runs, event.runId))
+  return {
+    ...tallied(state, event, event.at),
     runs: HashMap.remove(state.runs, event.runId),
-    slots:
-      run?.ownSlot === true ? SlotBook.wantsLess(state.slots, runHolderKey(run.attempt), 1, event.at) : state.slots,
-    ...(event.status === "completed"
-      ? {
-          latencyMillis:
-            mean === undefined
-              ? event.durationMillis
-              : Math.round((mean + latencyWeight * (event.durationMillis - mean)) * 10) / 10
-        }
-      : {})
+    slots: run?.ownSlot === true ? SlotBook.wantsLess(state.slots, runHolderKey(run.attempt), 1, event.at) : state.slots
   }
 }
 

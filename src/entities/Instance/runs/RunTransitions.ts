@@ -23,6 +23,14 @@ export const draft = (state: InstanceState): InstanceDraft => new DecisionBuilde
 /** `refused`: nothing of the attempt ran, and its origin may place it elsewhere at once. */
 export type RunOutcome = AttemptOutcome | { readonly _tag: "refused"; readonly reason: string }
 
+interface Asking {
+  /** That of the record when absent. */
+  readonly instanceId?: InstanceId
+  readonly onSlot: boolean
+  readonly now: number
+  readonly others?: number
+}
+
 export interface Refusal {
   readonly reason: string
   readonly retryAfterMillis: number
@@ -32,20 +40,21 @@ export interface Refusal {
 
 /**
  * Why an attempt cannot be taken now; undefined when it can. An attempt that is not on a slot waits for one where the
- * instance grants them, and is refused where all are taken otherwise (I6).
+ * instance grants them, and is refused where all are taken otherwise (I6). `others`: attempts under way on slots of
+ * their origins.
  */
 export const refusalOf = (
   state: InstanceState,
   attempt: Attempt,
-  { instanceId, now, onSlot }: { readonly instanceId: InstanceId; readonly onSlot: boolean; readonly now: number }
+  { instanceId, now, onSlot, others = 0 }: Asking
 ): Refusal | undefined => {
   const { breaker, record, runs } = state
-  const layer = layers.instance(instanceId)
+  const layer = layers.instance(instanceId ?? record?.spec.instanceId ?? "")
   if (record === undefined || record.phase === "destroyed") {
     return { reason: `${layer} is not registered`, retryAfterMillis: 5_000 }
   }
   const { spec } = record
-  const underWay = HashMap.size(runs)
+  const underWay = HashMap.size(runs) + others
   if (record.phase !== "warm" && record.phase !== "claimed") {
     return { reason: `${layer} is ${record.phase}`, retryAfterMillis: 2_000 }
   }
@@ -104,11 +113,17 @@ const abortedOutcomes: Record<AbortCause, AttemptOutcome> = {
   timeout: failed("AttemptTimeout", "the attempt's time was over and the gateway had not ended it")
 }
 
+/** Of an attempt that was taken, and could not be sent to the gateway. */
+export const refusalAfter = (reason: string): Refusal => ({ reason, retryAfterMillis: 1_000, atFault: true })
+
 /** A gateway that does not end an overdue run has failed; other aborts say nothing about the gateway. */
-const verdictOf = (run: Run, verdict: Verdict): Verdict => {
-  if (run.abort === undefined) return verdict
-  return run.abort.cause === "timeout" ? "failure" : "neutral"
+export const verdictOf = (aborted: AbortCause | undefined, verdict: Verdict): Verdict => {
+  if (aborted === undefined) return verdict
+  return aborted === "timeout" ? "failure" : "neutral"
 }
+
+export const outcomeOf = (aborted: AbortCause | undefined, ended: RunOutcome): RunOutcome =>
+  aborted !== undefined && ended._tag !== "completed" ? abortedOutcomes[aborted] : ended
 
 /**
  * Frees the slot and reports the end to the origin. Messages still in flight into the run are refused. Records the
@@ -116,7 +131,8 @@ const verdictOf = (run: Run, verdict: Verdict): Verdict => {
  */
 export const endRun = (draft: InstanceDraft, run: Run, ended: RunOutcome, verdict: Verdict, now: number): void => {
   const { spec } = draft.state.record!
-  const outcome = run.abort !== undefined && ended._tag !== "completed" ? abortedOutcomes[run.abort.cause] : ended
+  const cause = run.abort?.cause
+  const outcome = outcomeOf(cause, ended)
   const before = draft.state.breaker.state
   draft.emit({
     _tag: "run.ended",
@@ -126,12 +142,11 @@ export const endRun = (draft: InstanceDraft, run: Run, ended: RunOutcome, verdic
     durationMillis: Math.max(0, now - run.acceptedAt),
     ...(outcome._tag === "failed" ? { error: outcome.error } : {}),
     ...(outcome._tag === "completed" && outcome.result.usage !== undefined ? { usage: outcome.result.usage } : {}),
-    verdict: verdictOf(run, verdict),
+    verdict: verdictOf(cause, verdict),
     at: now
   })
   if (outcome._tag === "refused") {
-    const refusal = { reason: outcome.reason, retryAfterMillis: 1_000, atFault: true } as const
-    refuseAttempt(draft, spec.instanceId, run.attempt, refusal)
+    refuseAttempt(draft, spec.instanceId, run.attempt, refusalAfter(outcome.reason))
   } else {
     const { origin, runKey } = run.attempt
     draft.send(sendTo(origin, AttemptEnded, { runKey, instanceId: spec.instanceId, outcome }))
@@ -155,7 +170,7 @@ export const endRun = (draft: InstanceDraft, run: Run, ended: RunOutcome, verdic
 export const failing = ({ because }: Breaker.Breaker): string =>
   `runs fail at this gateway one after the other${because === undefined ? "" : `, the last one with ${because}`}`
 
-const noteBreaker = (draft: InstanceDraft, before: Breaker.Breaker["state"]): void => {
+export const noteBreaker = (draft: InstanceDraft, before: Breaker.Breaker["state"]): void => {
   const { breaker, record } = draft.state
   if (breaker.state === before) return
   if (breaker.state === "open") {

@@ -15,6 +15,7 @@ import { type InstanceId, instanceEntityId, laneEntityId } from "../../../schema
 import type { TaskError } from "../../../schema/Task.ts"
 import { Instance } from "../../Instance.ts"
 import { type LaneState, type RunningTask, runKeyOf, runningOf } from "../LaneState.ts"
+import { stopTold } from "../slots/SlotRuns.ts"
 import { backoffMillis } from "./Retry.ts"
 
 /**
@@ -90,11 +91,14 @@ export const attemptRefused = (
   )
 }
 
-export const abort = ({ lane, tenantId }: LaneState, running: RunningTask): Outgoing =>
-  send(Instance, instanceEntityId(running.placement, running.instanceId), "AbortAttempt", {
+export const abort = (state: LaneState, running: RunningTask): Outgoing => {
+  if (running.onSlot === true) return stopTold(state, running)
+  const { lane, tenantId } = state
+  return send(Instance, instanceEntityId(running.placement, running.instanceId), "AbortAttempt", {
     runKey: runKeyOf(running),
     origin: { entityType: "Lane", entityId: laneEntityId(tenantId, lane) }
   })
+}
 
 /** Handles the timer of running attempts. */
 export const settleLost = (state: LaneState, { now }: DecideContext): Decision<LaneEvent, void, never> => {

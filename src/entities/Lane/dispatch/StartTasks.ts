@@ -5,25 +5,18 @@
 import { HashMap } from "effect"
 import type { DecideContext, Decision } from "../../../actor/Actor.ts"
 import { send } from "../../../actor/Send.ts"
-import type { Attempt } from "../../../schema/runs/Attempt.ts"
 import type { LaneEvent, LaneEventOf, Wait, WaitingTask } from "../../../schema/events/LaneEvents.ts"
-import {
-  gatewaySessionKey,
-  type InstanceId,
-  instanceEntityId,
-  laneEntityId,
-  type Placement,
-  type SessionId,
-  type TaskId
-} from "../../../schema/Ids.ts"
+import { type InstanceId, instanceEntityId, type Placement, type SessionId, type TaskId } from "../../../schema/Ids.ts"
+import type { RoutingHints } from "../../../schema/Task.ts"
 import { Instance } from "../../Instance.ts"
 import { graceMillis } from "./Attempts.ts"
+import { attemptOf } from "./AttemptOf.ts"
 import { draft, type LaneDraft } from "../LaneEvolve.ts"
 import { type LaneState, pendingBounds, startsAllowed } from "../LaneState.ts"
 import { find } from "../backlog/BacklogWindow.ts"
 import { type Ask, freeOf, leaseOf } from "../slots/SlotLease.ts"
+import { startTold } from "../slots/SlotRuns.ts"
 import { turnOf } from "../turns/TurnLease.ts"
-import type { RoutingHints } from "../../../schema/Task.ts"
 
 export interface Pick {
   readonly taskId: TaskId
@@ -55,7 +48,11 @@ export interface Assign {
  * Each start is decided on the state that the earlier starts leave: one of them may have made the window drop a task
  * that waits further back.
  */
-export const assign = (state: LaneState, signal: Assign, { now }: DecideContext): Decision<LaneEvent, void, never> => {
+export const assign = (
+  state: LaneState,
+  signal: Assign,
+  { epoch, now, seq }: DecideContext
+): Decision<LaneEvent, void, never> => {
   const { lane, tenantId } = state
   const change = draft(state)
   for (const pick of signal.picks) {
@@ -65,7 +62,11 @@ export const assign = (state: LaneState, signal: Assign, { now }: DecideContext)
     if (pick.onSlot === true && !hasFreeSlot(change.state, pick.instanceId)) continue
     const { event, message } = startOf(state, entry, pick, now)
     change.emit(event)
-    change.send(message)
+    change.send(
+      pick.onSlot === true
+        ? startTold(state, { ...entry, ...pick, attempt: event.attempt, startedAt: now }, epoch, seq)
+        : message
+    )
   }
   askForTurns(change, signal.turnAsks ?? [], now)
   for (const ask of signal.asks) change.emit({ _tag: "lane.internal_slots_asked", tenantId, lane, at: now, ...ask })
@@ -103,8 +104,7 @@ export const startOf = (state: LaneState, entry: WaitingTask, where: Where, now:
     ...where
   }
   const message = send(Instance, instanceEntityId(where.placement, where.instanceId), "Execute", {
-    attempt: attemptOf(state, entry, attempt),
-    ...(where.onSlot === true ? { onSlot: true } : {})
+    attempt: attemptOf(state, entry, attempt)
   })
   return { event, message }
 }
@@ -116,29 +116,3 @@ const hasFreeSlot = ({ slots }: LaneState, instanceId: InstanceId): boolean => {
 
 const mayStart = (state: LaneState, now: number): boolean =>
   !state.config.paused && HashMap.size(state.running) < state.config.concurrency && startsAllowed(state, now) >= 1
-
-const attemptOf = ({ lane, tenantId }: LaneState, { task }: WaitingTask, attempt: number): Attempt => {
-  const {
-    hints,
-    payload: { extraSystemPrompt, message, thinking },
-    sessionId,
-    taskId,
-    timeoutMillis,
-    traceparent
-  } = task
-  const model = task.payload.model ?? hints.model
-  return {
-    runKey: `${taskId}.${attempt}`,
-    origin: { entityType: "Lane", entityId: laneEntityId(tenantId, lane) },
-    tenantId,
-    taskId,
-    ...(sessionId === undefined ? {} : { sessionId }),
-    sessionKey: gatewaySessionKey(tenantId, sessionId ?? taskId),
-    ...(message === undefined ? {} : { message }),
-    timeoutMillis,
-    ...(model === undefined ? {} : { model }),
-    ...(thinking === undefined ? {} : { thinking }),
-    ...(extraSystemPrompt === undefined ? {} : { extraSystemPrompt }),
-    ...(traceparent === undefined ? {} : { traceparent })
-  }
-}

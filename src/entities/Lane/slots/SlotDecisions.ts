@@ -10,6 +10,7 @@ import type { LaneEvent } from "../../../schema/events/LaneEvents.ts"
 import { InstanceId, instanceEntityId, laneEntityId, type Placement } from "../../../schema/Ids.ts"
 import { evolve } from "../LaneEvolve.ts"
 import type { LaneState } from "../LaneState.ts"
+import { presentTold } from "./SlotRuns.ts"
 import { freeOf, leaseOf, type SlotLease } from "./SlotLease.ts"
 
 /** Milliseconds after which a slot that was not used goes back. */
@@ -45,17 +46,20 @@ const holderOf = ({ lane, tenantId }: Pick<LaneState, "lane" | "tenantId">) => (
 export const slotsGranted = (
   state: LaneState,
   { count, instanceId, placement, registration }: Told & { readonly count: number; readonly placement: Placement },
-  { now }: DecideContext
+  context: DecideContext
 ): Quiet => {
   const of = registration === undefined ? {} : { registration }
-  if (leaseOf(state.slots, instanceId) === undefined) {
+  const lease = leaseOf(state.slots, instanceId)
+  if (lease === undefined) {
     const instance = addressOf(instanceId, placement)
     const back = sendTo(instance, SlotsReturned, { holder: holderOf(state), ...of, count })
     return accept<LaneEvent, void>([], undefined, [back])
   }
+  const isFirst = lease.granted === 0 || lease.registration !== registration
   return accept<LaneEvent, void>(
-    [{ _tag: "lane.internal_slots_granted", ...about(state, now, instanceId), ...of, count }],
-    undefined
+    [{ _tag: "lane.internal_slots_granted", ...about(state, context.now, instanceId), ...of, count }],
+    undefined,
+    isFirst ? [presentTold(state, { instanceId, placement }, context)] : []
   )
 }
 

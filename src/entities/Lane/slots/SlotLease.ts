@@ -4,7 +4,7 @@
  * it may still run there, and the slot stands for what runs. Pure.
  */
 import { HashMap, Option, Schema } from "effect"
-import { type InstanceId, Placement } from "../../../schema/Ids.ts"
+import { InstanceId, Placement } from "../../../schema/Ids.ts"
 
 export const SlotLease = Schema.Struct({
   placement: Placement,
@@ -96,4 +96,10 @@ export const freed = (leases: SlotLeases, instanceId: InstanceId, at: number): S
 export const revoked = (leases: SlotLeases, instanceId: InstanceId): SlotLeases => HashMap.remove(leases, instanceId)
 
 /** An attempt that the lane gave up on a slot. */
-export const GivenUp = Schema.Struct({ instanceId: Schema.String })
+export const GivenUp = Schema.Struct({
+  instanceId: InstanceId,
+  placement: Placement,
+  /** The gateway's session in which it may still run. */
+  sessionKey: Schema.String
+})
+export type GivenUp = typeof GivenUp.Type

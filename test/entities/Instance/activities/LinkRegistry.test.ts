@@ -8,15 +8,10 @@ import { LinkRegistry } from "../../../../src/entities/Instance/activities/LinkR
 import type { InstanceSelf } from "../../../../src/entities/Instance/activities/RunAttempt.ts"
 import * as MemoryOutputs from "../../../../src/ports/MemoryOutputs.ts"
 import { InstanceDrivers } from "../../../../src/instances/InstanceDriver.ts"
+import { selfOf } from "../../../fixtures/Selves.ts"
 import * as DriverSet from "../../../../src/instances/InstanceDriverSet.ts"
 
-const self = (entityId: string): InstanceSelf => ({
-  entityId,
-  epoch: 1,
-  tell: () => Effect.void,
-  report: () => Effect.void,
-  state: Effect.succeed(initial)
-})
+const self = (entityId: string): InstanceSelf => selfOf(entityId, () => initial)
 
 const noDrivers = Layer.succeed(InstanceDrivers, DriverSet.make([]))
 const around = Layer.mergeAll(MemoryOutputs.layer, MemoryPayloads.layer, noDrivers).pipe(

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import { lookUp } from "../../../../src/entities/Lane/backlog/BacklogReaders.ts"
+import { selfOf } from "../../../fixtures/Selves.ts"
 import { LaneActor } from "../../../../src/entities/Lane/LaneActor.ts"
 import type { LaneSignal } from "../../../../src/entities/Lane/LaneSignal.ts"
 import { initial } from "../../../../src/entities/Lane/LaneState.ts"
@@ -57,10 +58,10 @@ const bench = Effect.fnUntraced(function* (
   })
   const tell = Effect.fnUntraced(function* (signal: LaneSignal) {
     const now = yield* Clock.currentTimeMillis
-    apply(LaneActor.signal!(state, signal, { entityId, now, requestId: "signal", epoch: 1 }).events)
+    apply(LaneActor.signal!(state, signal, { entityId, now, requestId: "signal", epoch: 1, seq: 1 }).events)
   })
   const logger = Logger.make(({ message }) => void seen.warnings.push(message))
-  const reader = yield* lookUp({ entityId, epoch: 1, state: Effect.sync(() => state), tell, report: tell }).pipe(
+  const reader = yield* lookUp(selfOf(entityId, () => state, tell)).pipe(
     Effect.provideService(TaskRows, rows),
     Effect.provide(Logger.layer([logger])),
     Effect.forkChild({ startImmediately: true })

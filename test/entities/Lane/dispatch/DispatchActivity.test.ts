@@ -7,6 +7,7 @@ import { dispatch } from "../../../../src/entities/Lane/dispatch/DispatchActivit
 import * as FleetWatch from "../../../../src/entities/Lane/dispatch/FleetWatch.ts"
 import type { LaneSignal } from "../../../../src/entities/Lane/LaneSignal.ts"
 import { initial, type LaneState } from "../../../../src/entities/Lane/LaneState.ts"
+import { selfOf } from "../../../fixtures/Selves.ts"
 import { LaneActor } from "../../../../src/entities/Lane/LaneActor.ts"
 import { OtherUsage } from "../../../../src/entities/Lane/dispatch/OtherUsage.ts"
 import type { LaneEvent } from "../../../../src/schema/events/LaneEvents.ts"
@@ -59,7 +60,7 @@ const bench = Effect.fnUntraced(function* (
   }
   const tell = Effect.fnUntraced(function* (signal: LaneSignal) {
     const now = yield* Clock.currentTimeMillis
-    const { events } = LaneActor.signal!(state, signal, { entityId, now, requestId: "signal", epoch: 1 })
+    const { events } = LaneActor.signal!(state, signal, { entityId, now, requestId: "signal", epoch: 1, seq: 1 })
     for (const event of events) {
       if (event._tag === "lane.internal_rewound") seen.rewinds++
       if (event._tag !== "task.started") continue
@@ -73,7 +74,7 @@ const bench = Effect.fnUntraced(function* (
     Effect.provideService(Tenants, tenants)
   )
   yield* dispatch(
-    { entityId, epoch: 1, state: Effect.sync(() => state), tell, report: tell },
+    selfOf(entityId, () => state, tell),
     watch,
     new OtherUsage()
   ).pipe(Effect.provideService(Fleet, fleet), Effect.provideService(Tenants, tenants), Effect.forkScoped)

@@ -1,15 +1,22 @@
 /**
- * Lanes and instances without a cluster: the pure cores of both, and messages that take as long as they like. Those of
- * one sender to one receiver stay in order and arrive once, as the outbox delivers them; a told one may be lost.
+ * Lanes, instances and their gateways without a cluster: the pure cores of them, and messages that take as long as they
+ * like. Those of one sender to one receiver stay in order and arrive once, as the outbox delivers them. What is told
+ * stays in order and is told until it is heard or not wanted any more: it may arrive twice, and it is lost with the
+ * sender's owner, as the board of an instance is with the instance's.
  */
 import { assert } from "@effect/vitest"
 import { HashMap } from "effect"
 import type { Outgoing } from "../../../../src/actor/Actor.ts"
+import { tellTo } from "../../../../src/actor/Send.ts"
+import { AttemptEnded } from "../../../../src/rpc/AttemptRpcs.ts"
+import type { Attempt, AttemptOutcome } from "../../../../src/schema/runs/Attempt.ts"
 import { plan } from "../../../../src/entities/Lane/dispatch/DispatchPlan.ts"
 import { OtherUsage } from "../../../../src/entities/Lane/dispatch/OtherUsage.ts"
 import { LaneActor, wantsDispatch } from "../../../../src/entities/Lane/LaneActor.ts"
 import { InstanceActor } from "../../../../src/entities/Instance/InstanceActor.ts"
-import { takenOf } from "../../../../src/entities/Instance/InstanceState.ts"
+import { runIdOf, takenOf } from "../../../../src/entities/Instance/InstanceState.ts"
+import type { BoardNote } from "../../../../src/entities/Instance/board/BoardDecisions.ts"
+import { type BoardRun, RunBoard } from "../../../../src/entities/Instance/board/RunBoard.ts"
 import { viewOf } from "../../../../src/entities/Instance/InstanceView.ts"
 import * as SlotBook from "../../../../src/entities/Instance/slots/SlotBook.ts"
 import { leaseOf } from "../../../../src/entities/Lane/slots/SlotLease.ts"
@@ -28,11 +35,19 @@ import { instanceSpec } from "../../../fixtures/InstanceSpecs.ts"
 
 const placement = Placement.make("default")
 
+const done: AttemptOutcome = { _tag: "completed", result: { text: "done", durationMillis: 1 } }
+
 type AnyActor = ActorTest<any, any, any, any, any, any>
 
 interface Letter {
   readonly to: string
   readonly message: Outgoing
+}
+
+/** What a gateway knows of a run. */
+interface AtGateway {
+  readonly run: Pick<BoardRun, "attempt">
+  isRunning: boolean
 }
 
 const lanesOf = (ids: ReadonlyArray<string>) =>
@@ -53,6 +68,11 @@ export class SlotWorld {
   readonly #queues = new Map<string, Array<Letter>>()
   readonly #sent = new Map<AnyActor, number>()
   readonly #usage = new OtherUsage()
+  readonly #boards = new Map<string, RunBoard>()
+  /** By instance, and there by run id. A gateway goes on when its instance has another owner. */
+  readonly #gateways = new Map<string, Map<string, AtGateway>>()
+  /** Starts that gateways have executed. */
+  readonly #executed = new Set<string>()
   #tasks = 0
 
   /** Lanes are named `tenant/lane`. */
@@ -60,7 +80,11 @@ export class SlotWorld {
     this.cap = cap
     this.lanes = lanesOf(lanes)
     this.instances = instancesOf(instances)
-    for (const actor of this.instances.values()) this.#warm(actor)
+    for (const [instance, actor] of this.instances) {
+      this.#boards.set(instance, new RunBoard())
+      this.#gateways.set(instance, new Map())
+      this.#warm(actor)
+    }
   }
 
   #warm(actor: AnyActor): void {
@@ -101,15 +125,77 @@ export class SlotWorld {
     actor.now = this.now
     decide(actor)
     this.#dispatch(actor)
-    const from = [...this.lanes, ...this.instances].find(([, one]) => one === actor)![0]
-    for (const message of actor.sent.slice(this.#sent.get(actor) ?? 0)) {
-      const to = `${message.entityType}/${message.entityId}`
-      const key = `${from} > ${to}${message.told === undefined ? "" : " told"}`
-      const queue = this.#queues.get(key) ?? []
-      this.#queues.set(key, [...queue, { to, message }])
-    }
+    const from = this.#keyOf(actor)
+    for (const message of actor.sent.slice(this.#sent.get(actor) ?? 0)) this.#post(from, message)
     this.#sent.set(actor, actor.sent.length)
+    for (const note of actor.handed.splice(0) as Array<BoardNote>) this.#take(from, note)
     this.check()
+  }
+
+  #keyOf(actor: AnyActor): string {
+    return [...this.lanes, ...this.instances].find(([, one]) => one === actor)![0]
+  }
+
+  #post(from: string, message: Outgoing): void {
+    const to = `${message.entityType}/${message.entityId}`
+    const key = `${from} > ${to}${message.told === undefined ? "" : " told"}`
+    const queue = this.#queues.get(key) ?? []
+    this.#queues.set(key, [...queue, { to, message }])
+  }
+
+  /** As the shell of an instance does (TakeNotes.ts, RunOnBoard.ts). */
+  #take(instance: string, note: BoardNote): void {
+    const board = this.#boards.get(instance)!
+    if (note._tag === "Present") return board.present(note)
+    const gateway = this.#gateways.get(instance)!
+    if (note._tag === "Stop") {
+      const runId = runIdOf(note.origin, note.runKey)
+      const run = board.runs.get(runId)
+      if (run !== undefined) board.over(run)
+      const there = gateway.get(runId)
+      if (there !== undefined) there.isRunning = false
+      return this.#tellEnd(instance, note, { _tag: "aborted" })
+    }
+    const run = board.admit(note, this.now)
+    if (run === undefined) return
+    const there = run.entry === undefined ? gateway.get(run.runId) : undefined
+    if (there === undefined) return this.#execute(gateway, run)
+    if (!there.isRunning) this.#over(instance, run)
+  }
+
+  #execute(gateway: Map<string, AtGateway>, run: BoardRun): void {
+    const start = `${run.runId}@${run.startedAt}`
+    assert.isFalse(this.#executed.has(start), `${start} is executed twice`)
+    this.#executed.add(start)
+    gateway.set(run.runId, { run, isRunning: true })
+  }
+
+  #over(instance: string, run: BoardRun): void {
+    this.#boards.get(instance)!.over(run)
+    this.#tellEnd(instance, { ...run.attempt }, done)
+  }
+
+  #tellEnd(instance: string, { origin, runKey }: Pick<Attempt, "origin" | "runKey">, outcome: AttemptOutcome): void {
+    const { instanceId } = parseInstanceEntityId(instance.slice("Instance/".length))
+    this.#post(
+      instance,
+      tellTo(origin, AttemptEnded, { runKey, instanceId, outcome }, () => true)
+    )
+  }
+
+  /** The next owner of the actor: what was told and not heard is lost, and told again by what the state says. */
+  move(key: string): void {
+    const actor = (this.lanes.get(key) ?? this.instances.get(key)) as AnyActor
+    for (const queue of [...this.#queues.keys()]) {
+      if (queue.startsWith(`${key} > `) && queue.endsWith(" told")) this.#queues.delete(queue)
+    }
+    actor.epoch++
+    if (this.#boards.has(key)) this.#boards.set(key, new RunBoard())
+    const definition = this.#boards.has(key) ? InstanceActor : LaneActor
+    const entityId = key.slice(key.indexOf("/") + 1)
+    const seq = actor.seq + 1
+    const context = { entityId, epoch: actor.epoch, now: this.now, seq }
+    for (const message of definition.retells!(actor.state as never, context)) this.#post(key, message)
   }
 
   #dispatch(actor: AnyActor): void {
@@ -125,13 +211,15 @@ export class SlotWorld {
     return [...this.#queues].flatMap(([key, queue]) => (queue.length === 0 ? [] : [key]))
   }
 
-  /** Delivers the first message of one queue; a told one may be lost instead. */
-  deliver(key: string, isLost = false): void {
+  /** Delivers the first message of one queue; whether a told one has arrived may stay unknown to its sender. */
+  deliver(key: string, isUnheard = false): void {
     const [letter, ...rest] = this.#queues.get(key)!
-    this.#queues.set(key, rest)
     const { message, to } = letter!
     const actor = (this.lanes.get(to) ?? this.instances.get(to)) as AnyActor
-    if (isLost && message.told !== undefined) return
+    const from = key.slice(0, key.indexOf(" > "))
+    const sender = (this.lanes.get(from) ?? this.instances.get(from)) as AnyActor
+    if (!isUnheard || message.told === undefined) this.#queues.set(key, rest)
+    if (message.told?.isWanted(sender.state) === false) return void this.#queues.set(key, rest)
     this.#decided(actor, () => actor.message(message.tag, message.payload as never))
   }
 
@@ -142,18 +230,32 @@ export class SlotWorld {
     }
   }
 
+  /** Once everything has arrived, what the lanes have started runs, also after moves. */
+  checkRunning(): void {
+    for (const [key, { state }] of this.lanes) {
+      for (const { attempt, cancel, instanceId, task } of HashMap.values(state.running)) {
+        const runId = `${key.replaceAll("/", ":")}:${task.taskId}.${attempt}`
+        const gateway = this.#gateways.get(`Instance/${instanceEntityId(placement, instanceId)}`)!
+        assert.isTrue(cancel !== undefined || gateway.get(runId)?.isRunning, `${runId} does not run`)
+      }
+    }
+  }
+
   /** Runs under way, by instance and run id. */
   get runs(): ReadonlyArray<{ readonly instance: string; readonly runId: string; readonly tenant: string }> {
-    return [...this.instances].flatMap(([instance, { state }]) =>
-      HashMap.toValues(state.runs).map(({ attempt, runId }) => ({ instance, runId, tenant: attempt.tenantId }))
+    return [...this.#gateways].flatMap(([instance, gateway]) =>
+      [...gateway].flatMap(([runId, { isRunning, run }]) =>
+        isRunning ? [{ instance, runId, tenant: run.attempt.tenantId }] : []
+      )
     )
   }
 
+  /** The gateway ends a run. An instance that does not know of it yet learns it when it is told of the run. */
   end({ instance, runId }: { readonly instance: string; readonly runId: string }): void {
-    const outcome = { _tag: "completed", result: { text: "done", durationMillis: 1 } } as const
-    this.#decided(this.instances.get(instance)!, (actor) =>
-      actor.signal({ _tag: "RunEnded", runId, outcome, verdict: "success" })
-    )
+    this.#gateways.get(instance)!.get(runId)!.isRunning = false
+    const run = this.#boards.get(instance)!.runs.get(runId)
+    if (run !== undefined) this.#over(instance, run)
+    this.check()
   }
 
   pass(millis: number): void {
@@ -181,19 +283,16 @@ export class SlotWorld {
     for (const [instance, { state }] of this.instances) {
       const id = state.record!.spec.instanceId
       assert.isAtMost(takenOf(state), this.cap, `${id} gives away more than its cap`)
-      assert.isAtMost(HashMap.size(state.runs), this.cap, `${id} runs more than its cap`)
+      const running = this.runs.filter((run) => run.instance === instance)
+      assert.isAtMost(running.length, this.cap, `the gateway of ${id} runs more than its cap`)
       for (const [lane, actor] of this.lanes) {
         const lease = leaseOf(actor.state.slots, id)
         const held = SlotBook.holderOf(state.slots, lane)?.held ?? 0
         const coming = this.#underWay("SlotsGranted", instance, lane)
         const going = this.#underWay("SlotsReturned", lane, instance)
         assert.strictEqual(held, (lease?.granted ?? 0) + coming + going, `slots of ${lane} at ${id} do not add up`)
-        const { runs } = state
-        const running = HashMap.filter(
-          runs,
-          (run) => run.onSlot === true && `Lane/${run.attempt.origin.entityId}` === lane
-        )
-        assert.isAtMost(HashMap.size(running), held, `${lane} runs more at ${id} than it holds slots`)
+        const own = running.filter(({ runId }) => runId.startsWith(`${lane.replaceAll("/", ":")}:`))
+        assert.isAtMost(own.length, held, `${lane} runs more at ${id} than it holds slots`)
         assert.isAtMost(lease?.spent ?? 0, lease?.granted ?? 0, `${lane} spends more than it holds at ${id}`)
       }
     }

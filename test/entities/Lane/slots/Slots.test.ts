@@ -23,8 +23,11 @@ const step = (world: SlotWorld, code: number): void => {
       const run = at(world.runs, pick)
       return run && world.end(run)
     }
-    case 5:
+    case 5: {
+      const moved = pick % 3 === 0 ? at([...world.lanes.keys(), ...world.instances.keys()], pick >>> 2) : undefined
+      if (moved !== undefined) return world.move(moved)
       return world.pass(pick % 8 === 0 ? 100_000 : pick % 4_000)
+    }
     default: {
       const key = at(world.waiting, pick)
       return key === undefined ? undefined : world.deliver(key, pick % 5 === 0)
@@ -36,6 +39,7 @@ const step = (world: SlotWorld, code: number): void => {
 const finish = (world: SlotWorld): void => {
   for (let turn = 0; turn < 3_000; turn++) {
     world.deliverAll()
+    world.checkRunning()
     for (const run of world.runs) world.end(run)
     world.pass(1_000)
     if (isDone(world)) return
