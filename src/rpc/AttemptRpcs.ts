@@ -25,3 +25,11 @@ export const AttemptRefused = command("AttemptRefused", {
     atFault: Schema.optionalKey(Schema.Boolean)
   }
 })
+
+/**
+ * Told to a session: its attempt waits at the instance, and for what; without a reason it waits no more, and runs. Only
+ * for what is shown: the attempt ends as any other does.
+ */
+export const AttemptWaits = command("AttemptWaits", {
+  payload: { runKey: Schema.NonEmptyString, instanceId: InstanceId, reason: Schema.optionalKey(Schema.String) }
+})

@@ -8,6 +8,7 @@ import { command, protocol } from "../actor/Protocol.ts"
 import { AttemptEnded, AttemptRefused } from "./AttemptRpcs.ts"
 import { RollCall } from "./SlotRunRpcs.ts"
 import { SlotsGranted, SlotsRecalled, SlotsRevoked } from "./SlotRpcs.ts"
+import { TurnDenied, TurnGranted, TurnRecalled } from "./TurnRpcs.ts"
 
 /** The outcome of one submitted task. `dropped` and `redirected` come from the lane's backpressure policy. */
 export const SubmitOutcome = Schema.Struct({
@@ -94,5 +95,8 @@ export const LaneRpcs = protocol(
   SlotsGranted,
   SlotsRecalled,
   SlotsRevoked,
+  TurnGranted,
+  TurnDenied,
+  TurnRecalled,
   RollCall
 )

@@ -5,7 +5,8 @@ import { InstanceId } from "../schema/Ids.ts"
 import { QueueMode, SessionStatus, TurnStatus } from "../schema/Session.ts"
 import { RoutingHints } from "../schema/Task.ts"
 import { command, protocol } from "../actor/Protocol.ts"
-import { AttemptEnded, AttemptRefused } from "./AttemptRpcs.ts"
+import { AttemptEnded, AttemptRefused, AttemptWaits } from "./AttemptRpcs.ts"
+import { TurnAsked, TurnReturned } from "./TurnRpcs.ts"
 
 /** Creating the same session again returns it unchanged. Other hints or another label fail with `Conflict`. */
 export const SessionCreate = command("SessionCreate", {
@@ -70,5 +71,8 @@ export const SessionRpcs = protocol(
   SessionMove,
   SessionGet,
   AttemptEnded,
-  AttemptRefused
+  AttemptRefused,
+  AttemptWaits,
+  TurnAsked,
+  TurnReturned
 )

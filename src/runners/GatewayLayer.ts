@@ -7,7 +7,9 @@ import { HttpServer } from "effect/http"
 import { KeyService } from "../auth/KeyService.ts"
 import { InstanceReads } from "../ports/InstanceReads.ts"
 import { TaskReads } from "../ports/Reads.ts"
+import { DeploymentCaps } from "../ports/DeploymentCaps.ts"
 import { TenantDefaults } from "../ports/tenants/Tenants.ts"
+import type { DeploymentCaps as Caps } from "../schema/Deployment.ts"
 import { EdgeConfig } from "../gateway/EdgeConfig.ts"
 import { everyInstance } from "../gateway/service/instances/EveryInstance.ts"
 import * as ServerNode from "../gateway/ServerNode.ts"
@@ -42,6 +44,7 @@ export interface GatewayOptions {
   readonly defaultTenant?: TenantId | undefined
   /** What holds for tenants as far as nothing else was set; no caps when absent. */
   readonly tenantDefaults?: Defaults | undefined
+  readonly deploymentCaps?: Caps | undefined
 }
 
 const fleetMetrics = Layer.unwrap(
@@ -56,7 +59,14 @@ const fleetMetrics = Layer.unwrap(
 )
 
 /** Requires `Sharding` and the database. */
-export const layer = ({ defaultTenant, host, port, socketsMost, tenantDefaults = {} }: GatewayOptions) =>
+export const layer = ({
+  defaultTenant,
+  deploymentCaps = {},
+  host,
+  port,
+  socketsMost,
+  tenantDefaults = {}
+}: GatewayOptions) =>
   Layer.mergeAll(ServerNode.layer({ host, port }), KeyService.layer, fleetMetrics, ProcessMetricsNode.layer).pipe(
     Layer.provide([
       PgKeyStores.layer,
@@ -76,7 +86,8 @@ export const layer = ({ defaultTenant, host, port, socketsMost, tenantDefaults =
     ]),
     Layer.provide([
       Layer.succeed(EdgeConfig, { defaultTenant, socketsMost }),
-      Layer.succeed(TenantDefaults, tenantDefaults)
+      Layer.succeed(TenantDefaults, tenantDefaults),
+      Layer.succeed(DeploymentCaps, deploymentCaps)
     ])
   )
 

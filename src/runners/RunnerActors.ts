@@ -4,6 +4,7 @@
  */
 import { Layer } from "effect"
 import * as Catalogued from "../entities/catalog/Actors.ts"
+import * as RunningShares from "../entities/Instance/slots/RunningShares.ts"
 import * as HomeSweep from "../entities/InstanceHost/HomeSweep.ts"
 import * as InstanceHostLayer from "../entities/InstanceHost/InstanceHostLayer.ts"
 import * as PgHeartbeats from "../shards/health/PgHeartbeats.ts"
@@ -15,9 +16,11 @@ import * as PgInstanceReads from "../shards/reads/PgInstanceReads.ts"
 import * as PgSessionUse from "../shards/reads/PgSessionUse.ts"
 import * as PgTasks from "../shards/reads/tasks/PgTasks.ts"
 import * as PgTenants from "../shards/reads/tenants/PgTenants.ts"
+import * as DeploymentCapsSetting from "./settings/DeploymentCapsSetting.ts"
 import * as TenantDefaultsSetting from "./TenantDefaultsSetting.ts"
 
 export const layer = Layer.mergeAll(Catalogued.layer, InstanceHostLayer.layer, HomeSweep.layer).pipe(
+  Layer.provide(RunningShares.layer.pipe(Layer.provide(DeploymentCapsSetting.layerConfig))),
   Layer.provide([
     PgFleet.layer,
     PgTasks.layer,

@@ -13,6 +13,7 @@ import * as InstancesFile from "./InstancesFile.ts"
 import { launch } from "./launch/Launch.ts"
 import * as Settings from "./Settings.ts"
 import * as TenantDefaultsSetting from "./TenantDefaultsSetting.ts"
+import * as DeploymentCapsSetting from "./settings/DeploymentCapsSetting.ts"
 import * as EnvironmentCheck from "./settings/EnvironmentCheck.ts"
 
 const observability = Layer.unwrap(
@@ -24,7 +25,15 @@ export const layer = Layer.unwrap(
     const { defaultTenant, host, metrics, port, socketsMost } = yield* Settings.gateway
     const ownMetrics = Option.isNone(metrics) ? Layer.empty : MetricsServerNode.layer(metrics.value)
     const tenantDefaults = yield* TenantDefaultsSetting.configured
-    const options = { host, port, socketsMost, tenantDefaults, defaultTenant: Option.getOrUndefined(defaultTenant) }
+    const deploymentCaps = yield* DeploymentCapsSetting.configured
+    const options = {
+      host,
+      port,
+      socketsMost,
+      tenantDefaults,
+      deploymentCaps,
+      defaultTenant: Option.getOrUndefined(defaultTenant)
+    }
     return Layer.mergeAll(Gateway.layer(options), InstancesFile.layerConfig).pipe(
       Layer.provideMerge(ownMetrics),
       Layer.provide(Cluster.layerClient())

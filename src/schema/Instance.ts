@@ -152,6 +152,8 @@ export const InstanceStatus = Schema.Struct({
   /** Set only when a single instance is read. */
   uptimeMillis: Schema.optionalKey(Schema.Finite),
   lastHeartbeatAt: Schema.optionalKey(Schema.Finite),
+  /** How many it may run of the deployment's cap on what runs at once. Absent without such a cap. */
+  share: Schema.optionalKey(Schema.Int),
   /** Tasks start there on slots that the instance grants. Absent until every registered runner knows of slots. */
   grantsSlots: Schema.optionalKey(Schema.Boolean)
 })

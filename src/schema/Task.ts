@@ -172,7 +172,12 @@ export const TaskSubmission = Schema.Struct({
   tenantId: Schema.optionalKey(TenantId),
   lane: Schema.optionalKey(LaneName),
   workspaceId: Schema.optionalKey(WorkspaceId),
-  sessionId: Schema.optionalKey(SessionId),
+  sessionId: Schema.optionalKey(
+    SessionId.annotate({
+      description:
+        "The task runs in this session: where the session lives, with its history, and never beside a turn of it or another task. Each attempt waits for its place in the session's order. A session that does not exist is created; in one that is closed the task fails with SessionClosed."
+    })
+  ),
   payload: SubmittedPayload,
   priority: Schema.optionalKey(PriorityInput),
   hints: Schema.optionalKey(SubmittedHints),

@@ -49,7 +49,12 @@ describe("a command that actors send", () => {
       "SlotsRevoked",
       "Steer",
       "Submit",
-      "TaskEnded"
+      "TaskEnded",
+      "TurnAsked",
+      "TurnDenied",
+      "TurnGranted",
+      "TurnRecalled",
+      "TurnReturned"
     ])
   })
 

@@ -7,7 +7,6 @@ import type { DecideContext, Decision } from "../../actor/Actor.ts"
 import { note } from "../../actor/Actor.ts"
 import { sendTo } from "../../actor/Send.ts"
 import { AttemptEnded } from "../../rpc/AttemptRpcs.ts"
-import { sessionOf } from "../../schema/runs/Attempt.ts"
 import type { InstanceEvent, ProgressKind, Verdict } from "../../schema/events/InstanceEvents.ts"
 import { bounds, cut, gatewayBounds } from "../../schema/text/Bounds.ts"
 import type { InstanceRef } from "../../instances/InstanceDriver.ts"
@@ -27,6 +26,8 @@ export type LifeSignal =
   | { readonly _tag: "StartFailed"; readonly start: number; readonly reason: string; readonly retryable: boolean }
   | { readonly _tag: "Exited"; readonly start: number; readonly reason: string }
   | HealthSignal
+  /** The instance has another share of the deployment's cap, or none any more. */
+  | { readonly _tag: "Shared"; readonly start: number; readonly share?: number }
   /** The instance was deregistered while no runner owned it. */
   | { readonly _tag: "Retired"; readonly start: number }
   | { readonly _tag: "Stopped"; readonly start: number }
@@ -133,6 +134,13 @@ const onLifeSignal = (change: InstanceDraft, record: InstanceRecord, signal: Lif
     case "SlotsOpened":
       if (record.grantsSlots !== true) change.emit({ _tag: "instance.internal_slots_opened", ...about(record) })
       return
+    case "Shared": {
+      const share = signal.share === undefined ? {} : { share: signal.share }
+      if (record.share !== signal.share) {
+        change.emit({ _tag: "instance.internal_share_set", ...about(record), ...share })
+      }
+      return
+    }
     case "StartFailed":
       return loseGateway(change, { reason: signal.reason, retryable: signal.retryable, fresh: false }, now)
     case "Exited":
@@ -163,7 +171,7 @@ const onRunSignal = (
     case "RunProgress":
       return note([
         {
-          _tag: sessionOf(run.attempt) === undefined ? "task.progress" : "session.turn_progress",
+          _tag: run.attempt.taskId === undefined ? "session.turn_progress" : "task.progress",
           ...runFields(instanceId, run.attempt),
           kind: signal.kind,
           ...(signal.text === undefined ? {} : { text: signal.text }),

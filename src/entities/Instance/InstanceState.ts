@@ -70,6 +70,8 @@ export const InstanceRecord = Schema.Struct({
   deadlineAt: Schema.optionalKey(Schema.Finite),
   /** Unix milliseconds of a planned restart. Set in `provisioning`; until then no activity is running. */
   restartAt: Schema.optionalKey(Schema.Finite),
+  /** How many of the deployment's cap on what runs at once are this instance's. Absent without such a cap. */
+  share: Schema.optionalKey(Schema.Int),
   /** Set in `draining`. */
   goal: Schema.optionalKey(StopGoal),
   /** Set in `draining`: `waiting` for runs to end, `aborting` them, or `stopping` the gateway. */

@@ -41,6 +41,7 @@ const statusWith = (
     load,
     ...(recentFailures === undefined ? {} : { recentFailures }),
     ...(record.grantsSlots === undefined ? {} : { grantsSlots: record.grantsSlots }),
+    ...(record.share === undefined ? {} : { share: record.share }),
     ...(record.reason === undefined ? {} : { reason: record.reason }),
     ...(record.url === undefined ? {} : { url: record.url }),
     ...(record.version === undefined ? {} : { version: record.version }),

@@ -19,6 +19,10 @@ export const onRecord = (record: InstanceRecord, event: InstanceEvent): Instance
   switch (event._tag) {
     case "instance.updated":
       return { ...record, spec: event.secret.spec }
+    case "instance.internal_share_set": {
+      const { share: _, ...rest } = record
+      return event.share === undefined ? rest : { ...rest, share: event.share }
+    }
     case "instance.internal_slots_opened":
       return { ...record, grantsSlots: true }
     case "instance.starting":

@@ -26,6 +26,7 @@ import { rows, taskTable } from "./backlog/TaskRow.ts"
 import { settling, slotSends, slotsGranted, slotsRecalled, slotsRevoked } from "./slots/SlotDecisions.ts"
 import { retells, rollCall } from "./slots/SlotRuns.ts"
 import { sends } from "./TaskReceivers.ts"
+import { releasing, turnDenied, turnGranted, turnRecalled, turnSends } from "./turns/TurnDecisions.ts"
 import { onTimer, timers } from "./LaneTimers.ts"
 
 export interface LaneActivity {
@@ -87,13 +88,16 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
   evolve,
   commands: {
     Submit: submit,
-    Cancel: cancel,
-    CancelTasks: cancelTasks,
-    CancelWhere: cancelWhere,
+    Cancel: releasing(cancel),
+    CancelTasks: releasing(cancelTasks),
+    CancelWhere: releasing(cancelWhere),
     Replay: replay,
     SlotsGranted: settling(slotsGranted),
     SlotsRecalled: settling(slotsRecalled),
     SlotsRevoked: slotsRevoked,
+    TurnGranted: turnGranted,
+    TurnDenied: turnDenied,
+    TurnRecalled: turnRecalled,
     RollCall: rollCall,
     /** Waiting tasks keep the rank they were given. */
     Configure: (state, { change, config: whole }, { now }) => {
@@ -110,13 +114,13 @@ export const LaneActor = define<LaneState, LaneEvent, LaneSignal, LaneActivity>(
   },
   signal: settling(signal),
   timers,
-  onTimer: settling(onTimer),
+  onTimer: settling(releasing(onTimer)),
   activities,
   view: { schema: LaneStatus, of: (state) => ({ tenantId: state.tenantId, doc: statusOf(state) }) },
   isEnded,
   tables: [taskTable],
   rows,
   retells,
-  sends: (event, before) => [...sends(event, before), ...slotSends(event, before)],
+  sends: (event, before) => [...sends(event, before), ...slotSends(event, before), ...turnSends(event, before)],
   snapshotEvery: 1_000
 })

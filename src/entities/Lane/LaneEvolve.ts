@@ -14,6 +14,8 @@ import {
 } from "./LaneState.ts"
 import { frees, onSlots } from "./slots/LeaseEvolve.ts"
 import * as SlotLease from "./slots/SlotLease.ts"
+import { onTurns } from "./turns/TurnEvolve.ts"
+import * as TurnLease from "./turns/TurnLease.ts"
 import * as InstanceUsage from "./dispatch/InstanceUsage.ts"
 import { sessionKeyOf } from "./dispatch/AttemptOf.ts"
 import type { GivenUp } from "./slots/SlotLease.ts"
@@ -53,6 +55,7 @@ const leave = (state: LaneState, running: RunningTask, at: number, givenUp = fal
     running: rest,
     slots: running.onSlot === true && !givenUp ? SlotLease.freed(state.slots, instanceId, at) : state.slots,
     givenUp: isHeld ? HashMap.set(state.givenUp, runKeyOf(running), givenUpOf(state, running)) : state.givenUp,
+    turns: TurnLease.left(state.turns, running),
     shares: InstanceUsage.ended(state.shares, running.instanceId, at),
     watch: HashMap.size(rest) === 0 ? null : state.watch
   })
@@ -119,8 +122,10 @@ const started = (state: LaneState, event: LaneEventOf<"task.started">): LaneStat
       ...(event.backup === undefined ? {} : { backup: event.backup }),
       startedAt: at,
       until,
-      ...(event.onSlot === undefined ? {} : { onSlot: event.onSlot })
+      ...(event.onSlot === undefined ? {} : { onSlot: event.onSlot }),
+      ...(event.onTurn === undefined ? {} : { onTurn: event.onTurn })
     }),
+    turns: event.onTurn === true ? TurnLease.spent(state.turns, entry.task.sessionId!) : state.turns,
     slots: event.onSlot === true ? SlotLease.begun(state.slots, instanceId, at) : state.slots,
     shares: InstanceUsage.begun(state.shares, instanceId, at),
     bucket: rate === undefined ? state.bucket : { level: levelAt(state.bucket, rate, at) - 1, at },
@@ -144,7 +149,11 @@ const requeued = (state: LaneState, event: LaneEventOf<"task.requeued">): LaneSt
   const waiting = isInVain(event) ? waitingElsewhere : waitingAgain
   const left = leave(state, running, event.at, event.givenUp)
   const next = addWaiting(left, waiting(running, event.attempt - 1))
-  return { ...next, shares: InstanceUsage.busy(next.shares, event.instanceId, event.busyUntil) }
+  return {
+    ...next,
+    turns: TurnLease.left(state.turns, running, event.at),
+    shares: InstanceUsage.busy(next.shares, event.instanceId, event.busyUntil)
+  }
 }
 
 /** Removes a task from where it is, without placing it elsewhere. */
@@ -303,9 +312,14 @@ export const evolve = (state: LaneState, event: LaneEvent): LaneState => {
     case "lane.internal_slots_revoked":
     case "lane.internal_given_up_over":
       return frees(event) ? wake(onSlots(state, event)) : onSlots(state, event)
+    case "lane.internal_turn_asked":
+    case "lane.internal_turn_denied":
+    case "lane.internal_turn_unused":
+      return event._tag === "lane.internal_turn_asked" ? onTurns(state, event) : wake(onTurns(state, event))
     case "lane.internal_swept":
       return { ...state, sweep: state.sweep + 1, deadline: earlier(state.deadline, event.next ?? undefined) }
   }
 }
 
-export const draft = (state: LaneState): DecisionBuilder<LaneState, LaneEvent> => new DecisionBuilder(evolve, state)
+export type LaneDraft = DecisionBuilder<LaneState, LaneEvent>
+export const draft = (state: LaneState): LaneDraft => new DecisionBuilder(evolve, state)

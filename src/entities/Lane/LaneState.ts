@@ -11,6 +11,7 @@ import type { ActorRef } from "../../schema/ActorRef.ts"
 import { DeadTask, Lookup, Wait, WaitingTask } from "../../schema/events/LaneEvents.ts"
 import * as BacklogWindow from "./backlog/BacklogWindow.ts"
 import { GivenUp, SlotLeases } from "./slots/SlotLease.ts"
+import { askedCount, TurnLeases } from "./turns/TurnLease.ts"
 
 export const RunningTask = Schema.Struct({
   ...WaitingTask.fields,
@@ -21,6 +22,8 @@ export const RunningTask = Schema.Struct({
   startedAt: Schema.Finite,
   /** The attempt spends a slot of the lane. */
   onSlot: Schema.optionalKey(Schema.Boolean),
+  /** The attempt runs on a turn of the task's session. */
+  onTurn: Schema.optionalKey(Schema.Boolean),
   /** Unix milliseconds at which an attempt without any report is lost, or a requested cancel is taken as done. */
   until: Schema.Finite,
   cancel: Schema.optionalKey(Schema.Struct({ reason: Schema.optionalKey(Schema.String) }))
@@ -52,6 +55,9 @@ export const LaneState = Schema.Struct({
   slots: SlotLeases.pipe(Schema.withDecodingDefaultKey(Effect.succeed(HashMap.empty()))),
   /** Attempts that the lane gave up on a slot, by run key: the instance has not said that they are over. */
   givenUp: Schema.HashMap(Schema.String, GivenUp).pipe(Schema.withDecodingDefaultKey(Effect.succeed(HashMap.empty()))),
+  turns: TurnLeases.pipe(Schema.withDecodingDefaultKey(Effect.succeed(HashMap.empty()))),
+  /** Number of the last ask for a turn. */
+  turnAsks: Schema.Int.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
   lookups: Schema.Array(Lookup),
   completed: Schema.Int,
   failed: Schema.Int,
@@ -114,6 +120,8 @@ export const initial = (entityId: string): LaneState => ({
   shares: HashMap.empty(),
   slots: HashMap.empty(),
   givenUp: HashMap.empty(),
+  turns: HashMap.empty(),
+  turnAsks: 0,
   lookups: [],
   completed: 0,
   failed: 0,
@@ -182,9 +190,9 @@ export const receiverOf = ({ task: { receiver } }: WaitingTask): Pick<Unheld, "r
 export const phaseOf = (found: Held): TaskPhase =>
   found.where === "scheduled" ? scheduledPhase(found.task) : found.where
 
-/** Whether a task waits that may start. */
-export const wantsDispatch = ({ config, pending, running }: LaneState): boolean =>
-  !config.paused && pending.entries.length > 0 && HashMap.size(running) < config.concurrency
+/** Whether a task waits that may start. Turns that are asked for stand for tasks that will run. */
+export const wantsDispatch = ({ config, pending, running, turns }: LaneState): boolean =>
+  !config.paused && pending.entries.length > 0 && HashMap.size(running) + askedCount(turns) < config.concurrency
 
 /** Number of starts that the lane's rate allows now; `Infinity` without a rate. */
 export const startsAllowed = ({ bucket, config }: LaneState, now: number): number =>
@@ -203,6 +211,7 @@ export const isEnded = (state: LaneState): boolean =>
   waitingCount(state) === 0 &&
   HashMap.isEmpty(state.running) &&
   HashMap.isEmpty(state.slots) &&
+  HashMap.isEmpty(state.turns) &&
   BacklogWindow.size(state.dead) === 0 &&
   state.lookups.length === 0 &&
   isDefault(state.config, defaultLaneConfig)

@@ -1,10 +1,12 @@
 /**
- * Every wait of a lane ends by one of four timers: `attempts` (running attempts without a report), `deadline` (tasks
- * that have not started), `promote` (scheduled tasks whose time has come), `slots` (slots that are not used). Each
- * timer is due at or before the earliest that it is for; the last one up to 5 s after it.
+ * Every wait of a lane ends by one of five timers: `attempts` (running attempts without a report), `deadline` (tasks
+ * that have not started), `promote` (scheduled tasks whose time has come), `slots` (slots that are not used), `turns`
+ * (turns of sessions that are asked for, or that were denied). Each timer is due at or before the earliest that it is
+ * for; `slots` up to 5 s after it.
  */
 import type { DecideContext, Decision, Timer } from "../../actor/Actor.ts"
 import { note } from "../../actor/Actor.ts"
+import { HashMap } from "effect"
 import type { LaneEvent } from "../../schema/events/LaneEvents.ts"
 import { settleLost } from "./dispatch/Attempts.ts"
 import { draft } from "./LaneEvolve.ts"
@@ -12,6 +14,7 @@ import { type LaneState, unheldPlace, waiting } from "./LaneState.ts"
 import { deadlineExceeded } from "./backlog/PageDecisions.ts"
 import { unheld } from "./backlog/BacklogWindow.ts"
 import { idleAt, returnIdle } from "./slots/SlotDecisions.ts"
+import { renewTurns, turnsDueAt } from "./turns/TurnDecisions.ts"
 
 const batchMax = 256
 
@@ -21,6 +24,9 @@ export const timers = (state: LaneState): ReadonlyArray<Timer> => {
     ...(state.watch === null ? [] : [{ key: "attempts", at: state.watch }]),
     ...(state.deadline === null ? [] : [{ key: "deadline", at: state.deadline }]),
     ...(idleAt(state) === Infinity ? [] : [{ key: "slots", at: idleAt(state) }]),
+    ...(HashMap.isEmpty(state.turns) || turnsDueAt(state) === Infinity
+      ? []
+      : [{ key: "turns", at: turnsDueAt(state) }]),
     ...(soonest === undefined ? [] : [{ key: "promote", at: soonest.notBefore ?? 0 }])
   ]
 }
@@ -33,6 +39,8 @@ export const onTimer = (state: LaneState, key: string, context: DecideContext): 
       return expire(state, context)
     case "slots":
       return returnIdle(state, context)
+    case "turns":
+      return renewTurns(state, context)
     default:
       return promote(state, context)
   }

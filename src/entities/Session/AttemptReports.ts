@@ -7,17 +7,8 @@ import { answer } from "../../actor/Actor.ts"
 import type { AttemptOutcome } from "../../schema/runs/Attempt.ts"
 import type { SessionEvent } from "../../schema/events/SessionEvents.ts"
 import { runKeyOf, type SessionState, type Steered, steerKeyOf } from "./SessionState.ts"
-import {
-  abortTurn,
-  advance,
-  draft,
-  enqueue,
-  failTurn,
-  joined,
-  onEnded,
-  onRefused,
-  type Refused
-} from "./TurnTransitions.ts"
+import { about, draft } from "./SessionDraft.ts"
+import { abortTurn, advance, enqueue, failTurn, joined, onEnded, onRefused, type Refused } from "./TurnTransitions.ts"
 
 type Quiet = Decision<SessionEvent, void, never>
 
@@ -60,5 +51,19 @@ export const attemptRefused = (
     enqueue(change, steered.turn, "ordered")
     advance(change, now)
   }
+  return change.accept(undefined)
+}
+
+/** The turn is with its instance, and its status says what it waits for there. */
+export const attemptWaits = (
+  state: SessionState,
+  { reason, runKey }: { readonly runKey: string; readonly reason?: string }
+): Quiet => {
+  const { head } = state
+  if (head?.step !== "sent" || runKeyOf(head) !== runKey || head.reason === reason) return answer(undefined)
+  const change = draft(state)
+  const { turnId } = head.turn
+  if (reason === undefined) change.emit({ _tag: "session.internal_begun", ...about(state), turnId })
+  else change.emit({ _tag: "session.internal_waiting", ...about(state), turnId, reason })
   return change.accept(undefined)
 }

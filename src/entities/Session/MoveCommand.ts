@@ -8,7 +8,7 @@ import type { SessionStatus } from "../../schema/Session.ts"
 import type { SessionState } from "./SessionState.ts"
 import { statusOf } from "./SessionView.ts"
 import { over, unknownSession } from "./TurnCommands.ts"
-import { about, draft } from "./TurnTransitions.ts"
+import { about, draft } from "./SessionDraft.ts"
 
 /**
  * The next turn that starts goes to `instanceId`, or, without one, to any instance other than the current one. A

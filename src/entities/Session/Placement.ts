@@ -44,10 +44,15 @@ const leaves = (
   return isAway && now - (head?.waitsSince ?? now) >= historyWait ? `${instanceId} is ${status.phase}` : undefined
 }
 
-const requestOf = ({ created, move, sessionId, tenantId }: SessionState): RouteRequest => ({
+/** A task adds its own hints to the session's. */
+const requestOf = ({ created, head, move, sessionId, tenantId }: SessionState): RouteRequest => ({
   tenantId,
   key: sessionId,
-  hints: move?.to === undefined ? (created?.hints ?? {}) : { ...created?.hints, instanceId: move.to },
+  hints: {
+    ...created?.hints,
+    ...head?.turn.lane?.hints,
+    ...(move?.to === undefined ? {} : { instanceId: move.to })
+  },
   sessionId,
   opensSession: true
 })

@@ -6,7 +6,8 @@ import * as Actor from "../../actor/Actor.ts"
 import { SessionEvent } from "../../schema/events/SessionEvents.ts"
 import { SessionStatus } from "../../schema/Session.ts"
 import { Session } from "../Session.ts"
-import { attemptEnded, attemptRefused } from "./AttemptReports.ts"
+import { attemptEnded, attemptRefused, attemptWaits } from "./AttemptReports.ts"
+import { turnAsked, turnReturned } from "./lanes/LaneTurnCommands.ts"
 import { evolve } from "./SessionEvolve.ts"
 import { initial, isEnded, runKeyOf, SessionState } from "./SessionState.ts"
 import { viewOf } from "./SessionView.ts"
@@ -14,7 +15,8 @@ import { move } from "./MoveCommand.ts"
 import { onTimer, timers } from "./SessionTimers.ts"
 import { rows, turnTable } from "./TurnRow.ts"
 import * as Turns from "./TurnCommands.ts"
-import { about, assign, draft, onLost, type Place, start } from "./TurnTransitions.ts"
+import { about, draft } from "./SessionDraft.ts"
+import { assign, onLost, type Place, begin } from "./TurnTransitions.ts"
 
 /** `placement` identifies the search that reports; signals of an earlier search are ignored. */
 export type SessionSignal =
@@ -46,7 +48,7 @@ const decideLost = (
   now: number
 ): Actor.Decision<SessionEvent, void, never> => {
   const { head } = state
-  if (head?.step !== "sent" || runKeyOf(head) !== runKey) return Actor.note([])
+  if (head?.step !== "sent" || head.turn.lane !== undefined || runKeyOf(head) !== runKey) return Actor.note([])
   const change = draft(state)
   onLost(change, head, reason, now)
   return change.accept(undefined)
@@ -67,7 +69,7 @@ const decideSignal = (
   const { turnId } = head.turn
   if (signal._tag === "Placed") {
     assign(change, signal.place)
-    start(change, turnId, head.attempt, now)
+    begin(change, head.turn, head.attempt, signal.place.because, now)
   } else if (signal.reason !== head.reason) {
     change.emit({ _tag: "session.internal_waiting", ...about(state), turnId, reason: signal.reason })
   }
@@ -91,7 +93,10 @@ export const SessionActor = Actor.define<SessionState, SessionEvent, SessionSign
     SessionMove: move,
     SessionGet: Turns.get,
     AttemptEnded: attemptEnded,
-    AttemptRefused: attemptRefused
+    AttemptRefused: attemptRefused,
+    AttemptWaits: attemptWaits,
+    TurnAsked: turnAsked,
+    TurnReturned: turnReturned
   },
   signal: decideSignal,
   timers,

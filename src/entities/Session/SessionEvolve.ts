@@ -4,6 +4,7 @@ import { failedOn } from "../../schema/runs/Tried.ts"
 import type { TurnStatus } from "../../schema/Session.ts"
 import { beginningOf } from "../../ports/Outputs.ts"
 import { lostAfter, messageKept, steerLimit, steerTimeout, textKept, turnsKept } from "./SessionPolicy.ts"
+import { onLaneTurn } from "./lanes/LaneTurnEvolve.ts"
 import type { Assignment, Head, SessionState, WaitingTurn } from "./SessionState.ts"
 
 type Of<Tag extends SessionEvent["_tag"]> = Extract<SessionEvent, { readonly _tag: Tag }>
@@ -175,8 +176,9 @@ const shortened = (text: string): Pick<TurnStatus, "text" | "isPreview"> =>
 export const evolve = (state: SessionState, event: SessionEvent): SessionState => {
   switch (event._tag) {
     case "session.created": {
-      const { at, hints, label } = event
-      return { ...state, created: { hints, ...(label === undefined ? {} : { label }), at }, lastActivityAt: at }
+      const { at, byTask, hints, label } = event
+      const said = { hints, ...(label === undefined ? {} : { label }), ...(byTask === undefined ? {} : { byTask }) }
+      return { ...state, created: { ...said, at }, lastActivityAt: at }
     }
     case "session.turn_queued":
       return queued(state, event)
@@ -187,6 +189,8 @@ export const evolve = (state: SessionState, event: SessionEvent): SessionState =
       }))
     case "session.internal_waiting":
       return onHead(state, event.turnId, (head) => ({ ...head, reason: event.reason }))
+    case "session.internal_begun":
+      return onHead(state, event.turnId, ({ reason: _, ...head }) => head)
     case "session.internal_put_off":
       return putOff(state, event)
     case "session.assigned":
@@ -219,6 +223,10 @@ export const evolve = (state: SessionState, event: SessionEvent): SessionState =
       return ended(state, event.turnId, event.at, { phase: "failed", error: event.error })
     case "session.turn_aborted":
       return ended(state, event.turnId, event.at, { phase: "aborted" })
+    case "session.internal_turn_asked":
+    case "session.internal_turn_granted":
+    case "session.internal_turn_over":
+      return onLaneTurn(state, event, begun)
     case "session.closing":
       return { ...state, phase: "closing", lastActivityAt: event.at }
     case "session.closed":

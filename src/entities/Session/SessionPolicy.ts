@@ -29,6 +29,11 @@ export const steerTimeout = 600_000
 export const abortLimit = 60_000
 /** How long after an attempt's timeout its end may be missing before the attempt is given up as lost. */
 export const lostAfter = 60_000
+/**
+ * How long after the timeout of a lane's longest attempt its turn may not have been returned: more than the lane takes
+ * to give up an attempt, and to have it aborted.
+ */
+export const laneTurnLimit = 180_000
 /** How long the instance may take to report whether a steered message arrived. */
 export const steerLimit = 300_000
 

@@ -3,10 +3,24 @@
  * try. All other turns wait behind it in the order they were accepted (I4).
  */
 import { Schema } from "effect"
-import { parseSessionEntityId, InstanceId, Placement, SessionId, TenantId } from "../../schema/Ids.ts"
+import { parseSessionEntityId, InstanceId, LaneName, Placement, SessionId, TenantId } from "../../schema/Ids.ts"
 import { SessionPhase, TurnStatus } from "../../schema/Session.ts"
 import { Tried } from "../../schema/runs/Tried.ts"
 import { RoutingHints } from "../../schema/Task.ts"
+
+/** A turn that a lane wants for one of its tasks. */
+export const LaneTurn = Schema.Struct({
+  lane: LaneName,
+  /** The lane's number for it. */
+  ask: Schema.Int,
+  /** The longest attempt that the lane runs on it. */
+  timeoutMillis: Schema.Int,
+  hints: RoutingHints
+})
+export type LaneTurn = typeof LaneTurn.Type
+
+/** Its place in the session's order goes by this id, which no turn of a client can have. */
+export const laneTurnId = ({ ask, lane }: Pick<LaneTurn, "lane" | "ask">): string => `${lane}/${ask}`
 
 export const WaitingTurn = Schema.Struct({
   turnId: Schema.String,
@@ -15,13 +29,15 @@ export const WaitingTurn = Schema.Struct({
   isKept: Schema.optionalKey(Schema.Boolean),
   timeoutMillis: Schema.Int,
   traceparent: Schema.optionalKey(Schema.String),
-  acceptedAt: Schema.Finite
+  acceptedAt: Schema.Finite,
+  /** Set on a turn for a task: the lane runs it, and `message` is empty. */
+  lane: Schema.optionalKey(LaneTurn)
 })
 export type WaitingTurn = typeof WaitingTurn.Type
 
 /**
  * `placing`: an instance is being searched for. `waiting`: the turn is retried at `retryAt`. `sent`: the instance has
- * the turn. `aborting`: the instance was asked to end the turn.
+ * the turn, or the lane whose turn it is. `aborting`: whoever has it was asked to end it.
  */
 export const HeadStep = Schema.Literals(["placing", "waiting", "sent", "aborting"])
 export type HeadStep = typeof HeadStep.Type
@@ -70,7 +86,13 @@ export const SessionState = Schema.Struct({
   sessionId: SessionId,
   /** Absent until the session is created. */
   created: Schema.optionalKey(
-    Schema.Struct({ hints: RoutingHints, label: Schema.optionalKey(Schema.String), at: Schema.Finite })
+    Schema.Struct({
+      hints: RoutingHints,
+      label: Schema.optionalKey(Schema.String),
+      /** A task did; whoever creates it first says what it is. */
+      byTask: Schema.optionalKey(Schema.Boolean),
+      at: Schema.Finite
+    })
   ),
   phase: SessionPhase,
   assignment: Schema.optionalKey(Assignment),

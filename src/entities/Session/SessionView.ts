@@ -17,23 +17,28 @@ const isRunning = ({ step }: Head): boolean => step === "sent" || step === "abor
 const ofHead = (head: Head): TurnStatus => waiting(head.turn, isRunning(head) ? "running" : "queued", head.startedAt)
 
 export const findTurn = ({ ended, head, queue, steered }: SessionState, turnId: string): TurnStatus | undefined => {
-  if (head?.turn.turnId === turnId) return ofHead(head)
+  if (head?.turn.turnId === turnId && isOwn(head.turn)) return ofHead(head)
   const joining = steered.find(({ turn }) => turn.turnId === turnId)
   if (joining !== undefined) return waiting(joining.turn, "running")
-  const queued = queue.find((turn) => turn.turnId === turnId)
+  const queued = queue.find((turn) => turn.turnId === turnId && isOwn(turn))
   return queued === undefined ? ended.findLast((turn) => turn.turnId === turnId) : waiting(queued, "queued")
 }
 
 const queuedShown = 5
+
+const isOwn = ({ lane }: WaitingTurn): boolean => lane === undefined
 
 /**
  * The last turns that ended, then the head, the steered messages and the first turns that wait; at most `most` in all.
  */
 const turnsOf = ({ ended, head, queue, steered }: SessionState, most: number): ReadonlyArray<TurnStatus> => {
   const open = [
-    ...(head === undefined ? [] : [ofHead(head)]),
+    ...(head === undefined || !isOwn(head.turn) ? [] : [ofHead(head)]),
     ...steered.map(({ turn }) => waiting(turn, "running")),
-    ...queue.slice(0, queuedShown).map((turn) => waiting(turn, "queued"))
+    ...queue
+      .filter(isOwn)
+      .slice(0, queuedShown)
+      .map((turn) => waiting(turn, "queued"))
   ].slice(0, most)
   return [...ended.slice(Math.max(0, ended.length + open.length - most)), ...open]
 }
@@ -47,13 +52,21 @@ const statusWith = (state: SessionState, turns: ReadonlyArray<TurnStatus>): Sess
     ...(assignment === undefined ? {} : { instanceId: assignment.instanceId }),
     hints: created?.hints ?? {},
     ...(created?.label === undefined ? {} : { label: created.label }),
-    queued: state.queue.length + (head !== undefined && !isRunning(head) ? 1 : 0),
+    queued: state.queue.filter(isOwn).length + (head !== undefined && isOwn(head.turn) && !isRunning(head) ? 1 : 0),
     turnsCompleted: state.turnsCompleted,
     turns,
     createdAt: created?.at ?? 0,
     lastActivityAt: state.lastActivityAt,
-    ...(head?.reason === undefined ? {} : { waitingFor: head.reason })
+    ...waitingFor(state)
   }
+}
+
+/** What the first of the session's own turns waits for. */
+const waitingFor = ({ head, queue }: SessionState): { readonly waitingFor?: string } => {
+  if (head?.reason !== undefined) return { waitingFor: head.reason }
+  const lane = head?.turn.lane
+  if (lane === undefined || !queue.some(isOwn)) return {}
+  return { waitingFor: `waits for the end of a task of lane ${lane.lane}, which has the session's turn` }
 }
 
 export const statusOf = (state: SessionState): SessionStatus => statusWith(state, turnsOf(state, turnsKept))

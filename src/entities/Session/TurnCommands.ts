@@ -3,22 +3,15 @@ import { Equal } from "effect"
 import type { DecideContext, Decision } from "../../actor/Actor.ts"
 import { accept, answer, refuse } from "../../actor/Actor.ts"
 import { Conflict, NotFound, Overloaded } from "../../schema/Errors.ts"
+import { layers } from "../../schema/Layers.ts"
 import type { SessionEvent } from "../../schema/events/SessionEvents.ts"
 import type { QueueMode, SessionStatus, TurnStatus } from "../../schema/Session.ts"
 import type { RoutingHints } from "../../schema/Task.ts"
 import { messageKept, queuedChars, queuedTurns, steersUnderWay, steerTimeout } from "./SessionPolicy.ts"
 import type { SessionState, WaitingTurn } from "./SessionState.ts"
 import { findTurn, statusOf } from "./SessionView.ts"
-import {
-  abortHead,
-  abortTurn,
-  about,
-  advance,
-  draft,
-  enqueue,
-  type SessionDraft,
-  steerInto
-} from "./TurnTransitions.ts"
+import { about, draft, type SessionDraft } from "./SessionDraft.ts"
+import { abortHead, abortTurn, abortWaiting, advance, enqueue, steerInto } from "./TurnTransitions.ts"
 
 type Of<A, E = never> = Decision<SessionEvent, A, E>
 
@@ -26,7 +19,13 @@ export const unknownSession = ({ sessionId }: SessionState) =>
   refuse(new NotFound({ kind: "session", id: sessionId, message: `there is no session ${sessionId}; create it first` }))
 
 export const over = ({ phase, sessionId }: SessionState) =>
-  refuse(new Conflict({ message: `session ${sessionId} is ${phase} and takes no more turns`, state: phase }))
+  refuse(
+    new Conflict({
+      message: `session ${sessionId} is ${phase} and takes no more turns`,
+      state: phase,
+      layer: layers.session(sessionId)
+    })
+  )
 
 export const create = (
   state: SessionState,
@@ -34,7 +33,7 @@ export const create = (
   { now }: DecideContext
 ): Of<SessionStatus, Conflict> => {
   if (state.phase === "closing" || state.phase === "closed") return over(state)
-  if (state.created !== undefined) {
+  if (state.created !== undefined && state.created.byTask !== true) {
     const { hints: before, label: called } = state.created
     if (Equal.equals(before, hints) && called === label) return answer(statusOf(state))
     return refuse(
@@ -72,7 +71,7 @@ const known = (
   if (waiting.length >= queuedTurns || charsOf(waiting) + turn.message.length > queuedChars) {
     return refuse(
       new Overloaded({
-        layer: "session",
+        layer: layers.session(state.sessionId),
         message:
           `session ${state.sessionId} has ${waiting.length} turns waiting; ` +
           `at most ${queuedTurns} turns and ${queuedChars} characters may wait`,
@@ -158,8 +157,8 @@ export const steer = (
     if (state.steered.length >= steersUnderWay) {
       return refuse(
         new Overloaded({
-          layer: "session",
-          message: `${steersUnderWay} messages are on their way into the running turn`,
+          layer: layers.session(state.sessionId),
+          message: `${steersUnderWay} messages are on their way into the running turn of session ${state.sessionId}`,
           retryAfterMillis: 1_000
         })
       )
@@ -187,8 +186,9 @@ export const abort = (
   return change.accept(statusOf(change.state))
 }
 
+/** Tasks that wait for a turn are cancelled as tasks. */
 const abortQueue = (change: SessionDraft, now: number): void => {
-  for (const { turnId } of change.state.queue) abortTurn(change, turnId, now)
+  for (const { lane, turnId } of change.state.queue) if (lane === undefined) abortTurn(change, turnId, now)
 }
 
 export const terminate = (state: SessionState, _: void, { now }: DecideContext): Of<SessionStatus, NotFound> => {
@@ -196,7 +196,7 @@ export const terminate = (state: SessionState, _: void, { now }: DecideContext):
   if (state.phase === "closing" || state.phase === "closed") return answer(statusOf(state))
   const change = draft(state)
   change.emit({ _tag: "session.closing", ...about(state), at: now })
-  abortQueue(change, now)
+  for (const turn of change.state.queue) abortWaiting(change, turn, now)
   for (const { turn } of change.state.steered) abortTurn(change, turn.turnId, now)
   abortHead(change, now)
   advance(change, now)

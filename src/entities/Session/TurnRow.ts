@@ -63,7 +63,7 @@ export const rows = (event: SessionEvent, before: SessionState, after: SessionSt
     case "session.turn_started":
       return [update(event, { phase: "running", started_at: after.head?.startedAt ?? event.at })]
     case "session.internal_put_off":
-      return [update(event, { phase: "queued" })]
+      return before.head?.turn.lane !== undefined ? [] : [update(event, { phase: "queued" })]
     case "session.turn_completed": {
       const { at, stored = null, text, usage = null } = event
       return [update(event, { phase: "completed", text, stored, usage, ended_at: at })]

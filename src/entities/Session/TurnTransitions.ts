@@ -1,7 +1,7 @@
 /** The steps of a turn: accepted, placed, sent, retried, ended. After each end the next turn begins. */
 import { send } from "../../actor/Send.ts"
 import type { Attempt, AttemptOutcome } from "../../schema/runs/Attempt.ts"
-import type { QueuePosition, SessionEvent } from "../../schema/events/SessionEvents.ts"
+import type { QueuePosition } from "../../schema/events/SessionEvents.ts"
 import {
   gatewaySessionKey,
   instanceEntityId,
@@ -12,17 +12,13 @@ import {
 import { cut } from "../../schema/text/Bounds.ts"
 import type { QueueMode } from "../../schema/Session.ts"
 import { heldMost, type TaskError } from "../../schema/Task.ts"
-import { DecisionBuilder } from "../../actor/DecisionBuilder.ts"
 import { Instance } from "../Instance.ts"
 import { inlineMost } from "../../ports/Outputs.ts"
-import { evolve } from "./SessionEvolve.ts"
+import { denyAborted, grant, recall } from "./lanes/LaneTurn.ts"
+import { about, type SessionDraft } from "./SessionDraft.ts"
 import { abortLimit, attempts, refusedWait, reroutesMost, retryWait } from "./SessionPolicy.ts"
 import { type Head, runKeyOf, type SessionState, steerKeyOf, type WaitingTurn } from "./SessionState.ts"
 
-export type SessionDraft = DecisionBuilder<SessionState, SessionEvent>
-export const draft = (state: SessionState): SessionDraft => new DecisionBuilder(evolve, state)
-
-export const about = ({ sessionId, tenantId }: SessionState) => ({ tenantId, sessionId })
 const ofTurn = (state: SessionState, turnId: string) => ({ ...about(state), turnId })
 
 const origin = ({ sessionId, tenantId }: SessionState) => ({
@@ -55,9 +51,13 @@ export const advance = (draft: SessionDraft, now: number): void => {
   const next = queue[0]
   if (next === undefined) return
   const isHome = assignment?.settled === true && assignment.answers && move === undefined && held !== true
-  if (isHome) return start(draft, next.turnId, 1, now)
+  if (isHome) return begin(draft, next, 1, `${assignment.instanceId} has the session's history`, now)
   place(draft, next.turnId, now)
 }
+
+/** Starts the turn where the session is assigned, or grants it to its lane. */
+export const begin = (draft: SessionDraft, turn: WaitingTurn, attempt: number, because: string, now: number): void =>
+  turn.lane === undefined ? start(draft, turn.turnId, attempt, now) : grant(draft, turn.lane, because, now)
 
 /** Starts the search for an instance, which may last as long as one attempt. */
 export const place = (draft: SessionDraft, turnId: string, now: number): void =>
@@ -128,7 +128,7 @@ export const abortTurn = (draft: SessionDraft, turnId: string, now: number): voi
 export const abortHead = (draft: SessionDraft, now: number): void => {
   const { head } = draft.state
   if (head === undefined || head.step === "aborting") return
-  if (head.step !== "sent") return abortTurn(draft, head.turn.turnId, now)
+  if (head.step !== "sent") return abortWaiting(draft, head.turn, now)
   draft.emit({
     _tag: "session.internal_aborting",
     ...ofTurn(draft.state, head.turn.turnId),
@@ -137,10 +137,18 @@ export const abortHead = (draft: SessionDraft, now: number): void => {
   askAbort(draft, head)
 }
 
-export const askAbort = (draft: SessionDraft, head: Head): void =>
+/** Takes a turn away that nobody has been sent. */
+export const abortWaiting = (draft: SessionDraft, { lane, turnId }: WaitingTurn, now: number): void =>
+  lane === undefined ? abortTurn(draft, turnId, now) : denyAborted(draft, lane, now)
+
+/** Has whoever has the turn end it. */
+export const askAbort = (draft: SessionDraft, head: Head): void => {
+  const { lane } = head.turn
+  if (lane !== undefined) return recall(draft, lane)
   draft.send(
     send(Instance, instanceOf(draft.state), "AbortAttempt", { runKey: runKeyOf(head), origin: origin(draft.state) })
   )
+}
 
 /** A run that used up its time is not retried, since the caller set the limit. */
 const maySucceedLater = ({ code, retryable }: TaskError): boolean => retryable && code !== "AttemptTimeout"

@@ -1,6 +1,7 @@
 /**
  * Watches the running turn, and reports when its instance is lost and another instance may take it, and when the tenant
- * may start nothing more. While neither is so it waits for a change of the lost instances or of the tenants.
+ * may start nothing more. While neither is so it waits for a change of the lost instances or of the tenants. A lane
+ * looks itself after what it runs on a turn of the session.
  */
 import { Clock, Effect } from "effect"
 import type { Self } from "../../actor/ActorLayer.ts"
@@ -32,7 +33,7 @@ export const watchTurn = Effect.fnUntraced(function* (
       yield* self.report({ _tag: "Held" })
       continue
     }
-    const reason = lost.reasonOf(assignment.instanceId)
+    const reason = head.turn.lane === undefined ? lost.reasonOf(assignment.instanceId) : undefined
     if (reason === undefined) {
       yield* Effect.raceFirst(lost.laterThan(revision), tenantChanges.laterThan(tenantRevision))
       continue

@@ -64,6 +64,13 @@ const isCapacityRejected = (request: RouteRequest, candidate: Candidate, now: nu
   return request.opensSession === true && load.activeSessions >= maxConcurrentSessions
 }
 
+/** It has slots left, but not of its share of the deployment's cap. */
+const isShareTaken = (request: RouteRequest, candidate: Candidate, now: number): boolean => {
+  const { load, maxConcurrentTasks, share = Infinity } = candidate.status
+  const running = Math.max(candidate.running, load.runningTasks)
+  return share < maxConcurrentTasks && running >= share && isCapacityRejected(request, candidate, now)
+}
+
 const isDeadlineRejected = ({ deadlineAt, hints }: RouteRequest, { status }: Candidate, now: number): boolean =>
   (deadlineAt !== undefined && deadlineAt <= now) ||
   (hints.maxLatencyMillis !== undefined && (status.load.latencyMillis ?? 0) > hints.maxLatencyMillis)
@@ -86,6 +93,7 @@ export const filters: ReadonlyArray<Filter> = [
   { words: "without the model", rejects: isModelRejected },
   { words: "unhealthy", rejects: isHealthRejected },
   { words: "with an open breaker", rejects: isBreakerRejected },
+  { words: "at their share of the deployment's cap", rejects: isShareTaken },
   { words: "at capacity", rejects: isCapacityRejected },
   { words: "too slow", rejects: isDeadlineRejected },
   { words: "not the one asked for", rejects: isOtherInstance }

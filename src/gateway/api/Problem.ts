@@ -1,7 +1,7 @@
 /**
  * The single error envelope of REST: `application/problem+json`. `code` is stable, for programs to branch on. `faults`
- * name the fields. `retryAfterMillis` (also sent as a `Retry-After` header) says when the same request, with the same
- * idempotency key, may succeed.
+ * name the fields. `layer` names the limit that refuses. `retryAfterMillis` (also sent as a `Retry-After` header) says
+ * when the same request, with the same idempotency key, may succeed.
  */
 import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
@@ -14,6 +14,8 @@ const fields = {
   message: Schema.String,
   /** The invalid fields, with the accepted values of each. */
   faults: Schema.optionalKey(Schema.Array(FieldFault)),
+  /** The limit that was reached, or whose state does not allow it: `tenant acme`, `lane main`, `session talk`. */
+  layer: Schema.optionalKey(Schema.String),
   retryAfterMillis: Schema.optionalKey(Schema.Int)
 }
 

@@ -31,13 +31,14 @@ export type EdgeError =
 interface Details {
   readonly message: string
   readonly faults?: ReadonlyArray<FieldFault>
+  readonly layer?: string | undefined
   readonly retryAfterMillis?: number
 }
 
 /** Pass `connection: close` when the rest of the body will not be read. */
 export const problemResponse = (
   code: ProblemCode,
-  { faults, message, retryAfterMillis }: Details,
+  { faults, layer, message, retryAfterMillis }: Details,
   headers: Readonly<Record<string, string>> = {}
 ): HttpServerResponse.HttpServerResponse => {
   const { status, title } = problems[code]
@@ -48,6 +49,7 @@ export const problemResponse = (
     code,
     message,
     ...(faults === undefined || faults.length === 0 ? {} : { faults }),
+    ...(layer === undefined ? {} : { layer }),
     ...(retryAfterMillis === undefined ? {} : { retryAfterMillis })
   }
   return HttpServerResponse.text(JSON.stringify(body), {
@@ -71,7 +73,10 @@ const detailsOf = (error: EdgeError): Details => {
       return error.kind === "tenant"
         ? { message: error.message, faults: [{ path: "tenantId", expected: "the tenant of this key" }] }
         : { message: error.message }
+    case "Conflict":
+      return { message: error.message, layer: error.layer }
     case "Overloaded":
+      return { message: error.message, layer: error.layer, retryAfterMillis: error.retryAfterMillis }
     case "ActorUnavailable":
       return { message: error.message, retryAfterMillis: error.retryAfterMillis }
     default:

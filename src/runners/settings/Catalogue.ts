@@ -284,6 +284,17 @@ export const tenantDefaults = optional(
   }
 )
 
+export const deploymentCaps = optional(
+  "CLAWSTER_DEPLOYMENT_CAPS",
+  "JSON {running, sessions}, or a file with it",
+  Config.NonEmptyString("CLAWSTER_DEPLOYMENT_CAPS"),
+  {
+    meaning:
+      "JSON `{running, sessions}`, or a file with it in JSON or YAML: how many tasks and turns run at once over all instances, and how many sessions are open over all tenants; the same on every process. Without it there is no such cap",
+    readBy: ["up", ...cluster]
+  }
+)
+
 export const instancesFile = optional(
   "CLAWSTER_INSTANCES",
   "a file, JSON or YAML",
@@ -344,6 +355,7 @@ export const all: ReadonlyArray<Setting<unknown>> = [
   socketsMost,
   defaultTenant,
   tenantDefaults,
+  deploymentCaps,
   instancesFile,
   metricsHost,
   metricsPort,

@@ -18,6 +18,7 @@ import * as DeclaredInstances from "../../gateway/service/instances/DeclaredInst
 import * as Gateway from "../GatewayLayer.ts"
 import * as InstancesFile from "../InstancesFile.ts"
 import * as Settings from "../Settings.ts"
+import * as DeploymentCapsSetting from "../settings/DeploymentCapsSetting.ts"
 import * as TenantDefaultsSetting from "../TenantDefaultsSetting.ts"
 import * as Catalogue from "../settings/Catalogue.ts"
 import * as HostName from "../settings/HostName.ts"
@@ -125,6 +126,7 @@ const prepared = Effect.fnUntraced(function* (options: UpOptions) {
   const file = options.instancesFile ?? Option.getOrUndefined(yield* Catalogue.instancesFile.config)
   const declaration = file === undefined ? undefined : yield* InstancesFile.read(file)
   const tenantDefaults = yield* TenantDefaultsSetting.configured
+  const deploymentCaps = yield* DeploymentCapsSetting.configured
   const left = yield* LeftoverProcesses.endRunners(options.home)
   if (left > 0) yield* say(`  ! ended ${left} runner${left === 1 ? "" : "s"} of a call that was killed`)
   yield* Effect.addFinalizer(() => LeftoverProcesses.endGateways(options.home))
@@ -136,12 +138,12 @@ const prepared = Effect.fnUntraced(function* (options: UpOptions) {
     (applied) => applied.join(", ") || "up to date"
   )
   const host = yield* Effect.provide(hostName(options.home), base)
-  return { base, config, declaration, host, tenantDefaults, url }
+  return { base, config, declaration, deploymentCaps, host, tenantDefaults, url }
 })
 
 export const start = Effect.fnUntraced(function* (options: UpOptions) {
   const { home } = options
-  const { base, config, declaration, host, tenantDefaults, url } = yield* prepared(options)
+  const { base, config, declaration, deploymentCaps, host, tenantDefaults, url } = yield* prepared(options)
   const installed = yield* openclaw(options)
   const demoModel = yield* model(config)
   const env = surroundings({
@@ -162,7 +164,7 @@ export const start = Effect.fnUntraced(function* (options: UpOptions) {
   )
   const services = yield* Layer.build(ClusterLayers.layerClient().pipe(Layer.provideMerge(Layer.succeedContext(base))))
   const { socketsMost } = yield* Settings.gateway
-  const edge = { host: options.host, port: options.port, socketsMost, defaultTenant, tenantDefaults }
+  const edge = { host: options.host, port: options.port, socketsMost, defaultTenant, deploymentCaps, tenantDefaults }
   const server = yield* step(
     "gateway",
     () => Effect.provide(Gateway.start(edge), services),

@@ -129,6 +129,8 @@ export const InstanceEvent = Schema.Union([
   Schema.TaggedStruct("instance.internal_attempts_ended", { ...about, ends: Schema.Array(RunEnd), at }),
   /** Every registered runner reads the events of slots, so from now on work starts here on slots that are granted. */
   Schema.TaggedStruct("instance.internal_slots_opened", about),
+  /** The instance's share of the deployment's cap on what runs at once; none without such a cap. */
+  Schema.TaggedStruct("instance.internal_share_set", { ...about, share: Schema.optionalKey(Schema.Int) }),
   /** What a holder of slots asks for. It replaces what it asked before. */
   Schema.TaggedStruct("instance.internal_slots_asked", {
     ...about,

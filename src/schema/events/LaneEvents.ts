@@ -4,10 +4,10 @@
  */
 import { Schema } from "effect"
 import { ActorRef } from "../ActorRef.ts"
-import { InstanceId, LaneName, Placement, TaskId, TenantId } from "../Ids.ts"
+import { InstanceId, LaneName, Placement, SessionId, TaskId, TenantId } from "../Ids.ts"
 import { LaneConfig } from "../Lane.ts"
 import { Tried } from "../runs/Tried.ts"
-import { HeldTask, Priority, TaskError, TaskResult, TaskSpec } from "../Task.ts"
+import { HeldTask, Priority, RoutingHints, TaskError, TaskResult, TaskSpec } from "../Task.ts"
 
 const lane = { tenantId: TenantId, lane: LaneName, at: Schema.Finite }
 const task = { ...lane, taskId: TaskId }
@@ -68,7 +68,9 @@ export const TaskStarted = Schema.TaggedStruct("task.started", {
   /** When the lane considers the attempt lost. */
   until: Schema.Finite,
   /** The attempt spends a slot that the instance granted. */
-  onSlot: Schema.optionalKey(Schema.Boolean)
+  onSlot: Schema.optionalKey(Schema.Boolean),
+  /** The attempt runs on a turn that the task's session granted. */
+  onTurn: Schema.optionalKey(Schema.Boolean)
 })
 export const TaskRetrying = Schema.TaggedStruct("task.retrying", {
   givenUp,
@@ -193,8 +195,32 @@ export const GivenUpOver = Schema.TaggedStruct("lane.internal_given_up_over", {
   runKeys: Schema.Array(Schema.String)
 })
 
-/** Why tasks wait for an instance: the reason, and the first tasks it applies to. */
-export const Wait = Schema.Struct({ reason: Schema.String, taskIds: Schema.Array(TaskId) })
+const turnOf = { ...lane, sessionId: SessionId, ask: Schema.Int }
+/** The lane wants a turn of the session for one of its tasks, or says again that it does. */
+export const TurnAskedOf = Schema.TaggedStruct("lane.internal_turn_asked", {
+  ...turnOf,
+  timeoutMillis: Schema.Int,
+  hints: RoutingHints
+})
+/** The session does not grant it. `over`: nor will it ever grant one. */
+export const TurnDeniedBy = Schema.TaggedStruct("lane.internal_turn_denied", {
+  ...turnOf,
+  reason: Schema.String,
+  until: Schema.Finite,
+  over: Schema.optionalKey(Schema.Boolean)
+})
+/** The lane does without it. */
+export const TurnUnused = Schema.TaggedStruct("lane.internal_turn_unused", turnOf)
+
+/**
+ * Why tasks wait: the reason, and the first tasks it applies to. `layer` names the limit where it is none of the
+ * instances.
+ */
+export const Wait = Schema.Struct({
+  reason: Schema.String,
+  taskIds: Schema.Array(TaskId),
+  layer: Schema.optionalKey(Schema.String)
+})
 export type Wait = typeof Wait.Type
 /** No waiting task that was examined can be placed now. `skip`: examine tasks further back. */
 export const Parked = Schema.TaggedStruct("lane.internal_parked", {
@@ -242,7 +268,10 @@ export const LaneEvent = Schema.Union([
   SlotsGivenBack,
   SlotsWantedBack,
   SlotsVoid,
-  GivenUpOver
+  GivenUpOver,
+  TurnAskedOf,
+  TurnDeniedBy,
+  TurnUnused
 ])
 export type LaneEvent = typeof LaneEvent.Type
 export type LaneEventOf<Tag extends LaneEvent["_tag"]> = Extract<LaneEvent, { readonly _tag: Tag }>

@@ -1,11 +1,12 @@
 /** Events that a Session actor stores and the feed shows to its tenant. `internal_` events are not shown. */
 import { Schema } from "effect"
-import { InstanceId, Placement, SessionId, TenantId } from "../Ids.ts"
+import { InstanceId, LaneName, Placement, SessionId, TenantId } from "../Ids.ts"
 import { StoredOutput } from "../runs/Output.ts"
 import { RoutingHints, TaskError, Usage } from "../Task.ts"
 
 const about = { tenantId: TenantId, sessionId: SessionId }
 const ofTurn = { ...about, turnId: Schema.String }
+const ofLane = { ...about, lane: LaneName, ask: Schema.Int }
 const at = Schema.Finite
 
 /**
@@ -20,6 +21,8 @@ export const SessionEvent = Schema.Union([
     ...about,
     hints: RoutingHints,
     label: Schema.optionalKey(Schema.String),
+    /** A task named the session before anybody had created it. */
+    byTask: Schema.optionalKey(Schema.Boolean),
     at
   }),
   Schema.TaggedStruct("session.turn_queued", {
@@ -35,6 +38,8 @@ export const SessionEvent = Schema.Union([
   }),
   Schema.TaggedStruct("session.internal_placing", { ...ofTurn, at }),
   Schema.TaggedStruct("session.internal_waiting", { ...ofTurn, reason: Schema.String }),
+  /** The attempt that waited at its instance runs. */
+  Schema.TaggedStruct("session.internal_begun", ofTurn),
   Schema.TaggedStruct("session.internal_put_off", {
     ...ofTurn,
     attempt: Schema.Int,
@@ -85,6 +90,20 @@ export const SessionEvent = Schema.Union([
   }),
   Schema.TaggedStruct("session.turn_failed", { ...ofTurn, error: TaskError, at }),
   Schema.TaggedStruct("session.turn_aborted", { ...ofTurn, at }),
+  /** A lane wants a turn for one of its tasks; `ask` is its number for it. */
+  Schema.TaggedStruct("session.internal_turn_asked", {
+    ...ofLane,
+    timeoutMillis: Schema.Int,
+    hints: RoutingHints,
+    at
+  }),
+  Schema.TaggedStruct("session.internal_turn_granted", { ...ofLane, instanceId: InstanceId, deadlineAt: at, at }),
+  /** The lane's turn is over, or was taken from the queue. */
+  Schema.TaggedStruct("session.internal_turn_over", {
+    ...ofLane,
+    use: Schema.Literals(["ran", "lost", "unused", "refused"]),
+    at
+  }),
   Schema.TaggedStruct("session.closing", { ...about, at }),
   Schema.TaggedStruct("session.closed", { ...about, at })
 ])

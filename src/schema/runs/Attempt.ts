@@ -15,7 +15,7 @@ export const Attempt = Schema.Struct({
   tenantId: TenantId,
   taskId: Schema.optionalKey(TaskId),
   turnId: Schema.optionalKey(Schema.String),
-  /** Present when this is an attempt at a turn of a session. See `sessionOf`. */
+  /** Present when this is an attempt at a turn of a session, or at a task on such a turn. See `sessionOf`. */
   sessionId: Schema.optionalKey(SessionId),
   sessionKey: Schema.NonEmptyString,
   /**
@@ -31,8 +31,8 @@ export const Attempt = Schema.Struct({
 export type Attempt = typeof Attempt.Type
 
 /**
- * The session that the attempt is a turn of; undefined for an attempt at a task. Attempts that earlier versions stored
- * have the session in their origin only.
+ * The session in which the attempt runs; undefined for an attempt at a task that names none. Attempts that earlier
+ * versions stored have the session in their origin only.
  */
 export const sessionOf = ({
   origin,

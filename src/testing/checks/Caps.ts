@@ -1,7 +1,8 @@
 /** I6: the concurrent runs of an instance, and the concurrent tasks of a lane, never exceed its cap. */
 import { checkOf, type Violation, type Watch } from "./History.ts"
 
-const leavesLane = new Set([
+/** Events by which a task leaves those that run. */
+export const leavesLane = new Set([
   "task.completed",
   "task.failed",
   "task.cancelled",

@@ -17,6 +17,7 @@ import { watchPriority, watchTurnOrder } from "../checks/Order.ts"
 import { allEnded, watchOutcomes } from "../checks/Outcomes.ts"
 import { watchRecalls } from "../checks/slots/RecalledSlots.ts"
 import { watchSlots } from "../checks/slots/SlotAccounts.ts"
+import { watchSessionRuns } from "../checks/SessionRuns.ts"
 import type { PlanOptions } from "../faults/FaultPlan.ts"
 import type { Run } from "../ObservedRun.ts"
 import type { Scenario } from "../Scenario.ts"
@@ -113,6 +114,7 @@ export const make = (variants: Variants = {}): Scenario<SimulatedFleet> => {
       rowByRow(watchSlots),
       watchRecalls(longestRunMillis),
       rowByRow(watchTurnOrder),
+      rowByRow(watchSessionRuns),
       rowByRow(watchPriority),
       watchNoneDead,
       runOnce(() => fleet),

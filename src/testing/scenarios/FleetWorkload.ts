@@ -1,6 +1,6 @@
 /**
- * The workload: tasks with priorities, retries, delays and cancellations in two lanes, and sessions whose turns are
- * steered and aborted.
+ * The workload: tasks with priorities, retries, delays and cancellations in two lanes, some of them in sessions, whose
+ * turns are steered and aborted.
  */
 import { Effect, Random } from "effect"
 import * as ActorClient from "../../actor/ActorClient.ts"
@@ -29,6 +29,8 @@ export const slots = 3
 const tenant = TenantId.make("acme")
 const lanes = ["default", "bulk"].map((name) => LaneName.make(name))
 const sessions = ["talk-1", "talk-2", "talk-3"].map((name) => SessionId.make(name))
+/** Nobody creates the last one but the tasks that name it. */
+const inSessions = [...sessions, SessionId.make("talk-of-tasks")] as const
 const priorities = ["low", "normal", "high", "critical"] as const
 const timeoutMillis = 20_000
 
@@ -55,6 +57,7 @@ const directive = Effect.gen(function* () {
 
 const taskOf = Effect.fnUntraced(function* (n: number, lane: LaneName, now: number) {
   const later = yield* Random.nextIntBetween(0, 9)
+  const talks = yield* Random.nextIntBetween(0, 7)
   return {
     taskId: TaskId.make(`task-${n}`),
     tenantId: tenant,
@@ -64,6 +67,7 @@ const taskOf = Effect.fnUntraced(function* (n: number, lane: LaneName, now: numb
     hints: {},
     retry: { maxAttempts: 3, backoffMillis: 500, maxBackoffMillis: 4_000 },
     timeoutMillis: 20_000,
+    ...(talks === 0 ? { sessionId: yield* Random.choice(inSessions) } : {}),
     ...(later === 0 ? { notBefore: Math.floor(now + 5_000) } : {}),
     ...(later === 1 ? { deadlineAt: Math.floor(now + 20_000) } : {})
   } satisfies TaskSpec

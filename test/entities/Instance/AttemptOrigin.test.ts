@@ -75,7 +75,7 @@ describe("An actor of any type that has an instance run an attempt", () => {
         "the refusal was told",
         Effect.map(heard, ({ length }) => length > 0)
       )
-      assert.deepStrictEqual(yield* heard, ["refused: the instance is not registered"])
+      assert.deepStrictEqual(yield* heard, ["refused: instance a is not registered"])
     }).pipe(withAsker)
   )
 })

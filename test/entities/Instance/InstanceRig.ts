@@ -71,10 +71,12 @@ const drivers = (options: FleetOptions) =>
     Layer.provideMerge(SimulatedFleet.layer({ resumeAfterMillis: 1_000, ...options }))
   )
 
+/** What instances need of a runner in memory. */
+export const outside = (options: FleetOptions = {}) =>
+  Layer.mergeAll(drivers(options), MemoryOutputs.layer, MemoryPayloads.layer)
+
 export const instances = (options: FleetOptions = {}) =>
-  Layer.mergeAll(instanceLayer, ActorLayer.layer(listeningLane)).pipe(
-    Layer.provideMerge(Layer.mergeAll(drivers(options), MemoryOutputs.layer, MemoryPayloads.layer))
-  )
+  Layer.mergeAll(instanceLayer, ActorLayer.layer(listeningLane)).pipe(Layer.provideMerge(outside(options)))
 
 export const withInstances = (options: FleetOptions = {}) =>
   Effect.provide(Layer.provideMerge(instances(options), MemoryCluster.layer))

@@ -35,7 +35,7 @@ describe("the model of a run", () => {
       placement: Placement.make("default"),
       because: "test"
     })
-    lane.signal({ _tag: "Assign", picks: [pick("t1"), pick("t2")], asks: [], parked: undefined })
+    lane.signal({ _tag: "Assign", picks: [pick("t1"), pick("t2")], asks: [], turnAsks: [], parked: undefined })
     assert.deepStrictEqual(
       lane.sent.map(({ payload }) => (payload as { attempt: { model?: string } }).attempt.model),
       ["hinted", "own"]

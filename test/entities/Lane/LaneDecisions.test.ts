@@ -7,7 +7,15 @@ import { taskTable } from "../../../src/entities/Lane/backlog/TaskRow.ts"
 import * as BacklogWindow from "../../../src/entities/Lane/backlog/BacklogWindow.ts"
 import type { AttemptOutcome } from "../../../src/schema/runs/Attempt.ts"
 import type { SubmitOutcome } from "../../../src/rpc/LaneRpcs.ts"
-import { gatewaySessionKey, LaneName, SessionId, TaskId, TenantId } from "../../../src/schema/Ids.ts"
+import {
+  gatewaySessionKey,
+  InstanceId,
+  LaneName,
+  Placement,
+  SessionId,
+  TaskId,
+  TenantId
+} from "../../../src/schema/Ids.ts"
 import type { InstanceStatus } from "../../../src/schema/Instance.ts"
 import type { TaskSpec } from "../../../src/schema/Task.ts"
 import { ActorTest } from "../../../src/testing/ActorTest.ts"
@@ -155,19 +163,47 @@ describe("submitting to a lane", () => {
 describe("starting tasks", () => {
   it("sends a complete attempt to the instance that the router chose", () => {
     const lane = world()
-    submit(lane, ["T1"], { sessionId: SessionId.make("s1"), payload: { message: "hello", model: "m1" } })
+    submit(lane, ["T1"], { payload: { message: "hello", model: "m1" } })
     lane.settle()
     const { attempt, instanceId } = lane.attempts.get("T1.1")!
     assert.strictEqual(instanceId, "i1")
     assert.deepInclude(attempt, {
       runKey: "T1.1",
       origin: { entityType: "Lane", entityId },
-      sessionKey: "agent:main:acme-s1",
+      sessionKey: "agent:main:acme-_t1",
       message: "hello",
       model: "m1",
       timeoutMillis: 5_000
     })
     assert.deepInclude(lane.rows.get("T1"), { phase: "running", attempt: 1, instance_id: "i1", started_at: lane.now })
+  })
+
+  it("sends an attempt in a session to the instance that the session chose, once it has granted a turn", () => {
+    const lane = world()
+    const sessionId = SessionId.make("s1")
+    submit(lane, ["T1"], { sessionId })
+    lane.settle()
+    assert.strictEqual(lane.attempts.size, 0)
+    assert.deepInclude(lane.toSessions[0], { tag: "TurnAsked" })
+    lane.apply(
+      LaneActor.commands.TurnGranted(
+        lane.state,
+        {
+          sessionId,
+          ask: 1,
+          instanceId: InstanceId.make("i2"),
+          placement: Placement.make("default"),
+          because: "home",
+          deadlineAt: lane.now + 600_000
+        },
+        lane.context()
+      )
+    )
+    const { attempt, instanceId } = lane.attempts.get("T1.1")!
+    assert.strictEqual(instanceId, "i2")
+    assert.deepInclude(attempt, { sessionId, sessionKey: "agent:main:acme-s1" })
+    lane.end("T1.1", done)
+    assert.deepInclude(lane.toSessions.at(-1)?.payload, { ask: 1, use: { _tag: "ran" } })
   })
 
   it("runs at most as many as its concurrency and as each instance takes", () => {

@@ -77,6 +77,8 @@ export class LaneWorld {
   }> = []
   readonly aborts: Array<string> = []
   readonly redirected: Array<Outgoing> = []
+  /** What sessions were asked and told. */
+  readonly toSessions: Array<{ readonly tag: string; readonly payload: unknown }> = []
   /** What the receivers of tasks were told. */
   readonly told: Array<TaskEnd> = []
   reports: Array<Report> = []
@@ -142,6 +144,7 @@ export class LaneWorld {
   #deliver({ encode, entityType, payload, tag, ...message }: Outgoing): void {
     encode(payload)
     if (tag === "TaskEnded") return void this.told.push(payload as TaskEnd)
+    if (entityType === "Session") return void this.toSessions.push({ tag, payload })
     if (entityType === "Lane") {
       this.redirected.push({ encode, entityType, payload, tag, ...message })
       return

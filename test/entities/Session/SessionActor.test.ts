@@ -213,7 +213,7 @@ describe("SessionActor", () => {
     let sent = 1
     while (send(sent)._tag === "Success") sent++
     const refused = send(sent)
-    assert.deepInclude(refused._tag === "Failure" ? refused.error : {}, { _tag: "Overloaded", layer: "session" })
+    assert.deepInclude(refused._tag === "Failure" ? refused.error : {}, { _tag: "Overloaded", layer: "session s" })
     actor.signal({ _tag: "Lost", runKey: "t0.1", reason: "its machine is gone" })
     const chars = actor.state.queue.reduce((sum, turn) => sum + turn.message.length, 0)
     assert.deepStrictEqual([actor.state.queue.length, chars], [40, 8_000_000])

@@ -16,6 +16,29 @@ const endings = (sessionId: string) =>
   )
 
 describe("Session turns", () => {
+  it.effect("say that they wait for a slot of their instance, for as long as they do", () =>
+    Effect.gen(function* () {
+      yield* started("a", { maxConcurrentTasks: 1 })
+      const busy = yield* created("busy")
+      const client = yield* created("s")
+      yield* busy.TurnSend(turn("t1", "[[delay 4000]] first"))
+      yield* untilTurn("busy", "t1", "running")
+      yield* client.TurnSend(turn("t1", "[[delay 2000]] second"))
+      const waitingFor = Effect.map(statusOf("s"), (status) => status.waitingFor)
+      yield* untilVirtually(
+        "it says so",
+        Effect.map(waitingFor, (said) => /^waits for a slot of instance a, all 1 are taken$/.test(said ?? ""))
+      )
+      yield* untilTurn("busy", "t1", "completed")
+      yield* untilVirtually(
+        "it runs",
+        Effect.map(waitingFor, (said) => said === undefined)
+      )
+      assert.strictEqual((yield* client.TurnGet({ turnId: "t1" })).phase, "running")
+      yield* untilTurn("s", "t1", "completed")
+    }).pipe(withSessions())
+  )
+
   it.effect("runs a turn on an instance and keeps its answer", () =>
     Effect.gen(function* () {
       yield* started("a")

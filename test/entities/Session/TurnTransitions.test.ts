@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { initial, type Head } from "../../../src/entities/Session/SessionState.ts"
-import { draft, onEnded } from "../../../src/entities/Session/TurnTransitions.ts"
+import { draft } from "../../../src/entities/Session/SessionDraft.ts"
+import { onEnded } from "../../../src/entities/Session/TurnTransitions.ts"
 
 describe("a turn that failed", () => {
   it("waits by its failed attempts, among which those on lost instances do not count", () => {

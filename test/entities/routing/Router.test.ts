@@ -366,6 +366,7 @@ describe("Router", () => {
       ["not heard of", { health: "unknown" }, {}],
       ["unhealthy", { health: "unhealthy" }, {}],
       ["with an open breaker", { breaker: "open" }, {}],
+      ["at their share of the deployment's cap", { ...running(8), maxConcurrentTasks: 8, share: 4 }, {}],
       ["at capacity", running(8), {}],
       ["too slow", { load: { ...idleLoad, latencyMillis: 900 } }, { maxLatencyMillis: 500 }],
       ["not the one asked for", {}, { instanceId: InstanceId.make("other") }]

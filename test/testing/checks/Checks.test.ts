@@ -5,6 +5,7 @@ import type { HistoryRow } from "../../../src/testing/checks/History.ts"
 import { priority, turnOrder } from "../../../src/testing/checks/Order.ts"
 import { allEnded, outcomes } from "../../../src/testing/checks/Outcomes.ts"
 import { ownership } from "../../../src/testing/checks/Ownership.ts"
+import { sessionRuns } from "../../../src/testing/checks/SessionRuns.ts"
 import { Cursor } from "../../../src/schema/feed/Feed.ts"
 
 let seq = 0
@@ -85,6 +86,18 @@ describe("checkers fire on a planted bug and pass a sound history", () => {
     assert.deepStrictEqual(turnOrder([...both, started("1"), ended("1"), started("2"), ended("2")]), [])
     assert.deepStrictEqual(found(turnOrder([...both, started("2")])), ["I4"])
     assert.include(found(turnOrder([...both, started("1"), started("2")])), "I4")
+  })
+
+  it("I4: a task that runs in a session beside a turn of it, or beside a task of another lane", () => {
+    const session = { entityType: "Session", entityId: "t/s" }
+    const turn = (tag: string) => row([event(`session.turn_${tag}`, { turnId: "1" })], session)
+    const submitted = (taskId: string) => row([event("task.submitted", { taskId, task: { sessionId: "s" } })])
+    const task = (tag: string, taskId: string) => row([event(`task.${tag}`, { taskId })])
+    const both = [submitted("a"), submitted("b")]
+    const inTurn = [...both, turn("started"), turn("completed"), task("started", "a"), task("retrying", "a")]
+    assert.deepStrictEqual(sessionRuns([...inTurn, task("started", "b")]), [])
+    assert.deepStrictEqual(found(sessionRuns([...both, turn("started"), task("started", "a")])), ["I4"])
+    assert.deepStrictEqual(found(sessionRuns([...both, task("started", "b"), task("started", "a")])), ["I4"])
   })
 
   it("I7: a task that starts before one which ranks before it", () => {

@@ -19,6 +19,7 @@ export const entries = (instance: InstanceStatus): ReadonlyArray<Field> => [
   ["capabilities", instance.capabilities.join(", ")],
   ["models", instance.allowedModels.join(", ") || "any"],
   ["tasks", `${instance.load.runningTasks} of ${instance.maxConcurrentTasks}`],
+  ["share", instance.share === undefined ? undefined : `${instance.share} of the deployment's cap`],
   ["sessions", `${instance.load.activeSessions} of ${instance.maxConcurrentSessions}`],
   ["latency", span(instance.load.latencyMillis)],
   ["memory", bytes(instance.load.memoryBytes)],

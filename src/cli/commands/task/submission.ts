@@ -21,7 +21,7 @@ export const submission = {
   session: Flag.String("session").pipe(
     Flag.withSchema(SessionId),
     Flag.optional,
-    Flag.withDescription("Session whose gateway history it continues")
+    Flag.withDescription("Session in which it runs, in order with its turns; created when it does not exist")
   ),
   workspace: Flag.String("workspace").pipe(
     Flag.withSchema(WorkspaceId),

@@ -20,12 +20,14 @@ import type { InstanceSelf } from "./RunAttempt.ts"
 import { sendKeys } from "./RunInterventions.ts"
 import { tidySessions } from "./TidySessions.ts"
 import { watchHealth } from "./WatchHealth.ts"
+import { watchShare } from "./WatchShare.ts"
 
 export const supervise = Effect.fnUntraced(function* (start: number, self: InstanceSelf, post: LinkPost) {
   const { record, runs } = yield* self.state
   if (record === undefined || record.start !== start) return
   post.keep(new Set([...sendKeys(HashMap.values(runs)), ...post.board.attempts.runs.keys()]))
   if (yield* (yield* Heartbeats).isRetired(self.entityId)) return yield* retire(start, self)
+  yield* Effect.forkScoped(watchShare(start, self))
   yield* keep(start, registeredSpec(record), record.fresh, self, post).pipe(
     Effect.catchTag("DriverError", (error) =>
       error.reason === "StaleOwner"

@@ -111,7 +111,8 @@ class Host implements BoardHost {
     const reporter = new TurnReporter((progress) => Effect.sync(() => this.reports.progress({ attempt, ...progress })))
     const refusal = Effect.map(
       Clock.currentTimeMillis,
-      (now) => refusalOf(self.committed(), attempt, true, now, post.board.attempts.runs.size - 1)?.reason
+      (now) =>
+        refusalOf(self.committed(), attempt, { onSlot: true, now, others: post.board.attempts.runs.size - 1 })?.reason
     )
     const pursued = pursue(run, {
       post,

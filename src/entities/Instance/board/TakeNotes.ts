@@ -44,7 +44,8 @@ const start = (note: Start, self: InstanceSelf, { board }: LinkPost, now: number
   if (run === undefined) return []
   const { instanceId } = parseInstanceEntityId(self.entityId)
   const others = board.attempts.runs.size - 1
-  const refusal = run.entry === undefined ? undefined : refusalOf(self.committed(), run.attempt, true, now, others)
+  const refusal =
+    run.entry === undefined ? undefined : refusalOf(self.committed(), run.attempt, { onSlot: true, now, others })
   if (refusal !== undefined) {
     board.attempts.over(run)
     return [BoardEnds.refused(board, instanceId, run.attempt, refusal)]

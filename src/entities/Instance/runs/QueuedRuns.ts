@@ -5,11 +5,12 @@
  */
 import { HashMap } from "effect"
 import type { DecideContext, Outgoing } from "../../../actor/Actor.ts"
-import { sendTo } from "../../../actor/Send.ts"
-import { AttemptEnded, AttemptRefused } from "../../../rpc/AttemptRpcs.ts"
+import { sendTo, tellTo } from "../../../actor/Send.ts"
+import { AttemptEnded, AttemptRefused, AttemptWaits } from "../../../rpc/AttemptRpcs.ts"
 import { type Attempt, sessionOf } from "../../../schema/runs/Attempt.ts"
 import type { InstanceEvent, InstanceEventOf } from "../../../schema/events/InstanceEvents.ts"
 import type { InstanceId } from "../../../schema/Ids.ts"
+import { layers } from "../../../schema/Layers.ts"
 import { queuedLimit, turnHeadStart } from "../InstancePolicy.ts"
 import { type InstanceState, runIdOf } from "../InstanceState.ts"
 import * as SlotBook from "../slots/SlotBook.ts"
@@ -108,11 +109,14 @@ export const begun = (
   })
 }
 
-const noSlot = { reason: "no slot of the instance was free in time", retryAfterMillis: 250 }
+const noSlot = (record: InstanceState["record"]) => ({
+  reason: `no slot of ${layers.instance(record?.spec.instanceId ?? "")} was free in time`,
+  retryAfterMillis: 250
+})
 
 /** The attempts that have waited too long. */
-export const overdue = ({ queued }: InstanceState, now: number): ReadonlyArray<InstanceEvent> =>
-  HashMap.toEntries(queued).flatMap(([runId, { until }]) => (until > now ? [] : [unqueue(runId, now, noSlot)]))
+export const overdue = ({ queued, record }: InstanceState, now: number): ReadonlyArray<InstanceEvent> =>
+  HashMap.toEntries(queued).flatMap(([runId, { until }]) => (until > now ? [] : [unqueue(runId, now, noSlot(record))]))
 
 /** Tells the origin of an attempt that it waits no more. */
 export const unqueuedSends = (
@@ -128,4 +132,31 @@ export const unqueuedSends = (
       ? sendTo(origin, AttemptEnded, { runKey, instanceId, outcome: { _tag: "aborted" } })
       : sendTo(origin, AttemptRefused, { runKey, instanceId, ...refusal })
   ]
+}
+
+const isTold = ({ origin }: Attempt): boolean => origin.entityType === "Session"
+
+/** Tells a session that its turn waits here, for as long as it does. One that got a slot at once is not told. */
+export const waitTells = (runId: string, { queued, record }: InstanceState): ReadonlyArray<Outgoing> => {
+  const found = HashMap.get(queued, runId)
+  if (found._tag === "None" || record === undefined || !isTold(found.value.attempt)) return []
+  const { instanceId, maxConcurrentTasks } = record.spec
+  const most = Math.min(maxConcurrentTasks, record.share ?? Infinity)
+  const { origin, runKey } = found.value.attempt
+  const reason = `waits for a slot of ${layers.instance(instanceId)}, all ${most} are taken`
+  const isWanted = (state: InstanceState) => HashMap.has(state.queued, runId)
+  return [tellTo(origin, AttemptWaits, { runKey, instanceId, reason }, isWanted)]
+}
+
+/** Tells a session that the turn which waited here runs. */
+export const begunTells = (
+  { at, instanceId, secret: { attempt } }: InstanceEventOf<"run.accepted">,
+  { queued }: InstanceState
+): ReadonlyArray<Outgoing> => {
+  const { origin, runKey } = attempt
+  const runId = runIdOf(origin, runKey)
+  const found = HashMap.get(queued, runId)
+  if (found._tag === "None" || !isTold(attempt) || found.value.until === at + queuedLimit) return []
+  const isWanted = (state: InstanceState) => HashMap.has(state.runs, runId)
+  return [tellTo(origin, AttemptWaits, { runKey, instanceId }, isWanted)]
 }

@@ -29,7 +29,7 @@ export const execute = (
   const runId = runIdOf(attempt.origin, attempt.runKey)
   if (HashMap.has(state.runs, runId) || HashMap.has(state.queued, runId)) return answer(undefined)
   const { instanceId } = parseInstanceEntityId(entityId)
-  const refusal = refusalOf(state, attempt, false, now)
+  const refusal = refusalOf(state, attempt, { instanceId, onSlot: false, now })
   if (refusal !== undefined) {
     const change = draft(state)
     refuseAttempt(change, instanceId, attempt, refusal)

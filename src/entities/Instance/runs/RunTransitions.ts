@@ -9,6 +9,7 @@ import type { ActorRef } from "../../../schema/ActorRef.ts"
 import { type Attempt, type AttemptOutcome, sessionOf } from "../../../schema/runs/Attempt.ts"
 import type { AbortCause, InstanceEvent, Verdict } from "../../../schema/events/InstanceEvents.ts"
 import type { InstanceId } from "../../../schema/Ids.ts"
+import { layers } from "../../../schema/Layers.ts"
 import { DecisionBuilder } from "../../../actor/DecisionBuilder.ts"
 import * as Breaker from "../Breaker.ts"
 import { evolve } from "../InstanceEvolve.ts"
@@ -21,6 +22,14 @@ export const draft = (state: InstanceState): InstanceDraft => new DecisionBuilde
 
 /** `refused`: nothing of the attempt ran, and its origin may place it elsewhere at once. */
 export type RunOutcome = AttemptOutcome | { readonly _tag: "refused"; readonly reason: string }
+
+interface Asking {
+  /** That of the record when absent. */
+  readonly instanceId?: InstanceId
+  readonly onSlot: boolean
+  readonly now: number
+  readonly others?: number
+}
 
 export interface Refusal {
   readonly reason: string
@@ -37,43 +46,42 @@ export interface Refusal {
 export const refusalOf = (
   state: InstanceState,
   attempt: Attempt,
-  onSlot: boolean,
-  now: number,
-  others = 0
+  { instanceId, now, onSlot, others = 0 }: Asking
 ): Refusal | undefined => {
   const { breaker, record, runs } = state
+  const layer = layers.instance(instanceId ?? record?.spec.instanceId ?? "")
   if (record === undefined || record.phase === "destroyed") {
-    return { reason: "the instance is not registered", retryAfterMillis: 5_000 }
+    return { reason: `${layer} is not registered`, retryAfterMillis: 5_000 }
   }
   const { spec } = record
   const underWay = HashMap.size(runs) + others
   if (record.phase !== "warm" && record.phase !== "claimed") {
-    return { reason: `the instance is ${record.phase}`, retryAfterMillis: 2_000 }
+    return { reason: `${layer} is ${record.phase}`, retryAfterMillis: 2_000 }
   }
   if (spec.tenancy._tag === "dedicated" && spec.tenancy.tenantId !== attempt.tenantId) {
-    return { reason: "the instance belongs to another tenant", retryAfterMillis: 60_000 }
+    return { reason: `${layer} belongs to another tenant`, retryAfterMillis: 60_000 }
   }
   if (record.health === "unhealthy") {
-    const reason = `the instance is unhealthy: ${record.reason ?? "no reason known"}`
+    const reason = `${layer} is unhealthy: ${record.reason ?? "no reason known"}`
     return { reason, retryAfterMillis: 2_000, atFault: true }
   }
   if (!Breaker.admits(Breaker.profiles.openClawInstance, breaker, underWay)) {
     const retryAfterMillis = Math.max(500, (breaker.until ?? now) - now)
-    return { reason: `the instance's circuit breaker is ${breaker.state}`, retryAfterMillis, atFault: true }
+    return { reason: `the circuit breaker of ${layer} is ${breaker.state}`, retryAfterMillis, atFault: true }
   }
   if (attempt.model !== undefined && spec.allowedModels.length > 0 && !spec.allowedModels.includes(attempt.model)) {
-    return { reason: `the instance may not use model ${attempt.model}`, retryAfterMillis: 60_000 }
+    return { reason: `${layer} may not use model ${attempt.model}`, retryAfterMillis: 60_000 }
   }
   if (!onSlot && record.grantsSlots !== true && takenOf(state) >= spec.maxConcurrentTasks) {
     return { reason: `all ${spec.maxConcurrentTasks} slots of the instance are taken`, retryAfterMillis: 250 }
   }
   if (!onSlot && HashMap.size(state.queued) >= queuedMost) {
-    return { reason: `${queuedMost} attempts wait for a slot of the instance already`, retryAfterMillis: 2_000 }
+    return { reason: `${queuedMost} attempts wait for a slot of ${layer} already`, retryAfterMillis: 2_000 }
   }
   if (sessionOf(attempt) !== undefined) {
     const sessions = activeSessions(state)
     if (sessions.size >= spec.maxConcurrentSessions && !sessions.has(attempt.sessionKey)) {
-      return { reason: `all ${spec.maxConcurrentSessions} sessions of the instance are taken`, retryAfterMillis: 250 }
+      return { reason: `all ${spec.maxConcurrentSessions} sessions of ${layer} are taken`, retryAfterMillis: 250 }
     }
   }
   return undefined

@@ -9,10 +9,11 @@ import { SlotsGranted, SlotsRecalled, SlotsRevoked } from "../../../rpc/SlotRpcs
 import type { ActorRef } from "../../../schema/ActorRef.ts"
 import type { InstanceEvent, InstanceEventOf } from "../../../schema/events/InstanceEvents.ts"
 import { parseInstanceEntityId, type TenantId } from "../../../schema/Ids.ts"
+import { layers } from "../../../schema/Layers.ts"
 import { evolve } from "../InstanceEvolve.ts"
-import { type InstanceRecord, type InstanceState, isRegistered, takenOf } from "../InstanceState.ts"
+import { type InstanceRecord, type InstanceState, isRegistered, runIdOf, takenOf } from "../InstanceState.ts"
 import { about, draft } from "../runs/RunTransitions.ts"
-import { begun, unqueue, unqueuedSends } from "../runs/QueuedRuns.ts"
+import { begun, begunTells, unqueue, unqueuedSends, waitTells } from "../runs/QueuedRuns.ts"
 import { stopWhenDrained } from "../LifecycleTransitions.ts"
 import * as SlotBook from "./SlotBook.ts"
 import { grants, recalls } from "./SlotShares.ts"
@@ -72,12 +73,13 @@ export const slotsReturned = (
 const takesWork = ({ breaker, record }: InstanceState): boolean =>
   (record?.phase === "warm" || record?.phase === "claimed") && record.health !== "unhealthy" && breaker.state !== "open"
 
+/** Slots that the instance may give away: its share of the deployment's cap, when that is less than it has. */
+const mostOf = ({ record }: InstanceState): number =>
+  Math.min(record!.spec.maxConcurrentTasks, record!.share ?? Infinity)
+
 /** A half-open breaker lets one attempt through as a trial, so only one slot is given away then. */
-const freeOf = (state: InstanceState): number => {
-  const taken = takenOf(state)
-  const most = state.breaker.state === "half_open" ? 1 : state.record!.spec.maxConcurrentTasks
-  return most - taken
-}
+const freeOf = (state: InstanceState): number =>
+  (state.breaker.state === "half_open" ? Math.min(1, mostOf(state)) : mostOf(state)) - takenOf(state)
 
 /** Grants the free slots; undefined when none is free or wanted. */
 const grantFree = (
@@ -96,7 +98,7 @@ const recallHeld = (
   now: number
 ): InstanceEventOf<"instance.internal_slots_recalled"> | undefined => {
   const { record, slots } = state
-  const excess = takenOf(state) - record!.spec.maxConcurrentTasks
+  const excess = takenOf(state) - mostOf(state)
   const isLeaving = record!.phase !== "warm" && record!.phase !== "claimed"
   const wanted = isLeaving
     ? HashMap.map(slots.holders, ({ forOneRun, held }) => (forOneRun === true ? 0 : held))
@@ -112,7 +114,10 @@ const recallHeld = (
 
 /** What waits here is refused when the instance takes no new work. */
 const refuseQueued = (state: InstanceState, now: number): ReadonlyArray<InstanceEvent> => {
-  const refusal = { reason: `the instance is ${state.record!.phase}`, retryAfterMillis: 2_000 }
+  const refusal = {
+    reason: `${layers.instance(state.record!.spec.instanceId)} is ${state.record!.phase}`,
+    retryAfterMillis: 2_000
+  }
   return takesWork(state) ? [] : [...HashMap.keys(state.queued)].map((runId) => unqueue(runId, now, refusal))
 }
 
@@ -166,6 +171,10 @@ export const slotSends = (
       })
     case "instance.internal_slots_recalled":
       return event.recalls.flatMap(({ key }) => recallOf(after, key))
+    case "run.internal_queued":
+      return waitTells(runIdOf(event.secret.attempt.origin, event.runKey), after)
+    case "run.accepted":
+      return begunTells(event, before)
     case "run.internal_unqueued":
       return unqueuedSends(event, before)
     case "instance.deregistered":
@@ -191,5 +200,9 @@ const recallOf = ({ record, slots }: InstanceState, key: string): ReadonlyArray<
 }
 
 /** What the holders are told again by the next activation. */
-export const slotRetells = (state: InstanceState): ReadonlyArray<Outgoing> =>
-  HashMap.toEntries(state.slots.holders).flatMap(([key, { recalled }]) => (recalled > 0 ? recallOf(state, key) : []))
+export const slotRetells = (state: InstanceState): ReadonlyArray<Outgoing> => [
+  ...HashMap.toEntries(state.slots.holders).flatMap(([key, { recalled }]) =>
+    recalled > 0 ? recallOf(state, key) : []
+  ),
+  ...[...HashMap.keys(state.queued)].flatMap((runId) => waitTells(runId, state))
+]

@@ -15,6 +15,7 @@ import { accept, type DecideContext, type Decision, type Outgoing } from "../../
 import { send } from "../../../actor/Send.ts"
 import type { SubmitOutcome } from "../../../rpc/LaneRpcs.ts"
 import { Overloaded } from "../../../schema/Errors.ts"
+import { layers } from "../../../schema/Layers.ts"
 import type { LaneEvent } from "../../../schema/events/LaneEvents.ts"
 import { type LaneName, laneEntityId } from "../../../schema/Ids.ts"
 import type { TaskPhase, TaskSpec } from "../../../schema/Task.ts"
@@ -46,7 +47,7 @@ export const submit = (
   const isRedirected = tasks[0].lane !== state.lane
   if (waiting + added > capacity && !isRedirected && blocks(state)) {
     const message = `${waiting} tasks wait in lane ${state.lane}, which takes ${capacity}; ${added} more do not fit`
-    const error = new Overloaded({ layer: `lane ${state.lane}`, message, retryAfterMillis })
+    const error = new Overloaded({ layer: layers.lane(state.lane), message, retryAfterMillis })
     return { events: [], answer: { _tag: "Failure", error }, send: refusals(state, tasks, message, retryAfterMillis) }
   }
   const intake = new Intake(state, now)

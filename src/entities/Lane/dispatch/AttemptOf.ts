@@ -29,6 +29,7 @@ export const attemptOf = (
     origin: { entityType: "Lane", entityId: laneEntityId(tenantId, lane) },
     tenantId,
     taskId,
+    ...(sessionId === undefined ? {} : { sessionId }),
     sessionKey: sessionKeyOf(tenantId, { sessionId, taskId }),
     ...(message === undefined ? {} : { message }),
     timeoutMillis,

@@ -7,14 +7,17 @@
  * estimate. When the estimate was too low the instance refuses, the attempt is requeued without being counted, and the
  * instance is not tried for as long as it asked.
  *
+ * A task that names a session is not routed: the lane asks for a turn of the session, which knows its instance.
+ *
  * Tasks with the same requirements are filtered alike, so one task that finds no instance answers for the other such
  * tasks of the plan. A task for which it matters where it runs, as after a failed attempt, rather waits a moment for a
  * slot there than starts on one that the lane has elsewhere.
  */
 import { HashMap } from "effect"
 import type { InstanceStatus } from "../../../schema/Instance.ts"
-import type { TaskId } from "../../../schema/Ids.ts"
-import type { WaitingTask } from "../../../schema/events/LaneEvents.ts"
+import type { SessionId, TaskId } from "../../../schema/Ids.ts"
+import type { Wait, WaitingTask } from "../../../schema/events/LaneEvents.ts"
+import { layers } from "../../../schema/Layers.ts"
 import * as Candidate from "../../routing/Candidate.ts"
 import { rejectedBy } from "../../routing/Filter.ts"
 import { route, type Routed } from "../../routing/Router.ts"
@@ -25,6 +28,8 @@ import type { OtherUsage } from "./OtherUsage.ts"
 import { requestOf, wishOf } from "./RouteRequests.ts"
 import { asksOf } from "./SlotAsks.ts"
 import { freeOf, leaseOf, type SlotLease } from "../slots/SlotLease.ts"
+import { turnReason, TurnAsks } from "../turns/TurnAsks.ts"
+import { askedCount } from "../turns/TurnLease.ts"
 
 /** Maximum starts in one commit. */
 const picksMax = 512
@@ -84,19 +89,28 @@ class Choosing {
   /** Tasks that wait for a slot of an instance where they belong, by instance, and how many. */
   readonly #slotsAwaited = new Map<string, Stuck>()
   awaiting = 0
+  readonly turnAsks: TurnAsks
   readonly #state: LaneState
   readonly #candidates: ReadonlyArray<Candidate.Candidate>
   readonly #now: number
 
-  constructor(state: LaneState, candidates: ReadonlyArray<Candidate.Candidate>, now: number) {
+  /** `free`: starts that the lane may still make. */
+  constructor(state: LaneState, candidates: ReadonlyArray<Candidate.Candidate>, free: number, now: number) {
+    this.turnAsks = new TurnAsks(state, free)
     this.#state = state
     this.#candidates = candidates
     this.#now = now
   }
 
+  /** Starts that the plan makes, or asks for where it cannot do without. */
+  get taken(): number {
+    return this.picks.length + this.awaiting + this.turnAsks.size
+  }
+
   look(entry: WaitingTask): void {
     const { task } = entry
     if ((task.deadlineAt ?? Infinity) <= this.#now) return
+    if (task.sessionId !== undefined) return this.#askForTurn(task.sessionId, entry)
     const wish = wishOf(task)
     const known = this.#stuck.get(wish)
     if (known !== undefined) return this.#leave(entry, known)
@@ -120,6 +134,13 @@ class Choosing {
     if (taskIds.length < namedMax) taskIds.push(entry.task.taskId)
   }
 
+  #askForTurn(sessionId: SessionId, entry: WaitingTask): void {
+    this.turnAsks.add(sessionId, entry)
+    const stuck = this.#stuck.get(turnReason) ?? { reason: turnReason, taskIds: [] }
+    this.#stuck.set(turnReason, stuck)
+    if (stuck.taskIds.length < namedMax) stuck.taskIds.push(entry.task.taskId)
+  }
+
   #await(entry: WaitingTask, instanceId: string): void {
     const reason = `a slot of ${instanceId} is asked for, where it belongs`
     const known = this.#slotsAwaited.get(instanceId) ?? { reason, taskIds: [] }
@@ -138,6 +159,14 @@ class Choosing {
   }
 }
 
+/** Why nothing starts in a lane that runs as many tasks as its tenant lets it. */
+const tenantsCap = ({ pending, tenantId }: LaneState, most: number): Wait => ({
+  layer: layers.tenant(tenantId),
+  reason:
+    most === 0 ? `tenant ${tenantId} to be resumed` : `a start: tenant ${tenantId} lets a lane run ${most} at once`,
+  taskIds: pending.entries.slice(0, namedMax).map(({ task }) => task.taskId)
+})
+
 /** `tenantsMost`: how many of the lane's tasks its tenant lets run at once. */
 export const plan = (
   state: LaneState,
@@ -148,25 +177,28 @@ export const plan = (
 ): Plan => {
   const { config, pending, running } = state
   const allowed = startsAllowed(state, now)
-  const limit = Math.min(Math.min(config.concurrency, tenantsMost) - HashMap.size(running), allowed, picksMax)
+  const free = Math.min(config.concurrency, tenantsMost) - HashMap.size(running)
+  const limit = Math.min(free - askedCount(state.turns), allowed, picksMax)
   const candidates = snapshot.map((status) => candidateOf(state, status, now, otherUsage))
-  const choosing = new Choosing(state, candidates, now)
-  const { picked, picks, unplaced } = choosing
+  const choosing = new Choosing(state, candidates, free, now)
+  const { picked, picks, turnAsks, unplaced } = choosing
   let looked = 0
   for (const entry of pending.entries) {
-    if (picks.length + choosing.awaiting >= limit) break
+    if (choosing.taken >= limit) break
     looked++
     choosing.look(entry)
   }
-  const { waits } = choosing
+  const isCapped = free <= 0 && tenantsMost < config.concurrency
+  const waits = isCapped ? [tenantsCap(state, tenantsMost)] : choosing.waits
   const isThrough = looked === pending.entries.length && waits.length > 0
   const skip = isThrough && picks.length === 0 && pendingOps.maySkip(pending) && takesAny(state, candidates, now)
-  const parked = isThrough ? { waits, skip } : undefined
-  const asks = asksOf({ state, snapshot, unplaced, most: limit - picks.length, picked, now })
+  const parked = isThrough || isCapped ? { waits, skip } : undefined
+  const asks = asksOf({ state, snapshot, unplaced, most: limit - picks.length - turnAsks.size, picked, now })
+  const isNothing = picks.length === 0 && asks.length === 0 && turnAsks.size === 0
   const isUnchanged = parked === undefined || sameWaits(state.parked, waits)
   return {
-    assign: { _tag: "Assign", picks, asks, parked },
-    isIdle: picks.length === 0 && asks.length === 0 && !skip && isUnchanged,
+    assign: { _tag: "Assign", picks, asks, turnAsks: turnAsks.all, parked },
+    isIdle: isNothing && !skip && isUnchanged,
     again: Math.min(againAt(state, now, allowed), choosing.awaiting > 0 ? now + patience : Infinity)
   }
 }

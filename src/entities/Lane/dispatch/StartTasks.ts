@@ -5,16 +5,18 @@
 import { HashMap } from "effect"
 import type { DecideContext, Decision } from "../../../actor/Actor.ts"
 import { send } from "../../../actor/Send.ts"
-import type { LaneEvent, Wait } from "../../../schema/events/LaneEvents.ts"
-import { type InstanceId, instanceEntityId, type Placement, type TaskId } from "../../../schema/Ids.ts"
+import type { LaneEvent, LaneEventOf, Wait, WaitingTask } from "../../../schema/events/LaneEvents.ts"
+import { type InstanceId, instanceEntityId, type Placement, type SessionId, type TaskId } from "../../../schema/Ids.ts"
+import type { RoutingHints } from "../../../schema/Task.ts"
 import { Instance } from "../../Instance.ts"
 import { graceMillis } from "./Attempts.ts"
 import { attemptOf } from "./AttemptOf.ts"
-import { draft } from "../LaneEvolve.ts"
+import { draft, type LaneDraft } from "../LaneEvolve.ts"
 import { type LaneState, pendingBounds, startsAllowed } from "../LaneState.ts"
 import { find } from "../backlog/BacklogWindow.ts"
 import { type Ask, freeOf, leaseOf } from "../slots/SlotLease.ts"
 import { startTold } from "../slots/SlotRuns.ts"
+import { turnOf } from "../turns/TurnLease.ts"
 
 export interface Pick {
   readonly taskId: TaskId
@@ -26,10 +28,18 @@ export interface Pick {
   readonly onSlot?: boolean
 }
 
+/** A turn that the lane wants of a session, for the first of its tasks. */
+export interface TurnAsk {
+  readonly sessionId: SessionId
+  readonly timeoutMillis: number
+  readonly hints: RoutingHints
+}
+
 export interface Assign {
   readonly _tag: "Assign"
   readonly picks: ReadonlyArray<Pick>
   readonly asks: ReadonlyArray<Ask>
+  readonly turnAsks?: ReadonlyArray<TurnAsk>
   /** Set when no other waiting task can be placed now. */
   readonly parked: { readonly waits: ReadonlyArray<Wait>; readonly skip: boolean } | undefined
 }
@@ -50,21 +60,53 @@ export const assign = (
     const entry = find(change.state.pending, pendingBounds, pick.taskId)
     if (entry === undefined || (entry.task.deadlineAt ?? Infinity) <= now) continue
     if (pick.onSlot === true && !hasFreeSlot(change.state, pick.instanceId)) continue
-    const attempt = entry.attempt + 1
-    const until = now + entry.task.timeoutMillis + graceMillis
-    change.emit({ _tag: "task.started", tenantId, lane, at: now, attempt, until, ...pick })
-    const instance = instanceEntityId(pick.placement, pick.instanceId)
+    const { event, message } = startOf(state, entry, pick, now)
+    change.emit(event)
     change.send(
       pick.onSlot === true
-        ? startTold(state, { ...entry, ...pick, attempt, startedAt: now }, epoch, seq)
-        : send(Instance, instance, "Execute", { attempt: attemptOf(state, entry, attempt) })
+        ? startTold(state, { ...entry, ...pick, attempt: event.attempt, startedAt: now }, epoch, seq)
+        : message
     )
   }
+  askForTurns(change, signal.turnAsks ?? [], now)
   for (const ask of signal.asks) change.emit({ _tag: "lane.internal_slots_asked", tenantId, lane, at: now, ...ask })
   if (signal.parked !== undefined) {
     change.emit({ _tag: "lane.internal_parked", tenantId, lane, at: now, ...signal.parked })
   }
   return change.accept(undefined)
+}
+
+/** One that the lane has asked meanwhile is not asked again. */
+const askForTurns = (change: LaneDraft, asks: ReadonlyArray<TurnAsk>, now: number): void => {
+  for (const wanted of asks) {
+    const { lane, tenantId, turnAsks, turns } = change.state
+    if (turnOf(turns, wanted.sessionId) !== undefined) continue
+    change.emit({ _tag: "lane.internal_turn_asked", tenantId, lane, at: now, ask: turnAsks + 1, ...wanted })
+  }
+}
+
+type Where = Omit<Pick, "taskId"> & { readonly onTurn?: boolean }
+
+/** The event and the message by which a waiting task starts. */
+export const startOf = (state: LaneState, entry: WaitingTask, where: Where, now: number) => {
+  const { lane, tenantId } = state
+  const { taskId, timeoutMillis } = entry.task
+  const attempt = entry.attempt + 1
+  const until = now + timeoutMillis + graceMillis
+  const event: LaneEventOf<"task.started"> = {
+    _tag: "task.started",
+    tenantId,
+    lane,
+    at: now,
+    attempt,
+    until,
+    taskId,
+    ...where
+  }
+  const message = send(Instance, instanceEntityId(where.placement, where.instanceId), "Execute", {
+    attempt: attemptOf(state, entry, attempt)
+  })
+  return { event, message }
 }
 
 const hasFreeSlot = ({ slots }: LaneState, instanceId: InstanceId): boolean => {

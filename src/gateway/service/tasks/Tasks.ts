@@ -66,7 +66,8 @@ const make = Effect.gen(function* () {
     const repeated = repeatedFault(specs)
     if (repeated !== undefined) return yield* repeated
     const [first, ...rest] = specs
-    yield* gate.submit(tenantId, first!.lane, specs.length)
+    const sessions = new Set(specs.flatMap(({ sessionId }) => sessionId ?? []))
+    yield* gate.submit(tenantId, { lane: first!.lane, count: specs.length, sessions })
     const lane = laneOf(laneEntityId(tenantId, first!.lane))
     return yield* checked(reads.submissions, specs, lane.Submit({ tasks: [first!, ...rest] }, optionsOf(call)))
   })

@@ -4,9 +4,9 @@
  * committed at a reading, is not counted: so several gateways together may pass a cap by what they accept in a second.
  */
 import { Cache, Clock, Effect } from "effect"
-import type { TenantReads } from "../../../ports/tenants/TenantReads.ts"
 import type { ActorUnavailable } from "../../../schema/Errors.ts"
 import type { TenantId } from "../../../schema/Ids.ts"
+import type { TenantUsage } from "../../../schema/Tenant.ts"
 
 export type Capped = "pending" | "lanes" | "sessions"
 
@@ -26,7 +26,12 @@ export interface CappedUse {
   ) => Effect.Effect<number | undefined, ActorUnavailable>
 }
 
-export const make = Effect.fnUntraced(function* (reads: TenantReads["Service"]) {
+/** `reads`: what a tenant uses. */
+export const make = Effect.fnUntraced(function* (reads: {
+  readonly usage: (
+    tenantId: TenantId
+  ) => Effect.Effect<Pick<TenantUsage, "lanes" | "pending" | "scheduled" | "sessions">, ActorUnavailable>
+}) {
   const seen = yield* Cache.make({
     capacity: tenantsMost,
     timeToLive: readEvery,

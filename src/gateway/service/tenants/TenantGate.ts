@@ -7,11 +7,13 @@ import { Context, Duration, Effect, Layer } from "effect"
 import { RateLimiter } from "effect/persistence"
 import { Lane } from "../../../entities/Lane.ts"
 import { Session } from "../../../entities/Session.ts"
+import { DeploymentCaps } from "../../../ports/DeploymentCaps.ts"
 import { TenantReads } from "../../../ports/tenants/TenantReads.ts"
 import { heldBecause, Tenants } from "../../../ports/tenants/Tenants.ts"
 import { ViewReads } from "../../../ports/ViewReads.ts"
 import { ActorUnavailable, Conflict, InvalidInput, Overloaded } from "../../../schema/Errors.ts"
-import { laneEntityId, type LaneName, sessionEntityId, type SessionId, type TenantId } from "../../../schema/Ids.ts"
+import { layers } from "../../../schema/Layers.ts"
+import { laneEntityId, type LaneName, sessionEntityId, type SessionId, TenantId } from "../../../schema/Ids.ts"
 import { LaneStatus } from "../../../schema/Lane.ts"
 import { SessionStatus } from "../../../schema/Session.ts"
 import type { TenantStatus } from "../../../schema/Tenant.ts"
@@ -20,7 +22,7 @@ import { type Capped, make as makeCappedUse } from "./CappedUse.ts"
 type Closed = Conflict | ActorUnavailable
 type Refused = Closed | Overloaded
 
-const layerOf = (tenantId: TenantId): string => `tenant ${tenantId}`
+const layerOf = layers.tenant
 
 const raise = ({ tenantId }: TenantStatus, flag: string): string =>
   `or have an operator raise it (clawster tenant set ${tenantId} --${flag} N)`
@@ -97,10 +99,35 @@ const existence = (views: ViewReads["Service"]) => {
   }
 }
 
+/** Takes one of the sessions that the whole deployment may have open; undefined without such a cap. */
+const deploymentGate = Effect.fnUntraced(function* ({ openSessions }: TenantReads["Service"]) {
+  const { sessions: cap } = yield* DeploymentCaps
+  if (cap === undefined) return undefined
+  const all = TenantId.make("all")
+  const use = yield* makeCappedUse({
+    usage: () => Effect.map(openSessions, (sessions) => ({ lanes: 0, pending: 0, scheduled: 0, sessions }))
+  })
+  return Effect.flatMap(use.take(all, "sessions", 1, cap), (used) =>
+    used === undefined
+      ? Effect.void
+      : Effect.fail(
+          new Overloaded({
+            layer: layers.deployment,
+            message:
+              `the deployment has ${used} open sessions, and its cap is ${cap}. Terminate some first, ` +
+              "or have an operator raise it (CLAWSTER_DEPLOYMENT_CAPS)",
+            retryAfterMillis: 1_000
+          })
+        )
+  )
+})
+
 const make = Effect.gen(function* () {
   const tenants = yield* Tenants
   const views = yield* ViewReads
-  const use = yield* makeCappedUse(yield* TenantReads)
+  const reads = yield* TenantReads
+  const use = yield* makeCappedUse(reads)
+  const deployment = yield* deploymentGate(reads)
   const limiter = yield* RateLimiter.RateLimiter
   const exists = existence(views)
 
@@ -149,22 +176,27 @@ const make = Effect.gen(function* () {
     yield* Effect.tapError(within(status, "lanes", 1), () => Effect.sync(() => exists.forget(`Lane ${entityId}`)))
   })
 
+  /** The tenant's cap first, then the deployment's. */
+  const withinSessions = Effect.fnUntraced(function* (status: TenantStatus, sessionId: SessionId) {
+    if (status.caps.sessions === undefined && deployment === undefined) return
+    const entityId = sessionEntityId(status.tenantId, sessionId)
+    if (!(yield* exists.session(entityId))) return
+    const opens = Effect.andThen(within(status, "sessions", 1), deployment ?? Effect.void)
+    yield* Effect.tapError(opens, () => Effect.sync(() => exists.forget(`Session ${entityId}`)))
+  })
+
   return TenantGate.of({
-    submit: Effect.fnUntraced(function* (tenantId, lane, count) {
+    submit: Effect.fnUntraced(function* (tenantId, { count, lane, sessions }) {
       const status = yield* open(tenantId)
       yield* atRate(status, count)
       yield* withinLanes(status, lane)
+      yield* Effect.forEach(sessions, (sessionId) => withinSessions(status, sessionId), { discard: true })
       yield* within(status, "pending", count)
     }),
     openSession: Effect.fnUntraced(function* (tenantId, sessionId) {
       const status = yield* open(tenantId)
       yield* atRate(status, 1)
-      const entityId = sessionEntityId(tenantId, sessionId)
-      if (status.caps.sessions !== undefined && (yield* exists.session(entityId))) {
-        yield* Effect.tapError(within(status, "sessions", 1), () =>
-          Effect.sync(() => exists.forget(`Session ${entityId}`))
-        )
-      }
+      yield* withinSessions(status, sessionId)
     }),
     sendTurn: (tenantId) => Effect.flatMap(open(tenantId), (status) => atRate(status, 1)),
     configureLane: Effect.fnUntraced(function* (tenantId, lane, concurrency = 0) {
@@ -177,11 +209,17 @@ const make = Effect.gen(function* () {
   })
 })
 
+export interface Submitted {
+  readonly lane: LaneName
+  readonly count: number
+  /** Those that the tasks name. A task opens the one that does not exist. */
+  readonly sessions: ReadonlySet<SessionId>
+}
+
 export class TenantGate extends Context.Service<
   TenantGate,
   {
-    /** For `count` tasks to one lane. */
-    readonly submit: (tenantId: TenantId, lane: LaneName, count: number) => Effect.Effect<void, Refused>
+    readonly submit: (tenantId: TenantId, tasks: Submitted) => Effect.Effect<void, Refused>
     readonly openSession: (tenantId: TenantId, sessionId: SessionId) => Effect.Effect<void, Refused>
     readonly sendTurn: (tenantId: TenantId) => Effect.Effect<void, Refused>
     /** Also fails with `InvalidInput` when the concurrency is above the tenant's cap on running. */

@@ -52,10 +52,16 @@ const usageStatement = `SELECT
     ${sum("Session", "queued", "queuedTurns")}
   FROM clawster_views WHERE entity_type IN ('Lane', 'Session') AND tenant_id = $1::text`
 
+const openSessionsStatement = `SELECT count(*)::float8 AS sessions FROM clawster_views
+  WHERE ${isOf("Session")} AND ${phase} IS DISTINCT FROM 'closed'`
+
 const reads = Layer.effect(
   TenantReads,
   Effect.map(PgClient.PgClient, (sql) =>
     TenantReads.of({
+      openSessions: unavailable(
+        Effect.map(sql.unsafe<{ readonly sessions: number }>(openSessionsStatement), ([row]) => row!.sessions)
+      ),
       usage: (tenantId) => unavailable(Effect.map(sql.unsafe<TenantUsage>(usageStatement, [tenantId]), ([row]) => row!))
     })
   )

@@ -53,14 +53,14 @@ describe("A lane that holds slots", () => {
     assert.deepStrictEqual(started(planned()), [["t1", "a"]])
   })
 
-  it("asks where a session's tasks belong while it holds a slot elsewhere", () => {
-    const sessionId = "s" as never
+  it("asks where a workspace's tasks belong while it holds a slot elsewhere", () => {
+    const ofWorkspace = { workspaceId: "w" as never, hints: { policy: "TenantAffinity" as const } }
     const only = ["a", "b", "c"].find((id) => {
-      const { planned } = laneOf(["a", "b", "c"], [id], taskSpec("t1", { sessionId }))
+      const { planned } = laneOf(["a", "b", "c"], [id], taskSpec("t1", ofWorkspace))
       return started(planned()).length === 1
     })
     const other = ["a", "b", "c"].find((id) => id !== only)!
-    const { planned } = laneOf(["a", "b", "c"], [other], taskSpec("t1", { sessionId }))
+    const { planned } = laneOf(["a", "b", "c"], [other], taskSpec("t1", ofWorkspace))
     assert.deepStrictEqual(started(planned()), [])
     assert.deepStrictEqual(asked(planned()), [[only, 1]])
   })
