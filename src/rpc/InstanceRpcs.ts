@@ -9,8 +9,8 @@ import { command, protocol } from "../actor/Protocol.ts"
 import { ActorRef } from "../schema/ActorRef.ts"
 import { Attempt } from "../schema/runs/Attempt.ts"
 import { UpdatedInstance, UpdateInstance } from "./Requests.ts"
-import { SlotsAsked, SlotsReturned } from "./SlotRpcs.ts"
-import { HolderPresent, StartAttempt, StopAttempt } from "./SlotRunRpcs.ts"
+import { SlotsAsked, SlotsReturned } from "./slots/SlotRpcs.ts"
+import { HolderPresent, StartAttempt, StopAttempt } from "./slots/SlotRunRpcs.ts"
 
 /**
  * Registers the instance and starts it (driver `remote`: connects to it). Registering the same spec again changes

@@ -6,8 +6,8 @@ import { LaneChange, LaneConfig, LaneStatus } from "../schema/Lane.ts"
 import { TaskPhase, TaskSpec } from "../schema/Task.ts"
 import { command, protocol } from "../actor/Protocol.ts"
 import { AttemptEnded, AttemptRefused } from "./AttemptRpcs.ts"
-import { RollCall } from "./SlotRunRpcs.ts"
-import { SlotsGranted, SlotsRecalled, SlotsRevoked } from "./SlotRpcs.ts"
+import { RollCall } from "./slots/SlotRunRpcs.ts"
+import { SlotsGranted, SlotsRecalled, SlotsRevoked } from "./slots/SlotRpcs.ts"
 import { TurnDenied, TurnGranted, TurnRecalled } from "./TurnRpcs.ts"
 
 /** The outcome of one submitted task. `dropped` and `redirected` come from the lane's backpressure policy. */

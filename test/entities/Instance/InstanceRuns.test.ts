@@ -302,7 +302,7 @@ describe("Instance runs", () => {
         assert.strictEqual((yield* client.InstanceGet()).breaker, "open")
         yield* client.Execute({ attempt: attempt("early", "hello") })
         yield* untilTold(6)
-        assert.include((yield* told)[5]!.reason, "breaker is open")
+        assert.include((yield* told)[5]!.reason, "the circuit breaker of instance a is open")
         const openedAt = yield* Clock.currentTimeMillis
         yield* untilVirtually(
           "it is half open",

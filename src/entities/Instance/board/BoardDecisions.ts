@@ -5,7 +5,7 @@
 import { HashMap } from "effect"
 import { accept, type Decision, type Outgoing } from "../../../actor/Actor.ts"
 import { tellTo } from "../../../actor/Send.ts"
-import { RollCall } from "../../../rpc/SlotRunRpcs.ts"
+import { RollCall } from "../../../rpc/slots/SlotRunRpcs.ts"
 import type { ActorRef } from "../../../schema/ActorRef.ts"
 import type { Attempt } from "../../../schema/runs/Attempt.ts"
 import { type InstanceState, isRegistered } from "../InstanceState.ts"

@@ -5,7 +5,7 @@
 import { HashMap, Option } from "effect"
 import type { DecideContext, Decision, Outgoing } from "../../../actor/Actor.ts"
 import { sendTo, tellTo } from "../../../actor/Send.ts"
-import { SlotsGranted, SlotsRecalled, SlotsRevoked } from "../../../rpc/SlotRpcs.ts"
+import { SlotsGranted, SlotsRecalled, SlotsRevoked } from "../../../rpc/slots/SlotRpcs.ts"
 import type { ActorRef } from "../../../schema/ActorRef.ts"
 import type { InstanceEvent, InstanceEventOf } from "../../../schema/events/InstanceEvents.ts"
 import { parseInstanceEntityId, type TenantId } from "../../../schema/Ids.ts"

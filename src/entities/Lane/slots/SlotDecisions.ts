@@ -5,7 +5,7 @@
 import { HashMap } from "effect"
 import { accept, type DecideContext, type Decision, note, type Outgoing } from "../../../actor/Actor.ts"
 import { sendTo } from "../../../actor/Send.ts"
-import { SlotsAsked, SlotsReturned } from "../../../rpc/SlotRpcs.ts"
+import { SlotsAsked, SlotsReturned } from "../../../rpc/slots/SlotRpcs.ts"
 import type { LaneEvent } from "../../../schema/events/LaneEvents.ts"
 import { InstanceId, instanceEntityId, laneEntityId, type Placement } from "../../../schema/Ids.ts"
 import { evolve } from "../LaneEvolve.ts"

@@ -5,7 +5,7 @@
 import { HashMap } from "effect"
 import { accept, type DecideContext, type Decision, type Outgoing, type RetellContext } from "../../../actor/Actor.ts"
 import { tellTo } from "../../../actor/Send.ts"
-import { HolderPresent, StartAttempt, StopAttempt } from "../../../rpc/SlotRunRpcs.ts"
+import { HolderPresent, StartAttempt, StopAttempt } from "../../../rpc/slots/SlotRunRpcs.ts"
 import { type InstanceId, instanceEntityId, laneEntityId, type Placement } from "../../../schema/Ids.ts"
 import { attemptOf, sessionKeyOf } from "../dispatch/AttemptOf.ts"
 import { type LaneState, type RunningTask, runKeyOf, runningOf } from "../LaneState.ts"

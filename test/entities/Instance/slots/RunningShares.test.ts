@@ -129,13 +129,12 @@ describe("the shares of the deployment's cap", () => {
         "all have completed",
         Effect.map(Effect.orDie(lane.LaneGet()), ({ completed }) => completed === 12)
       )
-      const runs = [...(yield* events("Instance", "default/a")), ...(yield* events("Instance", "default/b"))]
-      const marks = runs.flatMap(({ _tag, at }) =>
-        _tag === "run.accepted" ? [{ at, by: 1 }] : _tag === "run.ended" ? [{ at, by: -1 }] : []
+      const marks = (yield* events("Lane", laneId)).flatMap(({ _tag }) =>
+        _tag === "task.started" ? [1] : _tag === "task.completed" ? [-1] : []
       )
       let running = 0
       let most = 0
-      for (const { by } of marks.toSorted((one, other) => one.at - other.at || one.by - other.by)) {
+      for (const by of marks) {
         running += by
         most = Math.max(most, running)
       }

@@ -4,9 +4,9 @@
  * the one of the instance that granted the slots: with another one they are void.
  */
 import { Schema } from "effect"
-import { command } from "../actor/Protocol.ts"
-import { ActorRef } from "../schema/ActorRef.ts"
-import { InstanceId, Placement, TenantId } from "../schema/Ids.ts"
+import { command } from "../../actor/Protocol.ts"
+import { ActorRef } from "../../schema/ActorRef.ts"
+import { InstanceId, Placement, TenantId } from "../../schema/Ids.ts"
 
 const registration = Schema.optionalKey(Schema.String)
 const count = Schema.Int.check(Schema.isGreaterThan(0))

@@ -5,10 +5,10 @@
  * what may run already (`HolderPresent`). The ends are told as well (`AttemptEnded`, `AttemptRefused`).
  */
 import { Schema } from "effect"
-import { command } from "../actor/Protocol.ts"
-import { ActorRef } from "../schema/ActorRef.ts"
-import { InstanceId } from "../schema/Ids.ts"
-import { Attempt } from "../schema/runs/Attempt.ts"
+import { command } from "../../actor/Protocol.ts"
+import { ActorRef } from "../../schema/ActorRef.ts"
+import { InstanceId } from "../../schema/Ids.ts"
+import { Attempt } from "../../schema/runs/Attempt.ts"
 
 /** To the Instance: run the attempt, which the origin has started on one of its slots. */
 export const StartAttempt = command("StartAttempt", {
