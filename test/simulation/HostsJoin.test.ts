@@ -13,6 +13,7 @@ import type { Observation, Watcher } from "../../src/testing/checks/Observation.
 import { Machines, Simulation } from "../../src/testing/index.ts"
 import type { Options } from "../../src/testing/Scenario.ts"
 import * as FleetScenario from "../../src/testing/scenarios/FleetScenario.ts"
+import { slots } from "../../src/testing/scenarios/FleetWorkload.ts"
 import { instanceSpec } from "../fixtures/InstanceSpecs.ts"
 import { taskSpec } from "../entities/Lane/LaneWorld.ts"
 
@@ -64,7 +65,7 @@ const story = (told: Array<string>, { ends, epoch }: ReturnType<typeof seeing>) 
 
     yield* Effect.sleep("3 seconds")
     yield* machines.join(machine, [placement])
-    yield* insist(instance.Register({ spec: { ...instanceSpec(instanceId), placement } }))
+    yield* insist(instance.Register({ spec: { ...instanceSpec(instanceId), placement, maxConcurrentTasks: slots } }))
     yield* submit("first")
     yield* ran("first")
     told.push("worked")

@@ -73,6 +73,10 @@ const failuresOf = ({ status }: Candidate, now: number): number =>
     ? 0
     : Math.min(status.maxConcurrentTasks, loadOfFailures(status.recentFailures, now))
 
+/** Its recent runs failed, so a slot that is at hand there is no reason to start on it. */
+export const isFailing = ({ status }: Candidate, now: number): boolean =>
+  status.recentFailures !== undefined && loadOfFailures(status.recentFailures, now) >= 1
+
 /**
  * The load that policies compare. Recent failures count as load, and an impaired instance as twice as loaded and never
  * as idle.

@@ -1,14 +1,14 @@
 /**
  * Chooses an instance for one task: filter, then score. Pure, and fast enough to run for every task of a full lane.
  *
- * The choice is the minimum by (standing with the earlier attempts, policy class, affinity or else a slot at hand and
- * then load, tie-break). Each candidate is scored by itself, so removing an instance that was not chosen never changes
- * the choice. The tie-break is a hash of the task and the instance, so that lanes that see the same snapshot do not all
- * choose the same instance.
+ * The choice is the minimum by (standing with the earlier attempts, policy class, affinity or else a slot at hand where
+ * no runs fail and then load, tie-break). Each candidate is scored by itself, so removing an instance that was not
+ * chosen never changes the choice. The tie-break is a hash of the task and the instance, so that lanes that see the
+ * same snapshot do not all choose the same instance.
  */
 import type { InstanceId, Placement } from "../../schema/Ids.ts"
 import type { RoutingHints, RoutingPolicy } from "../../schema/Task.ts"
-import { type Candidate, loadOf, queueDepth } from "./Candidate.ts"
+import { type Candidate, isFailing, loadOf, queueDepth } from "./Candidate.ts"
 import { explainNone, rejectedBy, type RouteRequest } from "./Filter.ts"
 import { hashOf, mix } from "./RoutingHash.ts"
 import { explainStanding, standingOf } from "./Standing.ts"
@@ -101,7 +101,12 @@ export const route = (request: RouteRequest, candidates: ReadonlyArray<Candidate
   return backup === undefined ? routed : { ...routed, backup }
 }
 
-const needsAsk = ({ free }: Candidate): number => (free !== undefined && free <= 0 ? 1 : 0)
+/** A slot at hand goes first, and one at hand where runs fail last. */
+const waitOf = (candidate: Candidate, now: number): number => {
+  const { free } = candidate
+  if (free === undefined) return 0
+  return isFailing(candidate, now) ? 2 : free > 0 ? 0 : 1
+}
 
 interface Order {
   readonly request: RouteRequest
@@ -132,7 +137,7 @@ const least = (
     const group = classOf(policy, request, candidate)
     const tie = mix(seed, candidate.seed)
     const score = sticky ? 0 : loadOf(candidate, now)
-    const wait = needsAsk(candidate)
+    const wait = waitOf(candidate, now)
     const order =
       best === undefined
         ? -1

@@ -93,6 +93,8 @@ class Choosing {
   readonly #state: LaneState
   readonly #candidates: ReadonlyArray<Candidate.Candidate>
   readonly #now: number
+  /** A slot is at hand where runs fail: a start may wait for one elsewhere. */
+  readonly #shunsSome: boolean
 
   /** `free`: starts that the lane may still make. */
   constructor(state: LaneState, candidates: ReadonlyArray<Candidate.Candidate>, free: number, now: number) {
@@ -100,6 +102,7 @@ class Choosing {
     this.#state = state
     this.#candidates = candidates
     this.#now = now
+    this.#shunsSome = candidates.some((one) => (one.free ?? 0) > 0 && Candidate.isFailing(one, now))
   }
 
   /** Starts that the plan makes, or asks for where it cannot do without. */
@@ -114,7 +117,8 @@ class Choosing {
     const wish = wishOf(task)
     const known = this.#stuck.get(wish)
     if (known !== undefined) return this.#leave(entry, known)
-    const decision = route(requestOf(this.#state, entry), this.#candidates, this.#now)
+    const request = requestOf(this.#state, entry)
+    const decision = route(this.#shunsSome ? { ...request, mayWait: true } : request, this.#candidates, this.#now)
     if (decision._tag === "Unroutable") {
       const stuck = { reason: decision.reason, taskIds: [] }
       this.#stuck.set(wish, stuck)

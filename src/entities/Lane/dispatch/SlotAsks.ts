@@ -79,7 +79,8 @@ const places = ({ most, now, picked, snapshot, state, unplaced }: Wanting): Plac
     const wish = wishOf(entry.task)
     if (unroutable.has(wish)) continue
     const request = requestOf(state, entry)
-    const [waits] = [...open.keys()].filter((candidate) => rejectedBy(request, candidate, now) < 0)
+    const elsewhere = request.mayWait === true ? [] : [...open.keys()]
+    const waits = elsewhere.find((candidate) => rejectedBy(request, candidate, now) < 0)
     const decision = waits === undefined ? route(request, candidates, now) : undefined
     const place = waits ?? (decision?._tag === "Routed" ? decision.candidate : undefined)
     if (place === undefined) {
