@@ -23,6 +23,8 @@ export const RunningTask = Schema.Struct({
   onSlot: Schema.optionalKey(Schema.Boolean),
   /** Unix milliseconds at which an attempt without any report is lost, or a requested cancel is taken as done. */
   until: Schema.Finite,
+  /** Unix milliseconds at which the slot that it was started on turned out to be void. */
+  voidAt: Schema.optionalKey(Schema.Finite),
   cancel: Schema.optionalKey(Schema.Struct({ reason: Schema.optionalKey(Schema.String) }))
 })
 export type RunningTask = typeof RunningTask.Type
@@ -52,6 +54,8 @@ export const LaneState = Schema.Struct({
   slots: SlotLeases.pipe(Schema.withDecodingDefaultKey(Effect.succeed(HashMap.empty()))),
   /** Attempts that the lane gave up on a slot, by run key: the instance has not said that they are over. */
   givenUp: Schema.HashMap(Schema.String, GivenUp).pipe(Schema.withDecodingDefaultKey(Effect.succeed(HashMap.empty()))),
+  /** How often attempts were left without their slots. */
+  voids: Schema.Int.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
   lookups: Schema.Array(Lookup),
   completed: Schema.Int,
   failed: Schema.Int,
@@ -114,6 +118,7 @@ export const initial = (entityId: string): LaneState => ({
   shares: HashMap.empty(),
   slots: HashMap.empty(),
   givenUp: HashMap.empty(),
+  voids: 0,
   lookups: [],
   completed: 0,
   failed: 0,

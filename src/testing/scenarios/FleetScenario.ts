@@ -58,7 +58,7 @@ export const make = (): Scenario<SimulatedFleet> => {
   return {
     actors: actors as Scenario<SimulatedFleet>["actors"],
     definitions: Catalogued.definitions,
-    outside: SimulatedFleet.layer({ resumeAfterMillis: 1_000, startMillis: 300 }),
+    outside: SimulatedFleet.layer({ resumeAfterMillis: 1_000, startMillis: 300, orphanAfterMillis: 12_000 }),
     disturb: (context) => {
       fleet = Context.get(context, SimulatedFleet)
       return FleetFaults.disturb(context)

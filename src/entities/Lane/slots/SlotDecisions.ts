@@ -11,7 +11,7 @@ import { InstanceId, instanceEntityId, laneEntityId, type Placement } from "../.
 import { evolve } from "../LaneEvolve.ts"
 import type { LaneState } from "../LaneState.ts"
 import { presentTold } from "./SlotRuns.ts"
-import { freeOf, leaseOf, type SlotLease } from "./SlotLease.ts"
+import { freeOf, isOfAnother, leaseOf, type SlotLease } from "./SlotLease.ts"
 
 /** Milliseconds after which a slot that was not used goes back. */
 const idleMillis = 10_000
@@ -42,7 +42,10 @@ const holderOf = ({ lane, tenantId }: Pick<LaneState, "lane" | "tenantId">) => (
   entityId: laneEntityId(tenantId, lane)
 })
 
-/** A grant to a lane that no longer wants any slot there goes back. */
+/**
+ * A grant to a lane that no longer wants any slot there goes back, after the ask for it: an instance that took the ask
+ * after its earlier registration had revoked it would grant it again and again.
+ */
 export const slotsGranted = (
   state: LaneState,
   { count, instanceId, placement, registration }: Told & { readonly count: number; readonly placement: Placement },
@@ -52,8 +55,11 @@ export const slotsGranted = (
   const lease = leaseOf(state.slots, instanceId)
   if (lease === undefined) {
     const instance = addressOf(instanceId, placement)
-    const back = sendTo(instance, SlotsReturned, { holder: holderOf(state), ...of, count })
-    return accept<LaneEvent, void>([], undefined, [back])
+    const holder = holderOf(state)
+    return accept<LaneEvent, void>([], undefined, [
+      sendTo(instance, SlotsAsked, { holder, tenantId: state.tenantId, weight: 1, want: 0, rank: null }),
+      sendTo(instance, SlotsReturned, { holder, ...of, count })
+    ])
   }
   const isFirst = lease.granted === 0 || lease.registration !== registration
   return accept<LaneEvent, void>(
@@ -76,12 +82,35 @@ export const slotsRecalled = (
   )
 }
 
-export const slotsRevoked = (state: LaneState, { instanceId }: Told, { now }: DecideContext): Quiet =>
-  accept<LaneEvent, void>(
-    leaseOf(state.slots, instanceId) === undefined
+/** A message of an earlier registration says nothing of slots that a later one granted. */
+export const slotsRevoked = (state: LaneState, { instanceId, registration }: Told, { now }: DecideContext): Quiet => {
+  const lease = leaseOf(state.slots, instanceId)
+  const isOutdated = registration !== undefined && isOfAnother(lease, registration)
+  return accept<LaneEvent, void>(
+    lease === undefined || isOutdated
       ? []
       : [{ _tag: "lane.internal_slots_revoked", ...about(state, now, instanceId) }],
     undefined
+  )
+}
+
+/** These instances are not registered any more, as far as the fleet can tell. */
+export interface SlotsVoid {
+  readonly _tag: "SlotsVoid"
+  readonly instanceIds: ReadonlyArray<InstanceId>
+}
+
+/**
+ * Drops what the lane holds at instances that are gone: one that was deregistered without its runner revokes nothing
+ * until its machine comes back.
+ */
+export const slotsVoid = (state: LaneState, { instanceIds }: SlotsVoid, { now }: DecideContext): Quiet =>
+  note(
+    instanceIds.flatMap((instanceId) =>
+      leaseOf(state.slots, instanceId) === undefined
+        ? []
+        : [{ _tag: "lane.internal_slots_revoked" as const, ...about(state, now, instanceId) }]
+    )
   )
 
 const returning = (state: LaneState, now: number): ReadonlyArray<LaneEvent> =>

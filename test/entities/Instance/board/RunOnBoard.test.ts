@@ -22,10 +22,12 @@ const holder = { entityType: "Lane", entityId: laneId }
 const present = (instanceId = "a") =>
   Effect.gen(function* () {
     const client = yield* started(instanceId)
+    const { registration } = yield* client.InstanceGet()
     yield* client.HolderPresent({ holder, epoch: 1, entry: 0 })
     const start = (task: string, message: string, entry?: number) =>
       client.StartAttempt({
         attempt: attempt(task, message),
+        registration: registration!,
         epoch: 1,
         startedAt: 1,
         ...(entry === undefined ? {} : { entry })
