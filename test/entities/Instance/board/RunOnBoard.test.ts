@@ -122,6 +122,20 @@ describe("An attempt on a slot of its origin", () => {
     }).pipe(withInstances())
   )
 
+  it.effect("is refused when its slot was granted by another registration of the instance", () =>
+    Effect.gen(function* () {
+      const { client } = yield* present()
+      const start = { attempt: attempt("t1", "hello"), registration: "former", epoch: 1, startedAt: 1 }
+      yield* client.StartAttempt({ ...start, entry: 1 })
+      yield* client.StartAttempt(start)
+      yield* untilTold(1)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* told).length, 1)
+      assert.deepInclude((yield* told)[0], { tag: "AttemptRefused", runKey: "t1.1" })
+      assert.strictEqual(yield* executionsOf("t1"), 0)
+    }).pipe(withInstances())
+  )
+
   it.effect("is ended for a retry when the instance is stopped", () =>
     Effect.gen(function* () {
       const { client, start } = yield* present()

@@ -218,7 +218,7 @@ export class SlotWorld {
     if (![...this.lanes.values()].includes(actor as never)) return
     const lane = actor as ActorTest<any, any, any, any, any, any>
     if (!wantsDispatch(lane.state)) return
-    const views = [...this.instances.values()].map(({ state }) => viewOf(state)!.doc)
+    const views = [...this.instances.values()].flatMap(({ state }) => viewOf(state)?.doc ?? [])
     const { assign, isIdle } = plan(lane.state, views, this.now, this.#usage)
     if (!isIdle) lane.signal(assign)
   }

@@ -142,6 +142,28 @@ describe("Slots between lanes and instances", () => {
     finish(world)
   })
 
+  it("that became void before the end of their attempts was heard leave none waiting until its time is over", () => {
+    const world = new SlotWorld(["acme/main"], ["i1", "i2"], 3)
+    world.submit("acme/main", 6)
+    world.deliverAll()
+    world.deregister("i1")
+    world.pass(world.instanceOf("i1").state.record!.deadlineAt! - world.now)
+    world.stopped("i1")
+    world.move("Instance/default/i1")
+    world.deliverAll()
+    const there = () =>
+      HashMap.toValues(world.laneOf("acme/main").state.running).filter(({ instanceId }) => instanceId === "i1")
+    assert.deepStrictEqual(
+      there().map(({ onSlot, voidAt }) => [onSlot, voidAt]),
+      Array.from({ length: 3 }, () => [undefined, world.now])
+    )
+    world.pass(17_999)
+    assert.strictEqual(there().length, 3)
+    world.pass(1)
+    assert.strictEqual(there().length, 0)
+    finish(world)
+  })
+
   it("of an earlier registration are not taken for those of a later one", () => {
     const world = new SlotWorld(["acme/main"], ["i1"], 3)
     world.submit("acme/main", 3)
