@@ -36,8 +36,8 @@ const abortedKey = ({ abort, attempt, runId }: Run, runs: Iterable<Run>): string
 
 /**
 /**
- * Sends the abort if the gateway can be reached within `abortLinkWait`. Success: it was sent, or is made up for when the
- * gateway is back, which goes on with the run by itself. `abortedKey`: undefined aborts the whole session.
+ * Sends the abort if the gateway can be reached within `abortLinkWait`. Success: it was sent, or is made up for when
+ * the gateway is back, which goes on with the run by itself. `abortedKey`: undefined aborts the whole session.
  */
 export const abortTurn = Effect.fnUntraced(function* (
   post: LinkPost,

@@ -1,6 +1,7 @@
 /**
- * What may run at a gateway, for those who keep it, wait for it or clear up there: attempts that the state has accepted,
- * attempts on the board, and what holders of slots have started before this activation was loaded and have not told yet.
+ * What may run at a gateway, for those who keep it, wait for it or clear up there: attempts that the state has
+ * accepted, attempts on the board, and what holders of slots started before this activation was loaded and have not
+ * told it yet.
  */
 import { HashMap } from "effect"
 import type { InstanceState } from "../InstanceState.ts"

@@ -5,8 +5,8 @@
  * come back.
  *
  * An attempt is given up only when another instance may take its task, or when its time is over: until then the lost
- * instance may come back and finish it. One whose slot is void is given up in any case. Giving up does not count against the retry budget, at most `reroutesMost` times
- * per task.
+ * instance may come back and finish it. One whose slot is void is given up in any case. Giving up does not count
+ * against the retry budget, at most `reroutesMost` times per task.
  */
 import { HashMap } from "effect"
 import type { DecideContext, Decision } from "../../../actor/Actor.ts"
