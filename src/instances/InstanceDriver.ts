@@ -37,7 +37,12 @@ export const InstanceRef = Schema.Struct({
   incarnation: Schema.String,
   adopted: Schema.Boolean,
   registration: Schema.optionalKey(Schema.String),
-  pid: Schema.optionalKey(Schema.Int)
+  pid: Schema.optionalKey(Schema.Int),
+  /**
+   * Milliseconds after the last `renew` by which the gateway has certainly ended by itself. Absent when nothing ends a
+   * gateway that nobody keeps.
+   */
+  lifelineMillis: Schema.optionalKey(Schema.Int)
 })
 export type InstanceRef = typeof InstanceRef.Type
 
@@ -87,6 +92,16 @@ export interface InstanceDriver {
    */
   readonly awaitExit: (ref: InstanceRef) => Effect.Effect<DriverError>
   readonly probe: (ref: InstanceRef) => Effect.Effect<Probe>
+  /**
+   * Keeps the gateway alive for another lifeline. A gateway that has one ends itself when it is not renewed, so that
+   * its work may be done elsewhere. Does nothing once a later epoch was seen.
+   */
+  readonly renew: (kept: Kept, epoch: number) => Effect.Effect<void>
+  /**
+   * The owner stops renewing a gateway at which nothing runs. It is kept for as long as this process lives, or until
+   * another owner takes it.
+   */
+  readonly leave: (kept: Kept, epoch: number) => Effect.Effect<void>
   /** Opens a link to the gateway; it reconnects by itself until the scope closes. */
   readonly connect: (spec: RegisteredSpec, ref: InstanceRef) => Effect.Effect<GatewayLink, DriverError, Scope.Scope>
   /**

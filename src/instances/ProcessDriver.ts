@@ -38,7 +38,7 @@ export const make = Effect.fn("ProcessDriver.make")(function* (
   const connector = yield* GatewayConnector
   const samples = new Map<string, ProcessSample>()
   const instances = instanceDirectories(options.directory)
-  const { start, stop } = yield* makeLifecycle(options, instances.filesOf)
+  const { leave, renew, start, stop } = yield* makeLifecycle(options, instances.filesOf)
 
   const running = Effect.fnUntraced(function* (kept: Kept, incarnation?: string) {
     const found = Guardianship.runningGateway(instances.filesOf(kept))
@@ -54,6 +54,8 @@ export const make = Effect.fn("ProcessDriver.make")(function* (
     kind: "process",
     start,
     stop: (spec, epoch, { graceMillis }) => stop(spec, epoch, graceMillis),
+    renew,
+    leave,
     remove: (kept) =>
       Effect.andThen(
         Effect.sync(() => samples.delete(kept.instanceId)),

@@ -115,6 +115,8 @@ export const make = Effect.fn("RemoteDriver.make")(function* (
       ),
     kept: () => Effect.succeed([]),
     tidy: () => Effect.void,
+    renew: () => Effect.void,
+    leave: () => Effect.void,
     awaitExit: (ref) =>
       registered(ref.instanceId).pipe(
         Effect.flatMap(({ link }) => departure(ref, link, options.lostAfterMillis ?? lostAfterMillis)),

@@ -28,7 +28,8 @@ const refOf = (gateway: Gateway, adopted: boolean): InstanceRef => ({
   instanceId: gateway.instanceId,
   url: gateway.url,
   incarnation: gateway.process!.incarnation,
-  adopted
+  adopted,
+  ...(gateway.options.orphanAfterMillis === undefined ? {} : { lifelineMillis: gateway.options.orphanAfterMillis })
 })
 
 /** The driver of one runner. All drivers of a fleet share the same gateways. */
@@ -40,7 +41,10 @@ export const make: Effect.Effect<InstanceDriver, never, SimulatedFleet> = Effect
 
     const boot = Effect.fnUntraced(function* (gateway: Gateway, epoch: number) {
       yield* fence(gateway, epoch)
-      if (gateway.process !== undefined) return refOf(gateway, true)
+      if (gateway.process !== undefined) {
+        gateway.renew()
+        return refOf(gateway, true)
+      }
       if (gateway.options.startMillis > 0) yield* Effect.sleep(gateway.options.startMillis)
       yield* fence(gateway, epoch)
       const failure = gateway.faults.take("startFailure")
@@ -68,6 +72,11 @@ export const make: Effect.Effect<InstanceDriver, never, SimulatedFleet> = Effect
       else gateway.kill()
     })
 
+    const owned = (instanceId: string, epoch: number): Gateway | undefined => {
+      const gateway = fleet.gateway(instanceId)
+      return gateway.epoch > epoch ? undefined : gateway
+    }
+
     const erase = (gateway: Gateway) =>
       Effect.suspend(() =>
         gateway.process === undefined
@@ -85,6 +94,8 @@ export const make: Effect.Effect<InstanceDriver, never, SimulatedFleet> = Effect
         const gateway = fleet.gateway(spec.instanceId)
         return Effect.andThen(fence(gateway, epoch), gateway.lifecycle.withPermit(end(gateway, epoch, graceMillis)))
       },
+      renew: ({ instanceId }, epoch) => Effect.sync(() => owned(instanceId, epoch)?.renew()),
+      leave: ({ instanceId }, epoch) => Effect.sync(() => owned(instanceId, epoch)?.leave()),
       remove: ({ instanceId }) => {
         const gateway = fleet.gateway(instanceId)
         return gateway.lifecycle.withPermit(erase(gateway))

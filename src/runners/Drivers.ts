@@ -57,7 +57,7 @@ type Maker = Effect.Effect<
 
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
-    const { home, kinds } = yield* Settings.drivers
+    const { home, kinds, orphanAfterMillis } = yield* Settings.drivers
     const makers: Record<DriverKind, Maker> = {
       process: processDriver,
       remote: RemoteDriver.make(),
@@ -66,7 +66,7 @@ export const layer = Layer.unwrap(
     return DriverSet.layer(kinds.map((kind) => makers[kind])).pipe(
       Layer.provide([
         GatewayClient.layerWith({ deviceKeyFile: join(home, "device-key.json") }),
-        SimulatedFleet.layer(),
+        SimulatedFleet.layer({ orphanAfterMillis }),
         NodeServices.layer
       ])
     )

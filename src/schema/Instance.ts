@@ -142,6 +142,11 @@ export const InstanceStatus = Schema.Struct({
   url: Schema.optionalKey(Schema.String),
   version: Schema.optionalKey(Schema.String),
   bootId: Schema.optionalKey(Schema.String),
+  /**
+   * Milliseconds after which the gateway has certainly ended by itself once no runner keeps it. Absent when nothing
+   * ends it, as for a remote one.
+   */
+  lifelineMillis: Schema.optionalKey(Schema.Finite),
   restarts: Schema.Int,
   registeredAt: Schema.Finite,
   /** Identifies this registration of the instance id. Files on the host belong to exactly one registration. */

@@ -276,29 +276,58 @@ describe("ProcessDriver", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("ends a gateway that no runner has claimed for the time set, and starts it anew after that", () =>
+  it.live("ends a gateway that its runner renews no more, though that runner lives, and starts it anew", () =>
     Effect.gen(function* () {
       const directory = yield* makeHost
-      const first = yield* runnerOn(directory, { orphanAfterMillis: 1_500 })
-      const ref = yield* first.driver.start(spec("one"), 1)
+      const { driver } = yield* runnerOn(directory, { orphanAfterMillis: 1_500 })
+      const ref = yield* driver.start(spec("one"), 1)
+      assert.strictEqual(ref.lifelineMillis, 5_500)
       const before = running(directory, spec("one"))
       const lease = join(filesOf(directory, spec("one")).run, "lease")
       const launchedAt = statSync(lease).mtimeMs
       yield* until(
         "the lease was renewed twice as long",
-        Effect.sync(() => statSync(lease).mtimeMs > launchedAt + 3_000)
+        Effect.andThen(
+          driver.renew(spec("one"), 1),
+          Effect.sync(() => statSync(lease).mtimeMs > launchedAt + 3_000)
+        )
       )
       assert.isTrue(isAlive(before.gateway))
-      yield* first.shutDown
       yield* until(
         "the orphan has ended",
-        Effect.sync(() => !isAlive(before.gateway) && !isAlive(before.guardian))
+        Effect.andThen(
+          driver.renew(spec("one"), 0),
+          Effect.sync(() => !isAlive(before.gateway) && !isAlive(before.guardian))
+        )
       )
       const second = yield* driverOn(directory)
       const next = yield* second.start(spec("one"), 2)
       assert.isFalse(next.adopted)
       assert.notStrictEqual(next.incarnation, ref.incarnation)
       yield* stopAll(second, spec("one"))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("keeps a gateway that was left idle, until another owner comes", () =>
+    Effect.gen(function* () {
+      const directory = yield* makeHost
+      const first = yield* runnerOn(directory, { orphanAfterMillis: 1_500 })
+      yield* first.driver.start(spec("one"), 1)
+      const { gateway } = running(directory, spec("one"))
+      yield* first.driver.leave(spec("one"), 1)
+      const lease = join(filesOf(directory, spec("one")).run, "lease")
+      const leftAt = statSync(lease).mtimeMs
+      yield* until(
+        "the lease was renewed twice as long",
+        Effect.sync(() => statSync(lease).mtimeMs > leftAt + 3_000)
+      )
+      assert.isTrue(isAlive(gateway))
+      const next = yield* driverOn(directory, { orphanAfterMillis: 1_500 })
+      assert.isTrue((yield* next.start(spec("one"), 2)).adopted)
+      yield* until(
+        "it has ended, since its next owner does not renew it",
+        Effect.sync(() => !isAlive(gateway))
+      )
     }).pipe(Effect.scoped)
   )
 

@@ -35,6 +35,7 @@ class RealHost extends Context.Service<
         (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true, maxRetries: 10 }))
       )
       const options: ProcessDriverOptions = {
+        orphanAfterMillis: 600_000,
         directory,
         launcher: { managed: [nodePath, entry, "gateway", "run"] },
         ports: { first: 21_100, last: 21_900, step: 20 },

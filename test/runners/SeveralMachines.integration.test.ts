@@ -5,15 +5,13 @@
  */
 import { assert, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { PgClient } from "@effect/sql-pg"
 import { type ChildProcess, spawn } from "node:child_process"
-import { appendFileSync, mkdirSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import * as Database from "../../src/shards/Database.ts"
-import * as EmbeddedPostgres from "../../src/shards/postgres/EmbeddedPostgres.ts"
 import * as Home from "../fixtures/processes/Home.ts"
 import * as Namespaces from "../fixtures/processes/Namespaces.ts"
+import * as BridgedPostgres from "../fixtures/servers/BridgedPostgres.ts"
 import { until } from "../fixtures/Until.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
@@ -99,24 +97,6 @@ const answers = (url: string) =>
     "120 seconds"
   )
 
-/** A server that the other machines reach, with a database and a role as the README asks for. */
-const database = Effect.fnUntraced(function* (home: string, subnet: string) {
-  const directory = join(home, "postgres")
-  mkdirSync(directory)
-  const server = yield* EmbeddedPostgres.start({
-    directory,
-    settings: { fsync: "off", listen_addresses: `127.0.0.1,${subnet}.9` }
-  })
-  appendFileSync(join(directory, "data", "pg_hba.conf"), `host all all ${subnet}.0/24 scram-sha-256\n`)
-  yield* Effect.flatMap(PgClient.PgClient, (sql) => sql.unsafe("SELECT pg_reload_conf()")).pipe(
-    Effect.provide(Database.layer({ url: server.url })),
-    Effect.scoped
-  )
-  const url = new URL(Redacted.value(server.url))
-  url.hostname = `${subnet}.9`
-  return url.toString()
-})
-
 it.live.skipIf(why !== undefined)(
   `the README's several machines run a task on another machine's gateway${why === undefined ? "" : ` (skipped: ${why})`}`,
   () =>
@@ -124,7 +104,7 @@ it.live.skipIf(why !== undefined)(
       const subnet = `10.213.${process.pid % 250}`
       const home = yield* Home.make
       const { within } = yield* Namespaces.make(subnet, machines)
-      const url = yield* database(home, subnet)
+      const url = Redacted.value((yield* BridgedPostgres.start(home, subnet)).url)
       const exported = new Map<Machine, Array<string>>(Object.keys(machines).map((name) => [name as Machine, []]))
       let apiKey = ""
       const mine = (line: string) =>

@@ -1,5 +1,6 @@
 /** Deadlines and bounds of an Instance actor, in milliseconds unless stated otherwise, and its restart plan. */
-import type { DriverKind, InstanceSpec } from "../../schema/Instance.ts"
+import type { Attempt } from "../../schema/runs/Attempt.ts"
+import type { InstanceSpec } from "../../schema/Instance.ts"
 import type { Supervision } from "../../schema/instance/Supervision.ts"
 
 /**
@@ -30,7 +31,21 @@ export const awayLimit = 25_000
  */
 export const restartLimit = 90_000
 
-export const awayLimitOf = (driver: DriverKind | undefined): number => (driver === "process" ? restartLimit : awayLimit)
+/** A remote gateway that is waited for is so until the attempt's own time is over, which the actor's timer ends. */
+export const awayLimitOf = (
+  spec: Pick<InstanceSpec, "driver" | "supervision"> | undefined,
+  { timeoutMillis }: Pick<Attempt, "timeoutMillis">
+): number => {
+  if (spec?.driver === "process") return restartLimit
+  return spec?.driver === "remote" && spec.supervision?.whenAway === "wait" ? timeoutMillis + guardSlack : awayLimit
+}
+/**
+ * An instance that was not heard of for this long, and comes back with runs, may have lost them to others. It waits
+ * `recallWait` for their origins to take them back before it starts a gateway, which would go on with them by itself: a
+ * message that could not be delivered is tried again within some 6 s.
+ */
+export const awayLong = 12_000
+export const recallWait = 8_000
 /** A link that is closed as silent has already been quiet for this long. */
 export const silenceBefore = 20_000
 /** A connection that lasted this long counts as a working one: when it ends, the wait for the gateway starts anew. */

@@ -111,15 +111,17 @@ const onStopSignal = (change: InstanceDraft, signal: LifeSignal): void => {
 const onLifeSignal = (change: InstanceDraft, record: InstanceRecord, signal: LifeSignal, now: number): void => {
   switch (signal._tag) {
     case "Started": {
-      const { adopted, incarnation, url } = signal.ref
-      const known = record.incarnation === incarnation && record.url === url && record.phase !== "provisioning"
-      if (known) return
+      const { adopted, incarnation, lifelineMillis, url } = signal.ref
+      const isSame =
+        record.incarnation === incarnation && record.url === url && record.lifelineMillis === lifelineMillis
+      if (isSame && record.phase !== "provisioning") return
       return change.emit({
         _tag: "instance.internal_started",
         ...about(record),
         url,
         incarnation,
         adopted,
+        ...(lifelineMillis === undefined ? {} : { lifelineMillis }),
         deadlineAt: now + warmLimitOf(record.spec.supervision)
       })
     }

@@ -78,6 +78,8 @@ export const InstanceRecord = Schema.Struct({
   drain: Schema.optionalKey(Schema.Literals(["waiting", "aborting", "stopping"])),
   url: Schema.optionalKey(Schema.String),
   incarnation: Schema.optionalKey(Schema.String),
+  /** Milliseconds after which the gateway has ended by itself when nobody renews it. Absent when it never does. */
+  lifelineMillis: Schema.optionalKey(Schema.Finite),
   version: Schema.optionalKey(Schema.String),
   bootId: Schema.optionalKey(Schema.String),
   /** The load as last reported; the attempts running now are in `runs`. */

@@ -46,6 +46,7 @@ const statusWith = (
     ...(record.url === undefined ? {} : { url: record.url }),
     ...(record.version === undefined ? {} : { version: record.version }),
     ...(record.bootId === undefined ? {} : { bootId: record.bootId }),
+    ...(record.lifelineMillis === undefined ? {} : { lifelineMillis: record.lifelineMillis }),
     restarts: record.restarts,
     registeredAt: record.registeredAt,
     ...(record.registration === undefined ? {} : { registration: record.registration }),

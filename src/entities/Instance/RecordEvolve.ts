@@ -73,10 +73,10 @@ const onStart = (
         deadlineAt: event.deadlineAt
       }
     case "instance.internal_started": {
-      const seen = { url: event.url, incarnation: event.incarnation }
-      return record.phase === "draining"
-        ? { ...record, ...seen }
-        : { ...settled(record), ...seen, phase: "warming", deadlineAt: event.deadlineAt }
+      const { incarnation, lifelineMillis, url } = event
+      const { lifelineMillis: _, ...before } = record
+      const seen = { ...before, url, incarnation, ...(lifelineMillis === undefined ? {} : { lifelineMillis }) }
+      return record.phase === "draining" ? seen : { ...settled(seen), phase: "warming", deadlineAt: event.deadlineAt }
     }
     case "instance.ready": {
       const isSameBoot = record.bootId === event.bootId && record.readyAt !== undefined

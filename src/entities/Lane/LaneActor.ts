@@ -23,7 +23,7 @@ import { replay } from "./commands/Replay.ts"
 import { deadPage, found, overdue, page } from "./backlog/PageDecisions.ts"
 import { submit } from "./commands/Submit.ts"
 import { rows, taskTable } from "./backlog/TaskRow.ts"
-import { settling, slotSends, slotsGranted, slotsRecalled, slotsRevoked } from "./slots/SlotDecisions.ts"
+import { settling, slotSends, slotsGranted, slotsRecalled, slotsRevoked, slotsVoid } from "./slots/SlotDecisions.ts"
 import { retells, rollCall } from "./slots/SlotRuns.ts"
 import { sends } from "./TaskReceivers.ts"
 import { releasing, turnDenied, turnGranted, turnRecalled, turnSends } from "./turns/TurnDecisions.ts"
@@ -40,10 +40,12 @@ const attemptsWatch: LaneActivity = { _tag: "WatchAttempts", key: "attempts" }
  * The activities that should be running. A changed key means a new read, or a new dispatch activity for a parked lane.
  */
 export const activities = (state: LaneState): ReadonlyArray<LaneActivity> => {
-  const { dead, givenUp, lookups, pending, round, running, scheduled, sweep } = state
+  const { dead, lookups, pending, round, running, scheduled, slots, sweep, voids } = state
   const wanted: Array<LaneActivity> = []
   if (wantsDispatch(state)) wanted.push({ _tag: "Dispatch", key: `dispatch:${round}` })
-  if (!HashMap.isEmpty(running) || !HashMap.isEmpty(givenUp)) wanted.push(attemptsWatch)
+  if (!HashMap.isEmpty(running) || !HashMap.isEmpty(slots)) {
+    wanted.push(voids === 0 ? attemptsWatch : { _tag: "WatchAttempts", key: `attempts:${voids}` })
+  }
   if (pending.refill !== null) wanted.push({ _tag: "RefillPending", key: `pending:${pending.refill.seq}` })
   if (scheduled.refill !== null) wanted.push({ _tag: "RefillScheduled", key: `scheduled:${scheduled.refill.seq}` })
   if (dead.refill !== null) wanted.push({ _tag: "RefillDead", key: `dead:${dead.refill.seq}` })
@@ -62,6 +64,8 @@ const signal = (
       return assign(state, report, context)
     case "GiveUp":
       return giveUp(state, report, context)
+    case "SlotsVoid":
+      return slotsVoid(state, report, context)
     case "Page":
       return page(state, report, context)
     case "DeadPage":

@@ -26,6 +26,8 @@ export const RunningTask = Schema.Struct({
   onTurn: Schema.optionalKey(Schema.Boolean),
   /** Unix milliseconds at which an attempt without any report is lost, or a requested cancel is taken as done. */
   until: Schema.Finite,
+  /** Unix milliseconds at which the slot that it was started on turned out to be void. */
+  voidAt: Schema.optionalKey(Schema.Finite),
   cancel: Schema.optionalKey(Schema.Struct({ reason: Schema.optionalKey(Schema.String) }))
 })
 export type RunningTask = typeof RunningTask.Type
@@ -58,6 +60,8 @@ export const LaneState = Schema.Struct({
   turns: TurnLeases.pipe(Schema.withDecodingDefaultKey(Effect.succeed(HashMap.empty()))),
   /** Number of the last ask for a turn. */
   turnAsks: Schema.Int.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
+  /** How often attempts were left without their slots. */
+  voids: Schema.Int.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
   lookups: Schema.Array(Lookup),
   completed: Schema.Int,
   failed: Schema.Int,
@@ -122,6 +126,7 @@ export const initial = (entityId: string): LaneState => ({
   givenUp: HashMap.empty(),
   turns: HashMap.empty(),
   turnAsks: 0,
+  voids: 0,
   lookups: [],
   completed: 0,
   failed: 0,

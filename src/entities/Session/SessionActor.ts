@@ -23,7 +23,7 @@ export type SessionSignal =
   | { readonly _tag: "Placed"; readonly placement: string; readonly place: Place }
   | { readonly _tag: "Unplaced"; readonly placement: string; readonly reason: string }
   /** The instance of the running turn is lost, and another instance may take the turn. */
-  | { readonly _tag: "Lost"; readonly runKey: string; readonly reason: string }
+  | { readonly _tag: "Lost"; readonly runKey: string; readonly reason: string; readonly fails?: boolean }
   /** The tenant may start nothing. */
   | { readonly _tag: "Held" }
 
@@ -44,13 +44,13 @@ const activityOf = (state: SessionState): SessionActivity | undefined => {
 
 const decideLost = (
   state: SessionState,
-  { reason, runKey }: Extract<SessionSignal, { readonly _tag: "Lost" }>,
+  { fails = false, reason, runKey }: Extract<SessionSignal, { readonly _tag: "Lost" }>,
   now: number
 ): Actor.Decision<SessionEvent, void, never> => {
   const { head } = state
   if (head?.step !== "sent" || head.turn.lane !== undefined || runKeyOf(head) !== runKey) return Actor.note([])
   const change = draft(state)
-  onLost(change, head, reason, now)
+  onLost(change, head, reason, now, fails)
   return change.accept(undefined)
 }
 

@@ -228,15 +228,16 @@ export const onRefused = (
 /**
  * The instance of the running turn is lost: the turn is retried elsewhere under its next attempt number, so that late
  * reports of the lost attempt are ignored. Messages in flight into the turn become turns of their own. After more than
- * `reroutesMost` losses the turn fails with `AttemptLost`.
+ * `reroutesMost` losses, or when it is not to be tried elsewhere (`fails`), the turn fails with `AttemptLost`.
  */
-export const onLost = (draft: SessionDraft, head: Head, reason: string, now: number): void => {
+export const onLost = (draft: SessionDraft, head: Head, reason: string, now: number, fails = false): void => {
   askAbort(draft, head)
   const { turnId } = head.turn
   const reroutes = (head.reroutes ?? 0) + 1
   const message = `given up on ${draft.state.assignment!.instanceId}: ${reason}`
   for (const { turn } of draft.state.steered) enqueue(draft, turn, "ordered")
-  if (reroutes > reroutesMost) return failTurn(draft, turnId, { code: "AttemptLost", message, retryable: false }, now)
+  if (fails || reroutes > reroutesMost)
+    return failTurn(draft, turnId, { code: "AttemptLost", message, retryable: false }, now)
   putOff(draft, head, { attempt: head.attempt + 1, reason: message, retryAt: now, reroutes })
   place(draft, turnId, now)
 }

@@ -8,7 +8,7 @@ import type { Self } from "../../actor/ActorLayer.ts"
 import { Fleet } from "../../ports/Fleet.ts"
 import { heldBecause, Tenants } from "../../ports/tenants/Tenants.ts"
 import type { ChangeWatch } from "../routing/ChangeWatch.ts"
-import type { LostInstances } from "../routing/LostInstances.ts"
+import { failsOn, type LostInstances } from "../routing/LostInstances.ts"
 import { mayMove } from "./Placement.ts"
 import type { SessionSignal } from "./SessionActor.ts"
 import { runKeyOf, type SessionState } from "./SessionState.ts"
@@ -38,8 +38,10 @@ export const watchTurn = Effect.fnUntraced(function* (
       yield* Effect.raceFirst(lost.laterThan(revision), tenantChanges.laterThan(tenantRevision))
       continue
     }
-    if (mayMove(state, yield* fleet.snapshot, yield* Clock.currentTimeMillis)) {
-      return yield* self.report({ _tag: "Lost", runKey: runKeyOf(head), reason })
+    const snapshot = yield* fleet.snapshot
+    const fails = failsOn(snapshot, assignment.instanceId)
+    if (fails || mayMove(state, snapshot, yield* Clock.currentTimeMillis)) {
+      return yield* self.report({ _tag: "Lost", runKey: runKeyOf(head), reason, fails })
     }
     yield* Effect.timeoutOption(lost.laterThan(revision), lookAgain)
   }

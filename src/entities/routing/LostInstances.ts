@@ -8,14 +8,19 @@
 import { Clock, Effect, Latch, Schedule, type Scope } from "effect"
 import type { InstanceId } from "../../schema/Ids.ts"
 import type { InstanceStatus } from "../../schema/Instance.ts"
+import { confirmedWithinMillis, silentAfterMillis, silentReason } from "../../schema/instance/Liveness.ts"
 import { Fleet } from "../../ports/Fleet.ts"
 
 /**
- * A machine that was killed is unknown after some two seconds, a machine that went silent after 7.5 to 10 s. With this
- * time added, its work runs elsewhere within 30 s of its failure. A runner that is only restarted has that long to come
- * back and follow its runs to their ends.
+ * The least time for which an instance is unknown before its work is given up: a runner that is only restarted has that
+ * long to come back and follow its runs to their ends. A gateway of ours may still run meanwhile, so its work waits
+ * until it has certainly ended by itself: its lifeline after the last moment at which it may have been renewed. A
+ * machine that was killed is unknown after some two seconds, a machine that went silent after 7.5 to 10 s; with the
+ * default lifeline of 16 s its work runs elsewhere within 30 s of its failure.
  */
 export const giveUpAfterMillis = 12_000
+/** The lifeline of a gateway of ours whose runner is of an older version and does not say. */
+const formerLifelineMillis = 75_000
 const lookEvery = "500 millis"
 /** Longest pause between two reads of the fleet; after a longer one the time starts again from zero. */
 const pauseMillis = 3_000
@@ -25,18 +30,40 @@ const forgetAfterMillis = 600_000
 
 const goneReason = "it is not registered any more"
 
-interface Missing {
-  /** Unix milliseconds at which the instance was first seen unknown or missing. */
-  readonly at: number
-  readonly reason: string
+/** Milliseconds from the last moment at which readers took the instance for alive to the end of its work there. */
+const waitOf = ({ driver, lifelineMillis, supervision }: InstanceStatus): number => {
+  if (lifelineMillis !== undefined) return Math.max(giveUpAfterMillis, confirmedWithinMillis + lifelineMillis)
+  if (driver === "process") return formerLifelineMillis
+  return driver === "remote" && supervision?.whenAway === "wait" ? Infinity : giveUpAfterMillis
 }
+
+/** Whether what runs on a lost instance fails, instead of being tried elsewhere. */
+export const failsOn = (fleet: ReadonlyArray<InstanceStatus>, instanceId: InstanceId): boolean => {
+  const status = fleet.find((known) => known.instanceId === instanceId)
+  return status?.driver === "remote" && status.supervision?.whenAway === "fail"
+}
+
+interface Doubted {
+  readonly reason: string
+  readonly waitMillis: number
+}
+
+interface Missing extends Doubted {
+  /** Unix milliseconds at which the instance was last taken for alive, at the latest. */
+  readonly at: number
+}
+
+/** One that is silent was heard of last three heartbeats before. */
+const aliveAt = (readAt: number, reason: string): number =>
+  reason === silentReason ? readAt - silentAfterMillis : readAt
 
 export class LostInstances {
   #revision = 0
   #readAt = -Infinity
   /** Instances that have been unknown or missing without a pause in the reads. */
   #since: ReadonlyMap<InstanceId, Missing> = new Map()
-  #known: ReadonlySet<InstanceId> = new Set()
+  /** The wait of each instance that was listed last. */
+  #known: ReadonlyMap<InstanceId, number> = new Map()
   #lost: ReadonlyMap<InstanceId, string> = new Map()
   /** Instances that were asked for, and may have been missing before this runner first read the fleet. */
   readonly #asked = new Set<InstanceId>()
@@ -73,21 +100,33 @@ export class LostInstances {
     return this.#lost.get(instanceId)
   }
 
+  /** Milliseconds after which the work of an instance has certainly ended when nobody keeps its gateway. */
+  waitMillisOf(instanceId: InstanceId): number {
+    return this.#known.get(instanceId) ?? this.#since.get(instanceId)?.waitMillis ?? formerLifelineMillis
+  }
+
+  /** Whether the instance is lost because the fleet does not list it any more. */
+  isGone(instanceId: InstanceId): boolean {
+    return this.reasonOf(instanceId) === goneReason
+  }
+
   /** Records the fleet as it was last read, at `readAt` (Unix milliseconds by this process's clock). */
   note(snapshot: ReadonlyArray<InstanceStatus>, readAt: number): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (readAt <= this.#readAt) return Effect.void
       const isPaused = readAt - this.#readAt > pauseMillis
       this.#readAt = readAt
-      const missing = this.#missing(snapshot)
       const since = new Map<InstanceId, Missing>()
-      for (const [id, reason] of missing) {
-        const at = isPaused ? readAt : (this.#since.get(id)?.at ?? readAt)
-        if (reason !== goneReason || readAt - at < forgetAfterMillis) since.set(id, { at, reason })
+      for (const [id, doubted] of this.#missing(snapshot)) {
+        const before = isPaused ? undefined : this.#since.get(id)
+        const at = isPaused ? readAt : (before?.at ?? aliveAt(readAt, doubted.reason))
+        if (doubted.reason !== goneReason || readAt - at < forgetAfterMillis) since.set(id, { ...doubted, at })
       }
       this.#since = since
       const lost = new Map(
-        [...since].flatMap(([id, { at, reason }]) => (readAt - at >= giveUpAfterMillis ? [[id, reason] as const] : []))
+        [...since].flatMap(([id, { at, reason, waitMillis }]) =>
+          readAt - at >= waitMillis ? [[id, reason] as const] : []
+        )
       )
       const isSame = lost.size === this.#lost.size && [...lost.keys()].every((id) => this.#lost.has(id))
       this.#lost = lost
@@ -97,15 +136,23 @@ export class LostInstances {
     })
   }
 
-  #missing(snapshot: ReadonlyArray<InstanceStatus>): ReadonlyMap<InstanceId, string> {
-    const known = new Set(snapshot.map(({ instanceId }) => instanceId))
-    const gone = [...this.#known, ...this.#since.keys(), ...this.#asked].filter((id) => !known.has(id))
+  #missing(snapshot: ReadonlyArray<InstanceStatus>): ReadonlyMap<InstanceId, Doubted> {
+    const known = new Map(snapshot.map((status) => [status.instanceId, waitOf(status)]))
+    const gone = [...this.#known.keys(), ...this.#since.keys(), ...this.#asked].filter((id) => !known.has(id))
+    const goneOnes = gone.map((id) => [id, { reason: goneReason, waitMillis: this.waitMillisOf(id) }] as const)
     this.#known = known
     this.#asked.clear()
     return new Map([
-      ...gone.map((id) => [id, goneReason] as const),
-      ...snapshot.flatMap(({ health, instanceId, reason }) =>
-        health === "unknown" ? [[instanceId, reason ?? "nothing is heard of it"] as const] : []
+      ...goneOnes,
+      ...snapshot.flatMap((status) =>
+        status.health === "unknown"
+          ? [
+              [
+                status.instanceId,
+                { reason: status.reason ?? "nothing is heard of it", waitMillis: waitOf(status) }
+              ] as const
+            ]
+          : []
       )
     ])
   }

@@ -23,9 +23,14 @@ import { isAlive } from "../../processes/ProcessIdentity.ts"
 export interface GatewayLifecycle {
   readonly start: (spec: RegisteredSpec, epoch: number) => Effect.Effect<InstanceRef, DriverError>
   readonly stop: (kept: Kept, epoch: number, graceMillis: number) => Effect.Effect<void, DriverError>
+  readonly renew: (kept: Kept, epoch: number) => Effect.Effect<void>
+  readonly leave: (kept: Kept, epoch: number) => Effect.Effect<void>
 }
 
-const orphanKillMillis = 10_000
+/** From SIGTERM to SIGKILL of a gateway that no runner keeps. */
+const orphanKillMillis = 2_000
+/** For the guardian's checks, and its delays on a busy machine. */
+const guardianSlackMillis = 2_000
 
 export const makeLifecycle = Effect.fnUntraced(function* (
   given: ProcessDriverOptions,
@@ -201,7 +206,12 @@ export const makeLifecycle = Effect.fnUntraced(function* (
       )
     )
   }
-  return { start, stop }
+  return {
+    start,
+    stop,
+    renew: ({ instanceId }, epoch) => ownership.renew(instanceId, epoch),
+    leave: ({ instanceId }, epoch) => ownership.leave(instanceId, epoch)
+  }
 })
 
 export const driverError = (
@@ -209,8 +219,14 @@ export const driverError = (
   meaning: ExitMeaning & { readonly exitCode?: number }
 ): DriverError => new DriverError({ instanceId, ...meaning })
 
+/** By the launch, since an adopted gateway keeps the times that its guardian was given. */
+const lifelineOf = ({ launch }: InstanceFiles): Pick<InstanceRef, "lifelineMillis"> =>
+  launch === undefined
+    ? {}
+    : { lifelineMillis: launch.orphanAfterMillis + launch.killAfterMillis + guardianSlackMillis }
+
 const refOf = (
-  { instanceId, registration }: DirectoryOwnership.Claim,
+  { files, instanceId, registration }: DirectoryOwnership.Claim,
   running: PidFile,
   adopted: boolean
 ): InstanceRef => ({
@@ -219,7 +235,8 @@ const refOf = (
   url: `ws://127.0.0.1:${running.port}/`,
   incarnation: running.incarnation,
   adopted,
-  pid: running.gateway.pid
+  pid: running.gateway.pid,
+  ...lifelineOf(files)
 })
 
 const writing = <A>({ files, instanceId }: DirectoryOwnership.Claim, write: () => A): Effect.Effect<A, DriverError> =>

@@ -17,7 +17,7 @@ export interface ProcessDriverOptions {
   readonly startupTimeoutMillis?: number
   /** Milliseconds that a launcher variant has to start before the next variant is tried; 30 s when not given. */
   readonly variantWindowMillis?: number
-  /** Milliseconds that a gateway keeps running without a runner that renews its lease; 60 s when not given. */
+  /** Milliseconds that a gateway keeps running without a runner that renews its lease; 12 s when not given. */
   readonly orphanAfterMillis?: number
   /**
    * What happens to the gateways on a graceful shutdown of the runner: they are left for the next runner (when not
@@ -39,7 +39,7 @@ export const defaultProcessOptions = {
   startConcurrency: 2,
   startupTimeoutMillis: 120_000,
   variantWindowMillis: 30_000,
-  orphanAfterMillis: 60_000,
+  orphanAfterMillis: 12_000,
   onShutdown: "leave" as const,
   shutdownGraceMillis: 10_000,
   environment: {}

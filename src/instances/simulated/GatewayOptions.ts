@@ -23,6 +23,8 @@ export interface GatewayOptions {
   readonly connectTimeoutMillis: number
   /** Maximum sessions per gateway; above it the oldest idle session is removed. */
   readonly maxSessions: number
+  /** Milliseconds after which a gateway that no runner renews ends itself; it never does when not given. */
+  readonly orphanAfterMillis?: number
   readonly token: string
   /** Decides what a turn does instead of its message. Fields that it does not return come from the message. */
   readonly handler?: TurnHandler

@@ -63,6 +63,11 @@ export class GatewayProcess {
     return this.#scheduler.mostRunning
   }
 
+  /** Keys of the runs that it is executing. */
+  get runningKeys(): ReadonlyArray<string> {
+    return Array.from(this.#scheduler.running, ({ runKey }) => runKey)
+  }
+
   get queued(): number {
     return this.#scheduler.queued
   }

@@ -48,6 +48,11 @@ export class Gateway implements ProcessOwner {
   readonly #exits = new Map<string, GatewayExit>()
   readonly #exitWaiters = new Map<string, Set<(exit: GatewayExit) => void>>()
   #log: Array<string> = []
+  /** Unix milliseconds at which the process ends itself. */
+  #keptUntil = Infinity
+  #lifeline: Timer | undefined
+  /** A gateway that was left idle is kept without being renewed. */
+  #isLeft = false
 
   constructor(instanceId: InstanceId, options: GatewayOptions, executions: Executions, timers: Timers) {
     this.instanceId = instanceId
@@ -80,6 +85,31 @@ export class Gateway implements ProcessOwner {
     return true
   }
 
+  /** Keeps the process for another lifeline. */
+  renew(): void {
+    const { orphanAfterMillis } = this.options
+    if (orphanAfterMillis === undefined || this.process === undefined) return
+    this.#isLeft = false
+    this.#keptUntil = this.now() + orphanAfterMillis
+    if (this.#lifeline === undefined) this.#lifeline = this.after(orphanAfterMillis, () => this.#onLifeline())
+  }
+
+  leave(): void {
+    this.#isLeft = true
+  }
+
+  #onLifeline(): void {
+    this.#lifeline = undefined
+    if (this.process === undefined) return
+    const left = this.#isLeft ? this.options.orphanAfterMillis! : this.#keptUntil - this.now()
+    if (left > 0) this.#lifeline = this.after(left, () => this.#onLifeline())
+    else
+      this.#end(
+        { exitCode: 143, message: "no runner kept the gateway (exit code 143)" },
+        "the gateway is stopping (1012)"
+      )
+  }
+
   boot(): GatewayProcess {
     this.boots += 1
     const process = new GatewayProcess(
@@ -88,6 +118,7 @@ export class Gateway implements ProcessOwner {
       `simulated-${this.instanceId}-${this.boots}`
     )
     this.process = process
+    this.renew()
     this.log(`gateway started, boot ${process.bootId}`)
     for (const session of this.sessions.values()) process.resumeInterrupted(session)
     this.#answerSockets()

@@ -14,6 +14,8 @@ import { Attempt } from "../../schema/runs/Attempt.ts"
 export const StartAttempt = command("StartAttempt", {
   payload: {
     attempt: Attempt,
+    /** Registration of the instance that granted the slot. A start on a slot of an earlier one is refused. */
+    registration: Schema.optionalKey(Schema.String),
     /** Epoch of the origin. */
     epoch: Schema.Int,
     /** Unix milliseconds: it tells this start from an earlier one with the same run key, which was refused. */

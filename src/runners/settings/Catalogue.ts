@@ -245,7 +245,7 @@ export const onShutdown = choice("CLAWSTER_GATEWAYS_ON_SHUTDOWN", ["leave", "sto
   readBy: runners
 })
 
-export const orphanMillis = millis("CLAWSTER_ORPHAN_AFTER_MILLIS", 60_000, [2_000, day], {
+export const orphanMillis = millis("CLAWSTER_ORPHAN_AFTER_MILLIS", 12_000, [2_000, day], {
   meaning: "A gateway without a runner for so long ends itself; 20000 for those of `up`",
   readBy: runners
 })

@@ -96,6 +96,7 @@ export const InstanceEvent = Schema.Union([
     url: Schema.String,
     incarnation: Schema.String,
     adopted: Schema.Boolean,
+    lifelineMillis: Schema.optionalKey(Schema.Finite),
     deadlineAt: at
   }),
   Schema.TaggedStruct("instance.ready", { ...about, version: Schema.String, bootId: Schema.String, at }),

@@ -10,6 +10,8 @@ import type { InstanceStatus } from "../Instance.ts"
 
 /** Interval between two heartbeats. */
 export const heartbeatMillis = 2_500
+/** Age at which a confirmation of the store counts no more. */
+export const confirmedWithinMillis = 2_000
 /** An instance whose last heartbeat is older than three intervals is `unknown`. */
 export const silentAfterMillis = 3 * heartbeatMillis
 /**
@@ -18,6 +20,8 @@ export const silentAfterMillis = 3 * heartbeatMillis
  * from one that recorded heartbeats: what is stored is then later than the last of them.
  */
 const silentAfterUnrecordedMillis = 60_000
+
+export const silentReason = "it was not heard for three heartbeats: its runner is gone, cut off or overloaded"
 
 export interface Liveness {
   /** True when a live runner serves the instance's placement. */
@@ -44,9 +48,7 @@ const doubtOf = (status: InstanceStatus, liveness: Liveness, now: number): strin
   if (!liveness.isServed && !isOver(status)) {
     return `no live runner serves ${status.placement}: its machine or its runner is gone`
   }
-  return isSilent(status, liveness, now)
-    ? "it was not heard for three heartbeats: its runner is gone, cut off or overloaded"
-    : undefined
+  return isSilent(status, liveness, now) ? silentReason : undefined
 }
 
 /** `now` is in Unix milliseconds by the store's clock. */

@@ -37,6 +37,13 @@ export const Supervision = Schema.Struct({
    * Restarts within ten minutes after which the instance is given up. Default: 5. An instance of driver `remote` is
    * never given up.
    */
-  restartsMost: Schema.optionalKey(within(0, 10))
+  restartsMost: Schema.optionalKey(within(0, 10)),
+  /**
+   * Only for driver `remote`, whose gateway nothing ends: what becomes of a run that was sent there when the gateway,
+   * or the runner that follows it, has been away for too long. `retry`: it is tried elsewhere, though it may still run
+   * there. `wait`: it waits until the gateway is back or its own time is over. `fail`: it fails with `GatewayLost` or
+   * `AttemptLost`, and is not tried again. Default: `retry`.
+   */
+  whenAway: Schema.optionalKey(Schema.Literals(["retry", "wait", "fail"]))
 }).annotate({ identifier: "Supervision" })
 export type Supervision = typeof Supervision.Type

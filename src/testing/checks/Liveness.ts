@@ -1,7 +1,7 @@
 /**
- * I14: once all faults have healed, every shard of a placement that has machines gets one live owner, and no message
- * waits in an outbox. The watcher reports only at the end of a run; `unsettled` is also called during the run, to
- * detect when that is the case.
+ * I14: once all faults have healed, every shard of a placement that has machines gets one live owner, and no message to
+ * such a placement waits in an outbox. The watcher reports only at the end of a run; `unsettled` is also called during
+ * the run, to detect when that is the case.
  */
 import type { Violation } from "./History.ts"
 import type { Observation, Watcher } from "./Observation.ts"
@@ -18,7 +18,13 @@ export const unsettled = ({ now, runners, servedSince, shards, store }: Observat
   const orphans = [...shards]
     .filter(([shardId, { owner }]) => servedSince.has(placementOf(shardId)) && (owner === null || !alive.has(owner)))
     .map(([shardId]) => shardId)
-  const waiting = [...store.actors].filter(([, { outbox }]) => outbox.size > 0).map(([actor]) => actor)
+  const isReachable = ({ targetId, targetType }: { readonly targetType: string; readonly targetId: string }) => {
+    const target = store.actors.get(`${targetType}/${targetId}`)
+    return target === undefined || servedSince.has(placementOf(target.address.shardId))
+  }
+  const waiting = [...store.actors]
+    .filter(([, { outbox }]) => [...outbox.values()].some(isReachable))
+    .map(([actor]) => actor)
   return [
     ...(orphans.length === 0 ? [] : [`shards without a living owner: ${sample(orphans)}`]),
     ...(waiting.length === 0 ? [] : [`actors with messages to relay: ${sample(waiting)}`])

@@ -1,5 +1,5 @@
 /** The service by which a workload adds machines to the running cluster and takes them away again. */
-import { Context, Effect } from "effect"
+import { Context, Effect, type Scope } from "effect"
 import type { Placement } from "../../schema/Ids.ts"
 import type { Database, DatabaseFailed } from "../store/Database.ts"
 import { servedPlacements } from "../store/LeaseTable.ts"
@@ -11,6 +11,8 @@ interface Changing {
   readonly database: Database
   readonly join: (name: string, placements: ReadonlyArray<Placement>) => void
   readonly leave: (name: string) => void
+  readonly lose: (name: string) => void
+  readonly cutOff: (name: string) => () => void
   readonly isThere: (name: string) => boolean
 }
 
@@ -26,6 +28,10 @@ export class Machines extends Context.Service<
     readonly join: (name: string, placements: ReadonlyArray<Placement>) => Effect.Effect<void>
     /** Stops a machine that has joined, like SIGTERM, and returns when its process has ended. It does not come back. */
     readonly leave: (name: string) => Effect.Effect<void>
+    /** A machine that has joined loses power, and does not come back. */
+    readonly lose: (name: string) => Effect.Effect<void>
+    /** Cuts the machine off from all others, as long as the scope is open. What runs outside of it is still reached. */
+    readonly cutOff: (name: string) => Effect.Effect<void, never, Scope.Scope>
     /** The placements that a live runner serves, according to the store. */
     readonly served: Effect.Effect<ReadonlySet<string>, DatabaseFailed>
   }
@@ -41,6 +47,14 @@ export class Machines extends Context.Service<
         ended
       )
     },
+    lose: (name) => Effect.sync(() => cluster.lose(name)),
+    cutOff: (name) =>
+      Effect.asVoid(
+        Effect.acquireRelease(
+          Effect.sync(() => cluster.cutOff(name)),
+          (heal) => Effect.sync(heal)
+        )
+      ),
     served: cluster.database.statement(cluster.client, "read", "read placements", () =>
       servedPlacements(cluster.database)
     )

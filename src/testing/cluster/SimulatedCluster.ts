@@ -7,7 +7,7 @@ import type { Ownership } from "../../actor/Ownership.ts"
 import { SecretBox } from "../../actor/SecretBox.ts"
 import type { WakeScheduler } from "../../actor/runtime/WakeScheduler.ts"
 import { defaultPlacement, type Placement } from "../../schema/Ids.ts"
-import { Database, type StorePlant } from "../store/Database.ts"
+import { Database, databaseNode, type StorePlant } from "../store/Database.ts"
 import { StoreAccess } from "../store/StoreAccess.ts"
 import { Host } from "../world/Host.ts"
 import { Network } from "../world/Network.ts"
@@ -120,9 +120,33 @@ export class SimulatedCluster<Outside> {
   leave(name: string): void {
     const machine = this.machines.get(name)
     if (machine === undefined || !this.stop(name, stopPatienceMillis)) throw new Error(`${name} does not run`)
+    this.#forgo(machine)
+  }
+
+  /** The machine loses power for good. */
+  lose(name: string): void {
+    const machine = this.machines.get(name)
+    if (machine === undefined || !this.crash(name, true)) throw new Error(`${name} does not run`)
+    this.#forgo(machine)
+  }
+
+  #forgo(machine: Machine): void {
     machine.isMember = false
     const left = new Set([...this.machines.values()].flatMap(({ isMember, serves }) => (isMember ? serves : [])))
     for (const placement of machine.serves) if (!left.has(placement)) this.servedSince.delete(placement)
+  }
+
+  /** Cuts the machine off from all others, but not from what runs outside of them; answers how to heal it. */
+  cutOff(name: string): () => void {
+    const others = [clientNode, databaseNode, ...this.machines.keys()].filter((other) => other !== name)
+    const cut = { cut: true, seen: () => {} }
+    const links = others.flatMap((other) => [[name, other] as const, [other, name] as const])
+    for (const [from, to] of links) this.network.impose(from, to, cut)
+    this.world.log(name, "is cut off", true)
+    return () => {
+      this.world.log(name, "is reached again", true)
+      for (const [from, to] of links) this.network.lift(from, to, cut)
+    }
   }
 
   isThere(name: string): boolean {

@@ -7,6 +7,7 @@ import { MemoryStore } from "../../actor/memory/MemoryJournal.ts"
 import { Fleet } from "../../ports/Fleet.ts"
 import * as MemoryTaskRows from "../../entities/Lane/backlog/MemoryTaskRows.ts"
 import * as MemoryPayloads from "../../entities/Instance/MemoryPayloads.ts"
+import { Heartbeats, type HeartbeatsShape, type Holding } from "../../ports/runners/Heartbeats.ts"
 import * as MemoryOutputs from "../../ports/MemoryOutputs.ts"
 import { Outputs } from "../../ports/Outputs.ts"
 import { Payloads } from "../../ports/Payloads.ts"
@@ -14,7 +15,7 @@ import { TaskRows } from "../../ports/TaskRows.ts"
 import { Tenants } from "../../ports/tenants/Tenants.ts"
 import { ActorUnavailable } from "../../schema/Errors.ts"
 import { parseInstanceEntityId } from "../../schema/Ids.ts"
-import { asSeen } from "../../schema/instance/Liveness.ts"
+import { asSeen, confirmedWithinMillis, heartbeatMillis } from "../../schema/instance/Liveness.ts"
 import { InstanceStatus } from "../../schema/Instance.ts"
 import { TenantRecord } from "../../schema/Tenant.ts"
 import { answerTimeout } from "../../shards/reads/StoreUnavailable.ts"
@@ -51,9 +52,9 @@ const fleet = Layer.effect(
     const known = new Map<string, Known>()
     let readAt: number | undefined
     const refresh = Effect.gen(function* () {
-      const { docs, served } = yield* access.read("read fleet", (store, placements) => ({
+      const { docs, served } = yield* access.read("read fleet", (store, served) => ({
         docs: viewsOf(store, "Instance"),
-        served: placements()
+        served: served()
       }))
       const now = yield* Clock.currentTimeMillis
       let changed = docs.length !== known.size
@@ -155,4 +156,50 @@ const payloads = Layer.effect(
   )
 )
 
-export const layer = Layer.mergeAll(fleet, tenants, tasks, outputs, payloads)
+const heard = new WeakMap<MemoryStore["Service"], Map<string, number>>()
+
+/** When each instance was last heard of, by the virtual store. */
+const heardOf = (store: MemoryStore["Service"]): Map<string, number> => {
+  let found = heard.get(store)
+  if (found === undefined) heard.set(store, (found = new Map()))
+  return found
+}
+
+/** Holds an instance as PgHeartbeats does; the fleet above judges by the runner's lease alone, so none are recorded. */
+const heartbeats = Layer.effect(
+  Heartbeats,
+  Effect.gen(function* () {
+    const access = yield* StoreAccess
+    const confirmed = ({ entityId, epoch }: Holding) =>
+      access.read(`confirm ${entityId}`, (store, _, { isOwned, now }) => {
+        const is = [...store.actors.values()].some(
+          ({ address }) =>
+            address.entityType === "Instance" && address.entityId === entityId && isOwned(address.shardId, epoch)
+        )
+        if (is) heardOf(store).set(entityId, now)
+        return is
+      })
+    return {
+      hold: (holding) =>
+        confirmed(holding).pipe(
+          Effect.timeout(confirmedWithinMillis),
+          Effect.flatMap((is) => (is ? holding.renew : Effect.void)),
+          Effect.catchCause(() => Effect.flatMap(holding.isIdle, (idle) => (idle ? holding.renew : Effect.void))),
+          Effect.repeat(Schedule.spaced(heartbeatMillis)),
+          Effect.forkScoped,
+          Effect.asVoid
+        ),
+      keep: () => Effect.succeed(Effect.never),
+      silentMillis: (entityId) =>
+        access
+          .read(`last heard of ${entityId}`, (store, _, { now }) => {
+            const at = heardOf(store).get(entityId)
+            return at === undefined ? undefined : now - at
+          })
+          .pipe(Effect.timeout(answerTimeout), Effect.retry(Schedule.spaced("1 second")), Effect.orDie),
+      isRetired: () => Effect.succeed(false)
+    } satisfies HeartbeatsShape
+  })
+)
+
+export const layer = Layer.mergeAll(fleet, tenants, tasks, outputs, payloads, heartbeats)

@@ -102,7 +102,7 @@ export const make = (variants: Variants = {}): Scenario<SimulatedFleet> => {
   return {
     actors: actorsOf(variants) as Scenario<SimulatedFleet>["actors"],
     definitions: definitionsOf(variants),
-    outside: SimulatedFleet.layer({ resumeAfterMillis: 1_000, startMillis: 300 }),
+    outside: SimulatedFleet.layer({ resumeAfterMillis: 1_000, startMillis: 300, orphanAfterMillis: 12_000 }),
     disturb: (context) => {
       fleet = Context.get(context, SimulatedFleet)
       return FleetFaults.disturb(context)

@@ -26,6 +26,12 @@ const groupsOf = ({ runner }: RunnerRow): ReadonlyArray<string> =>
 export const servedPlacements = (database: Database): ReadonlySet<string> =>
   new Set([...database.runners].flatMap(([address, runner]) => (isAlive(database, address) ? groupsOf(runner) : [])))
 
+/** Whether a live runner owns the shard under this epoch. */
+export const isOwned = (database: Database, shardId: string, epoch: number): boolean => {
+  const shard = database.shards.get(shardId)
+  return shard !== undefined && shard.epoch === epoch && shard.owner !== null && isAlive(database, shard.owner)
+}
+
 const statements = (database: Database, host: Host): Leases.LeaseStatements => ({
   runners: database.statement(host, "read", "read runners", () =>
     [...database.runners]

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { giveUpAfterMillis, LostInstances } from "../../../src/entities/routing/LostInstances.ts"
+import { silentReason } from "../../../src/schema/instance/Liveness.ts"
 import { InstanceId } from "../../../src/schema/Ids.ts"
 import { instanceStatus } from "../../fixtures/Fleet.ts"
 
@@ -53,7 +54,55 @@ describe("Lost instances", () => {
       const fresh = new LostInstances()
       assert.isUndefined(fresh.reasonOf(a))
       yield* read(fresh, without, 0, bound)
+      assert.isUndefined(fresh.reasonOf(a), "its gateway may have the longest lifeline of all")
+      yield* read(fresh, without, bound + 1, 75)
       assert.match(fresh.reasonOf(a)!, /not registered/)
+    })
+  )
+
+  it.effect("are given up when their gateway has certainly ended, from when its runner was last seen alive", () =>
+    Effect.gen(function* () {
+      const lifelineMillis = 16_000
+      const fleetOf = (reason?: string) => [
+        instanceStatus("a", { driver: "process", lifelineMillis, ...(reason && { health: "unknown", reason }) })
+      ]
+      const unserved = new LostInstances()
+      yield* read(unserved, fleetOf(), 0, 9)
+      yield* read(unserved, fleetOf("its machine is gone"), 10, 27)
+      assert.isUndefined(unserved.reasonOf(a))
+      yield* read(unserved, fleetOf("its machine is gone"), 28, 28)
+      assert.isDefined(unserved.reasonOf(a))
+      const silent = new LostInstances()
+      yield* read(silent, fleetOf(), 0, 9)
+      yield* read(silent, fleetOf(silentReason), 10, 20)
+      assert.isUndefined(silent.reasonOf(a))
+      yield* read(silent, fleetOf(silentReason), 21, 21)
+      assert.isDefined(silent.reasonOf(a), "it was silent for 7.5 s when it was called so")
+      const gone = new LostInstances()
+      yield* read(gone, fleetOf(), 0, 9)
+      yield* read(gone, [], 10, 27)
+      assert.isUndefined(gone.reasonOf(a))
+      yield* read(gone, [], 28, 28)
+      assert.isDefined(gone.reasonOf(a))
+    })
+  )
+
+  it.effect("are never those of a remote gateway that is to be waited for", () =>
+    Effect.gen(function* () {
+      const fleetOf = (whenAway: "retry" | "wait") => [
+        instanceStatus("a", {
+          driver: "remote",
+          health: "unknown",
+          reason: "its machine is gone",
+          supervision: { whenAway }
+        })
+      ]
+      const waiting = new LostInstances()
+      yield* read(waiting, fleetOf("wait"), 0, 600)
+      assert.isUndefined(waiting.reasonOf(a))
+      const retrying = new LostInstances()
+      yield* read(retrying, fleetOf("retry"), 0, bound)
+      assert.isDefined(retrying.reasonOf(a))
     })
   )
 

@@ -16,6 +16,7 @@ import * as TaskSpan from "../../../observability/TaskSpan.ts"
 import * as Traceparent from "../../../observability/Traceparent.ts"
 import { attemptNumberOf, sessionOf } from "../../../schema/runs/Attempt.ts"
 import type { InstanceId } from "../../../schema/Ids.ts"
+import type { InstanceSpec } from "../../../schema/Instance.ts"
 import {
   awayLimit,
   awayLimitOf,
@@ -53,21 +54,29 @@ export const runAttempt = Effect.fnUntraced(function* (runId: string, self: Inst
   const maybeSent = run.epoch !== self.epoch || post.begun.has(runId)
   const reporter = new TurnReporter((progress) => self.report({ _tag: "RunProgress", runId, ...progress }))
   const spec = (yield* self.state).record?.spec
-  const sentLimit = awayLimitOf(spec?.driver)
   const pursued = pursue(run, {
     post,
     reporter,
     maybeSent,
-    sentLimit,
+    sentLimit: awayLimitOf(spec, run.attempt),
     isOwner: self.isOwner,
     refusal: Effect.undefined
   })
-  const { outcome, verdict } = yield* traced(spec?.instanceId, run, pursued)
+  const { outcome, verdict } = asPolicy(yield* traced(spec?.instanceId, run, pursued), spec)
   if (outcome._tag === "failed" && outcome.error.code === lostCode) post.givenUp(runId, run.attempt.sessionKey)
   yield* self.report({ _tag: "RunEnded", runId, outcome: yield* keepOutput(run.attempt, outcome), verdict })
   post.begun.delete(runId)
   if (sessionOf(run.attempt) === undefined) post.ended(run.attempt.sessionKey, yield* Clock.currentTimeMillis)
 })
+
+/** The operator of a remote gateway may not want a run that it may still be running to be tried again. */
+export const asPolicy = (found: Verdicted, spec: InstanceSpec | undefined): Verdicted => {
+  const { outcome } = found
+  const isLost = outcome._tag === "failed" && outcome.error.code === lostCode
+  return isLost && spec?.driver === "remote" && spec.supervision?.whenAway === "fail"
+    ? { ...found, outcome: { ...outcome, error: { ...outcome.error, retryable: false } } }
+    : found
+}
 
 const endOf = ({ outcome }: Verdicted): TaskSpan.RunEnd => {
   switch (outcome._tag) {

@@ -35,13 +35,19 @@ const abortedKey = ({ abort, attempt, runId }: Run, runs: Iterable<Run>): string
 }
 
 /**
- * Sends the abort if the gateway can be reached within `abortLinkWait`. Success: it was sent, or could not be. `runId`:
- * undefined aborts the whole session.
+/**
+ * Sends the abort if the gateway can be reached within `abortLinkWait`. Success: it was sent, or is made up for when
+ * the gateway is back, which goes on with the run by itself. `abortedKey`: undefined aborts the whole session.
  */
-export const abortTurn = Effect.fnUntraced(function* (post: LinkPost, sessionKey: string, runId: string | undefined) {
+export const abortTurn = Effect.fnUntraced(function* (
+  post: LinkPost,
+  runId: string,
+  sessionKey: string,
+  abortedKey: string | undefined
+) {
   const link = yield* Effect.timeoutOption(post.connected, abortLinkWait)
-  if (Option.isNone(link)) return
-  yield* link.value.abort(sessionKey, runId).pipe(
+  if (Option.isNone(link)) return post.givenUp(runId, sessionKey)
+  yield* link.value.abort(sessionKey, abortedKey).pipe(
     Effect.timeout(requestLimit),
     Effect.tapError((error) => Effect.logWarning("A run could not be aborted at its gateway", error)),
     Effect.ignore
@@ -53,7 +59,7 @@ export const abortAtGateway = Effect.fnUntraced(function* (runId: string, self: 
   const run = yield* runOf(self, runId)
   if (run === undefined) return
   const { runs } = yield* self.state
-  yield* abortTurn(post, run.attempt.sessionKey, abortedKey(run, HashMap.values(runs)))
+  yield* abortTurn(post, runId, run.attempt.sessionKey, abortedKey(run, HashMap.values(runs)))
   yield* self.report({ _tag: "RunEnded", runId, outcome: { _tag: "aborted" }, verdict: "neutral" })
   post.begun.delete(runId)
 })

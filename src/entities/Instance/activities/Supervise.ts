@@ -13,7 +13,8 @@ import type { GatewayError } from "../../../openclaw/GatewayLink.ts"
 import type { RegisteredSpec } from "../../../schema/Instance.ts"
 import { Heartbeats } from "../../../ports/runners/Heartbeats.ts"
 import { StoredFormats } from "../../../ports/runners/StoredFormats.ts"
-import { stopGrace } from "../InstancePolicy.ts"
+import { mayRun, mayRunFromBefore } from "../board/UnderWay.ts"
+import { awayLong, recallWait, stopGrace } from "../InstancePolicy.ts"
 import { registeredSpec } from "../InstanceState.ts"
 import type { LinkPost } from "./LinkRegistry.ts"
 import type { InstanceSelf } from "./RunAttempt.ts"
@@ -26,8 +27,11 @@ export const supervise = Effect.fnUntraced(function* (start: number, self: Insta
   const { record, runs } = yield* self.state
   if (record === undefined || record.start !== start) return
   post.keep(new Set([...sendKeys(HashMap.values(runs)), ...post.board.attempts.runs.keys()]))
-  if (yield* (yield* Heartbeats).isRetired(self.entityId)) return yield* retire(start, self)
+  const heartbeats = yield* Heartbeats
+  if (yield* heartbeats.isRetired(self.entityId)) return yield* retire(start, self)
   yield* Effect.forkScoped(watchShare(start, self))
+  const wasAway = ((yield* heartbeats.silentMillis(self.entityId)) ?? 0) >= awayLong
+  if (wasAway && mayRunFromBefore(yield* self.state, self.epoch, post.board)) yield* Effect.sleep(recallWait)
   yield* keep(start, registeredSpec(record), record.fresh, self, post).pipe(
     Effect.catchTag("DriverError", (error) =>
       error.reason === "StaleOwner"
@@ -53,6 +57,7 @@ const keep = Effect.fnUntraced(function* (
   post: LinkPost
 ): Effect.fn.Return<void, DriverError | GatewayError, Scope.Scope | InstanceDrivers> {
   const driver = yield* Effect.flatMap(InstanceDrivers, (drivers) => drivers.get(spec))
+  yield* hold(driver, spec, self, post)
   if (fresh) yield* Effect.ignore(driver.stop(spec, self.epoch, { graceMillis: stopGrace }))
   const ref = yield* driver.start(spec, self.epoch)
   yield* Effect.annotateLogs(Effect.logInfo(ref.adopted ? "Gateway adopted" : "Gateway started"), {
@@ -61,6 +66,21 @@ const keep = Effect.fnUntraced(function* (
   })
   yield* self.report({ _tag: "Started", start, ref })
   yield* Effect.raceFirst(exited(driver, ref, start, self), linked(driver, spec, ref, start, self, post))
+})
+
+/** Keeps the gateway for as long as this runner is its owner, and after that only when nothing runs there. */
+const hold = Effect.fnUntraced(function* (
+  driver: InstanceDriver,
+  spec: RegisteredSpec,
+  self: InstanceSelf,
+  post: LinkPost
+) {
+  const isIdle = Effect.map(self.state, (state) => !mayRun(state, post.board))
+  const renew = driver.renew(spec, self.epoch)
+  yield* Effect.addFinalizer(() =>
+    Effect.flatMap(isIdle, (idle) => (idle ? driver.leave(spec, self.epoch) : Effect.void))
+  )
+  yield* (yield* Heartbeats).hold({ entityId: self.entityId, epoch: self.epoch, renew, isIdle })
 })
 
 const exited = (driver: InstanceDriver, ref: InstanceRef, start: number, self: InstanceSelf) =>

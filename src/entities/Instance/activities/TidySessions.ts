@@ -10,6 +10,7 @@ import type { InstanceDriver } from "../../../instances/InstanceDriver.ts"
 import type { GatewayLink, GatewaySession } from "../../../openclaw/GatewayLink.ts"
 import { parseGatewaySessionKey } from "../../../schema/Ids.ts"
 import type { RegisteredSpec } from "../../../schema/Instance.ts"
+import { isInUse } from "../board/UnderWay.ts"
 import { tidy } from "../InstancePolicy.ts"
 import type { LinkPost } from "./LinkRegistry.ts"
 import { type InstanceSelf } from "./RunAttempt.ts"
@@ -26,6 +27,7 @@ interface Tidied {
 /** Never completes and never fails: sessions that cannot be deleted now are found again later. */
 export const tidySessions = Effect.fnUntraced(function* (tidied: Tidied): Effect.fn.Return<never> {
   let sweptAt = yield* Clock.currentTimeMillis
+  yield* abortGivenUp(tidied)
   while (true) {
     yield* Effect.sleep(tidy.every)
     if ((yield* tidied.link.status)._tag !== "connected") continue
@@ -40,13 +42,16 @@ export const tidySessions = Effect.fnUntraced(function* (tidied: Tidied): Effect
 })
 
 /**
- * Aborts runs that were given up, since a gateway that is back continues them although nobody waits for them any more.
- * A failed abort is not retried, since each run has a time limit of its own.
+ * Aborts runs that were given up, since a gateway that is back continues them although nobody waits for them any more:
+ * under an id of its own, so the whole session is aborted when no run of ours is in it. A failed abort is not retried,
+ * since each run has a time limit of its own.
  */
-const abortGivenUp = ({ link, post }: Tidied) =>
-  Effect.forEach(post.takeGivenUp(), ([runId, sessionKey]) => Effect.ignore(link.abort(sessionKey, runId)), {
-    discard: true
-  })
+const abortGivenUp = Effect.fnUntraced(function* ({ link, post, self }: Tidied) {
+  for (const [runId, sessionKey] of post.takeGivenUp()) {
+    const isShared = isInUse(yield* self.state, post.board, sessionKey)
+    yield* Effect.ignore(link.abort(sessionKey, isShared ? runId : undefined))
+  }
+})
 
 /**
  * Goes through our sessions at the gateway, which lists the oldest last, at most `sweepPages` pages. A session that has
@@ -79,7 +84,7 @@ const idleMillis = ({ updatedAt }: GatewaySession, now: number): number =>
  * the gateway has no more. Stops at the first failed deletion.
  */
 const forget = Effect.fnUntraced(function* (
-  { link, self }: Tidied,
+  { link, post, self }: Tidied,
   keys: ReadonlyArray<string>,
   spent: (use: Use, key: string) => boolean
 ) {
@@ -94,7 +99,7 @@ const forget = Effect.fnUntraced(function* (
   if (uses._tag === "None") return 0
   let gone = 0
   for (const [at, { key }] of owned.entries()) {
-    if (!spent(uses.value[at] ?? "wanted", key) || (yield* isBusy(self, key))) continue
+    if (!spent(uses.value[at] ?? "wanted", key) || isInUse(yield* self.state, post.board, key)) continue
     const deleted = yield* Effect.option(link.deleteSession(key))
     if (deleted._tag === "None") return gone
     gone++
@@ -102,9 +107,3 @@ const forget = Effect.fnUntraced(function* (
   }
   return gone
 })
-
-const isBusy = (self: InstanceSelf, key: string): Effect.Effect<boolean> =>
-  Effect.map(self.state, ({ runs }) => {
-    for (const [, { attempt }] of runs) if (attempt.sessionKey === key) return true
-    return false
-  })

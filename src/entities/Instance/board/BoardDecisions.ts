@@ -10,11 +10,14 @@ import type { ActorRef } from "../../../schema/ActorRef.ts"
 import type { Attempt } from "../../../schema/runs/Attempt.ts"
 import { type InstanceState, isRegistered } from "../InstanceState.ts"
 import { withModel } from "../runs/RunCommands.ts"
+import type { Refusal } from "../runs/RunTransitions.ts"
 import * as SlotBook from "../slots/SlotBook.ts"
 
 export interface Start {
   readonly _tag: "Start"
   readonly attempt: Attempt
+  /** Of the instance, when it granted the slot. */
+  readonly registration?: string
   readonly epoch: number
   readonly startedAt: number
   readonly entry?: number
@@ -44,6 +47,15 @@ export const stopAttempt = (_: InstanceState, stop: Omit<Stop, "_tag">): Handing
 
 export const holderPresent = (_: InstanceState, present: Omit<Present, "_tag">): Handing =>
   hand({ _tag: "Present", ...present })
+
+/** Why no start on this slot is taken; undefined when the present registration has granted it. */
+export const voidSlot = (
+  { record }: InstanceState,
+  { registration }: Pick<Start, "registration">
+): Refusal | undefined =>
+  record?.registration === registration
+    ? undefined
+    : { reason: "the slot was granted by another registration of the instance", retryAfterMillis: 1_000 }
 
 /** Asks everybody who holds slots what runs here. */
 export const rollCalls = ({ record, slots }: InstanceState): ReadonlyArray<Outgoing> => {

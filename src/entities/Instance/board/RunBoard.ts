@@ -8,6 +8,7 @@
  * here is known by its run id and the time of its start, so that it begins once however often it is told.
  */
 import type { AbortCause } from "../../../schema/events/InstanceEvents.ts"
+import type { ActorRef } from "../../../schema/ActorRef.ts"
 import type { Attempt } from "../../../schema/runs/Attempt.ts"
 import { runIdOf } from "../InstanceState.ts"
 import { holderKey, holdersMost } from "../slots/SlotBook.ts"
@@ -56,6 +57,10 @@ export class RunBoard {
     const known = this.#holders.get(key)
     if (known !== undefined && known.epoch > epoch) return
     this.#holders.set(key, { epoch, entry, forgotten: known?.epoch === epoch ? known.forgotten : 0 })
+  }
+
+  isPresent(holder: ActorRef): boolean {
+    return this.#holders.has(holderKey(holder))
   }
 
   /** When there are many, forgets those that hold no slots: they are present anew with their next slots. */

@@ -6,7 +6,7 @@ import type { Outputs } from "../../../ports/Outputs.ts"
 import type { Payloads } from "../../../ports/Payloads.ts"
 import { keepOutput } from "../activities/KeepOutput.ts"
 import type { LinkPost } from "../activities/LinkRegistry.ts"
-import { type InstanceSelf, pursue, traced } from "../activities/RunAttempt.ts"
+import { asPolicy, type InstanceSelf, pursue, traced } from "../activities/RunAttempt.ts"
 import { abortTurn } from "../activities/RunInterventions.ts"
 import { TurnReporter } from "../activities/TurnReporter.ts"
 import { awayLimitOf, guardSlack, guardStep } from "../InstancePolicy.ts"
@@ -76,7 +76,7 @@ class Host implements BoardHost {
   stop(run: BoardRun, cause: AbortCause): void {
     run.abort ??= cause
     const running = this.#fibers.get(run.runId)
-    const ending = abortTurn(this.#post, run.attempt.sessionKey, this.#abortedKey(run))
+    const ending = abortTurn(this.#post, run.runId, run.attempt.sessionKey, this.#abortedKey(run))
     const interrupted = running === undefined ? Effect.void : Fiber.interrupt(running)
     this.#fork(Effect.andThen(interrupted, Effect.andThen(ending, this.#finish(run, asked))))
   }
@@ -94,7 +94,8 @@ class Host implements BoardHost {
     const said = Effect.suspend(() =>
       this.#self.tellOthers([BoardEnds.ended(board, instanceId, { origin, runKey }, { _tag: "aborted" })])
     )
-    this.#fork(Effect.andThen(abortTurn(this.#post, sessionKey, runIdOf(origin, runKey)), said))
+    const runId = runIdOf(origin, runKey)
+    this.#fork(Effect.andThen(abortTurn(this.#post, runId, sessionKey, runId), said))
   }
 
   /** Ends the runs whose time is over and that the gateway has not ended. */
@@ -118,11 +119,12 @@ class Host implements BoardHost {
       post,
       reporter,
       maybeSent: run.entry === undefined || post.begun.has(runId),
-      sentLimit: awayLimitOf(record?.spec.driver),
+      sentLimit: awayLimitOf(record?.spec, attempt),
       isOwner: self.isOwner,
       refusal
     })
     const kept = traced(record?.spec.instanceId, run, pursued).pipe(
+      Effect.map((found) => asPolicy(found, record?.spec)),
       Effect.tap(({ outcome }) => {
         const isLost = outcome._tag === "failed" && outcome.error.code === lostCode
         return Effect.sync(() => (isLost ? post.givenUp(runId, attempt.sessionKey) : undefined))

@@ -8,7 +8,7 @@ import { runIdOf } from "../InstanceState.ts"
 import { refusalOf } from "../runs/RunTransitions.ts"
 import * as SlotBook from "../slots/SlotBook.ts"
 import * as BoardEnds from "./BoardEnds.ts"
-import type { BoardNote, Start, Stop } from "./BoardDecisions.ts"
+import { type BoardNote, type Start, type Stop, voidSlot } from "./BoardDecisions.ts"
 import { boardMode } from "./BoardMode.ts"
 
 export const takeNotes = Effect.fnUntraced(function* (
@@ -44,8 +44,9 @@ const start = (note: Start, self: InstanceSelf, { board }: LinkPost, now: number
   if (run === undefined) return []
   const { instanceId } = parseInstanceEntityId(self.entityId)
   const others = board.attempts.runs.size - 1
-  const refusal =
-    run.entry === undefined ? undefined : refusalOf(self.committed(), run.attempt, { onSlot: true, now, others })
+  const state = self.committed()
+  const mayStart = run.entry === undefined ? undefined : refusalOf(state, run.attempt, { onSlot: true, now, others })
+  const refusal = voidSlot(state, note) ?? mayStart
   if (refusal !== undefined) {
     board.attempts.over(run)
     return [BoardEnds.refused(board, instanceId, run.attempt, refusal)]
@@ -59,12 +60,14 @@ const start = (note: Start, self: InstanceSelf, { board }: LinkPost, now: number
 }
 
 /** An attempt whose end is on its way needs no stop. */
-const stop = (note: Stop, self: InstanceSelf, { board }: LinkPost): ReadonlyArray<Outgoing> => {
+const stop = (note: Stop, self: InstanceSelf, post: LinkPost): ReadonlyArray<Outgoing> => {
+  const { board } = post
   const runId = runIdOf(note.origin, note.runKey)
   if (board.unheard.has(runId)) return []
   const run = board.attempts.runs.get(runId)
   if (isClosed(self) || (run === undefined && board.host === undefined)) {
     if (run !== undefined) board.attempts.over(run)
+    else post.givenUp(runId, note.sessionKey)
     const { instanceId } = parseInstanceEntityId(self.entityId)
     return [BoardEnds.ended(board, instanceId, note, stopped)]
   }

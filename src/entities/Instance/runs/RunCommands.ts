@@ -17,9 +17,9 @@ import { abortRun, draft, refusalOf, refuseAttempt } from "./RunTransitions.ts"
 type Quiet = Decision<InstanceEvent, void, never>
 
 /**
- * Accepts or refuses the attempt; one without a slot of its origin waits for one where the instance grants them. The
- * origin is notified by message of a refusal, or later of the end. An attempt that is sent again while it runs changes
- * nothing.
+ * Accepts or refuses the attempt; one without a slot of its origin, or on one of an earlier registration, waits for one
+ * where the instance grants them. The origin is notified by message of a refusal, or later of the end. An attempt that
+ * is sent again while it runs changes nothing.
  */
 export const execute = (
   state: InstanceState,

@@ -128,8 +128,13 @@ const about = (state: LaneState, { attempt, instanceId, task }: RunningTask, now
 })
 
 /** No further report of the attempt is expected. It counts as failed. */
-export const attemptLost = (state: LaneState, running: RunningTask, message: string, now: number): LaneEvent =>
-  failure(state, running, { code: "AttemptLost", message, retryable: true }, now)
+export const attemptLost = (
+  state: LaneState,
+  running: RunningTask,
+  message: string,
+  now: number,
+  retryable = true
+): LaneEvent => failure(state, running, { code: "AttemptLost", message, retryable }, now)
 
 const lost = (state: LaneState, running: RunningTask, now: number): LaneEvent => {
   const { instanceId, startedAt, until } = running

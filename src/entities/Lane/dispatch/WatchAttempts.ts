@@ -1,12 +1,14 @@
 /**
- * Watches the running attempts for as long as there are any, and has those on lost instances given up. While none is
- * lost it waits for a change of the lost instances.
+ * Watches the running attempts and the slots for as long as there are any. Attempts on lost instances are given up, and
+ * slots at instances that are gone are dropped. While none is lost it waits for a change of the lost instances, and for
+ * attempts on void slots until they have certainly ended. Its key changes when slots with attempts become void.
  */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, HashMap } from "effect"
 import type { Self } from "../../../actor/ActorLayer.ts"
 import { Fleet } from "../../../ports/Fleet.ts"
 import type { LostInstances } from "../../routing/LostInstances.ts"
-import { plan, stranded } from "./GiveUp.ts"
+import { InstanceId } from "../../../schema/Ids.ts"
+import { nextVoid, plan, stranded } from "./GiveUp.ts"
 import type { LaneSignal } from "../LaneSignal.ts"
 import type { LaneState } from "../LaneState.ts"
 
@@ -18,12 +20,19 @@ export const watchAttempts = Effect.fnUntraced(function* (self: Self<LaneState, 
   while (true) {
     const { revision } = lost
     const state = yield* self.state
-    const found = stranded(state, (instanceId) => lost.reasonOf(instanceId))
-    if (found.length === 0) {
-      yield* lost.laterThan(revision)
+    const instanceIds = [...HashMap.keys(state.slots)].map((id) => InstanceId.make(id)).filter((id) => lost.isGone(id))
+    if (instanceIds.length > 0) {
+      yield* self.report({ _tag: "SlotsVoid", instanceIds })
       continue
     }
-    const signal = plan(state, found, yield* fleet.snapshot, yield* Clock.currentTimeMillis)
+    const now = yield* Clock.currentTimeMillis
+    const found = stranded(state, lost, now)
+    if (found.length === 0) {
+      const next = nextVoid(state, lost)
+      yield* Effect.raceFirst(lost.laterThan(revision), next === Infinity ? Effect.never : Effect.sleep(next - now))
+      continue
+    }
+    const signal = plan(state, found, yield* fleet.snapshot, now)
     if (signal.attempts.length > 0) yield* self.report(signal)
     else yield* Effect.timeoutOption(lost.laterThan(revision), lookAgain)
   }

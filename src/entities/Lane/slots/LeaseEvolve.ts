@@ -1,7 +1,7 @@
 /** Folds one event about slots into what a lane holds of them. */
 import { HashMap } from "effect"
 import type { LaneEventOf } from "../../../schema/events/LaneEvents.ts"
-import type { LaneState } from "../LaneState.ts"
+import type { LaneState, RunningTask } from "../LaneState.ts"
 import * as SlotLease from "./SlotLease.ts"
 
 export type SlotEvent = LaneEventOf<
@@ -13,17 +13,32 @@ export type SlotEvent = LaneEventOf<
   | "lane.internal_given_up_over"
 >
 
-/** What still runs there is on no slot any more: its end must not free one that is granted later. */
-const revoked = (state: LaneState, { instanceId }: SlotEvent): LaneState => ({
-  ...state,
-  slots: SlotLease.revoked(state.slots, instanceId),
-  running: HashMap.map(state.running, (running) => {
-    if (running.instanceId !== instanceId || running.onSlot === undefined) return running
-    const { onSlot: _, ...rest } = running
-    return rest
-  }),
-  givenUp: HashMap.filter(state.givenUp, (one) => one.instanceId !== instanceId)
+/** What runs or was given up there spends no slot that the lane is granted later. */
+const unspent = (state: LaneState, instanceId: string, at: number): LaneState => {
+  const isOnSlot = (task: RunningTask) => task.instanceId === instanceId && task.onSlot === true
+  return {
+    ...state,
+    voids: HashMap.some(state.running, isOnSlot) ? state.voids + 1 : state.voids,
+    running: HashMap.map(state.running, (task) => {
+      if (!isOnSlot(task)) return task
+      const { onSlot: _, ...rest } = task
+      return { ...rest, voidAt: at }
+    }),
+    givenUp: HashMap.filter(state.givenUp, (one) => one.instanceId !== instanceId)
+  }
+}
+
+const revoked = (state: LaneState, { at, instanceId }: SlotEvent): LaneState => ({
+  ...unspent(state, instanceId, at),
+  slots: SlotLease.revoked(state.slots, instanceId)
 })
+
+const granted = (state: LaneState, event: LaneEventOf<"lane.internal_slots_granted">): LaneState => {
+  const { at, instanceId, registration } = event
+  const isOther = SlotLease.isOfAnother(SlotLease.leaseOf(state.slots, instanceId), registration)
+  const before = isOther ? unspent(state, instanceId, at) : state
+  return { ...before, slots: SlotLease.granted(state.slots, event, at) }
+}
 
 const givenUpOver = (state: LaneState, event: LaneEventOf<"lane.internal_given_up_over">): LaneState => {
   const { at, instanceId, runKeys } = event
@@ -41,7 +56,7 @@ export const onSlots = (state: LaneState, event: SlotEvent): LaneState => {
     case "lane.internal_slots_asked":
       return { ...state, slots: SlotLease.asked(state.slots, event, at) }
     case "lane.internal_slots_granted":
-      return { ...state, slots: SlotLease.granted(state.slots, event, at) }
+      return granted(state, event)
     case "lane.internal_slots_returned":
       return { ...state, slots: SlotLease.returned(state.slots, instanceId, event.count, event.want) }
     case "lane.internal_slots_recalled":

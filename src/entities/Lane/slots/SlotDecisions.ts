@@ -11,7 +11,7 @@ import { InstanceId, instanceEntityId, laneEntityId, type Placement } from "../.
 import { evolve } from "../LaneEvolve.ts"
 import { type LaneState, wantsDispatch } from "../LaneState.ts"
 import { presentTold } from "./SlotRuns.ts"
-import { dueOf, freeOf, leaseOf, type SlotLease } from "./SlotLease.ts"
+import { dueOf, freeOf, isOfAnother, leaseOf, type SlotLease } from "./SlotLease.ts"
 
 /**
  * Milliseconds after which a slot that was not used goes back when nobody is known to wait for it. Asking for one again
@@ -52,7 +52,10 @@ interface Granted extends Told {
   readonly placement: Placement
 }
 
-/** A grant to a lane that no longer wants any slot there goes back. */
+/**
+ * A grant to a lane that no longer wants any slot there goes back, and the ask with it: an instance that took the ask
+ * after its earlier registration had revoked it would grant it again and again.
+ */
 export const slotsGranted = (
   state: LaneState,
   { contended, count, instanceId, keep, placement, registration }: Granted,
@@ -95,12 +98,35 @@ export const slotsRecalled = (
   )
 }
 
-export const slotsRevoked = (state: LaneState, { instanceId }: Told, { now }: DecideContext): Quiet =>
-  accept<LaneEvent, void>(
-    leaseOf(state.slots, instanceId) === undefined
+/** A message of an earlier registration says nothing of slots that a later one granted. */
+export const slotsRevoked = (state: LaneState, { instanceId, registration }: Told, { now }: DecideContext): Quiet => {
+  const lease = leaseOf(state.slots, instanceId)
+  const isOutdated = registration !== undefined && isOfAnother(lease, registration)
+  return accept<LaneEvent, void>(
+    lease === undefined || isOutdated
       ? []
       : [{ _tag: "lane.internal_slots_revoked", ...about(state, now, instanceId) }],
     undefined
+  )
+}
+
+/** These instances are not registered any more, as far as the fleet can tell. */
+export interface SlotsVoid {
+  readonly _tag: "SlotsVoid"
+  readonly instanceIds: ReadonlyArray<InstanceId>
+}
+
+/**
+ * Drops what the lane holds at instances that are gone: one that was deregistered without its runner revokes nothing
+ * until its machine comes back.
+ */
+export const slotsVoid = (state: LaneState, { instanceIds }: SlotsVoid, { now }: DecideContext): Quiet =>
+  note(
+    instanceIds.flatMap((instanceId) =>
+      leaseOf(state.slots, instanceId) === undefined
+        ? []
+        : [{ _tag: "lane.internal_slots_revoked" as const, ...about(state, now, instanceId) }]
+    )
   )
 
 /** Whether the lane has something to tell the instance without having been asked: it may have to return slots. */

@@ -81,20 +81,28 @@ interface Grant {
   readonly contended: boolean
 }
 
-/** Slots of another registration are void. */
+/** Whether the lease's slots were granted by another registration than this one. */
+export const isOfAnother = (lease: SlotLease | undefined, registration: string | undefined): boolean =>
+  lease?.registration !== undefined && lease.registration !== registration
+
+/** Slots of another registration are void, with what was spent of them. */
 export const granted = (
   leases: SlotLeases,
   { contended, count, instanceId, keep, registration }: Grant,
   at: number
 ): SlotLeases =>
-  update(leases, instanceId, ({ registration: before, ...lease }) => ({
-    ...lease,
-    ...(registration === undefined ? {} : { registration }),
-    granted: count + (before === undefined || before === registration ? lease.granted : 0),
-    keep,
-    contended,
-    usedAt: at
-  }))
+  update(leases, instanceId, (lease) => {
+    const { registration: _, ...rest } = lease
+    const kept = isOfAnother(lease, registration) ? { ...rest, granted: 0, spent: 0 } : rest
+    return {
+      ...kept,
+      ...(registration === undefined ? {} : { registration }),
+      granted: kept.granted + count,
+      keep,
+      contended,
+      usedAt: at
+    }
+  })
 
 export const returned = (leases: SlotLeases, instanceId: InstanceId, count: number, want: number): SlotLeases =>
   update(leases, instanceId, (lease) => ({

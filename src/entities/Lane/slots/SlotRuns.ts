@@ -26,6 +26,7 @@ type Started = Pick<RunningTask, "task" | "attempt" | "instanceId" | "placement"
 /** `entry`: the journal entry that starts it; absent when it is told again. */
 export const startTold = (state: LaneState, started: Started, epoch: number, entry?: number): Outgoing => {
   const { attempt, instanceId, placement, startedAt, task } = started
+  const registration = leaseOf(state.slots, instanceId)?.registration
   const isWanted = (now: LaneState): boolean => {
     const running = runningOf(now, task.taskId)
     return running?.instanceId === instanceId && running.startedAt === startedAt && running.attempt === attempt
@@ -33,7 +34,13 @@ export const startTold = (state: LaneState, started: Started, epoch: number, ent
   return tellTo(
     addressOf(instanceId, placement),
     StartAttempt,
-    { attempt: attemptOf(state, started, attempt), epoch, startedAt, ...(entry === undefined ? {} : { entry }) },
+    {
+      attempt: attemptOf(state, started, attempt),
+      ...(registration === undefined ? {} : { registration }),
+      epoch,
+      startedAt,
+      ...(entry === undefined ? {} : { entry })
+    },
     isWanted
   )
 }

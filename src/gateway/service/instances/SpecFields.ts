@@ -52,6 +52,8 @@ const supervisionFaults = (driver: DriverKind, supervision: Given["supervision"]
     ["startupMillis", "remote", "driver remote does not start its gateway"],
     ["restartAfterProbes", "remote", "driver remote does not start its gateway"],
     ["restartsMost", "remote", "a remote gateway is never given up"],
+    ["whenAway", "process", "a gateway that is started here ends itself when it is not kept"],
+    ["whenAway", "simulated", "a simulated gateway ends itself when it is not kept"],
     ["startupMillis", "simulated", "driver simulated has no startup probe"],
     ["reconnect", "simulated", "driver simulated has no connection to lose"]
   ]

@@ -22,10 +22,12 @@ const holder = { entityType: "Lane", entityId: laneId }
 const present = (instanceId = "a") =>
   Effect.gen(function* () {
     const client = yield* started(instanceId)
+    const { registration } = yield* client.InstanceGet()
     yield* client.HolderPresent({ holder, epoch: 1, entry: 0 })
     const start = (task: string, message: string, entry?: number) =>
       client.StartAttempt({
         attempt: attempt(task, message),
+        registration: registration!,
         epoch: 1,
         startedAt: 1,
         ...(entry === undefined ? {} : { entry })
@@ -117,6 +119,20 @@ describe("An attempt on a slot of its origin", () => {
       yield* start("t6", "hello", 6)
       yield* untilTold(6)
       assert.deepInclude((yield* told)[5], { tag: "AttemptRefused", runKey: "t6.1" })
+    }).pipe(withInstances())
+  )
+
+  it.effect("is refused when its slot was granted by another registration of the instance", () =>
+    Effect.gen(function* () {
+      const { client } = yield* present()
+      const start = { attempt: attempt("t1", "hello"), registration: "former", epoch: 1, startedAt: 1 }
+      yield* client.StartAttempt({ ...start, entry: 1 })
+      yield* client.StartAttempt(start)
+      yield* untilTold(1)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* told).length, 1)
+      assert.deepInclude((yield* told)[0], { tag: "AttemptRefused", runKey: "t1.1" })
+      assert.strictEqual(yield* executionsOf("t1"), 0)
     }).pipe(withInstances())
   )
 

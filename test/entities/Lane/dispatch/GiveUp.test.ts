@@ -19,7 +19,7 @@ const running = (overrides: Parameters<typeof taskSpec>[1] = {}) => {
 }
 
 const planOf = (world: LaneWorld, fleet: ReadonlyArray<InstanceStatus>) =>
-  plan(world.state, stranded(world.state, reasonOf), fleet, world.now)
+  plan(world.state, stranded(world.state, { reasonOf, waitMillisOf: () => 18_000 }, world.now), fleet, world.now)
 
 const lose = (world: LaneWorld, fleet: ReadonlyArray<InstanceStatus>) => world.tell(planOf(world, fleet))
 
@@ -49,6 +49,17 @@ describe("An attempt on a lost instance", () => {
     world.now += 66_000
     lose(world, alone)
     assert.strictEqual(world.rows.get("t1")!.phase, "pending")
+  })
+
+  it("fails for good when its remote instance is not to have its work tried again", () => {
+    const world = running()
+    const remote = instanceStatus("a", { driver: "remote", health: "unknown", supervision: { whenAway: "fail" } })
+    lose(world, [remote, instanceStatus("b")])
+    assert.deepInclude(world.rows.get("t1"), { phase: "failed" })
+    assert.deepStrictEqual(world.aborts, ["t1.1"])
+    const retried = running()
+    lose(retried, [{ ...remote, supervision: { whenAway: "retry" } }, instanceStatus("b")])
+    assert.deepInclude(retried.rows.get("t1"), { phase: "pending" })
   })
 
   it("may go to one that is full or rests now", () => {

@@ -8,15 +8,18 @@ import { assert } from "@effect/vitest"
 import { HashMap } from "effect"
 import type { Outgoing } from "../../../../src/actor/Actor.ts"
 import { tellTo } from "../../../../src/actor/Send.ts"
-import { AttemptEnded } from "../../../../src/rpc/AttemptRpcs.ts"
+import { AttemptEnded, AttemptRefused } from "../../../../src/rpc/AttemptRpcs.ts"
 import type { Attempt, AttemptOutcome } from "../../../../src/schema/runs/Attempt.ts"
 import { plan } from "../../../../src/entities/Lane/dispatch/DispatchPlan.ts"
+import { plan as planGiveUp, stranded } from "../../../../src/entities/Lane/dispatch/GiveUp.ts"
 import { OtherUsage } from "../../../../src/entities/Lane/dispatch/OtherUsage.ts"
 import { LaneActor } from "../../../../src/entities/Lane/LaneActor.ts"
 import { wantsDispatch } from "../../../../src/entities/Lane/LaneState.ts"
 import { InstanceActor } from "../../../../src/entities/Instance/InstanceActor.ts"
 import { runIdOf, takenOf } from "../../../../src/entities/Instance/InstanceState.ts"
-import type { BoardNote } from "../../../../src/entities/Instance/board/BoardDecisions.ts"
+import { type BoardNote, voidSlot } from "../../../../src/entities/Instance/board/BoardDecisions.ts"
+import * as BoardEnds from "../../../../src/entities/Instance/board/BoardEnds.ts"
+import type { Refusal } from "../../../../src/entities/Instance/runs/RunTransitions.ts"
 import { type BoardRun, RunBoard } from "../../../../src/entities/Instance/board/RunBoard.ts"
 import { viewOf } from "../../../../src/entities/Instance/InstanceView.ts"
 import * as SlotBook from "../../../../src/entities/Instance/slots/SlotBook.ts"
@@ -159,6 +162,11 @@ export class SlotWorld {
     }
     const run = board.admit(note, this.now)
     if (run === undefined) return
+    const refusal = voidSlot(this.instances.get(instance)!.state, note)
+    if (refusal !== undefined) {
+      board.over(run)
+      return this.#tellRefusal(instance, run.attempt, refusal)
+    }
     const there = run.entry === undefined ? gateway.get(run.runId) : undefined
     if (there === undefined) return this.#execute(gateway, run)
     if (!there.isRunning) this.#over(instance, run)
@@ -171,9 +179,9 @@ export class SlotWorld {
     gateway.set(run.runId, { run, isRunning: true })
   }
 
-  #over(instance: string, run: BoardRun): void {
+  #over(instance: string, run: BoardRun, outcome = done): void {
     this.#boards.get(instance)!.over(run)
-    this.#tellEnd(instance, { ...run.attempt }, done)
+    this.#tellEnd(instance, { ...run.attempt }, outcome)
   }
 
   #tellEnd(instance: string, { origin, runKey }: Pick<Attempt, "origin" | "runKey">, outcome: AttemptOutcome): void {
@@ -181,6 +189,14 @@ export class SlotWorld {
     this.#post(
       instance,
       tellTo(origin, AttemptEnded, { runKey, instanceId, outcome }, () => true)
+    )
+  }
+
+  #tellRefusal(instance: string, { origin, runKey }: Attempt, refusal: Refusal): void {
+    const { instanceId } = parseInstanceEntityId(instance.slice("Instance/".length))
+    this.#post(
+      instance,
+      tellTo(origin, AttemptRefused, { runKey, instanceId, ...refusal }, () => true)
     )
   }
 
@@ -203,7 +219,7 @@ export class SlotWorld {
     if (![...this.lanes.values()].includes(actor as never)) return
     const lane = actor as ActorTest<any, any, any, any, any, any>
     if (!wantsDispatch(lane.state)) return
-    const views = [...this.instances.values()].map(({ state }) => viewOf(state)!.doc)
+    const views = [...this.instances.values()].flatMap(({ state }) => viewOf(state)?.doc ?? [])
     const { assign, isIdle } = plan(lane.state, views, this.now, this.#usage)
     if (!isIdle) lane.signal(assign)
   }
@@ -216,11 +232,11 @@ export class SlotWorld {
   deliver(key: string, isUnheard = false): void {
     const [letter, ...rest] = this.#queues.get(key)!
     const { message, to } = letter!
-    const actor = (this.lanes.get(to) ?? this.instances.get(to)) as AnyActor
+    const actor = (this.lanes.get(to) ?? this.instances.get(to)) as AnyActor | undefined
     const from = key.slice(0, key.indexOf(" > "))
-    const sender = (this.lanes.get(from) ?? this.instances.get(from)) as AnyActor
+    const sender = (this.lanes.get(from) ?? this.instances.get(from)) as AnyActor | undefined
     if (!isUnheard || message.told === undefined) this.#queues.set(key, rest)
-    if (message.told?.isWanted(sender.state) === false) return void this.#queues.set(key, rest)
+    if (actor === undefined || message.told?.isWanted(sender?.state) === false) return void this.#queues.set(key, rest)
     this.#decided(actor, () => actor.message(message.tag, message.payload as never))
   }
 
@@ -234,7 +250,8 @@ export class SlotWorld {
   /** Once everything has arrived, what the lanes have started runs, also after moves. */
   checkRunning(): void {
     for (const [key, { state }] of this.lanes) {
-      for (const { attempt, cancel, instanceId, task } of HashMap.values(state.running)) {
+      for (const { attempt, cancel, instanceId, task, voidAt } of HashMap.values(state.running)) {
+        if (voidAt !== undefined) continue
         const runId = `${key.replaceAll("/", ":")}:${task.taskId}.${attempt}`
         const gateway = this.#gateways.get(`Instance/${instanceEntityId(placement, instanceId)}`)!
         assert.isTrue(cancel !== undefined || gateway.get(runId)?.isRunning, `${runId} does not run`)
@@ -264,19 +281,87 @@ export class SlotWorld {
     for (const actor of [...this.lanes.values(), ...this.instances.values()]) {
       this.#decided(actor, (one) => void one.pass(0))
     }
+    for (const actor of this.lanes.values()) this.#giveUpVoid(actor)
+  }
+
+  /** As WatchAttempts.ts does. */
+  #giveUpVoid(actor: AnyActor): void {
+    const losses = { reasonOf: () => undefined, waitMillisOf: () => 18_000 }
+    const found = stranded(actor.state, losses, this.now)
+    if (found.length > 0) this.#decided(actor, (one) => one.signal(planGiveUp(actor.state, found, [], this.now)))
+  }
+
+  instanceOf(instance: string) {
+    return this.instances.get(`Instance/${instanceEntityId(placement, InstanceId.make(instance))}`)!
   }
 
   drain(instance: string): void {
-    const actor = [...this.instances].find(([key]) => key.endsWith(`/${instance}`))![1]
-    this.#decided(actor, (one) => void one.command("Drain", { deadlineMillis: 600_000 }))
+    this.#decided(this.instanceOf(instance), (one) => void one.command("Drain", { deadlineMillis: 600_000 }))
   }
 
-  #underWay(tag: string, from: string, to: string): number {
+  deregister(instance: string): void {
+    this.#decided(this.instanceOf(instance), (one) => void one.command("Deregister", { force: true }))
+  }
+
+  /** The gateway of an instance that stops has stopped, and its board is closed. */
+  stopped(instance: string): void {
+    const actor = this.instanceOf(instance)
+    const key = this.#keyOf(actor)
+    for (const there of this.#gateways.get(key)!.values()) there.isRunning = false
+    for (const run of [...this.#boards.get(key)!.runs.values()]) this.#over(key, run, BoardEnds.outcomeOfStopped)
+    this.#boards.set(key, new RunBoard())
+    this.#decided(actor, (one) => one.signal({ _tag: "Stopped", start: one.state.record.start }))
+  }
+
+  /** The instance is deregistered, waits for its slots in vain, stops, and is registered again. */
+  reregister(instance: string): void {
+    this.deregister(instance)
+    const { deadlineAt, drain } = this.instanceOf(instance).state.record!
+    if (drain === "aborting") this.pass(deadlineAt! - this.now)
+    this.stopped(instance)
+    this.register(instance)
+  }
+
+  register(instance: string): void {
+    const actor = this.instanceOf(instance)
+    this.#decided(actor, (one) => this.#warm(one))
+  }
+
+  /** Every lane gives up what it runs there, as when nothing is heard of the instance. */
+  giveUp(instance: string): void {
+    for (const actor of this.lanes.values()) {
+      const attempts = HashMap.toValues(actor.state.running).flatMap(({ attempt, instanceId, task: { taskId } }) =>
+        instanceId === instance ? [{ taskId, attempt, instanceId, reason: "nothing is heard of it" }] : []
+      )
+      if (attempts.length > 0) this.#decided(actor, (one) => one.signal({ _tag: "GiveUp", attempts }))
+    }
+  }
+
+  /** The machine of the instance never comes back, and the fleet does not list the instance any more. */
+  lose(instance: string): void {
+    const instanceId = InstanceId.make(instance)
+    const key = `Instance/${instanceEntityId(placement, instanceId)}`
+    this.instances.delete(key)
+    this.#gateways.set(key, new Map())
+    this.#boards.set(key, new RunBoard())
+    for (const queue of [...this.#queues.keys()]) if (queue.startsWith(`${key} > `)) this.#queues.delete(queue)
+    this.giveUp(instance)
+    for (const actor of this.lanes.values()) {
+      this.#decided(actor, (one) => one.signal({ _tag: "SlotsVoid", instanceIds: [instanceId] }))
+    }
+  }
+
+  /** Slots of this registration of the instance that are on their way. */
+  #underWay(tag: string, from: string, to: string, registration: string | undefined): number {
     const queue = this.#queues.get(`${from} > ${to}`) ?? []
-    return queue.reduce(
-      (sum, { message }) => (message.tag === tag ? sum + (message.payload as { count: number }).count : sum),
-      0
-    )
+    return queue.reduce((sum, { message }) => {
+      const payload = message.payload as { readonly count: number; readonly registration?: string }
+      return message.tag === tag && payload.registration === registration ? sum + payload.count : sum
+    }, 0)
+  }
+
+  #isRevoking(from: string, to: string): boolean {
+    return this.#queues.get(`${from} > ${to}`)?.some(({ message }) => message.tag === "SlotsRevoked") === true
   }
 
   /** No instance gives away or runs more than its cap, and no slot is lost or made on the way. */
@@ -287,11 +372,14 @@ export class SlotWorld {
       const running = this.runs.filter((run) => run.instance === instance)
       assert.isAtMost(running.length, this.cap, `the gateway of ${id} runs more than its cap`)
       for (const [lane, actor] of this.lanes) {
+        if (this.#isRevoking(instance, lane)) continue
         const lease = leaseOf(actor.state.slots, id)
         const held = SlotBook.holderOf(state.slots, lane)?.held ?? 0
-        const coming = this.#underWay("SlotsGranted", instance, lane)
-        const going = this.#underWay("SlotsReturned", lane, instance)
-        assert.strictEqual(held, (lease?.granted ?? 0) + coming + going, `slots of ${lane} at ${id} do not add up`)
+        const { registration } = state.record!
+        const granted = lease?.registration === registration ? lease!.granted : 0
+        const coming = this.#underWay("SlotsGranted", instance, lane, registration)
+        const going = this.#underWay("SlotsReturned", lane, instance, registration)
+        assert.strictEqual(held, granted + coming + going, `slots of ${lane} at ${id} do not add up`)
         const own = running.filter(({ runId }) => runId.startsWith(`${lane.replaceAll("/", ":")}:`))
         assert.isAtMost(own.length, held, `${lane} runs more at ${id} than it holds slots`)
         assert.isAtMost(lease?.spent ?? 0, lease?.granted ?? 0, `${lane} spends more than it holds at ${id}`)

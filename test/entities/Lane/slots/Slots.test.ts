@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, HashMap, Schema } from "effect"
 import { leaseOf } from "../../../../src/entities/Lane/slots/SlotLease.ts"
+import { Placement } from "../../../../src/schema/Ids.ts"
 import { SlotWorld } from "./SlotWorld.ts"
 
 const codes = Arbitrary.array(Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xffffff }))), {
@@ -29,6 +30,9 @@ const step = (world: SlotWorld, code: number): void => {
       if (moved !== undefined) return world.move(moved)
       return world.pass(pick % 8 === 0 ? 100_000 : pick % 4_000)
     }
+    case 6:
+      if (pick % 16 === 1) return world.reregister(at(["i1", "i2"], pick >>> 4)!)
+      return pick % 4 === 0 ? world.giveUp(at(["i1", "i2"], pick >>> 2)!) : undefined
     default: {
       const key = at(world.waiting, pick)
       return key === undefined ? undefined : world.deliver(key, pick % 5 === 0)
@@ -155,5 +159,107 @@ describe("Slots between lanes and instances", () => {
     const outcome = { _tag: "completed", result: { text: "done", durationMillis: 1 } } as const
     lane.message("AttemptEnded", { runKey: `${task.taskId}.${attempt}`, instanceId, outcome })
     assert.deepInclude(leaseOf(lane.state.slots, instanceId), { granted: 1, spent: 0 })
+  })
+
+  it("are void with the deregistration of their instance, and begin anew with the next one of its id", () => {
+    const world = new SlotWorld(lanes, ["i1"], 3)
+    world.submit("acme/main", 6)
+    world.deliverAll()
+    const lane = world.laneOf("acme/main")
+    world.deregister("i1")
+    for (const run of world.runs) world.end(run)
+    const { record } = world.instanceOf("i1").state
+    assert.strictEqual(record!.drain, "aborting", "it waits for slots that have not come back")
+    world.pass(record!.deadlineAt! - world.now)
+    world.stopped("i1")
+    assert.strictEqual(world.instanceOf("i1").state.record!.phase, "destroyed")
+    assert.strictEqual(leaseOf(lane.state.slots, "i1")!.granted, 3)
+    world.register("i1")
+    world.deliverAll()
+    assert.strictEqual(leaseOf(lane.state.slots, "i1")!.registration, world.instanceOf("i1").state.record!.registration)
+    assert.strictEqual(world.runs.length, 3)
+    world.submit("acme/main", 6)
+    finish(world)
+  })
+
+  it("that became void before the end of their attempts was heard leave none waiting until its time is over", () => {
+    const world = new SlotWorld(["acme/main"], ["i1", "i2"], 3)
+    world.submit("acme/main", 6)
+    world.deliverAll()
+    world.deregister("i1")
+    world.pass(world.instanceOf("i1").state.record!.deadlineAt! - world.now)
+    world.stopped("i1")
+    world.move("Instance/default/i1")
+    world.deliverAll()
+    const there = () =>
+      HashMap.toValues(world.laneOf("acme/main").state.running).filter(({ instanceId }) => instanceId === "i1")
+    assert.deepStrictEqual(
+      there().map(({ onSlot, voidAt }) => [onSlot, voidAt]),
+      Array.from({ length: 3 }, () => [undefined, world.now])
+    )
+    world.pass(17_999)
+    assert.strictEqual(there().length, 3)
+    world.pass(1)
+    assert.strictEqual(there().length, 0)
+    finish(world)
+  })
+
+  it("of an earlier registration are not taken for those of a later one", () => {
+    const world = new SlotWorld(["acme/main"], ["i1"], 3)
+    world.submit("acme/main", 3)
+    world.deliverAll()
+    const lane = world.laneOf("acme/main")
+    const { instanceId } = HashMap.toValues(lane.state.running)[0]!
+    lane.message("SlotsRevoked", { instanceId, registration: "earlier" })
+    assert.strictEqual(leaseOf(lane.state.slots, "i1")!.granted, 3)
+    const placement = Placement.make("default")
+    lane.message("SlotsGranted", {
+      instanceId,
+      placement,
+      registration: "later",
+      count: 1,
+      keep: null,
+      contended: false
+    })
+    const { granted, spent } = leaseOf(lane.state.slots, "i1")!
+    assert.deepEqual({ granted, spent }, { granted: 1, spent: 0 })
+    lane.signal({
+      _tag: "GiveUp",
+      attempts: HashMap.toValues(lane.state.running).map(({ attempt, task: { taskId } }) => ({
+        taskId,
+        attempt,
+        instanceId,
+        reason: "nothing is heard of it"
+      }))
+    })
+    assert.strictEqual(HashMap.size(lane.state.givenUp), 0)
+    assert.strictEqual(leaseOf(lane.state.slots, "i1")!.spent, 0)
+  })
+
+  it("at an instance that never comes back hold nothing up, and are forgotten", () => {
+    const world = new SlotWorld(lanes, ["i1", "i2"], 3)
+    for (const lane of lanes) world.submit(lane, 10)
+    world.deliverAll()
+    assert.isAbove(world.runs.filter(({ instance }) => instance.endsWith("/i1")).length, 0)
+    world.lose("i1")
+    for (const { state } of world.lanes.values()) {
+      assert.isUndefined(leaseOf(state.slots, "i1"))
+      assert.isFalse(HashMap.some(state.givenUp, ({ instanceId }) => instanceId === "i1"))
+    }
+    finish(world)
+  })
+
+  it("that were given up while an instance was away are free there again once it is back", () => {
+    const world = new SlotWorld(["acme/main"], ["i1", "i2"], 3)
+    world.submit("acme/main", 6)
+    world.deliverAll()
+    world.giveUp("i1")
+    const lease = () => leaseOf(world.laneOf("acme/main").state.slots, "i1")!
+    assert.strictEqual(lease().spent, 3)
+    world.deliverAll()
+    for (const run of world.runs) world.end(run)
+    world.deliverAll()
+    assert.strictEqual(HashMap.size(world.laneOf("acme/main").state.givenUp), 0)
+    finish(world)
   })
 })
