@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Simulation } from "../../src/testing/index.ts"
-import { gateways, kindOf, make, type Mix, Tally, tasks } from "./BadGatewaysScenario.ts"
+import { gateways, kindOf, make, type Mix, Tally, tasks } from "./scenarios/BadGatewaysScenario.ts"
 
 const run = Effect.fnUntraced(function* (mix: Mix, seed: number) {
   const tally = new Tally()

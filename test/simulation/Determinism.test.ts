@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Simulation } from "../../src/testing/index.ts"
 import * as FleetScenario from "../../src/testing/scenarios/FleetScenario.ts"
-import * as CounterScenario from "./CounterScenario.ts"
+import * as CounterScenario from "./scenarios/CounterScenario.ts"
 
 const counters = (seed: number) =>
   Simulation.run({ ...CounterScenario.scenario, seed, duration: "40 seconds", faults: { everyMillis: 2_500 } })

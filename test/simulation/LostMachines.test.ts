@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Simulation } from "../../src/testing/index.ts"
-import { all, boundMillis, type Bugs, make, Seen } from "./LostMachinesScenario.ts"
+import { all, boundMillis, type Bugs, make, Seen } from "./scenarios/LostMachinesScenario.ts"
 
 const run = Effect.fnUntraced(function* (seed: number, bugs: Bugs = {}) {
   const seen = new Seen()

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Commit, Journal } from "../../src/actor/Journal.ts"
 import { type Fault, type Plant, Simulation } from "../../src/testing/index.ts"
-import * as CounterScenario from "./CounterScenario.ts"
+import * as CounterScenario from "./scenarios/CounterScenario.ts"
 
 /** A runner that stands still past its lease and whose clock hides that from it: it goes on as the owner it was. */
 const zombies: ReadonlyArray<Fault> = [

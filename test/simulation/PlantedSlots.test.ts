@@ -10,7 +10,7 @@ import type { LaneEvent } from "../../src/schema/events/LaneEvents.ts"
 import { TenantId } from "../../src/schema/Ids.ts"
 import { Simulation } from "../../src/testing/index.ts"
 import type * as FleetScenario from "../../src/testing/scenarios/FleetScenario.ts"
-import { make, Seen } from "./TenantsScenario.ts"
+import { make, Seen } from "./scenarios/TenantsScenario.ts"
 
 const violationsOf = (variants: FleetScenario.Variants, seed: number) =>
   Effect.map(

@@ -7,7 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { explain, type Failure, type Summary, sweep } from "../../src/testing/Sweep.ts"
 import * as FleetScenario from "../../src/testing/scenarios/FleetScenario.ts"
-import * as CounterScenario from "./CounterScenario.ts"
+import * as CounterScenario from "./scenarios/CounterScenario.ts"
 
 const freshWallMillis = 10_000
 

@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { describeFault, type Fault, Simulation } from "../../src/testing/index.ts"
-import * as CounterScenario from "./CounterScenario.ts"
+import * as CounterScenario from "./scenarios/CounterScenario.ts"
 
 const noise: ReadonlyArray<Fault> = [
   { kind: "crash", at: 5_500, runner: "runner-2", forMillis: 1_000 },

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Simulation } from "../../src/testing/index.ts"
-import { make, Seen } from "./TenantsScenario.ts"
+import { make, Seen } from "./scenarios/TenantsScenario.ts"
 
 describe("20 tenants on three gateways", () => {
   it.live(

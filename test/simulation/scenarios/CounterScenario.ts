@@ -3,10 +3,10 @@
  * another.
  */
 import { Effect, Random } from "effect"
-import * as ActorClient from "../../src/actor/ActorClient.ts"
-import type { Scenario } from "../../src/testing/Scenario.ts"
-import { Workload } from "../../src/testing/Workload.ts"
-import * as Counter from "../fixtures/Counter.ts"
+import * as ActorClient from "../../../src/actor/ActorClient.ts"
+import type { Scenario } from "../../../src/testing/Scenario.ts"
+import { Workload } from "../../../src/testing/Workload.ts"
+import * as Counter from "../../fixtures/Counter.ts"
 
 const keys = Array.from({ length: 12 }, (_, n) => `counter-${n}`)
 const callers = 6

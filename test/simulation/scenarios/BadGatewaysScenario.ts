@@ -3,18 +3,25 @@
  * tenants: first a trickle of tasks, when nearly all gateways are idle, then as many at once as there are slots.
  */
 import { Effect, Random, Schedule } from "effect"
-import * as ActorClient from "../../src/actor/ActorClient.ts"
-import { Instance } from "../../src/entities/Instance.ts"
-import { Lane } from "../../src/entities/Lane.ts"
-import { SimulatedFleet } from "../../src/instances/simulated/SimulatedFleet.ts"
-import { defaultPlacement, instanceEntityId, laneEntityId, LaneName, TaskId, TenantId } from "../../src/schema/Ids.ts"
-import { defaultLaneConfig } from "../../src/schema/Lane.ts"
-import { defaultRetryPolicy, type TaskSpec } from "../../src/schema/Task.ts"
-import { eventsOf } from "../../src/testing/checks/History.ts"
-import { allEnded } from "../../src/testing/checks/Outcomes.ts"
-import type { Scenario } from "../../src/testing/Scenario.ts"
-import * as FleetScenario from "../../src/testing/scenarios/FleetScenario.ts"
-import { instanceSpec } from "../fixtures/InstanceSpecs.ts"
+import * as ActorClient from "../../../src/actor/ActorClient.ts"
+import { Instance } from "../../../src/entities/Instance.ts"
+import { Lane } from "../../../src/entities/Lane.ts"
+import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
+import {
+  defaultPlacement,
+  instanceEntityId,
+  laneEntityId,
+  LaneName,
+  TaskId,
+  TenantId
+} from "../../../src/schema/Ids.ts"
+import { defaultLaneConfig } from "../../../src/schema/Lane.ts"
+import { defaultRetryPolicy, type TaskSpec } from "../../../src/schema/Task.ts"
+import { eventsOf } from "../../../src/testing/checks/History.ts"
+import { allEnded } from "../../../src/testing/checks/Outcomes.ts"
+import type { Scenario } from "../../../src/testing/Scenario.ts"
+import * as FleetScenario from "../../../src/testing/scenarios/FleetScenario.ts"
+import { instanceSpec } from "../../fixtures/InstanceSpecs.ts"
 
 export interface Mix {
   readonly failing: number

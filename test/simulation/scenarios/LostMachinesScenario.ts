@@ -3,13 +3,13 @@
  * for good, with its gateway or without, and another is cut off for longer than its gateway lives without a runner.
  */
 import { Clock, Context, Effect, Layer, Random, Schedule } from "effect"
-import * as ActorClient from "../../src/actor/ActorClient.ts"
-import * as Catalogued from "../../src/entities/catalog/Actors.ts"
-import { Instance } from "../../src/entities/Instance.ts"
-import { Lane } from "../../src/entities/Lane.ts"
-import { Session } from "../../src/entities/Session.ts"
-import { SimulatedFleet } from "../../src/instances/simulated/SimulatedFleet.ts"
-import { Fleet } from "../../src/ports/Fleet.ts"
+import * as ActorClient from "../../../src/actor/ActorClient.ts"
+import * as Catalogued from "../../../src/entities/catalog/Actors.ts"
+import { Instance } from "../../../src/entities/Instance.ts"
+import { Lane } from "../../../src/entities/Lane.ts"
+import { Session } from "../../../src/entities/Session.ts"
+import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
+import { Fleet } from "../../../src/ports/Fleet.ts"
 import {
   hostPlacement,
   InstanceId,
@@ -20,17 +20,17 @@ import {
   SessionId,
   TaskId,
   TenantId
-} from "../../src/schema/Ids.ts"
-import { defaultLaneConfig } from "../../src/schema/Lane.ts"
-import { watchCaps } from "../../src/testing/checks/Caps.ts"
-import { eventsOf, type Violation } from "../../src/testing/checks/History.ts"
-import { rowByRow, type Watcher } from "../../src/testing/checks/Observation.ts"
-import { allEnded, watchOutcomes } from "../../src/testing/checks/Outcomes.ts"
-import { Machines } from "../../src/testing/index.ts"
-import type { Scenario } from "../../src/testing/Scenario.ts"
-import * as FleetDrivers from "../../src/testing/scenarios/FleetDrivers.ts"
-import * as FleetReads from "../../src/testing/scenarios/FleetReads.ts"
-import { instanceSpec } from "../fixtures/InstanceSpecs.ts"
+} from "../../../src/schema/Ids.ts"
+import { defaultLaneConfig } from "../../../src/schema/Lane.ts"
+import { watchCaps } from "../../../src/testing/checks/Caps.ts"
+import { eventsOf, type Violation } from "../../../src/testing/checks/History.ts"
+import { rowByRow, type Watcher } from "../../../src/testing/checks/Observation.ts"
+import { allEnded, watchOutcomes } from "../../../src/testing/checks/Outcomes.ts"
+import { Machines } from "../../../src/testing/index.ts"
+import type { Scenario } from "../../../src/testing/Scenario.ts"
+import * as FleetDrivers from "../../../src/testing/scenarios/FleetDrivers.ts"
+import * as FleetReads from "../../../src/testing/scenarios/FleetReads.ts"
+import { instanceSpec } from "../../fixtures/InstanceSpecs.ts"
 
 export interface Bugs {
   /** Lanes and sessions never learn for how long an instance has been unknown. */

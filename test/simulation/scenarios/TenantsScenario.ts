@@ -3,12 +3,12 @@
  * others submit a critical task now and then, and some of these hold conversations besides.
  */
 import { Array as Arr, Effect, Random, Schedule } from "effect"
-import * as ActorClient from "../../src/actor/ActorClient.ts"
-import { Instance } from "../../src/entities/Instance.ts"
-import { Lane } from "../../src/entities/Lane.ts"
-import { Session } from "../../src/entities/Session.ts"
-import { Tenant } from "../../src/entities/Tenant.ts"
-import { SimulatedFleet } from "../../src/instances/simulated/SimulatedFleet.ts"
+import * as ActorClient from "../../../src/actor/ActorClient.ts"
+import { Instance } from "../../../src/entities/Instance.ts"
+import { Lane } from "../../../src/entities/Lane.ts"
+import { Session } from "../../../src/entities/Session.ts"
+import { Tenant } from "../../../src/entities/Tenant.ts"
+import { SimulatedFleet } from "../../../src/instances/simulated/SimulatedFleet.ts"
 import {
   defaultPlacement,
   instanceEntityId,
@@ -19,19 +19,19 @@ import {
   TaskId,
   tenantEntityId,
   TenantId
-} from "../../src/schema/Ids.ts"
-import { defaultLaneConfig } from "../../src/schema/Lane.ts"
-import { defaultRetryPolicy, type Priority, type TaskSpec } from "../../src/schema/Task.ts"
-import { rowByRow } from "../../src/testing/checks/Observation.ts"
-import { allEnded } from "../../src/testing/checks/Outcomes.ts"
-import { watchRecalls } from "../../src/testing/checks/slots/RecalledSlots.ts"
-import { watchSlots } from "../../src/testing/checks/slots/SlotAccounts.ts"
-import { type Share, watchTenantShares } from "../../src/testing/checks/slots/TenantShares.ts"
-import { watchTenantWaits } from "../../src/testing/checks/slots/TenantWaits.ts"
-import type { Scenario } from "../../src/testing/Scenario.ts"
-import * as FleetScenario from "../../src/testing/scenarios/FleetScenario.ts"
-import { Workload } from "../../src/testing/Workload.ts"
-import { instanceSpec } from "../fixtures/InstanceSpecs.ts"
+} from "../../../src/schema/Ids.ts"
+import { defaultLaneConfig } from "../../../src/schema/Lane.ts"
+import { defaultRetryPolicy, type Priority, type TaskSpec } from "../../../src/schema/Task.ts"
+import { rowByRow } from "../../../src/testing/checks/Observation.ts"
+import { allEnded } from "../../../src/testing/checks/Outcomes.ts"
+import { watchRecalls } from "../../../src/testing/checks/slots/RecalledSlots.ts"
+import { watchSlots } from "../../../src/testing/checks/slots/SlotAccounts.ts"
+import { type Share, watchTenantShares } from "../../../src/testing/checks/slots/TenantShares.ts"
+import { watchTenantWaits } from "../../../src/testing/checks/slots/TenantWaits.ts"
+import type { Scenario } from "../../../src/testing/Scenario.ts"
+import * as FleetScenario from "../../../src/testing/scenarios/FleetScenario.ts"
+import { Workload } from "../../../src/testing/Workload.ts"
+import { instanceSpec } from "../../fixtures/InstanceSpecs.ts"
 
 const gateways = ["i1", "i2", "i3"]
 const slotsEach = 8
