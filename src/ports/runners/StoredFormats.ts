@@ -13,9 +13,11 @@ export interface StoredFormatsShape {
    * answer. A runner of an older version that joins afterwards cannot serve what was stored since.
    */
   readonly readByAll: Effect.Effect<void>
+  /** Whether that is so by now. */
+  readonly isReadByAll: () => boolean
 }
 
 /** By default there is no other version. */
 export const StoredFormats = Context.Reference<StoredFormatsShape>("clawster/ports/runners/StoredFormats", {
-  defaultValue: () => ({ readByAll: Effect.void })
+  defaultValue: () => ({ readByAll: Effect.void, isReadByAll: () => true })
 })

@@ -22,12 +22,14 @@ export const readByAll = Effect.flatMap(PgClient.PgClient, (sql) =>
 
 const make = Effect.gen(function* () {
   const read = Latch.makeUnsafe(false)
+  let isRead = false
   yield* readByAll.pipe(
     Effect.repeat({ while: (format) => Effect.as(Effect.sleep(every), format < storedFormat) }),
+    Effect.andThen(Effect.sync(() => (isRead = true))),
     Effect.andThen(read.open),
     Effect.forkScoped
   )
-  return { readByAll: Effect.asVoid(read.await) }
+  return { readByAll: Effect.asVoid(read.await), isReadByAll: () => isRead }
 })
 
 export const layer = Layer.effect(StoredFormats, make)

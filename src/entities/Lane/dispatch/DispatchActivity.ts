@@ -14,6 +14,7 @@ import { Clock, Effect, Option } from "effect"
 import type { Self } from "../../../actor/ActorLayer.ts"
 import * as DomainMetrics from "../../../observability/metrics/DomainMetrics.ts"
 import { Fleet } from "../../../ports/Fleet.ts"
+import { StoredFormats } from "../../../ports/runners/StoredFormats.ts"
 import { mostRunning, Tenants } from "../../../ports/tenants/Tenants.ts"
 import { plan } from "./DispatchPlan.ts"
 import type { FleetWatch } from "./FleetWatch.ts"
@@ -40,9 +41,12 @@ const recordWaits = (state: LaneState, picks: ReadonlyArray<{ readonly taskId: s
   return Effect.all(waits, { discard: true })
 }
 
-/** How many of the lane's tasks its tenant lets run at once. */
-const tenantsMost = ({ tenantId }: LaneState) =>
-  Effect.flatMap(Tenants, (tenants) => Effect.map(tenants.of(tenantId), mostRunning))
+/** Plans within what the lane's tenant lets run at once. */
+const planNow = Effect.fnUntraced(function* (state: LaneState, now: number, otherUsage: OtherUsage) {
+  const most = mostRunning(yield* (yield* Tenants).of(state.tenantId))
+  const snapshot = yield* (yield* Fleet).snapshot
+  return plan(state, snapshot, now, otherUsage, most, (yield* StoredFormats).isReadByAll())
+})
 
 /**
  * Proposes what can start with the commit that is about to be made, or why nothing can. So an arrival starts at once,
@@ -51,8 +55,7 @@ const tenantsMost = ({ tenantId }: LaneState) =>
 export const propose = (state: LaneState, now: number, otherUsage: OtherUsage) =>
   Effect.gen(function* () {
     if (!wantsDispatch(state)) return undefined
-    const { snapshot } = yield* Fleet
-    const { assign, isIdle } = plan(state, yield* snapshot, now, otherUsage, yield* tenantsMost(state))
+    const { assign, isIdle } = yield* planNow(state, now, otherUsage)
     return isIdle ? undefined : { signal: assign, onCommitted: recordWaits(state, assign.picks, now) }
   })
 
@@ -62,14 +65,13 @@ const rewindAt = ({ pending, skippedAt }: LaneState, { changedAt }: FleetWatch):
 
 /** `watch` and `otherUsage` outlive the activity. */
 export const dispatch = Effect.fnUntraced(function* (self: LaneSelf, watch: FleetWatch, otherUsage: OtherUsage) {
-  const fleet = yield* Fleet
   let pause = pauseMillis.first
   while (true) {
     const { revision } = watch
     const state = yield* self.state
     const now = yield* Clock.currentTimeMillis
     if (rewindAt(state, watch) <= now) yield* self.report({ _tag: "Rewind" })
-    const { again, assign, isIdle } = plan(state, yield* fleet.snapshot, now, otherUsage, yield* tenantsMost(state))
+    const { again, assign, isIdle } = yield* planNow(state, now, otherUsage)
     if (!isIdle) {
       yield* self.report(assign)
       yield* recordWaits(state, assign.picks, now)

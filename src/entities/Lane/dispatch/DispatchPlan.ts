@@ -171,20 +171,24 @@ const tenantsCap = ({ pending, tenantId }: LaneState, most: number): Wait => ({
   taskIds: pending.entries.slice(0, namedMax).map(({ task }) => task.taskId)
 })
 
-/** `tenantsMost`: how many of the lane's tasks its tenant lets run at once. */
+/**
+ * `tenantsMost`: how many of the lane's tasks its tenant lets run at once. `mayAskTurns`: whether every runner knows
+ * the asks for turns of sessions.
+ */
 export const plan = (
   state: LaneState,
   snapshot: ReadonlyArray<InstanceStatus>,
   now: number,
   otherUsage: OtherUsage,
-  tenantsMost = Infinity
+  tenantsMost = Infinity,
+  mayAskTurns = true
 ): Plan => {
   const { config, pending, running } = state
   const allowed = startsAllowed(state, now)
   const free = Math.min(config.concurrency, tenantsMost) - HashMap.size(running)
   const limit = Math.min(free - askedCount(state.turns), allowed, picksMax)
   const candidates = snapshot.map((status) => candidateOf(state, status, now, otherUsage))
-  const choosing = new Choosing(state, candidates, free, now)
+  const choosing = new Choosing(state, candidates, mayAskTurns ? free : 0, now)
   const { picked, picks, turnAsks, unplaced } = choosing
   let looked = 0
   for (const entry of pending.entries) {

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { plan } from "../../../../src/entities/Lane/dispatch/DispatchPlan.ts"
 import { OtherUsage } from "../../../../src/entities/Lane/dispatch/OtherUsage.ts"
 import { LaneActor } from "../../../../src/entities/Lane/LaneActor.ts"
-import { InstanceId, Placement } from "../../../../src/schema/Ids.ts"
+import { InstanceId, Placement, SessionId } from "../../../../src/schema/Ids.ts"
 import type { TaskSpec } from "../../../../src/schema/Task.ts"
 import { ActorTest } from "../../../../src/testing/ActorTest.ts"
 import { instanceStatus } from "../../../fixtures/Fleet.ts"
@@ -63,6 +63,19 @@ describe("A lane that holds slots", () => {
     const { planned } = laneOf(["a", "b", "c"], [other], taskSpec("t1", ofWorkspace))
     assert.deepStrictEqual(started(planned()), [])
     assert.deepStrictEqual(asked(planned()), [[only, 1]])
+  })
+
+  it("asks for a turn of a session only once every runner knows such asks", () => {
+    const { lane } = laneOf(["a"], ["a"], taskSpec("t1", { sessionId: SessionId.make("s") }))
+    const asks = (mayAskTurns: boolean) => {
+      const views = [granting("a")]
+      return plan(lane.state, views, lane.now, new OtherUsage(), Infinity, mayAskTurns).assign.turnAsks ?? []
+    }
+    assert.deepStrictEqual(asks(false), [])
+    assert.deepStrictEqual(
+      asks(true).map(({ sessionId }) => sessionId),
+      ["s"]
+    )
   })
 
   it("asks for tasks that can run behind more tasks that cannot than the lane may run", () => {
