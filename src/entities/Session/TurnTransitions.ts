@@ -124,7 +124,11 @@ export const failTurn = (draft: SessionDraft, turnId: string, error: TaskError, 
 export const abortTurn = (draft: SessionDraft, turnId: string, now: number): void =>
   draft.emit({ _tag: "session.turn_aborted", ...ofTurn(draft.state, turnId), at: now })
 
-/** Ends the head at once when nothing was sent; otherwise asks its instance to abort it. */
+/**
+ * Ends the head at once when nothing was sent; otherwise asks its instance to abort it. A turn that a lane was granted
+ * stays its own until the grant's deadline: the lane may hear of the grant late, and start before it hears of the
+ * abort.
+ */
 export const abortHead = (draft: SessionDraft, now: number): void => {
   const { head } = draft.state
   if (head === undefined || head.step === "aborting") return
@@ -132,7 +136,7 @@ export const abortHead = (draft: SessionDraft, now: number): void => {
   draft.emit({
     _tag: "session.internal_aborting",
     ...ofTurn(draft.state, head.turn.turnId),
-    deadlineAt: now + abortLimit
+    deadlineAt: head.turn.lane === undefined ? now + abortLimit : head.deadlineAt
   })
   askAbort(draft, head)
 }

@@ -98,6 +98,20 @@ describe("Tasks that name a session", () => {
     { arbitrary: { runs: 60, size: 200 } }
   )
 
+  it("run beside nothing also where a lane hears of its turn only after that was aborted", () => {
+    const world = talking()
+    world.submit()
+    world.deliver(world.waiting[0]!)
+    world.place()
+    world.command(world.session as never, "SessionSteer", { turnId: "now", message: "now", queueMode: "interrupt" })
+    world.pass(70_000)
+    world.deliver(world.waiting.find((key) => key.startsWith("Session"))!)
+    world.place()
+    assert.deepStrictEqual(world.owners, ["task0"])
+    world.finish()
+    assert.deepStrictEqual(world.order.toSorted(), ["now", "task0"])
+  })
+
   it("run where the session lives, in order with its turns", () => {
     const world = talking()
     const before = world.send()
