@@ -7,6 +7,7 @@ import { AttemptEnded, AttemptRefused } from "../../../rpc/AttemptRpcs.ts"
 import type { ActorRef } from "../../../schema/ActorRef.ts"
 import type { RunEnd } from "../../../schema/events/InstanceEvents.ts"
 import { type InstanceId, parseInstanceEntityId } from "../../../schema/Ids.ts"
+import { sessionOf } from "../../../schema/runs/Attempt.ts"
 import { runIdOf } from "../InstanceState.ts"
 import { meanWith } from "../runs/RunEvolve.ts"
 import { outcomeOf, refusalAfter, type Refusal, type RunOutcome, verdictOf } from "../runs/RunTransitions.ts"
@@ -74,7 +75,7 @@ export const finish = Effect.fnUntraced(function* (
   const durationMillis = Math.max(0, now - run.acceptedAt)
   board.attempts.over(run)
   post.begun.delete(runId)
-  post.ended(attempt.sessionKey, now)
+  if (sessionOf(attempt) === undefined) post.ended(attempt.sessionKey, now)
   if (outcome._tag === "completed") board.latencyMillis = meanWith(board.latencyMillis, durationMillis)
   yield* DomainMetrics.runEnded(durationMillis, outcome._tag)
   yield* self.tellOthers([

@@ -1,7 +1,8 @@
 /** What an instance is given of a task to run. */
 import type { Attempt } from "../../../schema/runs/Attempt.ts"
-import { gatewaySessionKey, laneEntityId, type TenantId } from "../../../schema/Ids.ts"
+import { gatewaySessionKey, type TenantId } from "../../../schema/Ids.ts"
 import type { HeldTask } from "../../../schema/Task.ts"
+import { laneRef } from "../LaneRefs.ts"
 import type { LaneState } from "../LaneState.ts"
 
 /** The gateway's session in which the task runs. */
@@ -11,7 +12,7 @@ export const sessionKeyOf = (
 ): string => gatewaySessionKey(tenantId, sessionId ?? taskId)
 
 export const attemptOf = (
-  { lane, tenantId }: LaneState,
+  state: Pick<LaneState, "lane" | "tenantId">,
   { task }: { readonly task: HeldTask },
   attempt: number
 ): Attempt => {
@@ -26,11 +27,11 @@ export const attemptOf = (
   const model = task.payload.model ?? hints.model
   return {
     runKey: `${taskId}.${attempt}`,
-    origin: { entityType: "Lane", entityId: laneEntityId(tenantId, lane) },
-    tenantId,
+    origin: laneRef(state),
+    tenantId: state.tenantId,
     taskId,
     ...(sessionId === undefined ? {} : { sessionId }),
-    sessionKey: sessionKeyOf(tenantId, { sessionId, taskId }),
+    sessionKey: sessionKeyOf(state.tenantId, { sessionId, taskId }),
     ...(message === undefined ? {} : { message }),
     timeoutMillis,
     ...(model === undefined ? {} : { model }),

@@ -11,9 +11,10 @@ import { accept, type DecideContext, type Decision, note, type Outgoing } from "
 import { send } from "../../../actor/Send.ts"
 import type { AttemptOutcome } from "../../../schema/runs/Attempt.ts"
 import type { LaneEvent } from "../../../schema/events/LaneEvents.ts"
-import { type InstanceId, instanceEntityId, laneEntityId } from "../../../schema/Ids.ts"
+import { type InstanceId, instanceEntityId } from "../../../schema/Ids.ts"
 import type { TaskError } from "../../../schema/Task.ts"
 import { Instance } from "../../Instance.ts"
+import { laneRef } from "../LaneRefs.ts"
 import { type LaneState, type RunningTask, runKeyOf, runningOf } from "../LaneState.ts"
 import { stopTold } from "../slots/SlotRuns.ts"
 import { backoffMillis } from "./Retry.ts"
@@ -93,10 +94,9 @@ export const attemptRefused = (
 
 export const abort = (state: LaneState, running: RunningTask): Outgoing => {
   if (running.onSlot === true) return stopTold(state, running)
-  const { lane, tenantId } = state
   return send(Instance, instanceEntityId(running.placement, running.instanceId), "AbortAttempt", {
     runKey: runKeyOf(running),
-    origin: { entityType: "Lane", entityId: laneEntityId(tenantId, lane) }
+    origin: laneRef(state)
   })
 }
 

@@ -7,8 +7,9 @@ import { accept, type DecideContext, type Decision, note, type Outgoing } from "
 import { sendTo } from "../../../actor/Send.ts"
 import { SlotsAsked, SlotsReturned } from "../../../rpc/slots/SlotRpcs.ts"
 import type { LaneEvent } from "../../../schema/events/LaneEvents.ts"
-import { InstanceId, instanceEntityId, laneEntityId, type Placement } from "../../../schema/Ids.ts"
+import { InstanceId, type Placement } from "../../../schema/Ids.ts"
 import { evolve } from "../LaneEvolve.ts"
+import { instanceRef, laneRef } from "../LaneRefs.ts"
 import { type LaneState, wantsDispatch } from "../LaneState.ts"
 import { presentTold } from "./SlotRuns.ts"
 import { dueOf, freeOf, isOfAnother, leaseOf, type SlotLease } from "./SlotLease.ts"
@@ -35,16 +36,6 @@ const about = ({ lane, tenantId }: LaneState, at: number, instanceId: InstanceId
   instanceId
 })
 
-const addressOf = (instanceId: InstanceId, placement: Placement) => ({
-  entityType: "Instance",
-  entityId: instanceEntityId(placement, instanceId)
-})
-
-const holderOf = ({ lane, tenantId }: Pick<LaneState, "lane" | "tenantId">) => ({
-  entityType: "Lane",
-  entityId: laneEntityId(tenantId, lane)
-})
-
 interface Granted extends Told {
   readonly count: number
   readonly keep: number | null
@@ -64,8 +55,8 @@ export const slotsGranted = (
   const of = registration === undefined ? {} : { registration }
   const lease = leaseOf(state.slots, instanceId)
   if (lease === undefined) {
-    const instance = addressOf(instanceId, placement)
-    const back = sendTo(instance, SlotsReturned, { holder: holderOf(state), ...of, count, want: 0 })
+    const instance = instanceRef(instanceId, placement)
+    const back = sendTo(instance, SlotsReturned, { holder: laneRef(state), ...of, count, want: 0 })
     return accept<LaneEvent, void>([], undefined, [back])
   }
   const isFirst = lease.granted === 0 || lease.registration !== registration
@@ -194,16 +185,16 @@ export const returnIdle = (state: LaneState, { now }: DecideContext): Quiet =>
 export const slotSends = (event: LaneEvent, before: LaneState): ReadonlyArray<Outgoing> => {
   if (event._tag !== "lane.internal_slots_asked" && event._tag !== "lane.internal_slots_returned") return []
   const { instanceId, tenantId } = event
-  const holder = holderOf(event)
+  const holder = laneRef(event)
   if (event._tag === "lane.internal_slots_asked") {
     const { placement, rank, want } = event
-    const instance = addressOf(instanceId, placement)
+    const instance = instanceRef(instanceId, placement)
     return [sendTo(instance, SlotsAsked, { holder, tenantId, want, rank })]
   }
   const lease = leaseOf(before.slots, instanceId)
   if (lease === undefined) return []
   const { placement, registration } = lease
   const of = registration === undefined ? {} : { registration }
-  const instance = addressOf(instanceId, placement)
+  const instance = instanceRef(instanceId, placement)
   return [sendTo(instance, SlotsReturned, { holder, ...of, count: event.count, want: event.want })]
 }

@@ -6,20 +6,11 @@ import { HashMap } from "effect"
 import { accept, type DecideContext, type Decision, type Outgoing, type RetellContext } from "../../../actor/Actor.ts"
 import { tellTo } from "../../../actor/Send.ts"
 import { HolderPresent, StartAttempt, StopAttempt } from "../../../rpc/slots/SlotRunRpcs.ts"
-import { type InstanceId, instanceEntityId, laneEntityId, type Placement } from "../../../schema/Ids.ts"
+import type { InstanceId, Placement } from "../../../schema/Ids.ts"
 import { attemptOf, sessionKeyOf } from "../dispatch/AttemptOf.ts"
+import { instanceRef, laneRef } from "../LaneRefs.ts"
 import { type LaneState, type RunningTask, runKeyOf, runningOf } from "../LaneState.ts"
 import { leaseOf } from "./SlotLease.ts"
-
-const addressOf = (instanceId: InstanceId, placement: Placement) => ({
-  entityType: "Instance",
-  entityId: instanceEntityId(placement, instanceId)
-})
-
-const holderOf = ({ lane, tenantId }: Pick<LaneState, "lane" | "tenantId">) => ({
-  entityType: "Lane",
-  entityId: laneEntityId(tenantId, lane)
-})
 
 type Started = Pick<RunningTask, "task" | "attempt" | "instanceId" | "placement" | "startedAt">
 
@@ -32,7 +23,7 @@ export const startTold = (state: LaneState, started: Started, epoch: number, ent
     return running?.instanceId === instanceId && running.startedAt === startedAt && running.attempt === attempt
   }
   return tellTo(
-    addressOf(instanceId, placement),
+    instanceRef(instanceId, placement),
     StartAttempt,
     {
       attempt: attemptOf(state, started, attempt),
@@ -60,9 +51,9 @@ const stop = (state: LaneState, { instanceId, placement, runKey, sessionKey }: S
     return isCancelled || HashMap.has(now.givenUp, runKey)
   }
   return tellTo(
-    addressOf(instanceId, placement),
+    instanceRef(instanceId, placement),
     StopAttempt,
-    { origin: holderOf(state), runKey, sessionKey },
+    { origin: laneRef(state), runKey, sessionKey },
     isWanted
   )
 }
@@ -78,9 +69,9 @@ export const presentTold = (
   { epoch, seq }: Pick<DecideContext, "epoch" | "seq">
 ): Outgoing =>
   tellTo(
-    addressOf(instanceId, placement),
+    instanceRef(instanceId, placement),
     HolderPresent,
-    { holder: holderOf(state), epoch, entry: seq - 1 },
+    { holder: laneRef(state), epoch, entry: seq - 1 },
     ({ slots }: LaneState) => leaseOf(slots, instanceId) !== undefined
   )
 
