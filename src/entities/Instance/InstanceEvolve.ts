@@ -23,6 +23,7 @@ export const evolve = (state: InstanceState, event: InstanceEvent): InstanceStat
     case "instance.internal_slots_returned":
     case "instance.internal_slots_recalled":
     case "instance.internal_slots_weighed":
+    case "instance.internal_slots_counted":
       return { ...state, slots: onSlots(state.slots, event) }
     case "instance.deregistered": {
       const record = state.record && onRecord(state.record, event)

@@ -4,7 +4,7 @@ import type { DecideContext, Decision, Timer } from "../../actor/Actor.ts"
 import type { InstanceEvent } from "../../schema/events/InstanceEvents.ts"
 import * as Breaker from "./Breaker.ts"
 import { guardSlack, guardStep } from "./InstancePolicy.ts"
-import type { InstanceRecord, InstanceState, Run } from "./InstanceState.ts"
+import { type InstanceRecord, type InstanceState, isRegistered, type Run } from "./InstanceState.ts"
 import {
   beginDrain,
   beginStart,
@@ -14,6 +14,7 @@ import {
   loseGateway,
   stopWhenDrained
 } from "./LifecycleTransitions.ts"
+import { countAt } from "./slots/SlotShares.ts"
 import { overdue } from "./runs/QueuedRuns.ts"
 import { about, abortRun, draft, endAllRuns, endRun, type InstanceDraft } from "./runs/RunTransitions.ts"
 
@@ -33,7 +34,7 @@ export const timers = (state: InstanceState): ReadonlyArray<Timer> => {
   return timers
 }
 
-const timersOf = ({ breaker, queued, record, runs }: InstanceState): ReadonlyArray<Timer> => {
+const timersOf = ({ breaker, queued, record, runs, slots }: InstanceState): ReadonlyArray<Timer> => {
   const due: Array<Timer> = []
   const phase = record === undefined ? undefined : phaseAt(record)
   if (phase !== undefined) due.push({ key: "phase", at: phase })
@@ -42,6 +43,8 @@ const timersOf = ({ breaker, queued, record, runs }: InstanceState): ReadonlyArr
   for (const run of HashMap.values(runs)) first = Math.min(first, overdueAt(run))
   const waiting = HashMap.reduce(queued, Infinity, (soonest, { until }) => Math.min(soonest, until))
   if (waiting < Infinity) due.push({ key: "queue", at: waiting })
+  const count = countAt(slots)
+  if (count < Infinity && isRegistered(record)) due.push({ key: "slots", at: count })
   if (first < Infinity) due.push({ key: "runs", at: Math.ceil(first / guardStep) * guardStep })
   return due
 }
@@ -56,6 +59,7 @@ export const onTimer = (
     if (key === "phase" && (phaseAt(state.record) ?? Infinity) <= now) onPhaseOver(change, state.record, now)
     if (key === "runs") onOverdueRuns(change, now)
     if (key === "queue") for (const event of overdue(state, now)) change.emit(event)
+    if (key === "slots") change.emit({ _tag: "instance.internal_slots_counted", ...about(state.record), at: now })
     if (key === "breaker" && Breaker.onTime(state.breaker, now) !== state.breaker) {
       change.emit({ _tag: "instance.breaker_half_open", ...about(state.record) })
     }

@@ -155,6 +155,8 @@ export const InstanceEvent = Schema.Union([
   /** How many slots each of these holders is to give back from now on. */
   Schema.TaggedStruct("instance.internal_slots_recalled", { ...about, recalls: SlotCounts }),
   /** The weights of tenants that hold or want slots, where they differ from what was counted with. */
+  /** What tenants have had was counted, to see who is to give a slot back by now. */
+  Schema.TaggedStruct("instance.internal_slots_counted", { ...about, at }),
   Schema.TaggedStruct("instance.internal_slots_weighed", {
     ...about,
     weights: Schema.Array(Schema.Struct({ tenant: TenantId, weight: Schema.Finite })),

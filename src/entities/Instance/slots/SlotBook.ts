@@ -147,6 +147,9 @@ export const asked = (book: SlotBook, ask: Ask, now: number): SlotBook => {
   return settled(book, { ...book, holders, tenants: HashMap.set(book.tenants, tenantId, tenant) }, now)
 }
 
+/** Counts what tenants have had until now. */
+export const counted = (book: SlotBook, now: number): SlotBook => settled(book, book, now)
+
 /** The tenant's use until now counts by the weight that it had. */
 export const weighed = (book: SlotBook, tenantId: string, weight: number, now: number): SlotBook => ({
   ...book,

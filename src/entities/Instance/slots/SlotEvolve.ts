@@ -8,6 +8,7 @@ export type SlotEvent = InstanceEventOf<
   | "instance.internal_slots_returned"
   | "instance.internal_slots_recalled"
   | "instance.internal_slots_weighed"
+  | "instance.internal_slots_counted"
 >
 
 export const onSlots = (book: SlotBook.SlotBook, event: SlotEvent): SlotBook.SlotBook => {
@@ -20,6 +21,8 @@ export const onSlots = (book: SlotBook.SlotBook, event: SlotEvent): SlotBook.Slo
       return SlotBook.returned(book, SlotBook.holderKey(event.holder), event.count, event.want, event.at)
     case "instance.internal_slots_recalled":
       return event.recalls.reduce((next, { count, key }) => SlotBook.recalled(next, key, count), book)
+    case "instance.internal_slots_counted":
+      return SlotBook.counted(book, event.at)
     case "instance.internal_slots_weighed":
       return event.weights.reduce((next, { tenant, weight }) => SlotBook.weighed(next, tenant, weight, event.at), book)
   }

@@ -161,6 +161,25 @@ const loserTo = (next: Next, tenants: ReadonlyArray<Tenant>): Next | undefined =
   return highest !== undefined && isWorthIt(next.tenant, highest.tenant) ? highest : undefined
 }
 
+/** Milliseconds after which what tenants have had is counted, while somebody may be to give a slot back by then. */
+const countEvery = 1_000
+
+/**
+ * Unix milliseconds at which to count what tenants have had, since time alone brings a recall; `Infinity` when it does
+ * not: nobody waits, or nobody has more for his weight than somebody who waits.
+ */
+export const countAt = (book: SlotBook): number => {
+  const { since } = book.clock
+  if (since === null) return Infinity
+  let [least, most] = [Infinity, -Infinity]
+  for (const [key, holder] of book.holders) {
+    const { held, weight } = HashMap.getUnsafe(book.tenants, holder.tenantId)
+    if (isWaiting(holder)) least = Math.min(least, held / weight)
+    if (gives(shareOf(key, holder))) most = Math.max(most, held / weight)
+  }
+  return most > least ? since + countEvery : Infinity
+}
+
 /** Inside a tenant, from the holder whose work comes last to the one whose work comes first. */
 const recallInside = (tenant: Tenant, taken: Map<string, number>): void => {
   for (let n = tenant.held; n > 0; n--) {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, HashMap, Schema } from "effect"
 import * as SlotBook from "../../../../src/entities/Instance/slots/SlotBook.ts"
-import { grants, recalls } from "../../../../src/entities/Instance/slots/SlotShares.ts"
+import { countAt, grants, recalls } from "../../../../src/entities/Instance/slots/SlotShares.ts"
 import { TenantId } from "../../../../src/schema/Ids.ts"
 
 interface Lane {
@@ -242,5 +242,37 @@ describe("The slots of an instance", () => {
     const full = grantAll(bookOf(low, other), 4)
     const book = ask(ask(full, { ...other, want: 9 }), critical)
     assert.deepStrictEqual(recalls(book, 0), [{ key: keyOf(low), count: 1 }])
+  })
+})
+
+describe("What time alone changes", () => {
+  const twoOf = (weight: number) => {
+    const book = grantAll(bookOf(one("acme"), one("beta", { weight, want: 0 })), 4)
+    return ask(book, one("beta", { weight, want: 4 }), 100)
+  }
+
+  it("is nothing while nobody waits, or only those who have more for their weight than all others", () => {
+    assert.strictEqual(countAt(SlotBook.empty), Infinity)
+    assert.strictEqual(countAt(grantAll(bookOf(one("acme", { want: 4 })), 4)), Infinity)
+    assert.strictEqual(countAt(grantAll(bookOf(one("acme")), 4)), Infinity)
+    assert.strictEqual(countAt(grantAll(bookOf(one("acme"), one("beta")), 4)), Infinity)
+  })
+
+  it("is counted a second after the last change while somebody waits who has less for his weight", () => {
+    assert.strictEqual(countAt(twoOf(1)), 1_100)
+    assert.strictEqual(countAt(SlotBook.counted(twoOf(1), 1_100)), 2_100)
+  })
+
+  it("brings a recall of what a tenant has had above its share", () => {
+    const lanes = [one("acme"), one("beta")]
+    let book = grantAll(bookOf(...lanes), 2)
+    book = SlotBook.returned(book, keyOf(lanes[1]!), 1, 100, 0)
+    book = SlotBook.granted(book, keyOf(lanes[0]!), 1, 0)
+    book = { ...book, tenants: HashMap.modify(book.tenants, "beta", (use) => ({ ...use, service: 8_000 })) }
+    assert.deepStrictEqual(recalls(book, 0), [])
+    assert.deepStrictEqual(
+      recalls(SlotBook.counted(book, 10_000), 10_000).map(({ key }) => key),
+      [keyOf(lanes[0]!)]
+    )
   })
 })

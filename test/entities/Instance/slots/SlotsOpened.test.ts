@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HashMap } from "effect"
 import { InstanceActor } from "../../../../src/entities/Instance/InstanceActor.ts"
-import { InstanceId, instanceEntityId, Placement } from "../../../../src/schema/Ids.ts"
+import { InstanceId, instanceEntityId, Placement, TenantId } from "../../../../src/schema/Ids.ts"
 import { ActorTest } from "../../../../src/testing/ActorTest.ts"
 import { instanceSpec } from "../../../fixtures/InstanceSpecs.ts"
 import { attempt } from "../InstanceRig.ts"
@@ -51,5 +51,26 @@ describe("An instance beside runners that do not know of slots", () => {
     actor.signal({ _tag: "RunEnded", runId, outcome, verdict: "success" })
     assert.strictEqual(HashMap.size(actor.state.queued), 0)
     assert.strictEqual(HashMap.size(actor.state.runs), 1)
+  })
+})
+
+describe("An instance at which tenants wait", () => {
+  it("looks each second who is to give a slot back, and stops when nobody has more than who waits", () => {
+    const { actor, open } = warm()
+    open()
+    const ask = (tenant: string, want: number) => {
+      const holder = { entityType: "Lane", entityId: `${tenant}/main` }
+      actor.message("SlotsAsked", { holder, tenantId: TenantId.make(tenant), want, rank: 0 })
+    }
+    const counted = () => actor.events.filter(({ _tag }) => _tag === "instance.internal_slots_counted").length
+    ask("acme", 4)
+    actor.pass(5_000)
+    assert.strictEqual(counted(), 0)
+    ask("beta", 1)
+    assert.isTrue(actor.pass(3_500))
+    assert.strictEqual(counted(), 3)
+    ask("beta", 0)
+    actor.pass(5_000)
+    assert.strictEqual(counted(), 3)
   })
 })
